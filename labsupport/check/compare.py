@@ -1,0 +1,83 @@
+"""Comparisons of masks and numbers: pure functions that raise Wrong with a sentence and numbers."""
+
+import math
+
+import numpy as np
+import torch
+
+from labsupport import settings
+from labsupport.check.exercise import Wrong
+from labsupport.check.wire import Opaque
+
+
+def is_tensor(value, what: str = "the answer") -> None:
+    """Raises Wrong unless the value is a torch.Tensor."""
+    if not isinstance(value, torch.Tensor):
+        kind = value.type_name if isinstance(value, Opaque) else type(value).__name__
+        raise Wrong(f"{what} is {'None: is a return missing?' if value is None else 'of type ' + kind}")
+
+
+def is_mask(value, where: str = "") -> None:
+    """Raises Wrong unless the value is a bool tensor."""
+    is_tensor(value, f"the mask{where}")
+    if value.dtype is not torch.bool:
+        nan = " with NaN inside" if value.is_floating_point() and bool(value.isnan().any()) else ""
+        raise Wrong(f"it is {value.dtype}{nan}; a comparison such as score > threshold gives torch.bool")
+
+
+def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
+    """Raises Wrong unless the tensor has this shape."""
+    if tuple(value.shape) != tuple(shape):
+        raise Wrong(f"yours is {tuple(value.shape)}")
+
+
+def on_same_device(answer: dict) -> None:
+    """Raises Wrong unless the answer's tensor is on the device that its inputs were put on."""
+    if answer["device"] not in (None, settings.device().type):
+        raise Wrong(f"the inputs are on {settings.device().type}, your answer is on {answer['device']}")
+
+
+def is_number(value) -> None:
+    """Raises Wrong unless the value is a Python number, and a finite one."""
+    if isinstance(value, torch.Tensor):
+        raise Wrong("it is a tensor; .item() makes it a Python number")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        kind = value.type_name if isinstance(value, Opaque) else type(value).__name__
+        raise Wrong("it is None: is a return missing?" if value is None else f"it is a {kind}")
+    if not math.isfinite(value):
+        raise Wrong(f"it is {value}")
+
+
+def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:
+    """Whether a number is within a relative tolerance of what is expected."""
+    return math.isclose(value, expected, rel_tol=relative, abs_tol=relative * 1e-3)
+
+
+def cut(scores: torch.Tensor, k: int) -> torch.Tensor:
+    """The k-th smallest score along the last axis, k at least 1: [..., n] -> [..., 1].
+
+    By partial selection, several times faster than a sort.
+    """
+    return torch.from_numpy(np.partition(scores.numpy(), k - 1, axis=-1)[..., k - 1 : k])
+
+
+def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float = 0.0) -> bool:
+    """Whether a mask drops the k lowest scores along the last axis, tie-aware.
+
+    With t the k-th smallest score: all below t are dropped, none above t is, and at least k are.
+    Scores within a relative `slack` of t may go either way. mask, scores: [..., n].
+    """
+    dropped = ~mask
+    if k == 0:
+        return not bool(dropped.any())
+    threshold = cut(scores, k)
+    margin = threshold.abs() * slack
+    must_go = scores < threshold - margin
+    may_go = scores <= threshold + margin
+    enough = bool((dropped.sum(dim=-1) >= k).all())
+    return enough and bool((dropped | ~must_go).all()) and bool((may_go | ~dropped).all())
+
+
+def drop_range(scores: torch.Tensor, k: int) -> tuple[int, int]:
+    """How many entries of one row of scores a right mask may drop: k, or more where scores tie."""
+    return (k, int((scores <= cut(scores, k)).sum())) if k else (0, 0)

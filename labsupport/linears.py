@@ -1,0 +1,58 @@
+"""Which layers are pruned, and how masks are applied, taken back and measured.
+
+A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by the module's full name.
+"""
+
+import torch
+from torch import nn
+
+
+def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
+    """Every Linear of the decoder layers by its full name; embeddings, norms and lm_head stay out.
+
+    As in Wanda (Sun et al. 2024, section 4): the linear layers of the decoder are pruned, the
+    embedding and the head are not.
+    """
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and ".layers." in f".{name}."
+    }
+
+
+@torch.no_grad()
+def apply_masks(model: nn.Module, masks: dict[str, torch.Tensor]) -> None:
+    """Set the dropped weights to zero, in place; kept weights stay bit-identical.
+
+    Raises KeyError for a name that is no pruned Linear and ValueError for a mask of another shape.
+    """
+    linears = pruned_linears(model)
+    for name, mask in masks.items():
+        weight = linears[name].weight  # [out_features, in_features]
+        if mask.shape != weight.shape:
+            raise ValueError(f"the mask of {name} is {tuple(mask.shape)}, its weight {tuple(weight.shape)}")
+        weight.masked_fill_(~mask.to(weight.device), 0)
+
+
+def dense_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of the weights that pruning may change, to restore from."""
+    return {name: linear.weight.detach().clone() for name, linear in pruned_linears(model).items()}
+
+
+@torch.no_grad()
+def restore(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Put back the weights that `dense_weights` copied, in place."""
+    for name, linear in pruned_linears(model).items():
+        linear.weight.copy_(weights[name])
+
+
+def model_sparsity(model: nn.Module) -> float:
+    """The share of zeros, 0 to 1, among the weights that pruning may change."""
+    linears = pruned_linears(model).values()
+    zeros = sum(int((linear.weight == 0).sum()) for linear in linears)
+    return zeros / sum(linear.weight.numel() for linear in linears)
+
+
+def layer_kind(name: str) -> str:
+    """The last part of a full name: `q_proj` for `model.layers.0.self_attn.q_proj`."""
+    return name.rsplit(".", 1)[-1]

@@ -1,0 +1,48 @@
+"""The sizes a lab runs with, per device: notebooks, checks and grader all read them here."""
+
+import os
+from dataclasses import dataclass, replace
+
+import torch
+
+
+class LabError(Exception):
+    """Something a person can mend: shown as one sentence, never as a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook instead of a traceback."""
+        return [str(self)]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes in tokens and windows; `dtype` is what the course model's weights are loaded as."""
+
+    model: str
+    text: str
+    dtype: torch.dtype
+    window: int  # tokens in a window
+    evaluation_windows: int
+    calibration_windows: int
+
+
+CPU = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=4, calibration_windows=4)
+CUDA = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=16, calibration_windows=16)
+
+
+def device() -> torch.device:
+    """CUDA when there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def current() -> Settings:
+    """The settings of this machine.
+
+    PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text.
+    """
+    settings = CUDA if device().type == "cuda" else CPU
+    return replace(
+        settings,
+        model=os.environ.get("PRUNING_LABS_MODEL", settings.model),
+        text=os.environ.get("PRUNING_LABS_TEXT", settings.text),
+    )

@@ -1,0 +1,66 @@
+"""A judge is tested by answers: every right one must pass, every wrong one fail by name."""
+
+import importlib.util
+import inspect
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from labsupport.check import EXERCISES
+from labsupport.check.client import here
+from labsupport.check.exercise import judge
+from labsupport.check.verdict import RIGHT, WIDTH
+
+FOLDER = Path(__file__).parent / "wrong_answers"
+SEEDS = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
+
+
+def answers() -> list:
+    found = []
+    for path in sorted(FOLDER.glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"answers_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if not name.startswith("_") and function.__module__ == module.__name__:
+                found.append(pytest.param(path.stem, name, function, id=f"{path.stem}-{name}"))
+    return found
+
+
+def verdict(exercise, function, seed):
+    torch.set_num_threads(2)
+    return judge(exercise, exercise.cases(seed), lambda case: here(exercise, function, case.inputs))
+
+
+@pytest.fixture(autouse=True)
+def tiny_course(monkeypatch):
+    """The course model of these tests is the tiny one: the judge is the same, the minutes are not."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("exercise", "name", "function"), answers())
+def test_answer(exercise, name, function, seed):
+    """Right answers pass however they are written; wrong ones fail with the phrase that names them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = verdict(EXERCISES[exercise], function, seed)
+    message = found.message()
+    if name.startswith("right_"):
+        assert found.status == RIGHT, message
+        assert found.share == 1
+        return
+    assert found.status != RIGHT, f"{name} was taken for right"
+    assert found.share < 1
+    assert inspect.getdoc(function) in " ".join(message.split()), message
+    assert all(len(line) <= WIDTH for line in message.splitlines()), message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_enough_answers(exercise):
+    """Each exercise has four wrong answers at least, and a right one."""
+    names = [param.values[1] for param in answers() if param.values[0] == exercise]
+    assert any(name.startswith("right_") for name in names)
+    assert sum(not name.startswith("right_") for name in names) >= 4
