@@ -8,6 +8,11 @@ from labsupport import settings
 
 # (evaluation windows, calibration windows) of 512 tokens -> method -> sparsity -> perplexity
 PERPLEXITY = {
+    (4, 4): {
+        "dense": {0.0: 23.95},
+        "magnitude": {0.0: 23.95, 0.3: 35.15, 0.4: 79.00, 0.5: 394.7, 0.6: 3768.0},
+        "wanda": {0.0: 23.95, 0.3: 27.42, 0.4: 33.09, 0.5: 49.05, 0.6: 130.4},
+    },
     (16, 16): {
         "dense": {0.0: 25.61},
         "magnitude": {0.0: 25.61, 0.3: 37.76, 0.4: 76.84, 0.5: 392.9, 0.6: 2972.0},
