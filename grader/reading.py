@@ -1,0 +1,164 @@
+"""A notebook file as cells, strictly: what is no notebook is named, never raised as anything else."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+import nbformat
+
+LARGEST = 50 * 2**20  # bytes of a notebook file
+MOST_CONTAINERS = 2_000_000  # lists and objects in its JSON: each takes twenty times its two characters
+MOST_CELLS = 5_000
+KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number", float: "a number",
+         bool: "true or false", type(None): "missing or null"}  # fmt: skip
+
+
+class Unreadable(Exception):
+    """Why a file is no notebook, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What grading needs of a student's cell; outputs and other metadata are not even looked at."""
+
+    index: int
+    kind: str  # code, markdown or raw
+    source: str
+    claims: dict = field(default_factory=dict)  # its nbgrader metadata, believed for matching alone
+    identity: str = ""  # its nbformat cell id
+    attachments: dict = field(default_factory=dict)
+
+
+def shown(text: str, most: int = 60) -> str:
+    """Text a student chose, as it can stand in a sentence: one line, printable, not too long."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text[: most + 1])
+    return plain if len(plain) <= most else plain[: most - 3] + "..."
+
+
+def brief(value) -> str:
+    """A JSON value, as it can stand in a sentence."""
+    return KINDS[type(value)] if isinstance(value, dict | list) else shown(json.dumps(value), 40)
+
+
+def too_large(name: str, size: int) -> str:
+    return (f"{shown(name)} has {size / 2**20:,.0f} MiB, and {LARGEST / 2**20:.0f} MiB is the most: "
+            "clear its outputs and submit it again.")  # fmt: skip
+
+
+def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
+    """Cells, metadata and flags of a notebook of format 3 or 4. Raises Unreadable, naming what is wrong."""
+    data = a(dict, parsed(raw), "The file")
+    if "nbformat" not in data:
+        raise Unreadable("The file is JSON, but it has no 'nbformat': it is no notebook.")
+    major = a(int, data["nbformat"], "The notebook's nbformat")
+    minor = a(int, data.get("nbformat_minor", 0), "The notebook's nbformat_minor")
+    if major not in (3, 4):
+        raise Unreadable(f"The notebook has format {brief(major)}; formats 3 and 4 can be read.")
+    metadata = a(dict, data.get("metadata", {}), "The notebook's metadata")
+    flags, cells = [], []
+    if major == 3:
+        flags.append("The notebook has the old format 3 and was brought to format 4.")
+        for sheet in a(list, data.get("worksheets"), "The notebook's worksheets"):
+            cells += a(list, a(dict, sheet, "A worksheet").get("cells"), "A worksheet's cells")
+    else:
+        cells = a(list, data.get("cells"), "The notebook's cells")
+        if minor > nbformat.current_nbformat_minor:
+            flags.append(
+                f"The notebook has format 4.{brief(minor)}, newer than known here; its cells could be read."
+            )
+    if not cells:
+        raise Unreadable("The notebook has no cells.")
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(f"The notebook has {len(cells):,} cells, and {MOST_CELLS:,} are the most.")
+    return [read_cell(cell, index) for index, cell in enumerate(cells)], metadata, flags
+
+
+def parsed(raw: bytes):
+    """The JSON in a file, strictly: UTF-8, no repeated keys, no NaN, bounded size."""
+    if len(raw) > LARGEST:
+        raise Unreadable(too_large("The file", len(raw)))
+    if not raw.strip():
+        raise Unreadable("The file is empty.")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:4]:
+        raise Unreadable("The file is UTF-16 text or binary; a notebook is UTF-8.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise Unreadable(f"The file is not UTF-8 text: byte {problem.start + 1:,} is wrong.") from None
+    if text.lstrip().startswith("<"):
+        raise Unreadable("The file is HTML or XML, not a notebook: was the page saved instead of the file?")
+    if text.count("{") + text.count("[") > MOST_CONTAINERS:
+        raise Unreadable("The file holds millions of values: clear its outputs and submit it again.")
+    try:
+        return json.loads(text, object_pairs_hook=without_repeats, parse_constant=no_number)
+    except RecursionError:
+        raise Unreadable("The file's JSON is nested too deeply to be a notebook.") from None
+    except json.JSONDecodeError as problem:
+        if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
+            raise Unreadable(
+                f"The file was cut off: it ends after {len(raw):,} bytes in the middle."
+            ) from None
+        raise Unreadable(f"The file is not JSON: {problem.msg} in line {problem.lineno:,}.") from None
+    except ValueError:
+        raise Unreadable("The file holds a number with thousands of digits.") from None
+
+
+def without_repeats(pairs: list[tuple]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise Unreadable(f"The key '{shown(twice)}' stands twice in one object.")
+    return found
+
+
+def no_number(constant: str):
+    raise Unreadable(f"The file holds {constant}, which is not JSON.")
+
+
+def a(kind: type, value, what: str):
+    """`value`, if it is of that JSON kind; else Unreadable."""
+    if type(value) is not kind:
+        raise Unreadable(f"{what} is {KINDS[type(value)]} where {KINDS[kind]} should stand.")
+    return value
+
+
+def read_cell(raw, index: int) -> Cell:
+    """One cell of format 3 or 4."""
+    what = f"Cell {index + 1}"
+    cell = a(dict, raw, what)
+    kind = a(str, cell.get("cell_type"), f"{what}'s cell_type")
+    source = cell.get("source", cell.get("input"))
+    if type(source) is list:
+        source = "".join(a(str, line, f"A line of cell {index + 1}") for line in source)
+    source = (
+        a(str, source, f"{what}'s source").encode("utf-8", "replace").decode()
+    )  # half a surrogate pair: ?
+    if kind == "heading":  # format 3
+        kind, source = "markdown", f"## {source}"
+    if kind not in ("code", "markdown", "raw"):
+        raise Unreadable(f"{what} has the type '{shown(kind)}', which is not code, markdown or raw.")
+    claims = a(dict, cell.get("metadata", {}), f"{what}'s metadata").get("nbgrader")
+    identity = cell.get("id")
+    return Cell(
+        index,
+        kind,
+        source,
+        claims=claims if type(claims) is dict else {},
+        identity=identity if type(identity) is str else "",
+        attachments=pasted_images(cell.get("attachments")) if kind != "code" else {},
+    )
+
+
+def pasted_images(found) -> dict:
+    """Images pasted into a markdown cell, {name: {type: base64}}; anything else is dropped."""
+
+    def is_image(bundle) -> bool:
+        return type(bundle) is dict and all(
+            re.fullmatch(r"image/[a-z+.-]+", kind) and type(data) is str and data.isascii()
+            for kind, data in bundle.items()
+        )
+
+    if type(found) is not dict:
+        return {}
+    return {name: bundle for name, bundle in found.items() if name.isprintable() and is_image(bundle)}
