@@ -1,0 +1,104 @@
+"""Where things are: the labs' sources, the generated notebooks, the course folder and its seed."""
+
+import contextlib
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+
+from traitlets.config import Config, PyFileConfigLoader
+
+from labsupport.settings import LabError
+
+ROOT = Path(__file__).resolve().parent.parent
+SOLUTIONS = ROOT / "solutions"
+NOTEBOOKS = ROOT / "notebooks"
+CONFIG = Path(__file__).with_name("nbgrader_config.py")
+OWN_CONFIG = """\
+# nbgrader's settings for this course. Your own go below, for instance
+# c.CourseDirectory.db_url = "postgresql://user:password@host/gradebook"
+from grader.course import CONFIG
+
+load_subconfig(str(CONFIG))
+c = get_config()
+"""
+
+
+def labs() -> list[str]:
+    """The labs that have a source, in order: `02_magnitude_pruning` for solutions/02_magnitude_pruning.py."""
+    return sorted(path.stem for path in SOLUTIONS.glob("[0-9][0-9]_*.py"))
+
+
+def lab(name: str) -> str:
+    """The full name of a lab given as `02_magnitude_pruning`, `02` or `2`; LabError for an unknown one."""
+    known = labs()
+    number = f"{int(name):02d}_" if re.fullmatch("[0-9]{1,2}", name) else None
+    for each in known:
+        if each == name or (number and each.startswith(number)):
+            return each
+    raise LabError(f"There is no lab called '{name}'. Known: {', '.join(known) or 'none'}.")
+
+
+def source(name: str) -> Path:
+    """The source of a lab, by its full name."""
+    return SOLUTIONS / f"{name}.py"
+
+
+def notebook(name: str) -> Path:
+    """The student notebook of a lab, by its full name."""
+    return NOTEBOOKS / name / f"{name}.ipynb"
+
+
+def folder() -> Path:
+    """The course folder: PRUNING_LABS_COURSE, or `course` in the checkout.
+
+    Holds nbgrader's source/, release/, submitted/, autograded/ and feedback/, gradebook.db,
+    nbgrader_config.py and the course seed.
+    """
+    return Path(os.environ.get("PRUNING_LABS_COURSE") or ROOT / "course").absolute()
+
+
+def prepare() -> Path:
+    """Make the course folder, with the settings that nbgrader and formgrader read when started there."""
+    own = folder() / CONFIG.name
+    if not own.exists():
+        write_whole(own, OWN_CONFIG.encode())
+    return folder()
+
+
+def seed() -> int:
+    """The course seed, from which the hidden cases come: drawn once, readable by its owner alone."""
+    path = folder() / "seed"
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=prepare(), prefix=".seed-") as draft:  # its mode is 0600
+            draft.write(f"{secrets.randbits(62)}\n")
+            draft.flush()
+            with contextlib.suppress(FileExistsError):  # whoever comes second keeps the first one's seed
+                os.link(draft.name, path)
+    text = path.read_text().strip()
+    if not re.fullmatch("[0-9]{1,19}", text):
+        raise LabError(f"The course seed in {path} is damaged: it must be one whole number.")
+    return int(text)
+
+
+def config() -> Config:
+    """nbgrader's settings: those of the course folder, which begin with ours."""
+    own = folder() / CONFIG.name
+    return PyFileConfigLoader(str(own if own.exists() else CONFIG)).load_config()
+
+
+def gradebook_url() -> str:
+    """The database of nbgrader's gradebook, as SQLAlchemy names it."""
+    return config().CourseDirectory.db_url
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file in one step: a reader finds the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,21 @@
+"""nbgrader's settings, which the nbgrader_config.py of a course folder (see course.py) begins with."""
+
+import os
+import sys
+from pathlib import Path
+
+from nbgrader.converters import GenerateAssignment
+
+from grader import course
+from grader.build import DropAnswers
+
+here = str(Path(sys.executable).parent)
+if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader calls `alembic` by name for a new gradebook
+    os.environ["PATH"] = here + os.pathsep + os.environ["PATH"]
+
+c = get_config()  # noqa: F821  traitlets puts it there
+c.CourseDirectory.course_id = "pruning-labs"
+c.CourseDirectory.root = str(course.folder())
+c.CourseDirectory.db_url = f"sqlite:///{course.folder() / 'gradebook.db'}"
+c.GenerateAssignment.preprocessors = [DropAnswers, *GenerateAssignment.preprocessors.default()]
+c.ExecutePreprocessor.timeout = 600  # seconds a cell; nbgrader's own 30 are too few for a model
