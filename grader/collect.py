@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +28,8 @@ MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+_?
 FLAT = re.compile(r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>[0-9]{2,})_((?P<attempt>[0-9]{2,})_)?")
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(\.[0-9]+)?( [A-Za-z0-9/_+-]+)?")
+ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
+NOBODY = "The name tells neither student nor platform."
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -74,14 +76,14 @@ def collect(lab: str, source: Path, course_submitted: Path, roster_file: Path | 
             if student:
                 students[student].append(submission)
             else:
-                arrivals.append(Arrival(submission.origin, None, UNMATCHED, (f"{why}.",)))
+                arrivals.append(Arrival(shown(submission.origin, 120), None, UNMATCHED, (f"{why}.",)))
         try:
             course_submitted.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".collect-", dir=course_submitted) as draft:
                 for student, sent in sorted(students.items()):
                     arrivals += drafted(student, sent, lab, Path(draft), course_submitted)
                 for folder in sorted(Path(draft, "new").glob("*")):
-                    replace(course_submitted / folder.name / lab, folder, Path(draft, "old"))
+                    put(course_submitted / folder.name / lab, folder, Path(draft, "old"))
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
@@ -92,55 +94,62 @@ def collect(lab: str, source: Path, course_submitted: Path, roster_file: Path | 
 
 def sorted_out(entries: list[downloads.Entry], lab: str) -> tuple[list[Submission], list[Arrival]]:
     """Submissions by the first part of their path, and the files that belong to none."""
-    if not any(sender(entry.parts, lab) for entry in entries if not entry.refused):
-        tops = {entry.parts[0] for entry in entries if not entry.refused and len(entry.parts) > 1}
-        if len(tops) == 1:  # one folder around everything, as some systems pack it
-            entries = [downloads.Entry(entry.parts[1:] if entry.parts[0] in tops else entry.parts, entry.read,
-                                       entry.refused) for entry in entries if len(entry.parts) > 1]  # fmt: skip
-    found, strangers = {}, []
-    for entry in entries:
+    straight = [entry for entry in entries if not entry.stray]
+    if len({entry.parts[0] for entry in straight}) == 1 and not any(sender(e.parts, lab) for e in straight):
+        straight = [
+            replace(entry, parts=entry.parts[1:]) for entry in straight if len(entry.parts) > 1
+        ] or straight
+    strangers = [
+        Arrival(path_of(entry), None, REFUSED, (f"Not read: {entry.stray}.",))
+        for entry in entries
+        if entry.stray
+    ]
+    found = {}
+    for entry in straight:
         submission = sender(entry.parts, lab)
-        path = shown("/".join(entry.parts), 120)
-        if entry.refused:
-            strangers.append(Arrival(path, None, REFUSED, (f"Not read: {entry.refused}.",)))
-        elif submission is None:
-            if not of_other_lab(entry.parts, lab):
-                strangers.append(
-                    Arrival(path, None, UNMATCHED, ("The name tells neither student nor platform.",))
-                )
-        else:
+        if submission:
             first = found.setdefault(submission.origin, submission)
             first.files.update({name: entry for name in submission.files})
+        elif not of_other_lab(entry.parts, lab):
+            strangers.append(Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)))
     for submission in found.values():
         if not submission.platform and submission.time is None and "timestamp.txt" in submission.files:
             submission.time = moment(text_of(submission.files["timestamp.txt"]))
     return list(found.values()), strangers
 
 
+def path_of(entry: downloads.Entry) -> str:
+    return shown("/".join(entry.parts), 120)
+
+
 def sender(parts: tuple[str, ...], lab: str) -> Submission | None:
-    """Who sent a file, by the first parts of its path alone: what is below was named by the student."""
+    """Who sent a file, by the front of its path alone: what is below was named by the student."""
     first, rest = parts[0], "/".join(parts[1:])
-    if rest and (match := INBOUND.fullmatch(first)):
-        if match["lab"] != lab:
-            return None
-        return Submission(first, match["name"], time=moment(match["time"]), files={rest: None})
     if match := MOODLE.fullmatch(first):
         return Submission(
             first, match["name"], match["number"], "moodle", files={rest or match["file"]: None}
         )
-    if len(parts) > 2 and parts[1] == lab:
+    if not rest:
+        return sender_of_file(first, lab)
+    match = INBOUND.fullmatch(first)
+    if match and match["lab"] == lab:
+        return Submission(first, match["name"], time=moment(match["time"]), files={rest: None})
+    if len(parts) > 2 and parts[1] == lab and not match:
         return Submission(first, first, files={"/".join(parts[2:]): None})
-    at = first.casefold().find(lab.casefold())
-    if rest or at == 0:
-        return None
-    front = first[:at] if at > 0 else first
-    match = FLAT.match(front) or (PLAIN.fullmatch(front) if at > 0 else None)
+    return None
+
+
+def sender_of_file(name: str, lab: str) -> Submission | None:
+    """Who sent a file that lies by itself: what stands before the lab's name, or before its numbers."""
+    at = name.casefold().find(lab.casefold())
+    front = name[:at] if at >= 0 else name
+    match = FLAT.match(front) or (PLAIN.fullmatch(front) if at >= 0 else None)
     if not match:
         return None
-    groups = match.groupdict()
+    said = match.groupdict()
     return Submission(
-        first, match["name"], match["number"] or "", "canvas", late=bool(groups.get("late")),
-        attempt=int(groups.get("attempt") or 0), files={first[at:] if at > 0 else first[match.end() :]: None},
+        name, match["name"], match["number"] or "", "canvas", late=bool(said.get("late")),
+        attempt=int(said.get("attempt") or 0), files={name[at if at >= 0 else match.end() :]: None},
     )  # fmt: skip
 
 
@@ -177,8 +186,7 @@ def identified(submission: Submission, people: roster.Roster | None) -> tuple[st
     else:
         student, why = submission.name, ""
     if student and not STUDENT.fullmatch(student):
-        return None, (f"'{shown(student)}' cannot be a student id: letters, digits, '.', '_' and '-' are allowed, "
-                      "and no '.' in front")  # fmt: skip
+        return None, f"'{shown(student)}' cannot be a student id: {ALLOWED}"
     return student, shown(why, 200)
 
 
@@ -198,16 +206,23 @@ def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitt
             zipped = [other for other in others if re.search(r"\.(zip|gz|tar|7z|rar)$", other.casefold())]
             why = f"An archive inside the download is not opened: {listed(zipped)}." if zipped else \
                 f"There is no {lab}.ipynb among what was sent: {listed(others) or 'nothing'}."  # fmt: skip
-            arrivals.append(Arrival(submission.origin, student, REFUSED if zipped else NOTHING, (why,)))
+            arrivals.append(
+                Arrival(shown(submission.origin, 120), student, REFUSED if zipped else NOTHING, (why,))
+            )
         elif taken:
             arrivals.append(
-                Arrival(submission.origin, student, OLDER, (f"A later one was taken: {taken.origin}.",))
+                Arrival(
+                    shown(submission.origin, 120),
+                    student,
+                    OLDER,
+                    (f"A later one was taken: {shown(taken.origin)}.",),
+                )
             )
         else:
             try:
                 raw = submission.files[name].read()
             except Unreadable as problem:
-                arrivals.append(Arrival(submission.origin, student, REFUSED, (str(problem),)))
+                arrivals.append(Arrival(shown(submission.origin, 120), student, REFUSED, (str(problem),)))
                 continue
             taken = submission
             if others:
@@ -219,7 +234,7 @@ def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitt
             outcome, why = compared(submitted / student / lab, lab, raw, submission.time)
             if outcome == COLLECTED:
                 write(draft / "new" / student, lab, raw, submission.time)
-            arrivals.append(Arrival(submission.origin, student, outcome, (*notes, *why)))
+            arrivals.append(Arrival(shown(submission.origin, 120), student, outcome, (*notes, *why)))
     return arrivals
 
 
@@ -242,7 +257,7 @@ def write(folder: Path, lab: str, raw: bytes, time: datetime | None) -> None:
         (folder / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S.%f} UTC")
 
 
-def replace(target: Path, new: Path, aside: Path) -> None:
+def put(target: Path, new: Path, aside: Path) -> None:
     """Move a finished folder to its place; what was there goes only when the new one stands."""
     target.parent.mkdir(exist_ok=True)
     old = aside / new.name

@@ -21,6 +21,7 @@ from grader.reading import LARGEST, Unreadable, shown, too_large
 from labsupport.settings import LabError
 
 MOST_FILES = 20_000
+LONGEST = 1_000  # characters of a path
 MOST_BYTES = 8 * 2**30  # of a whole download, unpacked
 MOST_RATIO = 500  # of unpacked to packed size, where it matters; notebooks full of output reach 100
 LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -28,11 +29,11 @@ LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: the parts of its path, how to get its bytes, and why it is refused, if it is."""
+    """One file: the parts of its path, how to get its bytes, and what is wrong with its path, if anything."""
 
     parts: tuple[str, ...]
     read: Callable[[], bytes]  # raises Unreadable
-    refused: str = ""
+    stray: str = ""
 
 
 @contextmanager
@@ -40,13 +41,18 @@ def opened(source: Path) -> Iterator[list[Entry]]:
     """The files of a folder or zip, sorted by path. Raises LabError when it cannot be taken at all."""
     if source.is_dir():
         yield in_folder(source)
-        return
+    else:
+        with archive_of(source) as archive:
+            yield in_zip(archive, source)
+
+
+def archive_of(source: Path) -> zipfile.ZipFile:
+    """A zip, opened. Raises LabError for anything else."""
     try:
         if not zipfile.is_zipfile(source):
             what = "is neither a folder nor a zip file" if source.exists() else "does not exist"
             raise LabError(f"{source} {what}.")
-        with zipfile.ZipFile(source) as archive:
-            yield in_zip(archive, source)
+        return zipfile.ZipFile(source)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
         raise LabError(f"The zip {source.name} is damaged: {shown(str(problem))}.") from problem
     except OSError as problem:
@@ -55,7 +61,7 @@ def opened(source: Path) -> Iterator[list[Entry]]:
 
 def littered(parts: tuple[str, ...]) -> bool:
     """Whether a path is what systems and editors leave behind, checkpoints for one."""
-    return any(part.startswith(".") or part in LITTER for part in parts)
+    return any((part.startswith(".") and part != "..") or part in LITTER for part in parts)
 
 
 def in_folder(source: Path) -> list[Entry]:
@@ -65,8 +71,9 @@ def in_folder(source: Path) -> list[Entry]:
         links = [name for name in folders if Path(root, name).is_symlink()]
         for name in sorted(files) + links:
             parts = Path(root, name).relative_to(source).parts
+            stray = "a symbolic link is not followed" if name in links else ""
             if not littered(parts):
-                entries.append(Entry(parts, lambda parts=parts: read_file(source, *parts)))
+                entries.append(Entry(parts, lambda parts=parts: read_file(source, *parts), stray))
         if len(entries) > MOST_FILES:
             raise LabError(f"{source} holds more than {MOST_FILES:,} files: is it the right folder?")
     return sorted(entries, key=lambda entry: entry.parts)
@@ -82,16 +89,18 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     if sum(member.compress_size for member in members) > packed:
         raise LabError(f"The zip {source.name} is a trap: its files overlap.")
     places = Counter(place(member.filename) for member in members)
-    entries = []
+    entries, declared = [], 0
     for member in members:
         parts = PurePosixPath(member.filename).parts
         if member.is_dir() or littered(parts):
             continue
-        why = objection(member)
+        why = trap(member)
         if not why and places[place(member.filename)] > 1:
             why = "another file of the zip has this name, but for upper and lower case at most"
-        entries.append(Entry(parts, lambda member=member: unpacked(archive, member), why))
-    declared = sum(member.file_size for member in members if not objection(member))
+        declared += 0 if why else member.file_size
+        entries.append(
+            Entry(parts, lambda member=member, why=why: unpacked(archive, member, why), astray(member))
+        )
     if declared > MOST_BYTES:
         raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB, and "
                        f"{MOST_BYTES / 2**30:.0f} GiB is the most.")  # fmt: skip
@@ -103,29 +112,35 @@ def place(filename: str) -> str:
     return unicodedata.normalize("NFC", filename).casefold().rstrip("/")
 
 
-def objection(member: zipfile.ZipInfo) -> str:
-    """Why a member of a zip is not read, if it is not."""
+def astray(member: zipfile.ZipInfo) -> str:
+    """What is wrong with a member's path, if anything."""
     name = member.orig_filename  # zipfile cuts `filename` at a null byte
-    mode = member.external_attr >> 16
     if name.startswith("/") or re.match("[A-Za-z]:", name):
-        return "its path is absolute"
+        return "the path is absolute"
     if "\\" in name or "\0" in name:
-        return "its path holds a backslash or a null byte"
+        return "the path holds a backslash or a null byte"
     if ".." in name.split("/"):
-        return "its path leads out of the zip with '..'"
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "the path leads out of the zip with '..'"
+    return "the path is too long" if len(name) > LONGEST else ""
+
+
+def trap(member: zipfile.ZipInfo) -> str:
+    """Why a member is not unpacked, if it is not."""
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "it is a link or a special file"
     if member.flag_bits & 1:
         return "it is encrypted"
     if member.file_size > LARGEST:
-        return too_large("it", member.file_size).rstrip(".")
+        return f"it has {member.file_size / 2**20:,.0f} MiB, and {LARGEST / 2**20:.0f} MiB is the most"
     if member.file_size > max(2**20, MOST_RATIO * member.compress_size):
         return f"it unpacks to more than {MOST_RATIO} times its packed size, as a zip bomb does"
     return ""
 
 
-def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """A member's bytes, never more than declared, whatever the zip holds."""
+def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, why: str = "") -> bytes:
+    """A member's bytes, never more than a notebook may have, whatever it declares."""
+    if why:
+        raise Unreadable(f"'{shown(member.filename)}' in the zip is not read: {why}.")
     try:
         with archive.open(member) as file:
             raw = file.read(LARGEST + 1)

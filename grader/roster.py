@@ -94,15 +94,16 @@ def read(path: Path) -> Roster:
 def enter(roster: Roster, student: str, row: dict[str, str]) -> None:
     """One student, by all that a platform may call them."""
     numbers = [value for title, value in row.items() if title != "student_id" and IDENTIFIES.search(title)]
-    names = {spelling for name in (row.get("name", ""), f"{row.get('first_name', '')} {row.get('last_name', '')}")
-             for spelling in spellings(name)}  # fmt: skip
+    full_names = (row.get("name", ""), f"{row.get('first_name', '')} {row.get('last_name', '')}")
+    names = {spelling for name in full_names for spelling in spellings(name)}
     names |= {
         key(value.split("@")[0]) for value in numbers
     }  # the front of an address, as far as it is unique
-    for table, keys in (
+    tables = (
         (roster.by_id, {key(student)}),
         (roster.by_number, set(map(key, numbers))),
         (roster.by_name, names),
-    ):
+    )
+    for table, keys in tables:
         for each in keys - {""}:
             table[each].add(student)

@@ -8,14 +8,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
+from labsupport.progress import bar
 from labsupport.settings import LabError
 
 
 def folder() -> Path:
     """Where models are kept: PRUNING_LABS_CACHE, or the user's own cache folder."""
     named = os.environ.get("PRUNING_LABS_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("pruning-labs")
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("pruning-labs")
+
+
+@contextlib.contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """A block that one process at a time runs for this target; what killed ones left is removed first."""
+    with _disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.parent / f".{target.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            with bar(what=f"wait for another process that makes {target.name}"):
+                lock.acquire()
+    try:
+        for left in target.parent.glob(f".{target.name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -24,19 +46,30 @@ def whole_or_nothing(target: Path) -> Iterator[Path]:
 
     Whatever ends the block otherwise leaves nothing behind. A disk error becomes one LabError.
     """
-    draft = None
+    around = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        yield draft
-        if target.exists():  # a damaged one: a second process may have mended it meanwhile
-            shutil.rmtree(target, ignore_errors=True)
-        draft.rename(target)
-    except OSError as problem:
+        with _disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            around = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            draft = around / "draft"  # mkdtemp's own folder is closed to everybody else, this one is not
+            draft.mkdir()
+            yield draft
+            if target.exists():
+                shutil.rmtree(target)
+            draft.rename(target)
+    finally:
+        if around is not None:
+            shutil.rmtree(around, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _disk_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as problem:
+        if isinstance(problem, SafetensorError) and "os error" not in str(problem):
+            raise  # not the disk
         raise LabError(
-            f"Cannot write {target}: {problem.strerror or problem}. "
+            f"Cannot write {target}: {getattr(problem, 'strerror', None) or problem}. "
             "Free some space there, or set PRUNING_LABS_CACHE to another folder."
         ) from problem
-    finally:
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)

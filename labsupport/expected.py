@@ -20,7 +20,7 @@ PERPLEXITY = {
     },
 }  # fmt: skip
 
-# calibration windows -> layer -> loudest input norm over the median one; q, k and v share their input,
+# calibration windows of 512 tokens -> layer -> loudest input norm over the median one; q, k and v share their input,
 # and so do gate and up
 NORMS = {
     4: {
@@ -36,6 +36,20 @@ NORMS = {
         "model.layers.29.self_attn.o_proj": 7.98,
         "model.layers.29.mlp.gate_proj": 41.5,
         "model.layers.29.mlp.down_proj": 41.0,
+    },
+    16: {
+        "model.layers.0.self_attn.q_proj": 27.3,
+        "model.layers.0.self_attn.o_proj": 42.1,
+        "model.layers.0.mlp.gate_proj": 17.9,
+        "model.layers.0.mlp.down_proj": 13.8,
+        "model.layers.15.self_attn.q_proj": 43.5,
+        "model.layers.15.self_attn.o_proj": 9.31,
+        "model.layers.15.mlp.gate_proj": 17.6,
+        "model.layers.15.mlp.down_proj": 6.65,
+        "model.layers.29.self_attn.q_proj": 30.2,
+        "model.layers.29.self_attn.o_proj": 7.88,
+        "model.layers.29.mlp.gate_proj": 41.4,
+        "model.layers.29.mlp.down_proj": 38.9,
     },
 }
 

@@ -1,20 +1,29 @@
 """A course model by name: where it comes from, on which device, in which dtype."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging
 
-from labsupport import cache, embedded, settings
+from labsupport import cache, embedded, hub, settings
 from labsupport.settings import LabError
+from labsupport.table import layer_table
 
-logging.disable_progress_bar()  # transformers writes its bars to standard error; ours say what is slow
+logging.disable_progress_bar()  # transformers writes to standard error; our own bars say what is slow
+logging.set_verbosity_error()
 
 EMBEDDED = "smollm2-135m"
 TINY = "tiny"
@@ -22,6 +31,10 @@ HUB = {
     "smollm2-135m-hub": "HuggingFaceTB/SmolLM2-135M-Instruct",
     "tinyllama-1.1b-chat": "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
 }
+HUB_FILES = [
+    "config.json", "generation_config.json", "model.safetensors",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+]  # fmt: skip
 NAMES = (EMBEDDED, *HUB, TINY)
 
 SMOLLM2 = {
@@ -45,59 +58,94 @@ SHAPES = {
 }  # fmt: skip
 
 
-def load(name: str | None = None, device=None, dtype: torch.dtype | None = None) -> LlamaForCausalLM:
+def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None = None) -> LlamaForCausalLM:
     """A course model in eval mode, its gradients off; `smollm2-135m` is made on first use.
 
-    name: one of NAMES; the course model of settings.py when left out. device and dtype default to
-    those of settings.py. Raises LabError for an unknown name, and when a model cannot be had.
+    name: one of NAMES, or a folder that save_pretrained made; the course model of settings.py when
+    left out. device and dtype default to those of settings.py. Raises LabError for an unknown name,
+    and when a model cannot be had.
     """
     name = known(name)
     device = settings.device() if device is None else torch.device(device)
     dtype = settings.current().dtype if dtype is None else dtype
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise LabError("There is no CUDA device here; leave `device` out or say 'cpu'.")
     if name == TINY:
         return tiny(seed=0).to(device, dtype)
     source = location(name)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
-    except Exception as problem:
-        raise _unreadable(name, source, problem) from problem
+    with _readable(name, source):
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
     return model.to(device).eval().requires_grad_(False)
 
 
-def tokenizer(name: str | None = None) -> PreTrainedTokenizerFast:
+def tokenizer(name: str | Path | None = None) -> PreTrainedTokenizerFast:
     """The tokenizer that belongs to a course model."""
     name = known(name)
     if name == TINY:
         return byte_tokenizer()
     source = location(name)
-    try:
+    with _readable(name, source):
         return AutoTokenizer.from_pretrained(source)
-    except Exception as problem:
-        raise _unreadable(name, source, problem) from problem
 
 
-def known(name: str | None) -> str:
-    """The name itself, or the course model's; raises LabError for a name nobody knows."""
-    name = settings.current().model if name is None else name
-    if name not in NAMES:
-        raise LabError(f"There is no model called '{name}'. Known: {', '.join(NAMES)}.")
+def known(name: str | Path | None) -> str:
+    """The name or folder itself, or the course model's; raises LabError for one that nobody knows."""
+    name = settings.current().model if name is None else str(name)
+    if name not in NAMES and not (Path(name) / "config.json").is_file():
+        raise LabError(
+            f"There is no model called '{name}'. Known: {', '.join(NAMES)}, "
+            "or a folder that save_pretrained made."
+        )
     return name
 
 
-def location(name: str) -> Path | str:
-    """Where transformers finds this model: a folder of the cache, or its name on the hub."""
+def location(name: str) -> Path:
+    """The folder of this model's files, fetched first where need be; raises LabError."""
     if name == EMBEDDED:
         target = cache.folder() / EMBEDDED
-        if not (target / "config.json").exists():
-            embedded.make(target)
+        if not _complete(target):
+            with cache.alone(target):
+                if not _complete(target):  # another process may just have made it
+                    embedded.make(target)
         return target
-    return HUB[name]
+    if name in HUB:
+        return _from_hub(name)
+    return Path(name)
 
 
-def _unreadable(name: str, source: Path | str, problem: Exception) -> LabError:
-    if name == EMBEDDED:
-        return LabError(f"The stored model in {source} is damaged: delete that folder and it is made again.")
-    return LabError(f"{name} cannot be had from the model hub ({problem}); the embedded model is '{EMBEDDED}'.")
+def fetch(name: str) -> Path:
+    """Get a model ahead of class, and get it again where its stored files are damaged: its folder."""
+    folder = location(known(name))
+    try:
+        with safe_open(folder / "model.safetensors", "pt") as weights:  # reads the header, knows the length
+            weights.keys()
+        AutoTokenizer.from_pretrained(folder)
+    except Exception:
+        if name == EMBEDDED:
+            with cache.alone(folder):
+                embedded.make(folder)
+        elif name in HUB:
+            _from_hub(name, again=True)
+    return folder
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("config.json", "model.safetensors", "tokenizer.json"))
+
+
+def _from_hub(name: str, again: bool = False) -> Path:
+    instead = f"the embedded model '{EMBEDDED}' needs no hub."
+    return hub.files(HUB[name], HUB_FILES, instead=instead, again=again)[0].parent
+
+
+@contextmanager
+def _readable(name: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as problem:
+        reason = str(problem).strip().partition("\n")[0][:200].rstrip(".") or type(problem).__name__
+        mend = f" `python -m labsupport fetch {name}` gets it again." if name in NAMES else ""
+        raise LabError(f"The model stored in {folder} cannot be read ({reason}).{mend}") from problem
 
 
 def tiny(seed: int = 0) -> LlamaForCausalLM:
@@ -127,8 +175,10 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 def shape(name: str) -> LlamaForCausalLM:
     """The architecture of a named model on the meta device: shapes and counts, no weights, no file."""
+    if name not in SHAPES:
+        raise LabError(f"There is no shape called '{name}'. Known: {', '.join(SHAPES)}.")
     with torch.device("meta"):
-        return LlamaForCausalLM(LlamaConfig(**SHAPES[known(name)]))
+        return LlamaForCausalLM(LlamaConfig(**SHAPES[name]))
 
 
 def describe(model: nn.Module) -> None:
@@ -136,6 +186,4 @@ def describe(model: nn.Module) -> None:
 
     The table of the report's third chapter, with the counts that it leaves out.
     """
-    from labsupport.table import layer_table
-
     print(layer_table(model))

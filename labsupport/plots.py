@@ -5,6 +5,7 @@ tell apart, and every series has a marker or a line style of its own besides.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
@@ -39,4 +40,46 @@ def perplexity_against_sparsity(curves: dict[str, dict[float, float]], title: st
     ax.set_yscale("log")
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False)
+    plt.show()
+
+
+def weight_histogram(weight, threshold: float, name: str) -> None:
+    """The weights of one layer, those nearer to zero than the threshold shaded apart."""
+    values = weight.detach().float().flatten().cpu().numpy()
+    ax = axes(f"Half of {name} lies between the two lines", "weight", "number of weights")
+    edges = np.linspace(-4 * values.std(), 4 * values.std(), 121)
+    ax.hist(values[abs(values) > threshold], edges, color=COLOURS[0], label="kept")
+    ax.hist(values[abs(values) <= threshold], edges, color=COLOURS[4], hatch="///", label="dropped")
+    for side in (-threshold, threshold):
+        ax.axvline(side, color="black", linestyle="--", linewidth=1)
+    ax.text(threshold, ax.get_ylim()[1] * 0.97, f"  threshold {threshold:.3f}", va="top", fontsize=9)
+    ax.legend(frameon=False, loc="upper left")
+    plt.show()
+
+
+def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline_name: str = "dense") -> None:
+    """Horizontal bars, the longest on top, with a line at the baseline and every value written out."""
+    ax = axes(title, x, "", height=0.4 * len(values) + 1.4)
+    ordered = sorted(values, key=values.get)
+    ax.barh(ordered, [values[name] for name in ordered], color=COLOURS[0], height=0.65)
+    for place, name in enumerate(ordered):
+        ax.text(values[name], place, f" {values[name]:,.1f}", va="center", fontsize=9)
+    ax.axvline(baseline, color="black", linestyle="--", linewidth=1)
+    ax.text(baseline, len(values) - 0.45, f" {baseline_name} {baseline:,.1f}", fontsize=9, va="bottom")
+    ax.set_xlim(0, max(values.values()) * 1.12)
+    ax.grid(False)
+    plt.show()
+
+
+def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -> None:
+    """Full layer name -> sparsity, drawn over the depth of the model, one line a kind of layer."""
+    ax = axes(title, "decoder layer", "sparsity of the layer")
+    kinds: dict[str, list[float]] = {}
+    for name, value in sparsities.items():
+        kinds.setdefault(name.rsplit(".", 1)[-1], []).append(value)
+    for index, (kind, values) in enumerate(kinds.items()):
+        ax.plot(values, label=kind, markersize=4, **look(index))
+    ax.axhline(overall, color="black", linewidth=1)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.legend(frameon=False, ncols=4, fontsize=9)
     plt.show()

@@ -27,7 +27,7 @@ class Settings:
 
 
 CPU = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=4, calibration_windows=4)
-CUDA = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=16, calibration_windows=16)
+CUDA = replace(CPU, evaluation_windows=16, calibration_windows=16)
 
 
 def device() -> torch.device:
@@ -43,6 +43,6 @@ def current() -> Settings:
     settings = CUDA if device().type == "cuda" else CPU
     return replace(
         settings,
-        model=os.environ.get("PRUNING_LABS_MODEL", settings.model),
-        text=os.environ.get("PRUNING_LABS_TEXT", settings.text),
+        model=os.environ.get("PRUNING_LABS_MODEL") or settings.model,
+        text=os.environ.get("PRUNING_LABS_TEXT") or settings.text,
     )

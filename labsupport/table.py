@@ -6,8 +6,11 @@ from torch import nn
 
 
 def layer_table(model: nn.Module) -> str:
-    """The layers that hold weights, with shapes and parameter counts; runs of equal layers share a line."""
-    groups: dict[str, list[tuple[int, nn.Module]]] = {}
+    """The layers that hold weights, with shapes and parameter counts; equal layers share a line.
+
+    A weight that two layers share (tied embeddings) is counted once, where it comes first.
+    """
+    groups: dict[tuple, list[tuple[str, nn.Module]]] = {}  # (name, shapes) -> (layer number, module)
     seen: set[int] = set()
     for name, module in model.named_modules():
         weights = [weight for weight in module.parameters(recurse=False) if id(weight) not in seen]
@@ -15,28 +18,41 @@ def layer_table(model: nn.Module) -> str:
             continue
         seen.update(id(weight) for weight in weights)
         number = re.search(r"\.(\d+)\.", name)
-        shapes = tuple(tuple(weight.shape) for weight in weights)
-        key = re.sub(r"\.\d+\.", ".#.", name) + f" {shapes}"
-        groups.setdefault(key, []).append((int(number[1]) if number else -1, module))
+        key = (re.sub(r"\.\d+\.", ".#.", name), tuple(tuple(weight.shape) for weight in weights))
+        groups.setdefault(key, []).append((number[1] if number else "", module))
     rows = []
-    for key, members in groups.items():
-        name, shapes = key.split(" ", 1)
-        first, last = members[0][0], members[-1][0]
-        span = f"{first}-{last}" if last > first else str(first)
+    for (name, shapes), members in groups.items():
+        where = name.replace("#", _ranges([number for number, _ in members]))
+        shape = " + ".join(" x ".join(map(str, shape)) for shape in shapes)
         each = sum(weight.numel() for weight in members[0][1].parameters(recurse=False))
-        shape = shapes.strip("(),").replace(", ", " x ")
-        rows.append([name.replace("#", f"({span})"), shape, f"{each:,}", str(len(members)), f"{each * len(members):,}"])
-    total = sum(weight.numel() for weight in {id(w): w for w in model.parameters()}.values())
+        rows.append([where, shape, f"{each:,}", str(len(members)), f"{each * len(members):,}"])
+    total = sum(weight.numel() for weight in model.parameters())  # yields a shared weight once
     rows.append(["total", "", "", "", f"{total:,}"])
     return columns(["layer", "shape", "each", "times", "parameters"], rows, left=2)
 
 
+def _ranges(numbers: list[str]) -> str:
+    """Layer numbers in order as a person writes them: "(0-3,18-21)"; one number stays bare."""
+    if len(numbers) == 1:
+        return numbers[0]
+    runs: list[list[int]] = []
+    for number in map(int, numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return f"({','.join(str(run[0]) if len(run) == 1 else f'{run[0]}-{run[-1]}' for run in runs)})"
+
+
 def columns(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Text in columns, the first `left` of them flush left, the others flush right."""
-    lines = [header, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    texts = [
-        "  ".join(cell.ljust(width) if i < left else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    ]
-    return "\n".join([texts[0].rstrip(), "  ".join("-" * width for width in widths), *(line.rstrip() for line in texts[1:])])
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        padded = (
+            cell.ljust(width) if index < left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])

@@ -2,11 +2,11 @@
 
 import torch
 
-from labsupport.check import draws, pruning
+from labsupport.check import draws, pruning, recipes
 from labsupport.check.compare import drop_range, drops_lowest, has_shape, is_mask, on_same_device
 from labsupport.check.exercise import Case, Exercise, Part, Wrong
-from labsupport.check.recipes import course_model
 from labsupport.check.wire import Opaque
+from labsupport.linears import pruned_linears
 
 SECTION = 'see section 2.1, "The smallest go first".'
 
@@ -123,7 +123,7 @@ def prune_cases(seed: int) -> list[Case]:
     return [
         Case("a tiny model", pruning.tiny_case(tiny, sparsity=source.choice((0.3, 0.4, 0.6)))),
         Case("sparsity 0 leaves the model as it is", pruning.tiny_case(tiny, sparsity=0.0)),
-        Case(f"the course model, {course_model()['course']}", pruning.course_case(sparsity=0.5), costly=True),
+        Case(f"the course model, {recipes.course_model()['course']}", pruning.course_case(sparsity=0.5), costly=True),
     ]
 
 
@@ -136,6 +136,27 @@ def prune_parts(inputs: dict, answer: dict) -> list[Part]:
 
     rule = f"each layer drops the smallest {sparsity:.0%} of its own magnitudes"
     return pruning.parts(inputs, answer, rule, right)
+
+
+def prune_cause(inputs: dict, answer: dict) -> str:
+    masks, sparsity = answer["value"], inputs["sparsity"]
+    weights = {
+        name: linear.weight.detach().cpu().float()
+        for name, linear in pruned_linears(recipes.model(inputs["model"])).items()
+    }
+    dropped = {name: ~mask for name, mask in masks.items()}
+    if all(drops_lowest(dropped[name].flatten(), w.abs().flatten(), lost(w, sparsity)) for name, w in weights.items()):
+        return "It looks as if the masks are inverted: True means keep."
+    every = joined(weights).abs()
+    if drops_lowest(joined(masks), every, round(sparsity * len(every))):
+        return "It looks as if one threshold for all layers was used. Here every layer finds its own:\n" \
+               "the shared threshold is exercise 2.3."  # fmt: skip
+    return ""
+
+
+def lost(weight: torch.Tensor, sparsity: float) -> int:
+    """How many weights a layer loses at this sparsity."""
+    return round(sparsity * weight.numel())
 
 
 # 2.3 global_magnitude_masks
@@ -220,6 +241,6 @@ def global_cause(inputs: dict, answer: dict) -> str:
 
 EXERCISES = [
     Exercise("magnitude_mask", "2.1", magnitude_cases, magnitude_parts, magnitude_cause),
-    Exercise("prune_magnitude", "2.2", prune_cases, prune_parts, ask=pruning.ask),
+    Exercise("prune_magnitude", "2.2", prune_cases, prune_parts, prune_cause, pruning.ask),
     Exercise("global_magnitude_masks", "2.3", global_cases, global_parts, global_cause),
 ]

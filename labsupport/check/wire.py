@@ -9,6 +9,7 @@ import json
 import math
 import socket
 import struct
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,17 +145,22 @@ def send(connection: socket.socket, value) -> None:
     connection.sendall(struct.pack("<Q", len(message)) + message)
 
 
-def receive(connection: socket.socket):
-    """Read one message. Raises WireError for a broken one, EOFError when the other side is gone."""
-    (size,) = struct.unpack("<Q", _exactly(connection, 8))
+def receive(connection: socket.socket, deadline: float | None = None):
+    """Read one message, all of it before `deadline` (time.monotonic) if there is one.
+
+    Raises WireError for a broken one, EOFError when the other side is gone, TimeoutError when it is late.
+    """
+    (size,) = struct.unpack("<Q", _exactly(connection, 8, deadline))
     if size > LIMIT:
         raise WireError(f"a message of {size:,} bytes; {LIMIT:,} are allowed")
-    return unpack(_exactly(connection, size))
+    return unpack(_exactly(connection, size, deadline))
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def _exactly(connection: socket.socket, size: int, deadline: float | None) -> bytes:
     parts = bytearray()
     while len(parts) < size:
+        if deadline is not None:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
         part = connection.recv(min(size - len(parts), 2**20))
         if not part:
             raise EOFError("the other side closed the connection")

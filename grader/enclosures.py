@@ -1,0 +1,98 @@
+"""Starts the runner in a sandbox, or as a plain process, and leaves nothing of it alive."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import labsupport
+from grader import mounts
+from grader.limits import Groups, Limits
+from labsupport import cache
+
+
+@contextlib.contextmanager
+def sandboxed(
+    own: Groups, socket_path: Path | None, limits: Limits, job: BinaryIO
+) -> Iterator[subprocess.Popen]:
+    """The runner as the first process of a sandbox; all of the sandbox is dead afterwards."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as info, contextlib.ExitStack() as later:
+        later.callback(os.close, write)
+        command, fds = mounts.sandboxed(limits, socket_path, write)
+        for fd in fds:
+            later.callback(os.close, fd)
+        process = _start(own.join(command), job, pass_fds=(write, *fds), env={})
+        later.close()
+        try:
+            text = info.read(4096)
+            first = os.pidfd_open(json.loads(text)["child-pid"]) if text else None
+            yield process
+        finally:
+            _end(process, first)
+
+
+def _end(process: subprocess.Popen, first: int | None) -> None:
+    """Kill the sandbox's first process: bubblewrap returns when the last one in there is gone."""
+    if first is not None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(first, signal.SIGKILL)
+        os.close(first)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+    _bury(process)
+
+
+@contextlib.contextmanager
+def plain(own: Groups, socket_path: Path | None, limits: Limits, job: BinaryIO) -> Iterator[subprocess.Popen]:
+    """The runner as a plain process in a folder of its own; its whole family is dead afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="pruning-labs-"))
+    try:
+        for name in ("home", "work"):
+            (folder / name).mkdir()
+        modules = Path(labsupport.__file__).parent.parent
+        env = mounts.environment(folder / "home", socket_path, cache.folder(), modules)
+        command = own.join([sys.executable, "-I", str(mounts.RUNNER)])
+        process = _start(command, job, env=env, cwd=folder / "work")
+        try:
+            yield process
+        finally:
+            while family := _descendants(process.pid):  # the runner adopts all orphans
+                for pid in family:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.02)
+            _bury(process)
+    finally:
+        own.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(command: list[str], job: BinaryIO, **options) -> subprocess.Popen:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=job, stdout=pipe, stderr=pipe, start_new_session=True, **options)
+
+
+def _bury(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+
+
+def _descendants(pid: int) -> set[int]:
+    """The living processes below this one."""
+    found = set()
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, listing.read_text().split()):
+                found |= {child} | _descendants(child)
+    return found

@@ -1,0 +1,223 @@
+"""The one file of the grader that runs inside the sandbox: executes a notebook, or one command.
+
+Standard input: one JSON object, the job. Standard output: JSON lines saying what happens. They are a
+report, not evidence: scores come from the examiner alone. In a sandbox this is the first process, so
+nothing in there can kill it; and as it is not dumpable, nothing can look into it or write to its pipe.
+"""
+
+import asyncio
+import base64
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+GRACE = 5.0  # seconds an interrupted cell has to end
+KEPT = 2**16  # bytes that stay of a cell's output when it was far too much
+START = 120.0  # seconds a kernel may take to start
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    say = private_channel()
+    for name, value in job["rlimits"].items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    try:
+        if "command" in job:
+            run_command(job, say)
+        else:
+            asyncio.run(run_notebook(job, say))
+    except BaseException as problem:
+        say(event="over", status="GRADER_ERROR", detail=f"{type(problem).__name__}: {problem}"[:500])
+    while True:
+        signal.pause()  # the end comes from outside, and takes along whatever is still running here
+
+
+def private_channel():
+    """The way out, out of reach of whatever is started here: closed on exec, not to be found in /proc."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    channel = os.fdopen(os.dup(1), "wb", buffering=0)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+
+    def say(**event) -> None:
+        line = memoryview(json.dumps(event).encode() + b"\n")
+        while line:
+            line = line[channel.write(line) :]
+
+    return say
+
+
+async def run_notebook(job: dict, say) -> None:
+    """Execute the code cells in order; say what each one put out; stop where no next one makes sense."""
+    import nbformat
+
+    client = await start_kernel(nbformat.from_dict(job["notebook"]))
+    say(event="ready")
+    room = job["output"]
+    for index, cell in enumerate(client.nb.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        say(event="start", cell=index)
+        allowed = client.room = max(room, KEPT)
+        client.overflow = asyncio.Event()
+        ended = await run_cell(client, cell, index, job["cell_seconds"])
+        cut = client.overflow.is_set()
+        outputs, cut = trimmed(cell.outputs, KEPT if cut else allowed, cut)
+        room -= len(json.dumps(outputs))
+        say(event="end", cell=index, ended=ended, outputs=outputs, count=cell.execution_count, cut=cut)
+        if ended != "FINISHED":
+            say(event="over", status="OUTPUT_LIMIT" if cut and ended == "TIMEOUT" else ended)
+            return
+    say(event="over", status="FINISHED")
+
+
+async def start_kernel(notebook):
+    """A client of nbclient with a quiet kernel of this very interpreter, whatever the notebook asks for."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpecManager
+    from nbclient import NotebookClient
+
+    class Client(NotebookClient):
+        """Drops what a cell puts out beyond `room` bytes, and sets `overflow`."""
+
+        room: int = 0
+        overflow: asyncio.Event
+
+        def process_message(self, msg, cell, cell_index):
+            if msg["msg_type"] in (
+                "stream",
+                "display_data",
+                "execute_result",
+                "error",
+                "update_display_data",
+            ):
+                content = msg["content"]
+                self.room -= len(content["text"]) if "text" in content else len(json.dumps(content))
+                if self.room < 0:
+                    if not self.overflow.is_set():
+                        keep_beginning(self, msg, cell, cell_index)
+                    self.overflow.set()
+                    return None
+            return super().process_message(msg, cell, cell_index)
+
+    def keep_beginning(client, msg, cell, cell_index) -> None:
+        if msg["msg_type"] == "stream" and not cell.outputs:
+            msg["content"]["text"] = msg["content"]["text"][:KEPT]
+            NotebookClient.process_message(client, msg, cell, cell_index)
+
+    folder = Path(os.environ["HOME"], "kernels", "python3")
+    folder.mkdir(parents=True)
+    argv = [
+        sys.executable,
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+        "--HistoryManager.enabled=False",
+    ]
+    folder.joinpath("kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
+    )
+    specs = KernelSpecManager(kernel_dirs=[str(folder.parent)])
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
+    client = Client(notebook, km=manager, allow_errors=True, startup_timeout=START, store_widget_state=False,
+                    coalesce_streams=True, record_timing=False)  # fmt: skip
+    await client.async_start_new_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    await client.async_start_new_kernel_client()
+    threading.Thread(target=reap, args=(manager.provisioner.process.pid,), daemon=True).start()
+    return client
+
+
+async def run_cell(client, cell, index: int, seconds: float) -> str:
+    """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED."""
+    count = client.code_cells_executed + 1
+    running = asyncio.ensure_future(client.async_execute_cell(cell, index, execution_count=count))
+    too_much = asyncio.ensure_future(client.overflow.wait())
+    try:
+        await asyncio.wait({running, too_much}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        late = not running.done() and not too_much.done()
+        if not running.done():
+            await client.km.interrupt_kernel()
+            await asyncio.wait({running}, timeout=GRACE)
+        if not running.done():
+            return "TIMEOUT"
+        running.result()
+        return "TIMEOUT" if late else "FINISHED"
+    except Exception:  # dead, or it sends what is no message of a kernel
+        return "KERNEL_DIED"
+    finally:
+        running.cancel()
+        too_much.cancel()
+
+
+def trimmed(outputs: list, room: int, cut: bool) -> tuple[list, bool]:
+    """What fits into `room` bytes of JSON (a text is cut, anything else left out), and whether not all did."""
+    kept = []
+    for output in outputs:
+        if len(json.dumps(output)) > room:
+            cut = True
+            if output["output_type"] != "stream":
+                continue
+            output["text"] = output["text"][: max(room - 200, 0) // 6]  # 6: a character may become "\u0000"
+        room -= len(json.dumps(output))
+        kept.append(output)
+    if cut:
+        kept.append(
+            {"output_type": "stream", "name": "stderr", "text": "[output cut: more than is allowed]\n"}
+        )
+    return kept
+
+
+def reap(kernel: int) -> None:
+    """Bury the orphans, which all come to this process; the kernel itself is buried by its manager."""
+    while True:
+        try:
+            pid = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT).si_pid
+            if pid != kernel:
+                os.waitpid(pid, 0)
+                continue
+        except ChildProcessError:
+            pass
+        time.sleep(0.2)
+
+
+def run_command(job: dict, say) -> None:
+    """Run one command beside the given files; say what it prints, up to the limit, and how it ended."""
+    for name, content in job["files"].items():
+        Path(name).write_bytes(base64.b64decode(content))
+    say(event="ready")
+    say(event="start", cell=0)
+    process = subprocess.Popen(
+        job["command"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    left, status = job["output"], "FINISHED"
+
+    def listen() -> None:
+        nonlocal left, status
+        while part := os.read(process.stdout.fileno(), 2**16):
+            say(event="text", text=part[:left].decode(errors="replace"))
+            left -= len(part[:left])
+            if not left:
+                status = "OUTPUT_LIMIT"
+                process.send_signal(signal.SIGKILL)
+                return
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    code = process.wait()
+    listener.join(1.0)  # a child of it may hold the pipe open
+    say(event="over", status=status, code=code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""One untrusted notebook, one sandbox: what goes in is bytes, what comes out is checked.
+
+Nothing that happens inside can change how it ends out here: the cell's name comes from our copy of
+the notebook, the clock and the memory's limit are read outside, and of what comes back only outputs
+that nbformat knows are kept, up to the limit.
+"""
+
+import base64
+import json
+import os
+import selectors
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+
+from grader import enclosures
+from grader.limits import Limits, fallbacks, groups
+from labsupport.settings import LabError
+
+FINISHED, TIMEOUT, OUT_OF_MEMORY = "FINISHED", "TIMEOUT", "OUT_OF_MEMORY"
+KERNEL_DIED, OUTPUT_LIMIT, GRADER_ERROR = "KERNEL_DIED", "OUTPUT_LIMIT", "GRADER_ERROR"
+ISOLATIONS = ("bwrap", "none")
+GRACE = 15.0  # seconds after a cell's time is up in which the runner may end it more gently
+__all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a notebook ended; `notebook` is the executed one, as far as it came."""
+
+    status: str
+    cell: str  # grade_id, or id, of the cell that was running when it ended; "" when FINISHED
+    reason: str  # one sentence
+    notebook: bytes | None
+    seconds: float
+    unenforced: tuple[str, ...]  # limits that nothing on this machine could hold, a sentence each
+
+
+@dataclass(frozen=True)
+class CommandOutcome:
+    """How a command ended, and what it printed on both its streams, cut to the limit."""
+
+    status: str
+    reason: str
+    returncode: int | None
+    output: str
+    seconds: float
+    unenforced: tuple[str, ...]
+
+
+@dataclass
+class _Run:
+    """What is known out here of a run."""
+
+    status: str | None = None
+    detail: str = ""
+    ready: bool = False
+    cell: int | None = None  # the one that is running
+    since: float = 0.0
+    cut: list[int] = field(default_factory=list)  # cells that put out too much
+    code: int | None = None
+    seconds: float = 0.0
+    unenforced: tuple[str, ...] = ()
+
+
+def run_notebook(
+    notebook: bytes, socket_path: Path | None, limits: Limits = Limits(), isolation: str = "bwrap"
+) -> Outcome:
+    """Execute a notebook's code cells in a sandbox, in order, as far as they go.
+
+    socket_path: the examiner's Unix socket, or None for none. isolation: "bwrap", or "none" for a
+    plain process. Raises LabError when no sandbox can be made on this machine.
+    """
+    try:
+        executed = nbformat.reads(notebook.decode(), as_version=4)
+        nbformat.validate(executed)
+    except Exception as problem:
+        return Outcome(GRADER_ERROR, "", f"This is not a notebook: {_short(problem)}.", None, 0.0, ())
+    code = [index for index, cell in enumerate(executed.cells) if cell.cell_type == "code"]
+    for index in code:
+        executed.cells[index] |= {"outputs": [], "execution_count": None}
+
+    def keep(event: dict) -> None:
+        if event["event"] == "end" and event["cell"] in code:
+            executed.cells[event["cell"]].outputs = _outputs(event["outputs"])
+            count = event["count"]
+            executed.cells[event["cell"]].execution_count = count if type(count) is int else None
+
+    job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
+    most = 2 * limits.output + 2**17 * (len(code) + 8)
+    run = _run(job, socket_path, limits, isolation, GRACE, most, keep)
+    cell = run.cut[0] if run.status == OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
+    name = _name(executed, cell) if run.status != FINISHED else ""
+    reason = _reason(run, name, limits)
+    return Outcome(run.status, name, reason, _bytes(executed), run.seconds, run.unenforced)
+
+
+def run_command(
+    command: list[str],
+    files: dict[str, bytes],
+    socket_path: Path | None,
+    limits: Limits = Limits(),
+    isolation: str = "bwrap",
+) -> CommandOutcome:
+    """Run one command in a sandbox, these files in its folder, for at most `cell_seconds`.
+
+    FINISHED whatever its exit status; the other statuses as for a notebook.
+    """
+    if wrong := [name for name in files if Path(name).name != name]:
+        raise ValueError(f"a file's name, not a path: {wrong[0]!r}")
+    texts: list[str] = []
+
+    def keep(event: dict) -> None:
+        if event["event"] == "text":
+            texts.append(str(event["text"]))
+
+    contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
+    job = {"command": command, "files": contents}
+    run = _run(job, socket_path, limits, isolation, 0.0, 8 * limits.output + 2**20, keep)
+    output = "".join(texts)[: limits.output]
+    reason = _reason(run, "", limits).replace("The notebook", "The command")
+    return CommandOutcome(run.status, reason, run.code, output, run.seconds, run.unenforced)
+
+
+def _run(job, socket_path, limits, isolation, grace, most, keep: Callable[[dict], None]) -> _Run:
+    """Start the runner with this job, follow it until it ends or must, and leave nothing of it behind."""
+    if isolation not in ISOLATIONS:
+        raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
+    run, started = _Run(), time.monotonic()
+    with groups(limits) as own, tempfile.TemporaryFile() as task:
+        rlimits, run.unenforced = fallbacks(limits, own, isolation != "none")
+        task.write(json.dumps({**job, "rlimits": rlimits, "output": limits.output}).encode())
+        task.seek(0)
+        enclosure = enclosures.plain if isolation == "none" else enclosures.sandboxed
+        with enclosure(own, socket_path, limits, task) as process:
+            errors = _follow(process, run, limits, started, grace, most, keep)
+        died = run.status in (None, KERNEL_DIED) or (run.status == FINISHED and run.code)
+        if died and own.out_of_memory():
+            run.status = OUT_OF_MEMORY
+        if run.status is None and not run.ready:
+            if errors.startswith("bwrap:"):
+                raise LabError(
+                    f"bubblewrap cannot make a sandbox here ({errors[7:]}). Allow user namespaces on this "
+                    "machine, grade as root, or say --isolation none to run submissions unprotected."
+                )
+            run.status, run.detail = GRADER_ERROR, errors or "the runner did not start"
+        run.status = run.status or KERNEL_DIED
+        if run.status == FINISHED and run.cut:
+            run.status = OUTPUT_LIMIT
+    run.seconds = time.monotonic() - started
+    return run
+
+
+def _follow(process, run: _Run, limits: Limits, started: float, grace: float, most: int, keep) -> str:
+    """Read the runner's report until it is over, or it breaks a limit. Returns the end of its errors."""
+    line, errors, total = bytearray(), b"", 0
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout, selectors.EVENT_READ)
+        ready.register(process.stderr, selectors.EVENT_READ)
+        while run.status is None:
+            deadline = last = started + limits.total_seconds
+            if run.cell is not None:
+                deadline = min(deadline, run.since + limits.cell_seconds + grace)
+            events = ready.select(max(0.0, deadline - time.monotonic()))
+            if not events:
+                run.status, run.detail = TIMEOUT, "total" if deadline == last else ""
+            for key, _ in events:
+                part = os.read(key.fd, 2**20)
+                if key.fileobj is process.stderr:
+                    errors = (errors + part)[-2000:]
+                    if not part:
+                        ready.unregister(process.stderr)
+                elif not part:
+                    process.stdout.close()
+                    return (errors + process.stderr.read(2000)).decode(errors="replace").strip()
+                else:
+                    total += len(part)
+                    line += part
+                    if b"\n" in part:
+                        *whole, line = line.split(b"\n")
+                        for each in whole:
+                            _take(each, run, keep)
+            if total > most and run.status is None:
+                run.status = OUTPUT_LIMIT
+    return errors.decode(errors="replace").strip()
+
+
+def _take(line: bytes | bytearray, run: _Run, keep: Callable[[dict], None]) -> None:
+    """Note one event. Whatever is no event ends the run: no runner of ours wrote it."""
+    if run.status is not None:
+        return
+    try:
+        event = json.loads(line, parse_constant=lambda name: None)
+        kind = event["event"]
+        if kind == "ready":
+            run.ready = True
+        elif kind == "start":
+            run.cell, run.since = int(event["cell"]), time.monotonic()
+        elif kind == "end":
+            keep(event)
+            if event["cut"]:
+                run.cut.append(int(event["cell"]))
+            if event["ended"] == FINISHED:
+                run.cell = None
+        elif kind == "text":
+            keep(event)
+        elif kind == "over":
+            known = (FINISHED, TIMEOUT, KERNEL_DIED, OUTPUT_LIMIT, GRADER_ERROR)
+            run.status = event["status"] if event["status"] in known else KERNEL_DIED
+            run.detail, run.code = str(event.get("detail", "")), event.get("code")
+    except (ValueError, TypeError, KeyError, RecursionError):
+        run.status, run.detail = KERNEL_DIED, "report"
+
+
+def _outputs(outputs) -> list:
+    """The outputs of a cell as they came, or none when they are not a notebook's outputs."""
+    try:
+        plain = nbformat.from_dict(outputs)
+        for output in plain:
+            nbformat.validate(output, ref="output", version=4)
+        return plain
+    except (nbformat.ValidationError, TypeError, ValueError, AttributeError, KeyError, RecursionError):
+        return []
+
+
+def _bytes(notebook) -> bytes | None:
+    """The notebook as a file, or None when it is none."""
+    try:
+        nbformat.validate(notebook)
+        return nbformat.writes(notebook).encode(errors="replace")
+    except (nbformat.ValidationError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _name(notebook, index: int | None) -> str:
+    """What a cell is called: its grade_id, its id, or its place."""
+    if index is None or not 0 <= index < len(notebook.cells):
+        return ""
+    cell = notebook.cells[index]
+    mark = cell.metadata.get("nbgrader")
+    grade_id = mark.get("grade_id") if isinstance(mark, dict) else None
+    return str(grade_id or cell.get("id") or f"cell {index + 1}")[:200]
+
+
+def _reason(run: _Run, name: str, limits: Limits) -> str:
+    """One sentence an instructor can act on."""
+    where = f"Cell '{name}'" if name else "The notebook"
+    match run.status:
+        case "TIMEOUT" if run.detail == "total":
+            return f"The notebook took longer than {limits.total_seconds:g} s in all and was stopped."
+        case "TIMEOUT":
+            return f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
+        case "OUT_OF_MEMORY":
+            return f"{where} took more than the {_size(limits.memory)} of memory allowed and was killed."
+        case "KERNEL_DIED":
+            return f"{where} ended the Python process (a crash, os._exit or a kill), so nothing after it ran."
+        case "OUTPUT_LIMIT" if run.cell is None:
+            return f"{where} put out more than {_size(limits.output)}: interrupted, its output cut, the rest ran."
+        case "OUTPUT_LIMIT":
+            return f"{where} put out more than {_size(limits.output)} and could not be interrupted: killed."
+        case "GRADER_ERROR":
+            return f"The sandbox failed, not the submission: {_short(run.detail)}."
+    return "Every cell ran."
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:g} GiB" if count >= 2**30 else f"{count / 2**20:g} MiB"
+
+
+def _short(problem) -> str:
+    """The last line of an error, without a full stop."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return lines[-1][:300].rstrip(".")

@@ -1,0 +1,97 @@
+"""What `python -m labsupport doctor` tells: what this machine has, and how long a lab takes here."""
+
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import torch
+import transformers
+
+from labsupport import cache, corpora, hub, models, settings
+from labsupport.perplexity import perplexity
+from labsupport.table import columns
+
+# What a lab costs: how often it runs the evaluation windows through the model (calibration, the checks
+# and the figures included), and what it does besides, in forwards of one window.
+LABS = {
+    "01 perplexity": (9, 10),
+    "02 magnitude_pruning": (16, 10),
+    "03 wanda_calibration": (8, 10),
+    "04 wanda_pruning": (20, 20),
+}
+
+
+def report() -> str:
+    """The whole report, as text."""
+    now, device = settings.current(), settings.device()
+    models.known(now.model)
+    seconds, how = window_seconds()
+    facts = [
+        ["device", device_name(device)],
+        ["dtype", str(now.dtype).removeprefix("torch.")],
+        ["versions", f"Python {platform.python_version()}, torch {torch.__version__}, "
+                     f"transformers {transformers.__version__}"],
+        ["model, text", f"{now.model}, {now.text}"],
+        ["sizes", f"{now.evaluation_windows} windows of {now.window} tokens to evaluate, "
+                  f"{now.calibration_windows} to calibrate"],
+        ["cache", f"{cache.folder()} ({', '.join(stored()) or 'empty'})"],
+        ["free disk", f"{shutil.disk_usage(existing(cache.folder())).free / 1e9:.1f} GB there"],
+        ["model hub", "can be reached" if hub.reachable() else "cannot be reached; the course needs none"],
+        ["one window", f"{seconds:.2f} s through the model ({how})"],
+    ]  # fmt: skip
+    labs = [
+        [lab, f"{(passes * now.evaluation_windows + others) * seconds / 60:.1f}"]
+        for lab, (passes, others) in LABS.items()
+    ]
+    return f"{columns(['this machine', ''], facts, 2)}\n\n{columns(['lab, checks and all', 'minutes'], labs)}"
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person would call it."""
+    if device.type == "cuda":
+        return f"CUDA, {torch.cuda.get_device_name(device)}"
+    return f"CPU, {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def stored() -> list[str]:
+    """The models in the cache folder, with their size on disk."""
+    place = cache.folder()
+    folders = sorted(path for path in place.glob("[!.]*") if path.is_dir()) if place.is_dir() else []
+    return [f"{path.name} {size(path) / 1e6:,.0f} MB" for path in folders]
+
+
+def size(folder: Path) -> int:
+    """Bytes of all the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def existing(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that exists."""
+    return path if path.exists() else existing(path.parent)
+
+
+def window_seconds() -> tuple[float, str]:
+    """Seconds that one evaluation window takes, and whether that was measured or estimated."""
+    now = settings.current()
+    at_hand = now.model == models.TINY or (cache.folder() / models.EMBEDDED).exists()
+    if now.model in (models.TINY, models.EMBEDDED) and at_hand:
+        model = models.load()
+        window = corpora.windows("sotu", models.tokenizer(), "evaluation", now.window, 1)
+        return min(timed(lambda: perplexity(model, window)) for _ in range(2)), "measured"
+    shape = models.shape(now.model) if now.model in models.SHAPES else models.shape(models.EMBEDDED)
+    weights = sum(weight.numel() for weight in shape.parameters())
+    return 2 * weights * now.window / operations_per_second(), "estimated from a matrix product"
+
+
+def operations_per_second(side: int = 1024) -> float:
+    """What a square matrix product reaches here, in the course's dtype."""
+    matrix = torch.ones(side, side, device=settings.device(), dtype=settings.current().dtype)
+    return 2 * side**3 / min(timed(lambda: (matrix @ matrix).sum().item()) for _ in range(4))
+
+
+def timed(action) -> float:
+    """Seconds that an action takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start

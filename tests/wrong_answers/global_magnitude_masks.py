@@ -1,0 +1,87 @@
+"""Answers to global_magnitude_masks. A wrong one's docstring is the phrase that must name its mistake."""
+
+import torch
+
+
+def _checked(sparsity):
+    if not 0 <= sparsity <= 1:
+        raise ValueError("sparsity must be from 0 to 1")
+
+
+def _lowest(scores, k):
+    mask = torch.ones(scores.numel(), dtype=torch.bool)
+    mask[scores.flatten().topk(k, largest=False).indices] = False
+    return mask.view(scores.shape)
+
+
+def right_threshold(weights, sparsity):
+    _checked(sparsity)
+    every = torch.cat([weight.abs().flatten() for weight in weights.values()])
+    k = round(sparsity * len(every))
+    threshold = every.sort().values[k - 1] if k else -1
+    return {name: weight.abs() > threshold for name, weight in weights.items()}
+
+
+def right_split(weights, sparsity):
+    _checked(sparsity)
+    every = torch.cat([weight.abs().flatten() for weight in weights.values()])
+    parts = _lowest(every, round(sparsity * len(every))).split([w.numel() for w in weights.values()])
+    return {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
+
+
+def own_thresholds(weights, sparsity):
+    """each layer got a threshold of its own"""
+    _checked(sparsity)
+    return {name: _lowest(w.abs(), round(sparsity * w.numel())) for name, w in weights.items()}
+
+
+def normalised(weights, sparsity):
+    """divided by their layer's mean"""
+    return right_split({name: w / w.abs().mean() for name, w in weights.items()}, sparsity)
+
+
+def inverted(weights, sparsity):
+    """the mask is inverted"""
+    return {name: ~mask for name, mask in right_split(weights, sparsity).items()}
+
+
+def signed(weights, sparsity):
+    """signed weights were ranked"""
+    return right_split({name: w + 1000 for name, w in weights.items()}, sparsity)
+
+
+def truncated(weights, sparsity):
+    """int() cut the product"""
+    _checked(sparsity)
+    every = torch.cat([weight.abs().flatten() for weight in weights.values()])
+    parts = _lowest(every, int(sparsity * len(every))).split([w.numel() for w in weights.values()])
+    return {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
+
+
+def stays_at_threshold(weights, sparsity):
+    """the weight at the threshold stayed"""
+    _checked(sparsity)
+    every = torch.cat([weight.abs().flatten() for weight in weights.values()])
+    k = round(sparsity * len(every))
+    threshold = every.sort().values[k - 1] if k else -1
+    return {name: weight.abs() >= threshold for name, weight in weights.items()}
+
+
+def one_list(weights, sparsity):
+    """it is a list"""
+    return list(right_split(weights, sparsity).values())
+
+
+def flattened(weights, sparsity):
+    """every mask is torch.bool and has the shape of its weight"""
+    return {name: mask.flatten() for name, mask in right_split(weights, sparsity).items()}
+
+
+def unchecked(weights, sparsity):
+    """a sparsity above 1 raises ValueError"""
+    return right_split(weights, min(max(sparsity, 0), 1))
+
+
+def not_written(weights, sparsity):
+    """not written yet"""
+    raise NotImplementedError

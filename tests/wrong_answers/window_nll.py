@@ -1,0 +1,223 @@
+"""Answers to window_nll. A wrong one's docstring is the phrase that must name its mistake."""
+
+import torch
+from torch.nn import functional
+
+
+def _sum(logits, targets):
+    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
+
+
+def right_cross_entropy(logits, token_ids):
+    targets = token_ids[:, 1:]
+    return _sum(logits[:, :-1], targets), targets.numel()
+
+
+def right_gather(logits, token_ids):
+    logp = logits[:, :-1].float().log_softmax(dim=-1)
+    targets = token_ids[:, 1:]
+    return -logp.gather(-1, targets.unsqueeze(-1)).sum(), targets.shape[0] * targets.shape[1]
+
+
+def right_transposed(logits, token_ids):
+    targets = token_ids[:, 1:]
+    losses = functional.cross_entropy(logits[:, :-1].float().transpose(1, 2), targets, reduction="none")
+    return losses.sum(), losses.numel()
+
+
+def right_double(logits, token_ids):
+    logp = logits.double().log_softmax(dim=-1)[:, :-1]
+    chosen = torch.take_along_dim(logp, token_ids[:, 1:, None], dim=2)
+    return chosen.sum().neg(), chosen.numel()
+
+
+def right_mean_times_count(logits, token_ids):
+    targets = token_ids[:, 1:].reshape(-1)
+    guesses = logits[:, :-1].float().reshape(len(targets), -1)
+    return functional.cross_entropy(guesses, targets) * len(targets), len(targets)
+
+
+def right_loop(logits, token_ids):
+    total, count = torch.zeros((), device=logits.device), 0
+    for rows, ids in zip(logits.float(), token_ids, strict=True):
+        for row, target in zip(rows[:-1], ids[1:], strict=True):
+            total = total + row.logsumexp(0) - row[target]
+            count += 1
+    return total, count
+
+
+def not_shifted(logits, token_ids):
+    """logits and tokens were not shifted"""
+    return _sum(logits, token_ids), token_ids.shape[0] * (token_ids.shape[1] - 1)
+
+
+def not_shifted_and_counted(logits, token_ids):
+    """logits and tokens were not shifted"""
+    return _sum(logits, token_ids), token_ids.numel()
+
+
+def both_cut_at_the_end(logits, token_ids):
+    """logits and tokens were not shifted"""
+    targets = token_ids[:, :-1]
+    return _sum(logits[:, :-1], targets), targets.numel()
+
+
+def both_cut_at_the_start(logits, token_ids):
+    """logits and tokens were not shifted"""
+    targets = token_ids[:, 1:]
+    return _sum(logits[:, 1:], targets), targets.numel()
+
+
+def shifted_twice(logits, token_ids):
+    """shifted twice"""
+    return _sum(logits[:, :-2], token_ids[:, 2:]), token_ids.shape[0] * (token_ids.shape[1] - 1)
+
+
+def shifted_twice_and_counted(logits, token_ids):
+    """shifted twice"""
+    return _sum(logits[:, :-2], token_ids[:, 2:]), token_ids[:, 2:].numel()
+
+
+def wrong_way(logits, token_ids):
+    """shifted the wrong way"""
+    targets = token_ids[:, :-1]
+    return _sum(logits[:, 1:], targets), targets.numel()
+
+
+def joined_first(logits, token_ids):
+    """the windows were joined before the shift"""
+    targets = token_ids.flatten()[1:]
+    return _sum(logits.flatten(0, 1)[None, :-1], targets), targets.numel()
+
+
+def mean(logits, token_ids):
+    """the mean over the targets instead of their sum"""
+    targets = token_ids[:, 1:]
+    return _sum(logits[:, :-1], targets) / targets.numel(), targets.numel()
+
+
+def counts_every_token(logits, token_ids):
+    """every token was counted"""
+    return _sum(logits[:, :-1], token_ids[:, 1:]), token_ids.numel()
+
+
+def counts_one_window(logits, token_ids):
+    """one window was counted"""
+    return _sum(logits[:, :-1], token_ids[:, 1:]), token_ids.shape[1] - 1
+
+
+def tensor_count(logits, token_ids):
+    """yours is a tensor; a Python int is asked for"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return total, torch.tensor(count)
+
+
+def float_count(logits, token_ids):
+    """yours is a float; a Python int is asked for"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return total, float(count)
+
+
+def float_sum(logits, token_ids):
+    """the sum is of type float"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return total.item(), count
+
+
+def sum_alone(logits, token_ids):
+    """yours is a Tensor"""
+    return right_cross_entropy(logits, token_ids)[0]
+
+
+def per_window(logits, token_ids):
+    """yours is (2,)"""
+    losses = functional.cross_entropy(
+        logits[:, :-1].float().transpose(1, 2), token_ids[:, 1:], reduction="none"
+    )
+    return losses.sum(dim=1), losses.numel()
+
+
+def in_half_precision(logits, token_ids):
+    """the sum was taken in half precision"""
+    targets = token_ids[:, 1:]
+    return -logits[:, :-1].log_softmax(-1).gather(2, targets[..., None]).sum(), targets.numel()
+
+
+def made_float_too_late(logits, token_ids):
+    """half precision"""
+    targets = token_ids[:, 1:]
+    return -logits[:, :-1].log_softmax(-1).gather(2, targets[..., None]).float().sum(), targets.numel()
+
+
+def sum_made_float_too_late(logits, token_ids):
+    """half precision"""
+    total, count = in_half_precision(logits, token_ids)
+    return total.float(), count
+
+
+def exp_overflows(logits, token_ids):
+    """exp overflowed"""
+    weights = logits[:, :-1].float().exp()
+    p = weights / weights.sum(dim=-1, keepdim=True)
+    targets = token_ids[:, 1:]
+    return -p.gather(2, targets[..., None]).log().sum(), targets.numel()
+
+
+def log_of_softmax(logits, token_ids):
+    """a probability became 0"""
+    targets = token_ids[:, 1:]
+    p = logits[:, :-1].float().softmax(dim=-1)
+    return -p.gather(2, targets[..., None]).log().sum(), targets.numel()
+
+
+def probabilities(logits, token_ids):
+    """probabilities were added up"""
+    targets = token_ids[:, 1:]
+    return logits[:, :-1].float().softmax(-1).gather(2, targets[..., None]).sum(), targets.numel()
+
+
+def nll_loss_of_probabilities(logits, token_ids):
+    """probabilities were added up"""
+    targets = token_ids[:, 1:]
+    p = logits[:, :-1].float().softmax(-1)
+    return functional.nll_loss(p.flatten(0, 1), targets.flatten(), reduction="sum"), targets.numel()
+
+
+def one_minus_probability(logits, token_ids):
+    """probabilities were added up"""
+    targets = token_ids[:, 1:]
+    return (1 - logits[:, :-1].float().softmax(-1).gather(2, targets[..., None])).sum(), targets.numel()
+
+
+def raw_logits(logits, token_ids):
+    """the logits themselves were added up"""
+    targets = token_ids[:, 1:]
+    guesses = logits[:, :-1].float().flatten(0, 1)
+    return functional.nll_loss(guesses, targets.flatten(), reduction="sum"), targets.numel()
+
+
+def softmax_twice(logits, token_ids):
+    """softmax was taken twice"""
+    return _sum(logits[:, :-1].float().softmax(-1), token_ids[:, 1:]), token_ids[:, 1:].numel()
+
+
+def bits(logits, token_ids):
+    """the logarithm is to base 2"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return total / torch.tensor(2.0).log(), count
+
+
+def no_minus(logits, token_ids):
+    """the minus sign is missing"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return -total, count
+
+
+def forgets_return(logits, token_ids):
+    """is a return missing?"""
+    right_cross_entropy(logits, token_ids)
+
+
+def not_written(logits, token_ids):
+    """not written yet"""
+    raise NotImplementedError()
