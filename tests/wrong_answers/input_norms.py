@@ -1,5 +1,7 @@
 """Answers to input_norms. A wrong one's docstring is the phrase that must name its mistake."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -11,7 +13,7 @@ def _squares(x):
 
 
 @torch.no_grad()
-def _measure(model, batches, add, watched=None, finish=torch.sqrt, register="register_forward_pre_hook"):
+def _measure(model, batches, add, watched=None, *, finish=torch.sqrt, register="register_forward_pre_hook"):
     """add(sums, name, x) takes what a hook sees."""
     sums, handles = {}, []
 
@@ -47,8 +49,6 @@ def right_forward_hook(model, batches):
     def see(name, _module, inputs, _output):
         sums[name] += _squares(inputs[0])
 
-    from functools import partial
-
     handles = [linear.register_forward_hook(partial(see, name)) for name, linear in linears.items()]
     training = model.training
     try:
@@ -67,11 +67,8 @@ def right_bound_default(model, batches):
     sums, handles = {}, []
     for name, linear in pruned_linears(model).items():
         sums[name] = torch.zeros(linear.in_features, dtype=torch.float64, device=model.device)
-        handles.append(
-            linear.register_forward_pre_hook(lambda _m, x, name=name: sums[name].add_(_squares(x[0])))
-            if False
-            else linear.register_forward_pre_hook(_adder(sums[name]))
-        )
+        see = lambda _module, inputs, name=name: sums.update({name: sums[name] + _squares(inputs[0])})  # noqa: E731
+        handles.append(linear.register_forward_pre_hook(see))
     try:
         for batch in list(batches):
             model(batch.to(model.device))
@@ -268,7 +265,7 @@ def hooks_stay_after_an_error(model, batches):
 
 
 def swallows_the_error(model, batches):
-    """it stopped inside your function"""
+    """finally: lets it pass, except: stops it"""
     try:
         return right_closure(model, batches)
     except RuntimeError:
