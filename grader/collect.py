@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
@@ -27,7 +27,9 @@ INBOUND = re.compile(r"(?P<name>[^+]+)\+(?P<lab>[^+]+)\+(?P<time>[^+]+)(\+[^+]*)
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+_?(?P<file>.*)")
 FLAT = re.compile(r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>[0-9]{2,})_((?P<attempt>[0-9]{2,})_)?")
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*")
-TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(\.[0-9]+)?( [A-Za-z0-9/_+-]+)?")
+TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(?:\.[0-9]+)?)(?: ([+-][0-9]{4})| [A-Za-z0-9/_+-]+)?"
+)
 ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
 NOBODY = "The name tells neither student nor platform."
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -162,8 +164,11 @@ def of_other_lab(parts: tuple[str, ...], lab: str) -> bool:
 
 def moment(text: str) -> datetime | None:
     """A time as nbgrader writes it, in UTC; None for anything else."""
+    found = TIME.fullmatch(text.strip())
     try:
-        return parse_utc(text.strip()) if TIME.fullmatch(text.strip()) else None
+        if found and found[2]:  # parse_utc takes +0100 for a hundred seconds
+            return datetime.fromisoformat(found[1] + found[2]).astimezone(UTC).replace(tzinfo=None)
+        return parse_utc(found[0]) if found else None
     except (ValueError, OverflowError, TypeError):
         return None
 
