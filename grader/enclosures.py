@@ -94,5 +94,7 @@ def _descendants(pid: int) -> set[int]:
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in map(int, listing.read_text().split()):
-                found |= {child} | _descendants(child)
+                found |= _descendants(child)
+                if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                    found.add(child)
     return found

@@ -161,7 +161,7 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
 
 
 def trimmed(outputs: list, room: int, cut: bool) -> tuple[list, bool]:
-    """What fits into `room` bytes of JSON (a text is cut, anything else left out), and whether not all did."""
+    """What fits into `room` bytes of JSON (a text is cut, anything else left out), and whether not all."""
     kept = []
     for output in outputs:
         if len(json.dumps(output)) > room:
@@ -175,7 +175,7 @@ def trimmed(outputs: list, room: int, cut: bool) -> tuple[list, bool]:
         kept.append(
             {"output_type": "stream", "name": "stderr", "text": "[output cut: more than is allowed]\n"}
         )
-    return kept
+    return kept, cut
 
 
 def reap(kernel: int) -> None:

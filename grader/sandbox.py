@@ -23,6 +23,7 @@ from labsupport.settings import LabError
 
 FINISHED, TIMEOUT, OUT_OF_MEMORY = "FINISHED", "TIMEOUT", "OUT_OF_MEMORY"
 KERNEL_DIED, OUTPUT_LIMIT, GRADER_ERROR = "KERNEL_DIED", "OUTPUT_LIMIT", "GRADER_ERROR"
+DEFAULTS = Limits()
 ISOLATIONS = ("bwrap", "none")
 GRACE = 15.0  # seconds after a cell's time is up in which the runner may end it more gently
 __all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
@@ -56,6 +57,7 @@ class CommandOutcome:
 class _Run:
     """What is known out here of a run."""
 
+    started: float
     status: str | None = None
     detail: str = ""
     ready: bool = False
@@ -68,7 +70,7 @@ class _Run:
 
 
 def run_notebook(
-    notebook: bytes, socket_path: Path | None, limits: Limits = Limits(), isolation: str = "bwrap"
+    notebook: bytes, socket_path: Path | None, limits: Limits = DEFAULTS, isolation: str = "bwrap"
 ) -> Outcome:
     """Execute a notebook's code cells in a sandbox, in order, as far as they go.
 
@@ -92,7 +94,7 @@ def run_notebook(
 
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
     most = 2 * limits.output + 2**17 * (len(code) + 8)
-    run = _run(job, socket_path, limits, isolation, GRACE, most, keep)
+    run = _run(job, socket_path, limits, isolation, grace=GRACE, most=most, keep=keep)
     cell = run.cut[0] if run.status == OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
     name = _name(executed, cell) if run.status != FINISHED else ""
     reason = _reason(run, name, limits)
@@ -103,7 +105,7 @@ def run_command(
     command: list[str],
     files: dict[str, bytes],
     socket_path: Path | None,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULTS,
     isolation: str = "bwrap",
 ) -> CommandOutcome:
     """Run one command in a sandbox, these files in its folder, for at most `cell_seconds`.
@@ -120,24 +122,25 @@ def run_command(
 
     contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
     job = {"command": command, "files": contents}
-    run = _run(job, socket_path, limits, isolation, 0.0, 8 * limits.output + 2**20, keep)
+    most = 8 * limits.output + 2**20
+    run = _run(job, socket_path, limits, isolation, grace=0.0, most=most, keep=keep)
     output = "".join(texts)[: limits.output]
     reason = _reason(run, "", limits).replace("The notebook", "The command")
     return CommandOutcome(run.status, reason, run.code, output, run.seconds, run.unenforced)
 
 
-def _run(job, socket_path, limits, isolation, grace, most, keep: Callable[[dict], None]) -> _Run:
+def _run(job, socket_path, limits, isolation, *, grace: float, most: int, keep: Callable) -> _Run:
     """Start the runner with this job, follow it until it ends or must, and leave nothing of it behind."""
     if isolation not in ISOLATIONS:
         raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
-    run, started = _Run(), time.monotonic()
+    run = _Run(started=time.monotonic())
     with groups(limits) as own, tempfile.TemporaryFile() as task:
         rlimits, run.unenforced = fallbacks(limits, own, isolation != "none")
         task.write(json.dumps({**job, "rlimits": rlimits, "output": limits.output}).encode())
         task.seek(0)
         enclosure = enclosures.plain if isolation == "none" else enclosures.sandboxed
         with enclosure(own, socket_path, limits, task) as process:
-            errors = _follow(process, run, limits, started, grace, most, keep)
+            errors = _follow(process, run, limits, grace=grace, most=most, keep=keep)
         died = run.status in (None, KERNEL_DIED) or (run.status == FINISHED and run.code)
         if died and own.out_of_memory():
             run.status = OUT_OF_MEMORY
@@ -151,18 +154,18 @@ def _run(job, socket_path, limits, isolation, grace, most, keep: Callable[[dict]
         run.status = run.status or KERNEL_DIED
         if run.status == FINISHED and run.cut:
             run.status = OUTPUT_LIMIT
-    run.seconds = time.monotonic() - started
+    run.seconds = time.monotonic() - run.started
     return run
 
 
-def _follow(process, run: _Run, limits: Limits, started: float, grace: float, most: int, keep) -> str:
+def _follow(process, run: _Run, limits: Limits, *, grace: float, most: int, keep: Callable) -> str:
     """Read the runner's report until it is over, or it breaks a limit. Returns the end of its errors."""
     line, errors, total = bytearray(), b"", 0
     with selectors.DefaultSelector() as ready:
         ready.register(process.stdout, selectors.EVENT_READ)
         ready.register(process.stderr, selectors.EVENT_READ)
         while run.status is None:
-            deadline = last = started + limits.total_seconds
+            deadline = last = run.started + limits.total_seconds
             if run.cell is not None:
                 deadline = min(deadline, run.since + limits.cell_seconds + grace)
             events = ready.select(max(0.0, deadline - time.monotonic()))
@@ -248,23 +251,21 @@ def _name(notebook, index: int | None) -> str:
 
 def _reason(run: _Run, name: str, limits: Limits) -> str:
     """One sentence an instructor can act on."""
-    where = f"Cell '{name}'" if name else "The notebook"
-    match run.status:
-        case "TIMEOUT" if run.detail == "total":
-            return f"The notebook took longer than {limits.total_seconds:g} s in all and was stopped."
-        case "TIMEOUT":
-            return f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
-        case "OUT_OF_MEMORY":
-            return f"{where} took more than the {_size(limits.memory)} of memory allowed and was killed."
-        case "KERNEL_DIED":
-            return f"{where} ended the Python process (a crash, os._exit or a kill), so nothing after it ran."
-        case "OUTPUT_LIMIT" if run.cell is None:
-            return f"{where} put out more than {_size(limits.output)}: interrupted, its output cut, the rest ran."
-        case "OUTPUT_LIMIT":
-            return f"{where} put out more than {_size(limits.output)} and could not be interrupted: killed."
-        case "GRADER_ERROR":
-            return f"The sandbox failed, not the submission: {_short(run.detail)}."
-    return "Every cell ran."
+    where, most = f"Cell '{name}'" if name else "The notebook", _size(limits.output)
+    slow = f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
+    if run.detail == "total":
+        slow = f"The notebook took longer than {limits.total_seconds:g} s in all; '{name}' was running."
+    much = f"{where} put out more than {most}; it was interrupted, the rest ran."
+    if run.cell is not None:
+        much = f"{where} put out more than {most} and could not be interrupted, so all was stopped."
+    return {
+        FINISHED: "Every cell ran.",
+        TIMEOUT: slow,
+        OUT_OF_MEMORY: f"{where} took more than the {_size(limits.memory)} of memory allowed and was killed.",
+        KERNEL_DIED: f"{where} ended the Python process (a crash, os._exit, a kill); nothing after it ran.",
+        OUTPUT_LIMIT: much,
+        GRADER_ERROR: f"The sandbox failed, not the submission: {_short(run.detail)}.",
+    }[run.status]
 
 
 def _size(count: int) -> str:
