@@ -83,3 +83,29 @@ def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False, ncols=4, fontsize=9)
     plt.show()
+
+
+def perplexity_against_window(curves: dict[str, dict[int, float]], title: str) -> None:
+    """One curve a protocol: name -> {window length: perplexity}. The length is on a log scale."""
+    ax = axes(title, "window length in tokens", "perplexity")
+    for index, (name, points) in enumerate(curves.items()):
+        ax.plot(list(points), list(points.values()), label=name, **look(index))
+    ax.set_xscale("log", base=2)
+    lengths = list(next(iter(curves.values())))
+    ax.set_xticks(lengths, labels=[f"{length:,}" for length in lengths])
+    ax.legend(frameon=False)
+    plt.show()
+
+
+def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: str) -> None:
+    """One curve a name: least context of an octave -> mean cost of its targets and the standard error."""
+    ax = axes(title, "tokens of text before the target (log scale)", "cost of a target in nats")
+    for index, (name, points) in enumerate(curves.items()):
+        means, errors = zip(*points.values(), strict=True)
+        ax.errorbar(list(points), means, yerr=errors, capsize=3, label=name, **look(index))
+    ax.set_xscale("log", base=2)
+    octaves = list(next(iter(curves.values())))
+    names = [f"{low:,}" if low == 1 else f"{low:,}–{2 * low - 1:,}" for low in octaves]
+    ax.set_xticks(octaves, labels=names, rotation=30, fontsize=9)
+    ax.legend(frameon=False)
+    plt.show()

@@ -75,16 +75,16 @@ def window_cause(inputs: dict, answer: dict) -> str:
     if None not in starts:
         steps = {b - a for a, b in pairwise(starts)}
         if starts and starts[0] == tail > 0 and steps <= {length}:
-            return "It looks as if the head of the text was dropped and the ragged tail kept.\n" \
+            return "It looks as if the head of the text was dropped and the ragged tail kept. " \
                    "The windows begin with the first token; what is left over at the end goes."  # fmt: skip
         if wide and len(steps) == 1 and 0 < min(steps) < length:
-            return f"It looks as if the windows overlap: yours begin {min(steps)} apart, {length} long.\n" \
+            return f"It looks as if the windows overlap: yours begin {min(steps)} apart, {length} long. " \
                    "A token in two windows would be counted twice: see section 1.1."  # fmt: skip
         if wide and len(found) == count - 1 and starts == [length * i for i in range(count - 1)]:
-            return "It looks as if the last whole window went with the tail. A multiple of the length\n" \
+            return "It looks as if the last whole window went with the tail. A multiple of the length " \
                    "leaves nothing over. Try len(token_ids) // length."  # fmt: skip
     if tail and len(found) == count + 1 and found[-1][:tail] == ids[count * length :]:
-        return "It looks as if the ragged tail was kept and filled up to a whole window. Filler would be\n" \
+        return "It looks as if the ragged tail was kept and filled up to a whole window. Filler would be " \
                "scored as if it were text; the tail is dropped: see section 1.1."  # fmt: skip
     if len(found) == count > 1 and [row[i] for i in range(length) for row in found] == ids[: count * length]:
         return "It looks as if rows and columns are exchanged: the text runs down your columns.\n" \
@@ -153,7 +153,7 @@ def nll_mistakes(logits: torch.Tensor, token_ids: torch.Tensor) -> list[tuple[fl
     p = logits.double().softmax(dim=-1)
     chosen = p[:, :-1].gather(2, token_ids[:, 1:, None]).sum().item()
     raw = logits[:, :-1].double().gather(2, token_ids[:, 1:, None]).sum().item()
-    unshifted = "It looks as if logits and tokens were not shifted: the logits at position t are a guess\n" \
+    unshifted = "It looks as if logits and tokens were not shifted: the logits at position t are a guess " \
                 f"of token t + 1, {SHIFT}\nTry it on paper with the first window."  # fmt: skip
     logged = "A probability p costs -ln p: take the logarithm of the softmax over the last axis."
     unlogged = f"It looks as if probabilities were added up instead of their logarithms. {logged}"
@@ -162,17 +162,17 @@ def nll_mistakes(logits: torch.Tensor, token_ids: torch.Tensor) -> list[tuple[fl
         (surprise(logits[:, :-1], token_ids[:, :-1], 0)[0], unshifted),
         (surprise(logits[:, 1:], token_ids[:, 1:], 0)[0], unshifted),
         (surprise(logits, token_ids, 2)[0],
-         f"It looks as if logits and tokens were shifted twice, so position t guesses t + 2: {SHIFT}\n"
+         f"It looks as if logits and tokens were shifted twice, so position t guesses t + 2: {SHIFT} "
          "Shift in one place only: by hand, or inside a loss that shifts for you."),
         (surprise(logits, token_ids, -1)[0],
-         "It looks as if they were shifted the wrong way: position t was asked for token t - 1,\n"
+         "It looks as if they were shifted the wrong way: position t was asked for token t - 1, "
          f"which the model has read already: {SHIFT}"),
         (surprise(*flat, 1)[0],
-         "It looks as if the windows were joined before the shift, so the end of one window guesses\n"
+         "It looks as if the windows were joined before the shift, so the end of one window guesses "
          "the start of the next. Shift along dim 1 first, flatten afterwards."),
-        (right / targets, "It looks as if this is the mean over the targets instead of their sum.\n"
+        (right / targets, "It looks as if this is the mean over the targets instead of their sum. "
          "Windows can only be added up as sums, " + ONCE),
-        (right / math.log(2), "It looks as if the logarithm is to base 2: the result is in bits.\n"
+        (right / math.log(2), "It looks as if the logarithm is to base 2: the result is in bits. "
          "Perplexity here is exp of nats, so use the natural logarithm."),
         (-right, "It looks as if the minus sign is missing: ln p is negative, and the cost is -ln p."),
         (chosen, unlogged),
@@ -206,20 +206,20 @@ def nll_parts(inputs: dict, answer: dict) -> list[Part]:
             raise Wrong(f"yours is {value[1]}")
 
     def summed() -> None:
-        expected, targets = surprise(logits, token_ids, 1)
+        expected, _ = surprise(logits, token_ids, 1)
         if not is_close(float(value[0]), expected, 1e-5):
             show = {"your sum": float(value[0]), "expected": expected}
             if vocabulary == 4:
                 halvings = f"{expected / math.log(2):.0f} ln 2 = {expected:.6g}"
                 given = {"exp(logits)": logits.exp().round(), "token ids": token_ids}
                 show = {**given, **show, "expected": halvings}
-            raise Wrong(f"not of these {targets} targets", **show)
+            raise Wrong(**show)
 
     return [
         Part("a tuple of a tensor and a count", pair),
         Part("the sum is one number in float32", scalar),
         Part(f"the count of targets is {batch} * ({length} - 1) = {batch * (length - 1)}", counted),
-        Part("the sum of the targets' negative log-likelihoods", summed),
+        Part("the sum of these targets' negative log-likelihoods", summed),
     ]
 
 
@@ -228,7 +228,7 @@ def nll_cause(inputs: dict, answer: dict) -> str:
     if inputs["logits"].dtype is not torch.float32:
         return half_cause(inputs["logits"], total, expected)
     if not math.isfinite(total):
-        return "It looks as if exp overflowed, or a probability became 0 before its logarithm was taken.\n" \
+        return "It looks as if exp overflowed, or a probability became 0 before its logarithm was taken. " \
                "A log-softmax in one step never forms the probability."  # fmt: skip
     if is_close(float(total), expected, 1e-5):
         return count_cause(inputs["token_ids"], count)
@@ -239,8 +239,8 @@ def nll_cause(inputs: dict, answer: dict) -> str:
 def half_cause(logits: torch.Tensor, total: torch.Tensor, expected: float) -> str:
     """The mistake of an answer that was right until the logits came in half precision."""
     if total.dtype is logits.dtype or not math.isfinite(total):
-        return "It looks as if the sum was taken in half precision: float16 ends at 65504, bfloat16 has\n" \
-               "8 bits. Try logits.float() before anything else."  # fmt: skip
+        return "It looks as if the sum was taken in half precision: float16 ends at 65504, bfloat16 has " \
+               "8 bits.\nTry logits.float() before anything else."  # fmt: skip
     if is_close(float(total), expected, 1e-2):
         return "It looks as if the logarithms were taken in half precision and made float32 too late.\n" \
                "Try logits.float() before anything else."  # fmt: skip
@@ -251,7 +251,7 @@ def count_cause(token_ids: torch.Tensor, count: int) -> str:
     """The mistake in the number of targets, where the sum is right."""
     batch, length = token_ids.shape
     if count == batch * length:
-        return "It looks as if every token was counted. The first token of a window is no target, for\n" \
+        return "It looks as if every token was counted. The first token of a window is no target, for " \
                f"nothing stands before it: {SHIFT}"  # fmt: skip
     if count == length - 1:
         return f"It looks as if one window was counted, and this batch has {batch}."
@@ -349,7 +349,7 @@ def perplexity_cause(inputs: dict, answer: dict) -> str:
     if is_close(found, perplexity(model, token_windows)):
         return restore_cause(inputs, answer)
     if answer["trained_inside"]:
-        return "It looks as if the model was evaluated in training mode: dropout was at work, and two\n" \
+        return "It looks as if the model was evaluated in training mode: dropout was at work, and two " \
                "calls give two perplexities. Try model.eval() first; restore the mode after it."  # fmt: skip
     for wrong, sentences in perplexity_mistakes(model, token_windows):
         if is_close(found, wrong):
@@ -360,10 +360,10 @@ def perplexity_cause(inputs: dict, answer: dict) -> str:
 def restore_cause(inputs: dict, answer: dict) -> str:
     """The mistake of an answer whose number is right and whose model was not left as found."""
     if answer["training"] != inputs["training"]:
-        return "The number is right. Remember model.training before model.eval(), and give it back at the\n" \
+        return "The number is right. Remember model.training before model.eval(), and give it back at the " \
                "end, in a finally: block, so that an error gives it back too."  # fmt: skip
     if answer["gradients"] != inputs["gradients"] or not answer["flags"]:
-        return "The number is right. Whoever trains the model next finds its gradients switched.\n" \
+        return "The number is right. Whoever trains the model next finds its gradients switched. " \
                "torch.no_grad() as a decorator or in a with statement puts them back by itself."  # fmt: skip
     return ""
 
@@ -382,12 +382,12 @@ def perplexity_mistakes(model, token_windows: torch.Tensor) -> list[tuple[float,
           "Try your function on windows[:1] and on windows[-1:]."  # fmt: skip
     return [
         (math.fsum(math.exp(piece / (length - 1)) for piece in pieces) / n,
-         "It looks as if this is the average of the windows' own perplexities, which is always higher:\n"
+         "It looks as if this is the average of the windows' own perplexities, which is always higher: "
          f"add up the losses first, {ONCE}"),
         (math.exp(total / (n * length)),
-         f"It looks as if the total was divided by all {n * length} tokens. The first token of each window\n"
+         f"It looks as if the total was divided by all {n * length} tokens. The first token of each window "
          f"is no target, so there are {targets}: {SHIFT}"),
-        (twice, f"It looks as if logits and tokens were shifted twice: {SHIFT}\n"
+        (twice, f"It looks as if logits and tokens were shifted twice: {SHIFT} "
          "A loss that is given labels may shift them itself; window_nll does, too."),
         (unshifted, f"It looks as if logits and tokens were not shifted: {SHIFT}"),
         (mean, "It looks as if this is the average loss; its exp is missing."),
