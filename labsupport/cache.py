@@ -54,6 +54,8 @@ def whole_or_nothing(target: Path) -> Iterator[Path]:
             draft = around / "draft"  # mkdtemp's own folder is closed to everybody else, this one is not
             draft.mkdir()
             yield draft
+            for path in draft.rglob("*"):  # safetensors closes its files to others as well
+                path.chmod(draft.stat().st_mode & (0o777 if path.is_dir() else 0o666))
             if target.exists():
                 shutil.rmtree(target)
             draft.rename(target)

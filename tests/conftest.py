@@ -1,0 +1,48 @@
+"""What several test files share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants
+
+from labsupport import models
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """The tiny random Llama, shared: a test that changes it restores it."""
+    return models.tiny()
+
+
+@pytest.fixture(scope="session")
+def course_model_cached() -> Path:
+    """The folder of the embedded model, fetched into this user's cache when it is not there yet."""
+    return models.fetch(models.EMBEDDED)
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch) -> Callable:
+    """A hub cache of one's own; call it to put a repository there, laid out as the hub's library does."""
+    root = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(root))
+
+    def put(repository: str, files: dict[str, bytes], kind: str = "model", revision: str = "main") -> Path:
+        commit = "0" * 40
+        folder = root / f"{kind}s--{repository.replace('/', '--')}"
+        reference = folder / "refs" / revision
+        reference.parent.mkdir(parents=True)
+        reference.write_text(commit)
+        for number, (name, content) in enumerate(files.items()):
+            blob = folder / "blobs" / str(number)
+            blob.parent.mkdir(exist_ok=True)
+            blob.write_bytes(content)
+            link = folder / "snapshots" / commit / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(blob)
+        return folder
+
+    return put

@@ -1,0 +1,98 @@
+"""The given evaluation and calibration: do they equal a computation that shares nothing with them?"""
+
+import math
+
+import pytest
+import torch
+
+from labsupport import models
+from labsupport.calibration import input_norms
+from labsupport.linears import pruned_linears
+from labsupport.perplexity import perplexity
+
+
+def drawn(count: int, length: int, seed: int = 0) -> torch.Tensor:
+    return torch.randint(256, (count, length), generator=torch.Generator().manual_seed(seed))
+
+
+def hooks(model) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+@pytest.fixture(params=[False, True], ids=["eval", "training"])
+def model(request):
+    """The tiny model, once in each mode: the mode must be as found afterwards."""
+    model = models.tiny(2).train(request.param)
+    yield model
+    assert model.training is request.param
+    assert hooks(model) == 0
+    assert torch.is_grad_enabled()
+
+
+def test_perplexity(model):
+    """One log-probability after the other, in double precision, counted one by one."""
+    windows = drawn(3, 300)  # longer than one chunk of logits
+    losses = []
+    same = models.tiny(2)
+    for window in windows:
+        with torch.no_grad():
+            logits = same(window[None]).logits[0].double()
+        for position in range(len(window) - 1):
+            exact = logits[position] - torch.logsumexp(logits[position], 0)
+            losses.append(-exact[window[position + 1]].item())
+    assert len(losses) == 3 * 299
+    assert perplexity(model, windows) == pytest.approx(math.exp(sum(losses) / len(losses)), rel=1e-5)
+
+
+def test_perplexity_is_no_average_of_perplexities(model):
+    """The loss is averaged before the exponential: unequal windows tell the two apart."""
+    windows = torch.stack([drawn(1, 64)[0], torch.full((64,), 7)])
+    each = [perplexity(model, window[None]) for window in windows]
+    assert perplexity(model, windows) == pytest.approx(math.sqrt(each[0] * each[1]), rel=1e-5)
+    assert perplexity(model, windows) != pytest.approx(sum(each) / 2, rel=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 1)])
+def test_perplexity_of_no_windows(model, shape):
+    """A flat text or windows of one token hold nothing to predict."""
+    with pytest.raises(ValueError, match=r"expected \[n, length\]"):
+        perplexity(model, torch.zeros(shape, dtype=torch.long))
+
+
+def test_input_norms(model):
+    """Every input seen is kept and its norm taken at the end, in double precision."""
+    batches = drawn(6, 40).split(2)
+    seen = {name: [] for name in pruned_linears(model)}
+    handles = []
+    for name, linear in pruned_linears(model).items():
+
+        def keep(_module, inputs, _output, name=name):
+            seen[name].append(inputs[0].double())
+
+        handles.append(linear.register_forward_hook(keep))
+    with torch.no_grad():
+        for batch in batches:
+            model(batch)
+    for handle in handles:
+        handle.remove()
+    found = input_norms(model, batches)
+    assert found.keys() == seen.keys()
+    for name, inputs in seen.items():
+        tokens = torch.cat([x.reshape(-1, x.shape[-1]) for x in inputs])
+        assert len(tokens) == 6 * 40
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], tokens.norm(dim=0).float(), rtol=1e-4, atol=1e-5)
+
+
+def test_input_norms_do_not_depend_on_the_batching(model):
+    """Sums of squares: one batch of six windows or six of one give the same norms."""
+    tokens = drawn(6, 40)
+    one, six = input_norms(model, [tokens]), input_norms(model, tokens.split(1))
+    for name, norm in one.items():
+        torch.testing.assert_close(norm, six[name], rtol=1e-4, atol=1e-5)
+
+
+def test_input_norms_clean_up_after_an_error(model):
+    """A bad batch raises, and the fixture sees that hooks and mode are as before."""
+    with pytest.raises(IndexError):
+        input_norms(model, [drawn(1, 8), torch.full((1, 8), 999)])

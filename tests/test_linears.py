@@ -1,0 +1,79 @@
+"""Linears: are exactly the right weights pruned, and is everything else as it was?"""
+
+import pytest
+import torch
+
+from labsupport import models
+from labsupport.linears import (
+    apply_masks,
+    dense_weights,
+    layer_kind,
+    model_sparsity,
+    pruned_linears,
+    restore,
+)
+
+KINDS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
+@pytest.fixture
+def model():
+    return models.tiny(1)
+
+
+def half_masks(model) -> dict[str, torch.Tensor]:
+    """Masks that drop every second input."""
+    masks = {}
+    for name, linear in pruned_linears(model).items():
+        masks[name] = torch.ones_like(linear.weight, dtype=torch.bool)
+        masks[name][:, ::2] = False
+    return masks
+
+
+def test_which_linears(model):
+    """Seven Linears a decoder layer by their full names; the tied head and the embedding stay out."""
+    found = pruned_linears(model)
+    assert len(found) == 7 * model.config.num_hidden_layers
+    assert {layer_kind(name) for name in found} == KINDS
+    assert all(model.get_submodule(name) is linear for name, linear in found.items())
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m", "tinyllama-1.1b-chat"])
+def test_which_linears_in_the_real_ones(name):
+    """The same seven a layer, and no head, tied or not."""
+    shape = models.shape(name)
+    assert len(pruned_linears(shape)) == 7 * shape.config.num_hidden_layers
+    assert "lm_head" not in pruned_linears(shape)
+
+
+def test_apply(model):
+    """Dropped weights are zero, kept ones bit-identical, all others untouched."""
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    masks = half_masks(model)
+    apply_masks(model, masks)
+    for name, weight in model.named_parameters():
+        mask = masks.get(name.removesuffix(".weight"))
+        expected = before[name] if mask is None else torch.where(mask, before[name], 0)
+        assert torch.equal(weight, expected), name
+    assert model_sparsity(model) == 0.5
+
+
+def test_restore(model):
+    """After restore the model is the dense one to the last bit, and the copy was no view."""
+    dense = dense_weights(model)
+    apply_masks(model, half_masks(model))
+    restore(model, dense)
+    fresh = models.tiny(1)
+    for (name, weight), other in zip(model.named_parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(weight, other), name
+    assert model_sparsity(model) == 0
+
+
+def test_wrong_masks(model):
+    """A name that is no pruned Linear, or a transposed mask, is refused."""
+    with pytest.raises(KeyError):
+        apply_masks(model, {"lm_head": torch.ones(256, 48, dtype=torch.bool)})
+    with pytest.raises(
+        ValueError, match=r"mask of model.layers.0.mlp.up_proj is \(48, 80\), its weight \(80, 48\)"
+    ):
+        apply_masks(model, {"model.layers.0.mlp.up_proj": torch.ones(48, 80, dtype=torch.bool)})
