@@ -109,3 +109,28 @@ def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: st
     ax.set_xticks(octaves, labels=names, rotation=30, fontsize=9)
     ax.legend(frameon=False)
     plt.show()
+
+
+def sorted_norms(norms: dict, title: str) -> None:
+    """Channel norms over their layer's median, loudest first; x is the share of channels, as widths differ."""
+    ax = axes(title, "channels, from the loudest to the quietest", "norm over the median (log scale)")
+    for index, (name, norm) in enumerate(norms.items()):
+        ordered = (norm / norm.median()).sort(descending=True).values.cpu().numpy()
+        places = [place / (len(ordered) - 1) for place in range(len(ordered))]
+        ax.plot(places, ordered, label=name, markevery=len(ordered) // 8, markersize=4, **look(index))
+    ax.axhline(1, color="black", linewidth=1)
+    ax.set_yscale("log")
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.legend(frameon=False, fontsize=9)
+    plt.show()
+
+
+def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
+    """One curve a kind of input: name -> {decoder layer: loudest channel over the median}, on a log scale."""
+    ax = axes(title, "decoder layer", "loudest over median (log scale)")
+    for index, (name, points) in enumerate(ratios.items()):
+        ax.plot(list(points), list(points.values()), label=name, markersize=4, **look(index))
+    ax.set_yscale("log")
+    ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
+    ax.set_ylim(top=ax.get_ylim()[1] * 3)
+    plt.show()
