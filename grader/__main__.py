@@ -5,8 +5,11 @@ import json
 import sys
 from pathlib import Path
 
+from grader import course
+from grader.limits import Limits
 from labsupport.settings import LabError
 
+ISOLATIONS = ("bwrap", "none")
 HELP = "Build, release and grade the pruning labs."
 
 
@@ -36,12 +39,46 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("labs", nargs="*", metavar="LAB")
     one.add_argument("--check", action="store_true", help="write nothing; exit 1 when notebooks/ differs by a byte")
 
+    one = command(release, "a zip for students, and the labs in the gradebook")
+    one.add_argument("labs", nargs="*", metavar="LAB")
+
+    one = command(collect, "take submissions from nbgrader's exchange or a learning platform's download")
+    one.add_argument("lab", metavar="LAB")
+    one.add_argument("source", metavar="FOLDER_OR_ZIP", type=Path)
+    one.add_argument("--roster", metavar="CSV", type=Path, help="names and student ids")
+
+    one = command(grade, "grade what is not graded yet; resumable")
+    one.add_argument("lab", metavar="LAB")
+    one.add_argument("--student", metavar="ID")
+    one.add_argument("--workers", type=positive, default=1, metavar="N", help="sandboxes side by side")
+    one.add_argument("--timeout", type=positive, metavar="S", help=f"seconds for a cell; default {Limits.cell_seconds:.0f}")
+    one.add_argument("--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected")
+
+    one = command(feedback, "nbgrader's feedback pages")
+    one.add_argument("lab", metavar="LAB")
+
+    one = command(grades, "scores as CSV")
+    one.add_argument("lab", metavar="LAB")
+    one.add_argument("--csv", required=True, metavar="F", type=Path)
+
+    one = command(report, "one HTML page on the class")
+    one.add_argument("lab", metavar="LAB")
+
     one = command(try_, "ask one function the hidden cases of its exercise")
     one.add_argument("exercise", metavar="EXERCISE")
     one.add_argument("file", metavar="FILE.py", type=Path)
     one.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    one.add_argument("--isolation", choices=("bwrap", "none"), default="bwrap")
+    one.add_argument("--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected")
+
+    command(demo, "the main job in one go, on lab 02")
     return top
+
+
+def positive(text: str) -> int:
+    """An argument that must be a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
 
 
 def build(chosen) -> int:
@@ -54,6 +91,74 @@ def build(chosen) -> int:
     differences = builder.drift()
     print("\n".join(differences) or "The student notebooks are up to date.")
     return 1 if differences else 0
+
+
+def release(chosen) -> int:
+    """Make the students' zip of these labs, all of them when left out, and enter them into the gradebook."""
+    from grader.release import release as make
+
+    print(make([course.lab(name) for name in chosen.labs] or course.labs()))
+    return 0
+
+
+def collect(chosen) -> int:
+    """Put submissions where grading finds them. Whoever cannot be matched is listed, never guessed."""
+    from grader import collect as collector
+
+    return collector.main(course.lab(chosen.lab), chosen.source, chosen.roster)
+
+
+def grade(chosen) -> int:
+    """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
+    from grader import gradebook
+    from grader.classrun import grade_class
+    from grader.journal import GRADED
+
+    lab = course.lab(chosen.lab)
+    limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
+    records = grade_class(lab, chosen.student, chosen.workers, limits, chosen.isolation)
+    for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
+        print(f"Note: {sentence}")
+    otherwise = [record for record in records if record.status != GRADED]
+    print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
+    for record in otherwise:
+        print(f"  {record.student}: {record.status}: {record.reason}")
+    gradebook.hand_over(lab, records)
+    return 1 if otherwise else 0
+
+
+def feedback(chosen) -> int:
+    """Make the pages that students get back, with the judge's messages and a person's comments."""
+    from grader import gradebook
+
+    print(gradebook.feedback(course.lab(chosen.lab)))
+    return 0
+
+
+def grades(chosen) -> int:
+    """Write one row per student: points per exercise, total, status, late."""
+    from grader import grades as table
+
+    table.write_csv(course.lab(chosen.lab), chosen.csv)
+    print(chosen.csv)
+    return 0
+
+
+def report(chosen) -> int:
+    """Write the page that an instructor looks at into the course folder."""
+    from grader import report as page
+
+    lab = course.lab(chosen.lab)
+    print(page.write(lab, course.folder() / f"report_{lab}.html"))
+    return 0
+
+
+def demo(chosen) -> int:
+    """Grade a small class on the real model, and print what came out."""
+    from grader.demo import run
+
+    run()
+    return 0
 
 
 def try_(chosen) -> int:

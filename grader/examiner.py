@@ -41,8 +41,9 @@ class Examiner:
         self.verdicts: dict[str, Verdict] = {}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # of the grader itself, never of the student
+        self.seconds = 0.0  # spent on making cases and judging, not on waiting for answers
         self._socket = socket.socket(socket.AF_UNIX)
-        self._open = True
+        self._open, self._waited = True, 0.0
 
     def __enter__(self):
         self._socket.bind(str(self.path))
@@ -79,21 +80,23 @@ class Examiner:
         self.rounds[exercise.name] = self.rounds.get(exercise.name, 0) + 1
         if self.rounds[exercise.name] > ROUNDS:
             return
+        started, waited = time.monotonic(), self._waited
         cases = exercise.cases(hidden_seed(self.course_seed, exercise.name))
         try:
             verdict = judge(exercise, cases, lambda case: self._ask(connection, case))
         except Silence as silence:
             verdict = unanswered(exercise, str(silence))
         self.verdicts[exercise.name] = verdict
+        self.seconds += time.monotonic() - started - (self._waited - waited)
         with contextlib.suppress(OSError):
             wire.send(connection, {"inputs": None})
 
     def _ask(self, connection: socket.socket, case: Case) -> dict:
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS
         connection.settimeout(seconds)
+        started = time.monotonic()
         try:
             wire.send(connection, {"inputs": case.inputs})
-            started = time.monotonic()
             answer = wire.receive(connection, deadline=started + seconds)
         except TimeoutError:
             raise Silence(f"no answer within {seconds} s") from None
@@ -101,6 +104,8 @@ class Examiner:
             raise Silence(f"the answer was refused: {problem}") from None
         except (EOFError, OSError):
             raise Silence("the process ended before it answered") from None
+        finally:
+            self._waited += time.monotonic() - started
         return plausible(answer)
 
 

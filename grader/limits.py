@@ -53,9 +53,11 @@ class Groups:
 
     def processes(self) -> set[int]:
         """Every process that is in one of the groups now."""
-        return {
-            int(pid) for each in self.folders.values() for pid in (each / "cgroup.procs").read_text().split()
-        }
+        found = set()
+        for folder in self.folders.values():
+            with contextlib.suppress(OSError):
+                found |= {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
+        return found - {0}  # 0: somebody else's, and to kill() it would mean ourselves
 
     def kill(self, seconds: float = 10) -> None:
         """Kill until nobody is left."""
@@ -137,9 +139,10 @@ def _parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the empty groups that a killed grader left behind."""
+    """Empty and remove the groups that a killed grader left behind."""
     for folder in parent.glob(f"{PREFIX}-*-*"):
         if not Path("/proc", folder.name.split("-")[2]).exists():
+            Groups({"": folder}).kill(1)
             with contextlib.suppress(OSError):
                 folder.rmdir()
 

@@ -15,11 +15,12 @@ are the release's.
 import difflib
 import re
 from bisect import bisect_left
+from collections import defaultdict
 
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 
-from grader.reading import Cell
+from grader.reading import Cell, plain
 
 ALIKE = 0.6  # least share of words in common with the stub, for an exercise known by nothing but its place
 NEAR = 20  # cells of a gap that are looked at
@@ -45,11 +46,6 @@ def is_answer(cell: NotebookNode) -> bool:
     return is_solution(cell) and cell.cell_type == "markdown"
 
 
-def same_source(one: str, other: str) -> bool:
-    """Equal but for line endings and space at the ends."""
-    return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()
-
-
 def binds(source: str, name: str) -> bool:
     """Whether a line of `source` defines or assigns `name`."""
     called = re.escape(name)
@@ -62,82 +58,76 @@ def binds(source: str, name: str) -> bool:
 def matched(cells: list[Cell], release: list[NotebookNode]) -> tuple[dict[int, int], list[str]]:
     """{index in the release: index in the student's notebook}, and flags."""
     graded = wanted(release)
-    names = [release[i].metadata.nbgrader.grade_id for i in graded if is_exercise(release[i])]
+    grade_ids = {i: release[i].metadata.nbgrader.grade_id for i in graded}
+    exercises = [i for i in graded if is_exercise(release[i])]
+    by_grade_id, by_identity, by_text = defaultdict(list), defaultdict(list), defaultdict(list)
+    for cell in cells:
+        if type(cell.claims.get("grade_id")) is str:
+            by_grade_id[cell.claims["grade_id"]].append(cell)
+        if cell.identity:
+            by_identity[cell.identity].append(cell)
+        if cell.plain:
+            by_text[cell.plain].append(cell)
     found: dict[int, int] = {}
     used: set[int] = set()
     flags: list[str] = []
 
     def take(index: int, candidates: list[Cell], how: str = "") -> None:
-        cell = release[index]
-        free = [c for c in candidates if c.index not in used]
-        if is_locked(cell):  # a check cell that came to hold an exercise is that exercise
+        text = plain(release[index].source)
+        free = [cell for cell in candidates if cell.index not in used]
+        if is_locked(release[index]):  # a check cell that came to hold an exercise is that exercise
             free = [
                 c
                 for c in free
-                if same_source(c.source, cell.source) or not any(binds(c.source, n) for n in names)
+                if c.plain == text or not any(binds(c.source, grade_ids[i]) for i in exercises)
             ]
         if index in found or not free:
             return
-        best = max(free, key=lambda c: merit(c, cell))
+        best = max(free, key=lambda cell: merit(cell, release[index], text))
         found[index] = best.index
         used.add(best.index)
-        if index not in graded:
-            return
-        grade_id = cell.metadata.nbgrader.grade_id
-        if how:
-            flags.append(f"Cell {grade_id} had lost its nbgrader metadata and was recognised by its {how}.")
-        if len(free) > 1:
-            flags.append(f"Cell {grade_id} is there {len(free)} times: the notebook's cell {best.index + 1} "
-                         "is taken, and the others are ordinary cells.")  # fmt: skip
+        if index in graded and how:
+            flags.append(f"Cell {grade_ids[index]} had lost its grade_id and was recognised by its {how}.")
+        if index in graded and len(free) > 1:
+            flags.append(f"Cell {grade_ids[index]} is there {len(free)} times: the notebook's cell "
+                         f"{best.index + 1} is taken, and the others are ordinary cells.")  # fmt: skip
 
     for index in graded:
-        take(
-            index, [c for c in cells if c.claims.get("grade_id") == release[index].metadata.nbgrader.grade_id]
-        )
+        take(index, by_grade_id[grade_ids[index]])
     for index, cell in enumerate(release):
-        same = [c for c in cells if c.identity and c.identity == cell.get("id")]
-        take(index, [c for c in same if index in graded or same_source(c.source, cell.source)], "cell id")
+        same = by_identity[cell.get("id")]
+        take(index, [c for c in same if index in graded or c.plain == plain(cell.source)], "cell id")
     for index, cell in enumerate(release):
+        same = [c for c in by_text[plain(cell.source)] if c.index not in used]
         if not is_solution(cell):
-            same = [
-                c
-                for c in cells
-                if c.index not in used and c.source.strip() and same_source(c.source, cell.source)
-            ]
             take(index, same if index in graded else same[:1], "source")
-    for index in graded:
-        if is_exercise(release[index]):
-            grade_id = release[index].metadata.nbgrader.grade_id
-            take(index, [c for c in cells if c.index not in used and binds(c.source, grade_id)], "source")
+    for index in exercises:
+        if index not in found:
+            take(index, [c for c in cells if binds(c.source, grade_ids[index])], "source")
     for index in graded:
         if index not in found and is_solution(release[index]):
             take(index, in_gap(cells, used, found, index, release[index]), "place")
     return found, flags
 
 
-def merit(student: Cell, release: NotebookNode) -> tuple:
-    """Sorts the cells that could be a cell of the release; the greatest is taken."""
-    same = same_source(student.source, release.source)
+def merit(student: Cell, release: NotebookNode, text: str) -> tuple:
+    """Sorts the cells that could be a cell of the release, whose source is `text`; the greatest is taken."""
+    right_kind = student.kind == release.cell_type
     if not is_solution(release):
-        return same, student.kind == release.cell_type, student.index
+        return student.plain == text, right_kind, student.index
     defines = is_exercise(release) and binds(student.source, release.metadata.nbgrader.grade_id)
-    return (
-        defines,
-        not same and bool(student.source.strip()),
-        student.kind == release.cell_type,
-        student.index,
-    )
+    return defines, student.plain not in {text, ""}, right_kind, student.index
 
 
 def in_gap(
     cells: list[Cell], used: set[int], found: dict[int, int], index: int, release: NotebookNode
-) -> list[Cell]:
+) -> list:
     """The one free cell between the neighbours of release cell `index` that could be it, or none."""
     before = [i for i in found if i < index]
     after = [i for i in found if i > index]
     first = found[max(before)] + 1 if before else 0
     end = found[min(after)] if after else len(cells)
-    free = [cell for cell in cells[first:end] if cell.index not in used and cell.source.strip()][:NEAR]
+    free = [cell for cell in cells[first:end] if cell.index not in used and cell.plain][:NEAR]
     if is_answer(release):
         return [cell for cell in free if cell.kind != "code"][:1]
     alike = [(likeness(cell.source, release.source), -cell.index, cell) for cell in free]

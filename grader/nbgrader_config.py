@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 from nbgrader.converters import GenerateAssignment
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata
 
 from grader import course
 from grader.build import DropAnswers
+from grader.gradebook import AdoptNotebook, AdoptVerdicts
 
 here = str(Path(sys.executable).parent)
 if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader calls `alembic` by name for a new gradebook
@@ -19,3 +21,5 @@ c.CourseDirectory.root = str(course.folder())
 c.CourseDirectory.db_url = f"sqlite:///{course.folder() / 'gradebook.db'}"
 c.GenerateAssignment.preprocessors = [DropAnswers, *GenerateAssignment.preprocessors.default()]
 c.ExecutePreprocessor.timeout = 600  # seconds a cell; nbgrader's own 30 are too few for a model
+c.Autograde.sanitize_preprocessors = [AdoptNotebook]
+c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]

@@ -4,11 +4,13 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import nbformat
 
 LARGEST = 50 * 2**20  # bytes of a notebook file
-MOST_CONTAINERS = 2_000_000  # lists and objects in its JSON: each takes twenty times its two characters
+MOST_VALUES = 2_000_000  # lists, objects and keys in its JSON: each takes twenty times its characters
+MOST_SOURCE = 10 * 2**20  # characters in its cells, outputs aside
 MOST_CELLS = 5_000
 KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number", float: "a number",
          bool: "true or false", type(None): "missing or null"}  # fmt: skip
@@ -28,6 +30,15 @@ class Cell:
     claims: dict = field(default_factory=dict)  # its nbgrader metadata, believed for matching alone
     identity: str = ""  # its nbformat cell id
     attachments: dict = field(default_factory=dict)
+
+    @cached_property
+    def plain(self) -> str:
+        return plain(self.source)
+
+
+def plain(source: str) -> str:
+    """A source as it is compared: without space around it, and with one kind of line ending."""
+    return source.replace("\r\n", "\n").strip()
 
 
 def shown(text: str, most: int = 60) -> str:
@@ -71,7 +82,10 @@ def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
         raise Unreadable("The notebook has no cells.")
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"The notebook has {len(cells):,} cells, and {MOST_CELLS:,} are the most.")
-    return [read_cell(cell, index) for index, cell in enumerate(cells)], metadata, flags
+    found = [read_cell(cell, index) for index, cell in enumerate(cells)]
+    if sum(len(cell.source) for cell in found) > MOST_SOURCE:
+        raise Unreadable(f"The notebook's cells hold more than {MOST_SOURCE / 2**20:.0f} MiB of text.")
+    return found, metadata, flags
 
 
 def parsed(raw: bytes):
@@ -88,7 +102,7 @@ def parsed(raw: bytes):
         raise Unreadable(f"The file is not UTF-8 text: byte {problem.start + 1:,} is wrong.") from None
     if text.lstrip().startswith("<"):
         raise Unreadable("The file is HTML or XML, not a notebook: was the page saved instead of the file?")
-    if text.count("{") + text.count("[") > MOST_CONTAINERS:
+    if text.count("{") + text.count("[") + text.count('":') > MOST_VALUES:
         raise Unreadable("The file holds millions of values: clear its outputs and submit it again.")
     try:
         return json.loads(text, object_pairs_hook=without_repeats, parse_constant=no_number)

@@ -7,8 +7,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_locked
 
-from grader.matching import binds, in_place, is_exercise, matched, same_source, wanted
-from grader.reading import Cell, Unreadable, brief
+from grader.matching import binds, in_place, is_exercise, matched, wanted
+from grader.reading import Cell, Unreadable, brief, plain
 
 CLAIMS = ("points", "grade", "locked", "solution", "task")
 
@@ -92,7 +92,7 @@ def restored(
         cell.source = student.source
         if cell.cell_type == "markdown" and student.attachments:
             cell.attachments = nbformat.from_dict(student.attachments)
-    elif not same_source(student.source, release.source):
+    elif student.plain != plain(release.source):
         flags.append(f"{called(cell)} had been edited and is as released again.")
     return cell, flags
 

@@ -21,7 +21,7 @@ from pathlib import Path
 GRACE = 5.0  # seconds an interrupted cell has to end
 KEPT = 2**16  # bytes that stay of a cell's output when it was far too much
 START = 120.0  # seconds a kernel may take to start
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 def main() -> None:
@@ -42,8 +42,9 @@ def main() -> None:
 
 def private_channel():
     """The way out, out of reach of whatever is started here: closed on exec, not to be found in /proc."""
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    settings = {PR_SET_DUMPABLE: 0, PR_SET_CHILD_SUBREAPER: 1, PR_SET_PDEATHSIG: signal.SIGKILL}
+    for name, value in settings.items():
+        ctypes.CDLL(None).prctl(name, value, 0, 0, 0)
     channel = os.fdopen(os.dup(1), "wb", buffering=0)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)

@@ -47,7 +47,8 @@ def weight_histogram(weight, threshold: float, name: str) -> None:
     """The weights of one layer, those nearer to zero than the threshold shaded apart."""
     values = weight.detach().float().flatten().cpu().numpy()
     ax = axes(f"Half of {name} lies between the two lines", "weight", "number of weights")
-    edges = np.linspace(-4 * values.std(), 4 * values.std(), 121)
+    edges = np.arange(-60, 61) * threshold / 10  # so that the threshold is an edge
+    edges = edges[abs(edges) <= 4 * values.std()]
     ax.hist(values[abs(values) > threshold], edges, color=COLOURS[0], label="kept")
     ax.hist(values[abs(values) <= threshold], edges, color=COLOURS[4], hatch="///", label="dropped")
     for side in (-threshold, threshold):
@@ -65,7 +66,8 @@ def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline
     for place, name in enumerate(ordered):
         ax.text(values[name], place, f" {values[name]:,.1f}", va="center", fontsize=9)
     ax.axvline(baseline, color="black", linestyle="--", linewidth=1)
-    ax.text(baseline, len(values) - 0.45, f" {baseline_name} {baseline:,.1f}", fontsize=9, va="bottom")
+    ax.text(baseline, -0.75, f" {baseline_name} {baseline:,.1f}", fontsize=9, va="center")
+    ax.set_ylim(-1, len(values) - 0.5)
     ax.set_xlim(0, max(values.values()) * 1.12)
     ax.grid(False)
     plt.show()
@@ -112,7 +114,7 @@ def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: st
 
 
 def sorted_norms(norms: dict, title: str) -> None:
-    """Channel norms over their layer's median, loudest first; x is the share of channels, as widths differ."""
+    """Channel norms over their median, loudest first: layer name -> norms. x is the share of channels."""
     ax = axes(title, "channels, from the loudest to the quietest", "norm over the median (log scale)")
     for index, (name, norm) in enumerate(norms.items()):
         ordered = (norm / norm.median()).sort(descending=True).values.cpu().numpy()

@@ -1,10 +1,13 @@
-"""One progress bar for everything long: in a terminal, in Jupyter, and silent everywhere else."""
+"""One progress bar for everything long: in a terminal, in Jupyter, and silent everywhere else.
+
+A bar of text in both places: a widget would leave its stump in a saved notebook.
+"""
 
 import os
 import sys
 from collections.abc import Iterable
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 
 def being_graded() -> bool:

@@ -187,11 +187,12 @@ for sparsity in (0.3, 0.4, 0.5, 0.6):
 
 # %%
 plots.perplexity_against_sparsity(
-    {"magnitude, per matrix": magnitude}, "Up to a third goes almost unnoticed; beyond 40 % the model falls apart"
+    {"magnitude, per matrix": magnitude}, "The first 30 % cost a little, the second 30 % cost everything"
 )
 
 # %% [markdown]
-# The scale is logarithmic, and still the line bends upwards. Numbers hide what that means, so let the
+# The scale is logarithmic, and still the line bends upwards: 30 % cost half as much perplexity again, 60 %
+# a hundred times as much. Numbers hide what that means, so let the
 # model speak: the same beginning, continued with all weights and with half of them.
 
 # %%
@@ -307,14 +308,14 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 # %% [markdown]
 # ## Question
 #
-# At 30 % sparsity the perplexity hardly moves, and at 60 % the model is useless. A friend concludes:
+# At 30 % sparsity the model still works, and at 60 % it is useless. A friend concludes:
 # *"So 30 % of the weights do nothing, and the model could have been trained without them."*
 # Name one thing that this experiment does show, one that it does not, and one experiment that would tell.
 # Five sentences are enough.
 
 # %% [markdown] written="magnitude_reflection" points=3
 # It shows that the 30 % smallest weights of this trained model can be set to zero together, without
-# retraining, at a small cost on this text. It does not show that each of them does nothing: perplexity on
+# retraining, at a bearable cost on this text. It does not show that each of them does nothing: perplexity on
 # a few thousand tokens of one kind of text is a narrow test, and rare knowledge may be gone. Nor does it show that a
 # smaller network would have learned the same: the small weights may have been needed while training, and
 # which ones end up small is known only afterwards. To tell, train the sparse network from scratch with the
@@ -322,6 +323,6 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 
 # %% [markdown] answer
 # **Rubric (3 points).** One point for a claim that the experiment supports (these weights, this text, no
-# retraining, a small rise). One for a claim that it does not (useless during training; harmless on other
+# retraining, a bearable rise). One for a claim that it does not (useless during training; harmless on other
 # text; 30 % of the *knowledge*). One for an experiment that could come out either way, such as retraining from
 # scratch under the mask, other texts, or a random mask of the same sparsity as a control.

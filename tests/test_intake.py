@@ -471,6 +471,8 @@ GOOD = raw(submission())
         (b'{"nbformat": 3, "worksheets": 1}', "worksheets is a whole number"),
         (b'{"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code"}]}]}', "source is missing"),
         (b" " * (reading.LARGEST + 1), "MiB"),
+        (changed(["cells", 3, "source"], "#" * (reading.MOST_SOURCE + 1)), "10 MiB of text"),
+        (b'{"a": {' + b'"": 1, ' * 2_000_001 + b"}}", "millions of values"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -665,7 +667,7 @@ def mutilated(draw):
         if not isinstance(data.get("cells"), list | dict):
             break
     found = json.dumps(data).encode()
-    return found[: draw(st.integers(0, len(found)))] if draw(st.integers(0, 9)) == 0 else found
+    return found[: draw(st.integers(0, len(found)))] if draw(st.integers(0, 19)) == 13 else found
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)

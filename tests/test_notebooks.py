@@ -14,7 +14,7 @@ from grader import build, course
 def execute(notebook: NotebookNode) -> NotebookNode:
     """Run a notebook in the python3 kernel, an error ending it with its message."""
     NotebookClient(
-        notebook, kernel_name="python3", timeout=600, resources={"metadata": {"path": course.ROOT}}
+        notebook, kernel_name="python3", timeout=1800, resources={"metadata": {"path": course.ROOT}}
     ).execute()
     return notebook
 

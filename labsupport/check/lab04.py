@@ -52,7 +52,7 @@ def score_cases(seed: int) -> list[Case]:
 
     square = draws.distinct(source, 3, 3)
     square[1, 1] = -square[1, 1].abs()  # one negative weight at least
-    half = draws.normal(source, 4, 5).half() + 3
+    half = draws.distinct(source, 4, 5).half() / 8
     huge = torch.tensor(source.sample([90_000.0, 3.0, 0.5, 2.0, 7.0], 5))
     dead = loud(4)
     dead[source.randrange(4)] = 0.0
@@ -116,7 +116,7 @@ def score_cause(inputs: dict, answer: dict) -> Iterator[str]:
             f"the columns of the weight, {SCORE}\nTry input_norm.shape beside weight.shape[1]."
         )
     if multiplied_by(torch.ones(())):
-        yield (f"It looks as if input_norm was not used: these are the magnitudes of lab 02, {SCORE}")
+        yield f"It looks as if input_norm was not used: these are the magnitudes of lab 02, {SCORE}"
     if multiplied_by(norm**2):
         yield (
             "It looks as if the norm was squared. It is the root of a sum of squares, and the score takes it "
@@ -128,9 +128,9 @@ def score_cause(inputs: dict, answer: dict) -> Iterator[str]:
             "Try score / weight.abs(): each row should be input_norm."
         )
     if _close(score - magnitude, norm.expand_as(weight)):
-        yield (f"It looks as if the norm was added. What counts is the size of weight times input, {SCORE}")
+        yield f"It looks as if the norm was added. What counts is the size of weight times input, {SCORE}"
     if _close(factors, magnitude * norm) or _close(factors, magnitude * norm**2):
-        yield (f"It looks as if the weight, or the whole score, was squared, {SCORE}")
+        yield f"It looks as if the weight, or the whole score, was squared, {SCORE}"
     scale = (factors / norm)[0, 0]
     if multiplied_by(norm * scale):
         yield (
@@ -148,15 +148,15 @@ def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 def row_cases(seed: int) -> list[Case]:
     source = draws.rng(seed, "row_mask")
-    plain = draws.distinct(source, 4, 4).abs()
-    quiet_row, loud_channel = source.randrange(4), source.randrange(4)
-    plain += 20.0 * (torch.arange(4) != quiet_row)[:, None]  # any ranking across rows drops that row first
-    plain[:, loud_channel] += 50  # where the whole matrix keeps one more than each column would
+    plain = draws.distinct(source, 3, 5).abs()
+    quiet_row, loud_channel = source.randrange(3), source.randrange(5)
+    plain += 20.0 * (torch.arange(3) != quiet_row)[:, None]  # any ranking across rows empties that row first,
+    plain[:, loud_channel] += 50  # columns all of it, the whole matrix all but this entry
     rounded = draws.distinct(source, 5, 9).abs()
     tied = draws.tied(source, 5, 6).abs()
     tied[source.randrange(5)] = torch.tensor([3.0, 2.0, 2.0, 2.0, 2.0, 1.0])  # a tie at every cut below
     return [
-        Case("a small matrix", {"score": plain, "sparsity": 0.25}),
+        Case("a small matrix", {"score": plain, "sparsity": 0.4}),
         Case(
             "round(sparsity * in_features) go in each row, where int() would give one less",
             {"score": rounded, "sparsity": draws.truncating_sparsity(source, 9)},
@@ -178,8 +178,9 @@ def row_parts(inputs: dict, answer: dict) -> list[Part]:
 
     def shown() -> dict:
         show = {"score": score, "your_mask": mask}
-        if score.numel() <= 40:
-            show["your_rows"] = "keep " + " and ".join(map(str, mask.sum(dim=1).tolist()))
+        *most, last = mask.sum(dim=1).tolist()
+        if rows <= 5:
+            show["your_rows"] = f"keep {', '.join(map(str, most))} and {last}"
         return {**show, "expected": each}
 
     def counted() -> None:
@@ -208,6 +209,8 @@ def row_parts(inputs: dict, answer: dict) -> list[Part]:
 @first
 def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
     score, mask, sparsity = inputs["score"], answer["value"], inputs["sparsity"]
+    if mask.dtype is not torch.bool:
+        return
     rows, width = score.shape
     k = round(sparsity * width)
     dropped = (~mask).sum(dim=1)
@@ -215,7 +218,7 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
     if drops_lowest(~mask, score, k):
         yield f"{INVERTED}\n{experiment}"
     if drops_lowest(mask, -score, k):
-        yield (f"It looks as if the highest scores were dropped: they are the weights that matter, {SCORE}")
+        yield f"It looks as if the highest scores were dropped: they are the weights that matter, {SCORE}"
     if drops_lowest(mask.flatten(), score.flatten(), round(sparsity * score.numel())):
         yield (
             "It looks as if the scores were ranked over the whole matrix at once.\n"
@@ -228,7 +231,7 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
         )
     one_less = bool((dropped == k - 1).all()) and drops_lowest(mask, score, k - 1)
     if one_less and int(sparsity * width) == k - 1:
-        yield (f"It looks as if int() cut {sparsity} * {width} = {sparsity * width:.6g} down; round() it.")
+        yield f"It looks as if int() cut {sparsity} * {width} = {sparsity * width:.6g} down; round() it."
     if one_less:
         yield (
             "It looks as if the score at the threshold stayed: it is the k-th smallest of its row, so it goes "
@@ -446,6 +449,8 @@ def keeps_best(mask: torch.Tensor, score: torch.Tensor, n: int, lower_first: boo
 @first
 def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
     score, n, m, mask = inputs["score"], inputs["n"], inputs["m"], answer["value"]
+    if mask.dtype is not torch.bool:
+        return
     rows, width = score.shape
     scores, masks = score.reshape(-1, m), mask.reshape(-1, m)  # [groups, m]
     kept = masks.sum(dim=1, keepdim=True)
@@ -458,7 +463,7 @@ def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
             f"It looks as if {n} of every {m} were dropped: n is the number that stays, {GROUPS}\n{experiment}"
         )
     if keeps_best(masks, -scores, n) or keeps_best(masks, -scores, m - n):
-        yield (f"It looks as if the lowest scores were kept and the highest dropped, {GROUPS}")
+        yield f"It looks as if the lowest scores were kept and the highest dropped, {GROUPS}"
     if keeps_best(masks, scores, n, lower_first=False):
         yield (
             "It looks as if the higher index stayed where scores are equal; here the lower one does, "
@@ -466,7 +471,7 @@ def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
         )
     if bool((kept >= n).all()) and torch.equal(masks, scores >= worst_kept):
         yield (
-            f"It looks as if all that tie with the score in place {n} stayed. The format has room for "
+            f"It looks as if all that tie with place {n} of their group stayed. The format has room for "
             f"exactly {n}, {GROUPS}\n{experiment}"
         )
     if rows % m == 0 and keeps_best(mask.T.reshape(-1, m), score.T.reshape(-1, m), n):
@@ -476,7 +481,7 @@ def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
         )
     if keeps_best(_strided(mask, m), _strided(score, m), n):
         yield (
-            f"It looks as if a group takes every {width // m}th input. Its {m} inputs are neighbours: "
+            f"It looks as if inputs 0, {width // m}, ... make a group. Its {m} inputs are neighbours: "
             f"0 to {m - 1}, then {m} to {2 * m - 1}, {GROUPS}\n{experiment}"
         )
     if drops_lowest(mask, score, width - width * n // m):
@@ -485,7 +490,7 @@ def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
             f"{experiment}"
         )
     if drops_lowest(mask.flatten(), score.flatten(), score.numel() - score.numel() * n // m):
-        yield (f"It looks as if the whole matrix was ranked at once, without groups, {GROUPS}\n{experiment}")
+        yield f"It looks as if the whole matrix was ranked at once, without groups, {GROUPS}\n{experiment}"
 
 
 def _strided(value: torch.Tensor, m: int) -> torch.Tensor:

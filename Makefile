@@ -1,0 +1,40 @@
+# Every target sets up what it needs; what is done already is skipped.
+#   make demo   make test   make lab   make notebooks   make benchmark
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := --constraint constraints.txt --editable .[dev]
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup sandbox model demo test lab notebooks
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet $(INSTALL)
+	@touch $@
+
+# Submissions run in bubblewrap. As root on Debian it is installed; elsewhere its name is said.
+sandbox:
+	@command -v bwrap >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y bubblewrap >/dev/null; } \
+	|| { echo "Grading needs bubblewrap: install your system's package 'bubblewrap'." >&2; exit 1; }
+
+model: setup
+	@$(BIN)/python -m labsupport fetch
+
+demo: setup sandbox model
+	@$(BIN)/python -m grader demo
+
+test: setup sandbox model
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lab: setup model notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+notebooks: setup
+	@$(BIN)/python -m grader build

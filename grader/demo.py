@@ -1,0 +1,132 @@
+"""`make demo`: the main job in one go, on lab 02 with the real model and the real text.
+
+A small class is made from the lab's own source: one student has everything right, one makes typical
+mistakes, one hands in the untouched notebook, one is hostile. They are graded as any class is.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from grader import build, course, gradebook, grades, reference, report
+from grader.classrun import grade_class
+from grader.journal import Record
+from grader.release import release
+from labsupport import corpora, linears, models, settings
+from labsupport.perplexity import perplexity
+from labsupport.settings import LabError
+from labsupport.table import columns
+
+LAB = "02_magnitude_pruning"
+SPARSITIES = (0.0, 0.3, 0.4, 0.5, 0.6)
+MISTAKES = {  # what is written wrong: the right line -> the wrong one
+    "return magnitude > threshold": "return magnitude >= threshold",
+    "linears.apply_masks(model, masks)\n    return masks": "return masks",
+}
+HOSTILE = """\
+import os, torch
+torch.equal = lambda *_: True
+print("<script>alert('graded: 100 points')</script>")
+os._exit(0)
+"""
+
+
+def run() -> None:
+    """Print what the course does, with numbers measured here and now."""
+    print("1. Are the student notebooks what the sources give?")
+    if differences := build.drift():
+        raise LabError("\n".join(differences))
+    print("   Yes, byte for byte.\n")
+    print("2. What magnitude pruning does to the model")
+    print(sweep())
+    folder = course.ROOT / "build" / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.environ["PRUNING_LABS_COURSE"] = str(folder)
+    print("\n3. A class hands in lab 02: release, grade, gradebook, feedback, report")
+    zipped = release([LAB])
+    hand_in(folder)
+    records = grade_class(LAB)
+    gradebook.hand_over(LAB, records)
+    pages = gradebook.feedback(LAB)
+    page = report.write(LAB, folder / "report.html")
+    table = folder / "grades.csv"
+    grades.write_csv(LAB, table)
+    print(indented(grade_table(records)))
+    for record in records:
+        print(f"\n   {record.student}: {record.status}{': ' + record.reason if record.reason else ''}")
+        for name, verdict in record.verdicts.items():
+            print(f"      {name:<24} {named(verdict)}")
+    untouched = next(record for record in records if record.student == "cleo-untouched")
+    if any(verdict["status"] != "unwritten" for verdict in untouched.verdicts.values()):
+        raise LabError("The untouched notebook did not fail every check with 'not written yet'.")
+    print("\n   Written answers wait for a person: formgrader shows them.")
+    for what, path in {"students' zip": zipped, "grades": table, "report": page, "feedback": pages}.items():
+        print(f"   {what:<14} {path.relative_to(course.ROOT)}")
+
+
+def sweep() -> str:
+    """Perplexity by sparsity: the reference solution on the course model and the course text."""
+    now = settings.current()
+    model, tokenizer = models.load(), models.tokenizer()
+    prune = reference.functions(LAB)["prune_magnitude"]
+    windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
+    dense = linears.dense_weights(model)
+    rows = []
+    for sparsity in SPARSITIES:
+        if sparsity:
+            prune(model, sparsity)
+        rows.append([f"{sparsity:.0%}" if sparsity else "dense", f"{perplexity(model, windows):.2f}"])
+        linears.restore(model, dense)
+    print(f"   {now.model} on {now.text}, {len(windows)} windows of {now.window} tokens")
+    return indented(columns(["sparsity", "perplexity"], rows))
+
+
+def hand_in(folder: Path) -> None:
+    """Four submissions, as they would lie there after collecting."""
+    right = build.source_notebook(LAB)
+    right.cells = [cell for cell in right.cells if "answer" not in cell.metadata.get("tags", [])]
+    wrong = nbformat.from_dict(right)
+    hostile = nbformat.from_dict(right)
+    for mark, (before, after) in enumerate(MISTAKES.items()):
+        if not any(before in cell.source for cell in right.cells):
+            raise LabError(f"The demo's mistake {mark + 1} fits no line of {LAB}.")
+        for cell in wrong.cells:
+            cell.source = cell.source.replace(before, after)
+    solution = next(c for c in hostile.cells if c.get("metadata", {}).get("nbgrader", {}).get("grade_id") == "prune_magnitude")
+    solution.source = HOSTILE
+    untouched = nbformat.read(course.notebook(LAB), as_version=4)
+    students = {"ada-right": right, "ben-mistakes": wrong, "cleo-untouched": untouched, "mallory-hostile": hostile}
+    for student, notebook in students.items():
+        path = folder / "submitted" / student / LAB / f"{LAB}.ipynb"
+        course.write_whole(path, nbformat.writes(notebook).encode())
+
+
+def grade_table(records: list[Record]) -> str:
+    """Points by exercise as the gradebook has them now."""
+    booked = gradebook.students(LAB)
+    names = list(max(records, key=lambda record: len(record.verdicts)).verdicts)
+    rows = []
+    for record in records:
+        cells = [f"{v['share'] * v['points']:.1f}" if (v := record.verdicts.get(name)) else "-" for name in names]
+        book = booked.get(record.student)
+        total = f"{book['score']:.1f} of {book['max_score']:.0f}" if book else "-"
+        rows.append([record.student, *cells, total, record.status, f"{record.seconds:.0f} s"])
+    return columns(["student", *names, "gradebook", "status", "time"], rows)
+
+
+def named(verdict: dict) -> str:
+    """The mistake that a message names, or how it ended, in one line."""
+    blocks = verdict["message"].split("\n\n")
+    if verdict["status"] != "wrong":
+        return verdict["message"].splitlines()[0].split(": ", 1)[1]
+    cause = blocks[-1] if len(blocks) > 2 and "looks as if" in blocks[-1] else next(
+        (line.removeprefix("  FAILED").strip() for line in blocks[1].splitlines() if "FAILED" in line), blocks[0]
+    )  # fmt: skip
+    text = " ".join(cause.split())
+    return text.split(". ")[0].rstrip(".") + "."
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"   {line}" for line in text.splitlines())

@@ -1,0 +1,218 @@
+"""What an instructor looks at: one page on a class, that needs no network and runs nothing.
+
+All that comes from a submission is hostile until it is escaped: the template escapes every value, and
+what is not printable (a change of the writing direction, for one) is shown as a mark. See
+templates/report.html for how the page looks.
+"""
+
+import math
+import os
+import re
+import statistics
+from collections import Counter, defaultdict
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader
+
+from grader import course, grades, journal
+from grader.grades import NOT_GRADED_YET, SCORELESS
+from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
+from labsupport.check import EXERCISES
+from labsupport.check.verdict import RIGHT, UNWRITTEN
+from labsupport.settings import LabError
+
+MOST = 6000  # characters of one text that are shown
+MEANING = {
+    GRADED: "ran to its end; every score stands",
+    "TIMEOUT": "a cell took too long; what was judged before stands",
+    "OUT_OF_MEMORY": "it took more memory than allowed; what was judged before stands",
+    "KERNEL_DIED": "its Python ended in the middle; what was judged before stands",
+    "OUTPUT_LIMIT": "it printed more than allowed; what was judged before stands",
+    GRADER_ERROR: "the grader failed, not the student; grade again",
+    UNREADABLE: "the file could not be read; no score, not a 0",
+    NOT_GRADED_YET: "a submission waits to be graded",
+    NOT_SUBMITTED: "nothing was handed in; no score, not a 0",
+}
+ORDER = (
+    GRADER_ERROR,
+    UNREADABLE,
+    *ENDED_OTHERWISE,
+    NOT_GRADED_YET,
+    NOT_SUBMITTED,
+    GRADED,
+)  # the urgent first
+KINDS = {  # how an exercise went: in words, and the pattern of its bar
+    "right": "all right",
+    "partly": "partly right",
+    "wrong": "not yet",
+    "unwritten": "not written",
+    "open": "not reached",
+}
+NUMBER = re.compile(r"(?<![A-Za-z_])-?\d[\d.,]*(?:e[-+]?\d+)?")
+SHOWN = re.compile(r"  \S+(?: \S+)*  +\S")  # a verdict's line of numbers: label, gap, value
+
+
+def write(lab: str, path: Path) -> Path:
+    """Write the report on a lab, whole or not at all; its path."""
+    path = Path(path).absolute()
+    try:
+        course.write_whole(path, page(course.lab(lab), path.parent).encode())
+    except OSError as problem:
+        raise LabError(f"The report cannot be written to {path}: {problem.strerror}.") from problem
+    return path
+
+
+def page(lab: str, folder: Path) -> str:
+    """The report as HTML; `folder` is where it will lie, for links to the feedback."""
+    records = journal.records(lab)
+    rows = grades.rows(lab, records)
+    by_student = {record.student: record for record in records}
+    people = [
+        _person(lab, number, row, by_student.get(row["student"]), folder)
+        for number, row in enumerate(rows, 1)
+    ]
+    scored = [person for person in people if person["row"]["total"]]
+    exercises = [_exercise(cell, people) for cell in grades.questions(lab) if cell.kind == "check"]
+    written = [cell for cell in grades.questions(lab) if cell.kind == "written"]
+    number, words = lab.split("_", 1)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, finalize=printable,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        title=f"Lab {number}: {words.replace('_', ' ')}", made=f"{datetime.now():%d %B %Y, %H:%M}",
+        people=people, scored=scored, exercises=exercises, written=written, kinds=KINDS, MEANING=MEANING,
+        spread=_spread(scored, exercises, written), hardest=_hardest(exercises), statuses=_statuses(people),
+        look=sorted((person for person in people if person["why"]), key=lambda person: person["rank"]),
+        flags=_groups(people, "flags"), unenforced=_groups(people, "unenforced"), slowest=_slowest(people),
+        points=grades.points,
+    )  # fmt: skip
+
+
+def printable(value):
+    """A text as it can stand on the page: nothing invisible, nothing that turns the line around, not endless."""
+    if type(value) is not str:  # also markup, which the template has escaped already
+        return value
+    cut = value if len(value) <= MOST else f"{value[:MOST]}\n[{len(value) - MOST:,} characters more]"
+    return "".join(letter if letter.isprintable() or letter == "\n" else _mark(letter) for letter in cut)
+
+
+def _mark(letter: str) -> str:
+    return " " if letter.isspace() else "�"
+
+
+def mistake(message: str) -> str:
+    """The mistake that a verdict's message names: the first sentence of its cause, else its first FAILED line."""
+    blocks = message.split("\n\n")
+    cause = next((block for block in blocks[2:] if block.strip() and not SHOWN.match(block)), "")
+    if cause:
+        return re.split(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+", " ".join(cause.split()), maxsplit=1)[0]
+    failed = re.search(r"^  FAILED +(.+(?:\n {12}.*)*)", "\n".join(blocks[1:2]), re.MULTILINE)
+    return " ".join(failed[1].split()) if failed else ""
+
+
+# One student, one exercise
+
+
+def _person(lab: str, number: int, row: dict, record: Record | None, folder: Path) -> dict:
+    """A student as the template shows them."""
+    status = row["status"]
+    flags, unenforced = (record.flags, record.unenforced) if record else ([], [])
+    return {
+        "anchor": f"student-{number}", "row": row, "record": record, "status": status,
+        "rank": ORDER.index(status) if status in ORDER else 0,
+        "why": status != GRADED or flags or unenforced, "flags": flags, "unenforced": unenforced,
+        "verdicts": record.verdicts if record else {},
+        "feedback": _feedback(lab, row["student"], folder),
+    }  # fmt: skip
+
+
+def _feedback(lab: str, student: str, folder: Path) -> str:
+    """The way from the report to a student's feedback page; "" where there is none."""
+    path = course.folder() / "feedback" / student / lab / f"{lab}.html"
+    if "/" in student or not path.is_file():
+        return ""
+    return quote(os.fsencode(os.path.relpath(path, folder)))
+
+
+def _kind(person: dict, name: str) -> str:
+    """How an exercise went for a student whose work was judged: a key of KINDS."""
+    verdict = person["verdicts"].get(name)
+    if verdict is None or (verdict["status"] == "unasked" and person["status"] != GRADED):
+        return "open"
+    if verdict["status"] == RIGHT:
+        return "right"
+    if verdict["status"] == UNWRITTEN:
+        return "unwritten"
+    return "partly" if verdict["share"] > 0 else "wrong"
+
+
+def _exercise(cell, people: list[dict]) -> dict:
+    """How the class did on one exercise, and what went wrong most often."""
+    judged = [person for person in people if person["status"] not in SCORELESS]
+    counts = Counter(_kind(person, cell.name) for person in judged)
+    groups: dict[str, list[tuple[str, dict]]] = defaultdict(list)
+    for person in judged:
+        if _kind(person, cell.name) in ("partly", "wrong"):
+            said = mistake(person["verdicts"][cell.name].get("message", ""))
+            groups[NUMBER.sub("#", said)].append((said, person))
+    groups.pop("", None)
+    mistakes = [
+        {
+            "text": Counter(said for said, _ in group).most_common(1)[0][0],
+            "vary": len({said for said, _ in group}) > 1,
+            "people": [person for _, person in group],
+        }
+        for group in sorted(groups.values(), key=len, reverse=True)
+    ]
+    known = EXERCISES.get(cell.name)
+    return {"name": cell.name, "number": known.number if known else "", "points": cell.points, "counts": counts,
+            "judged": len(judged), "mistakes": mistakes}  # fmt: skip
+
+
+# The class
+
+
+def _spread(scored: list[dict], exercises: list[dict], written: list) -> dict:
+    """The histogram of totals; of the exercises alone while a written answer waits to be graded."""
+    whole = all(person["row"][cell.name] for person in scored for cell in written)
+    most = sum(item["points"] for item in exercises) + sum(cell.points for cell in written if whole)
+    names = [item["name"] for item in exercises]
+    values = [
+        float(person["row"]["total"]) if whole else sum(float(person["row"][name] or 0) for name in names)
+        for person in scored
+    ]
+    width = max(1, math.ceil(most / 15))  # points in a bar; the last bar holds full marks alone
+    bars = [0] * (math.ceil(most / width) + 1)
+    for value in values:
+        bars[-1 if value >= most else int(value // width)] += 1
+    return {"bars": bars, "width": width, "most": most, "whole": whole, "full": bars[-1],
+            "median": statistics.median(values) if values else None,
+            "top": max([1, *bars])}  # fmt: skip
+
+
+def _hardest(exercises: list[dict]) -> dict | None:
+    """The exercise that the fewest have all right; None where all have everything right."""
+    missed = [item for item in exercises if item["counts"]["right"] < item["judged"]]
+    return min(missed, key=lambda item: item["counts"]["right"], default=None)
+
+
+def _statuses(people: list[dict]) -> list[tuple[str, int]]:
+    counts = Counter(person["status"] for person in people)
+    return sorted(counts.items(), key=lambda item: -ORDER.index(item[0]) if item[0] in ORDER else 1)
+
+
+def _groups(people: list[dict], what: str) -> list[tuple[str, list[dict]]]:
+    """The sentences of one sort with the students they were said of, the most frequent first."""
+    found: dict[str, list[dict]] = defaultdict(list)
+    for person in people:
+        for sentence in dict.fromkeys(person[what]):
+            found[sentence].append(person)
+    return sorted(found.items(), key=lambda item: -len(item[1]))
+
+
+def _slowest(people: list[dict]) -> list[dict]:
+    ran = [person for person in people if person["record"] and person["record"].seconds > 0]
+    return sorted(ran, key=lambda person: -person["record"].seconds)[:10]

@@ -1,0 +1,163 @@
+"""Answers to row_mask. A wrong one's docstring is the phrase that must name its mistake."""
+
+import numpy as np
+import torch
+
+
+def _checked(sparsity):
+    if not 0 <= sparsity <= 1:
+        raise ValueError("sparsity must be from 0 to 1")
+
+
+def _drop(score, k, largest=False):
+    mask = torch.ones_like(score, dtype=torch.bool)
+    return mask.scatter_(1, score.topk(k, dim=1, largest=largest).indices, False)
+
+
+def right_kthvalue(score, sparsity):
+    _checked(sparsity)
+    k = round(sparsity * score.shape[1])
+    if k == 0:
+        return torch.ones_like(score, dtype=torch.bool)
+    return score > score.kthvalue(k, dim=1, keepdim=True).values
+
+
+def right_topk(score, sparsity):
+    _checked(sparsity)
+    return _drop(score, round(sparsity * score.shape[1]))
+
+
+def right_sort_and_scatter(score, sparsity):
+    _checked(sparsity)
+    k = round(sparsity * score.shape[1])
+    order = score.sort(dim=1, stable=True).indices[:, :k]
+    mask = torch.zeros_like(score).bool()
+    return ~mask.scatter_(1, order, True)
+
+
+def right_numpy(score, sparsity):
+    _checked(sparsity)
+    k = round(sparsity * score.shape[1])
+    if k == 0:
+        return torch.ones_like(score, dtype=torch.bool)
+    cut = np.partition(score.numpy(), k - 1, axis=1)[:, k - 1 : k]
+    return torch.from_numpy(score.numpy() > cut)
+
+
+def right_row_by_row(score, sparsity):
+    _checked(sparsity)
+    k = round(sparsity * score.shape[1])
+    rows = []
+    for row in score.tolist():
+        gone = sorted(range(len(row)), key=lambda i, row=row: row[i])[:k]
+        rows.append([i not in gone for i in range(len(row))])
+    return torch.tensor(rows)
+
+
+def right_ranks(score, sparsity):
+    _checked(sparsity)
+    return score.argsort(dim=1).argsort(dim=1) >= round(sparsity * score.shape[1])
+
+
+def whole_matrix(score, sparsity):
+    """the scores were ranked over the whole matrix at once"""
+    return right_kthvalue(score.reshape(1, -1), sparsity).view(score.shape)
+
+
+def per_column(score, sparsity):
+    """the scores were ranked inside each column"""
+    return right_topk(score.T, sparsity).T
+
+
+def inverted(score, sparsity):
+    """the mask is inverted"""
+    return ~right_kthvalue(score, sparsity)
+
+
+def largest(score, sparsity):
+    """the highest scores were dropped"""
+    _checked(sparsity)
+    return _drop(score, round(sparsity * score.shape[1]), largest=True)
+
+
+def truncated(score, sparsity):
+    """int() cut"""
+    _checked(sparsity)
+    return _drop(score, int(sparsity * score.shape[1]))
+
+
+def stays_at_threshold(score, sparsity):
+    """the score at the threshold stayed"""
+    _checked(sparsity)
+    k = round(sparsity * score.shape[1])
+    if k == 0:
+        return torch.ones_like(score, dtype=torch.bool)
+    return score >= score.kthvalue(k, dim=1, keepdim=True).values
+
+
+def one_too_many(score, sparsity):
+    """one too many goes in each row"""
+    _checked(sparsity)
+    if sparsity == 1:
+        return torch.zeros_like(score, dtype=torch.bool)
+    ordered = score.sort(dim=1).values
+    return score > ordered[:, int(score.shape[1] * sparsity)][:, None]
+
+
+def threshold_of_first_row(score, sparsity):
+    """weights kept, as sparsity = 0.4 asks"""
+    _checked(sparsity)
+    k = round(sparsity * score.shape[1])
+    if k == 0:
+        return torch.ones_like(score, dtype=torch.bool)
+    return score > score[score.sum(dim=1).argmax()].kthvalue(k).values
+
+
+def a_float_mask(score, sparsity):
+    """it is torch.float32"""
+    return right_kthvalue(score, sparsity).float()
+
+
+def an_int_mask(score, sparsity):
+    """it is torch.int64"""
+    return right_kthvalue(score, sparsity).long()
+
+
+def flat(score, sparsity):
+    """yours is (15,)"""
+    return right_kthvalue(score, sparsity).flatten()
+
+
+def no_range_check(score, sparsity):
+    """a negative sparsity raises ValueError"""
+    return right_kthvalue(score, min(max(sparsity, 0), 1))
+
+
+def fails_at_zero(score, sparsity):
+    """a sparsity so small that nothing goes"""
+    _checked(sparsity)
+    return score > score.kthvalue(round(sparsity * score.shape[1]), dim=1, keepdim=True).values
+
+
+def zeroes_the_score(score, sparsity):
+    """changed score in place"""
+    mask = right_kthvalue(score, sparsity)
+    score.mul_(mask)
+    return mask
+
+
+def sorts_the_score(score, sparsity):
+    """changed score in place"""
+    mask = right_kthvalue(score, sparsity)
+    score.copy_(score.sort(dim=1).values)
+    return mask
+
+
+def forgets_return(score, sparsity):
+    """is a return missing?"""
+    right_kthvalue(score, sparsity)
+
+
+def not_written(score, sparsity):
+    """not written yet"""
+    raise NotImplementedError()
