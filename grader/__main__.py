@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(build, "solutions/*.py -> notebooks/")
     one.add_argument("labs", nargs="*", metavar="LAB")
-    one.add_argument("--check", action="store_true", help="write nothing; exit 1 when notebooks/ differs by a byte")
+    one.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when notebooks/ differs by a byte"
+    )
 
     one = command(release, "a zip for students, and the labs in the gradebook")
     one.add_argument("labs", nargs="*", metavar="LAB")
@@ -51,8 +53,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("lab", metavar="LAB")
     one.add_argument("--student", metavar="ID")
     one.add_argument("--workers", type=positive, default=1, metavar="N", help="sandboxes side by side")
-    one.add_argument("--timeout", type=positive, metavar="S", help=f"seconds for a cell; default {Limits.cell_seconds:.0f}")
-    one.add_argument("--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected")
+    one.add_argument(
+        "--timeout", type=positive, metavar="S", help=f"seconds for a cell; default {Limits.cell_seconds:.0f}"
+    )
+    one.add_argument(
+        "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected"
+    )
 
     one = command(feedback, "nbgrader's feedback pages")
     one.add_argument("lab", metavar="LAB")
@@ -68,7 +74,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("exercise", metavar="EXERCISE")
     one.add_argument("file", metavar="FILE.py", type=Path)
     one.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    one.add_argument("--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected")
+    one.add_argument(
+        "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected"
+    )
 
     command(demo, "the main job in one go, on lab 02")
     return top
@@ -162,7 +170,7 @@ def demo(chosen) -> int:
 
 
 def try_(chosen) -> int:
-    """Ask the function EXERCISE of a Python file the hidden cases. Exit 0: right, 1: wrong, 2: could not be asked."""
+    """Ask function EXERCISE of a Python file the hidden cases. Exit 0: right, 1: wrong, 2: not asked."""
     from grader.trying import attempt
     from labsupport.check.verdict import RIGHT
 

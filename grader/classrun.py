@@ -9,13 +9,17 @@ from pathlib import Path
 from grader import course, intake, journal
 from grader.grading import Submission, Task, continued, grade
 from grader.journal import NOT_SUBMITTED, UNREADABLE, Record
-from grader.sandbox import Limits
+from grader.sandbox import DEFAULTS, Limits
 from labsupport.progress import bar
 from labsupport.settings import LabError
 
 
 def grade_class(
-    lab: str, student: str | None = None, workers: int = 1, limits: Limits = Limits(), isolation: str = "bwrap"
+    lab: str,
+    student: str | None = None,
+    workers: int = 1,
+    limits: Limits = DEFAULTS,
+    isolation: str = "bwrap",
 ) -> list[Record]:
     """Grade every submission of a lab that is not settled; the records of all, old and new, by student.
 
@@ -23,7 +27,9 @@ def grade_class(
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
-        raise LabError(f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first.")
+        raise LabError(
+            f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first."
+        )
     version = journal.version(lab)
     found = [s for s in submissions(lab) if student in (None, s.student)]
     if not found:
@@ -62,7 +68,9 @@ def finished(tasks: list[Task], workers: int) -> Iterator[Record]:
 
 def submissions(lab: str) -> list[Submission]:
     """What lies in submitted/STUDENT/LAB of the course folder, by student; nothing is followed or run."""
-    folders = sorted(path for path in (course.folder() / "submitted").glob("*") if not path.name.startswith("."))
+    folders = sorted(
+        path for path in (course.folder() / "submitted").glob("*") if not path.name.startswith(".")
+    )
     return [submission(folder.name, lab, folder / lab) for folder in folders]
 
 

@@ -94,10 +94,19 @@ def hand_in(folder: Path) -> None:
             raise LabError(f"The demo's mistake {mark + 1} fits no line of {LAB}.")
         for cell in wrong.cells:
             cell.source = cell.source.replace(before, after)
-    solution = next(c for c in hostile.cells if c.get("metadata", {}).get("nbgrader", {}).get("grade_id") == "prune_magnitude")
+    solution = next(
+        c
+        for c in hostile.cells
+        if c.get("metadata", {}).get("nbgrader", {}).get("grade_id") == "prune_magnitude"
+    )
     solution.source = HOSTILE
     untouched = nbformat.read(course.notebook(LAB), as_version=4)
-    students = {"ada-right": right, "ben-mistakes": wrong, "cleo-untouched": untouched, "mallory-hostile": hostile}
+    students = {
+        "ada-right": right,
+        "ben-mistakes": wrong,
+        "cleo-untouched": untouched,
+        "mallory-hostile": hostile,
+    }
     for student, notebook in students.items():
         path = folder / "submitted" / student / LAB / f"{LAB}.ipynb"
         course.write_whole(path, nbformat.writes(notebook).encode())
@@ -109,7 +118,9 @@ def grade_table(records: list[Record]) -> str:
     names = list(max(records, key=lambda record: len(record.verdicts)).verdicts)
     rows = []
     for record in records:
-        cells = [f"{v['share'] * v['points']:.1f}" if (v := record.verdicts.get(name)) else "-" for name in names]
+        cells = [
+            f"{v['share'] * v['points']:.1f}" if (v := record.verdicts.get(name)) else "-" for name in names
+        ]
         book = booked.get(record.student)
         total = f"{book['score']:.1f} of {book['max_score']:.0f}" if book else "-"
         rows.append([record.student, *cells, total, record.status, f"{record.seconds:.0f} s"])
@@ -121,9 +132,8 @@ def named(verdict: dict) -> str:
     blocks = verdict["message"].split("\n\n")
     if verdict["status"] != "wrong":
         return verdict["message"].splitlines()[0].split(": ", 1)[1]
-    cause = blocks[-1] if len(blocks) > 2 and "looks as if" in blocks[-1] else next(
-        (line.removeprefix("  FAILED").strip() for line in blocks[1].splitlines() if "FAILED" in line), blocks[0]
-    )  # fmt: skip
+    failed = [line.removeprefix("  FAILED") for line in blocks[1].splitlines() if "FAILED" in line]
+    cause = blocks[-1] if "looks as if" in blocks[-1] else failed[0]
     text = " ".join(cause.split())
     return text.split(". ")[0].rstrip(".") + "."
 

@@ -1,8 +1,8 @@
 """Asks hidden cases over a Unix socket and judges the answers, outside the process that gives them.
 
 The other side is the student's. It says which exercise it wants to be asked, and then gets one case
-after the other and sends one bare answer to each. Nothing it says about itself is believed, and it never hears
-how it did. A message that breaks the protocol, or comes late, ends that exercise and nothing else.
+after the other and sends one bare answer to each. Nothing it says about itself is believed, and it
+never hears how it did. A message that breaks the protocol, or comes late, ends that exercise and nothing else.
 """
 
 import contextlib

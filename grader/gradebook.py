@@ -60,7 +60,7 @@ def adopted(resources: dict) -> Record:
     record = journal.read(place["assignment"], place["student"])
     if record is None or not record.notebook:
         raise NbGraderException(
-            f"{place['student']} has no verdicts for {place['assignment']}: run `python -m grader grade {place['assignment']}`"
+            f"{place['student']} has no verdicts: run `python -m grader grade {place['assignment']}`"
         )
     return record
 
@@ -118,7 +118,9 @@ def run(converter: type, config, sentence: str) -> None:
             converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log).start()
     except (NbGraderException, SQLAlchemyError, OSError) as problem:
         reason = next((text.strip().splitlines()[-1] for text in heard if "Error" in text), str(problem))
-        raise LabError(f"{sentence}: {reason}. The journal keeps all records; run the command again.") from problem
+        raise LabError(
+            f"{sentence}: {reason}. The journal keeps all records; run the command again."
+        ) from problem
     except SystemExit as problem:
         raise LabError(f"{sentence}: {heard[-1] if heard else problem}.") from problem
 

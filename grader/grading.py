@@ -12,7 +12,7 @@ from grader import intake
 from grader.examiner import Examiner, not_asked
 from grader.inert import inert, text_output
 from grader.journal import GRADED, GRADER_ERROR, Record
-from grader.sandbox import FINISHED, Limits, run_notebook
+from grader.sandbox import DEFAULTS, FINISHED, Limits, run_notebook
 from labsupport.check import EXERCISES
 from labsupport.check.verdict import Verdict
 from labsupport.settings import LabError
@@ -42,7 +42,7 @@ class Task:
     released: str  # the release notebook
     course_seed: int
     version: str
-    limits: Limits = Limits()
+    limits: Limits = DEFAULTS
     isolation: str = "bwrap"
 
 
@@ -75,7 +75,10 @@ def _grade(task: Task, record: Record) -> None:
         record.status, record.reason = admitted.status, admitted.reason
         return
     record.flags += admitted.flags
-    with tempfile.TemporaryDirectory() as folder, Examiner(Path(folder, "socket"), task.course_seed) as examiner:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Examiner(Path(folder, "socket"), task.course_seed) as examiner,
+    ):
         clock = time.monotonic()
         outcome = run_notebook(
             nbformat.writes(admitted.notebook).encode(), examiner.path, task.limits, task.isolation
@@ -94,7 +97,9 @@ def _grade(task: Task, record: Record) -> None:
     for name in points:
         verdict = examiner.verdicts.get(name) or not_asked(EXERCISES[name], why_not_asked(record))
         record.verdicts[name] = as_dict(verdict, points[name], given.digest)
-    executed = nbformat.reads(outcome.notebook.decode(), as_version=4) if outcome.notebook else admitted.notebook
+    executed = (
+        nbformat.reads(outcome.notebook.decode(), as_version=4) if outcome.notebook else admitted.notebook
+    )
     record.notebook = nbformat.writes(annotated(inert(executed, released), record))
 
 
@@ -148,5 +153,3 @@ def continued(record: Record, before: Record | None) -> Record:
         history.append(summary)
     record.earlier = history
     return record
-
-

@@ -42,10 +42,14 @@ def students_zip(labs: list[str]) -> bytes:
     support = course.ROOT / "labsupport"
     files = {f"labsupport/{path.relative_to(support)}": path.read_bytes() for path in support.rglob("*.py")}
     files |= {name: (course.ROOT / name).read_bytes() for name in BESIDE}
-    files |= {f"notebooks/{path.stem}/{path.name}": data for path, data in build.student_notebooks(labs).items()}
+    files |= {
+        f"notebooks/{path.stem}/{path.name}": data for path, data in build.student_notebooks(labs).items()
+    }
     files["README.md"] = README.encode()
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(f"pruning-labs/{name}", EPOCH), files[name], zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(f"pruning-labs/{name}", EPOCH), files[name], zipfile.ZIP_DEFLATED
+            )
     return stream.getvalue()

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader
 from grader import course, grades, journal
 from grader.grades import NOT_GRADED_YET, SCORELESS
 from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
+from grader.reading import shown
 from labsupport.check import EXERCISES
 from labsupport.check.verdict import RIGHT, UNWRITTEN
 from labsupport.settings import LabError
@@ -57,8 +58,9 @@ SHOWN = re.compile(r"  \S+(?: \S+)*  +\S")  # a verdict's line of numbers: label
 def write(lab: str, path: Path) -> Path:
     """Write the report on a lab, whole or not at all; its path."""
     path = Path(path).absolute()
+    html = page(course.lab(lab), path.parent)
     try:
-        course.write_whole(path, page(course.lab(lab), path.parent).encode())
+        course.write_whole(path, html.encode())
     except OSError as problem:
         raise LabError(f"The report cannot be written to {path}: {problem.strerror}.") from problem
     return path
@@ -73,6 +75,10 @@ def page(lab: str, folder: Path) -> str:
         _person(lab, number, row, by_student.get(row["student"]), folder)
         for number, row in enumerate(rows, 1)
     ]
+    shared = _shared(people)
+    for person in people:
+        person["alone"] = [sentence for sentence in person["unenforced"] if sentence not in shared]
+        person["why"] = person["status"] != GRADED or person["flags"] or person["alone"]
     scored = [person for person in people if person["row"]["total"]]
     exercises = [_exercise(cell, people) for cell in grades.questions(lab) if cell.kind == "check"]
     written = [cell for cell in grades.questions(lab) if cell.kind == "written"]
@@ -87,12 +93,12 @@ def page(lab: str, folder: Path) -> str:
         spread=_spread(scored, exercises, written), hardest=_hardest(exercises), statuses=_statuses(people),
         look=sorted((person for person in people if person["why"]), key=lambda person: person["rank"]),
         flags=_groups(people, "flags"), unenforced=_groups(people, "unenforced"), slowest=_slowest(people),
-        points=grades.points,
+        shared=shared, points=grades.points,
     )  # fmt: skip
 
 
 def printable(value):
-    """A text as it can stand on the page: nothing invisible, nothing that turns the line around, not endless."""
+    """A text as it can stand on the page: nothing invisible, nothing that turns the line, not endless."""
     if type(value) is not str:  # also markup, which the template has escaped already
         return value
     cut = value if len(value) <= MOST else f"{value[:MOST]}\n[{len(value) - MOST:,} characters more]"
@@ -104,13 +110,15 @@ def _mark(letter: str) -> str:
 
 
 def mistake(message: str) -> str:
-    """The mistake that a verdict's message names: the first sentence of its cause, else its first FAILED line."""
+    """The mistake a message names: the first sentence of its cause, else its first FAILED line."""
     blocks = message.split("\n\n")
     cause = next((block for block in blocks[2:] if block.strip() and not SHOWN.match(block)), "")
     if cause:
-        return re.split(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+", " ".join(cause.split()), maxsplit=1)[0]
+        return shown(
+            re.split(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+", " ".join(cause.split()), maxsplit=1)[0], 300
+        )
     failed = re.search(r"^  FAILED +(.+(?:\n {12}.*)*)", "\n".join(blocks[1:2]), re.MULTILINE)
-    return " ".join(failed[1].split()) if failed else ""
+    return shown(" ".join(failed[1].split()), 300) if failed else ""
 
 
 # One student, one exercise
@@ -118,13 +126,12 @@ def mistake(message: str) -> str:
 
 def _person(lab: str, number: int, row: dict, record: Record | None, folder: Path) -> dict:
     """A student as the template shows them."""
-    status = row["status"]
-    flags, unenforced = (record.flags, record.unenforced) if record else ([], [])
+    status, verdicts = row["status"], record.verdicts if record else {}
     return {
         "anchor": f"student-{number}", "row": row, "record": record, "status": status,
         "rank": ORDER.index(status) if status in ORDER else 0,
-        "why": status != GRADED or flags or unenforced, "flags": flags, "unenforced": unenforced,
-        "verdicts": record.verdicts if record else {},
+        "flags": record.flags if record else [], "unenforced": record.unenforced if record else [],
+        "verdicts": verdicts, "kinds": {name: _kind(status, verdict) for name, verdict in verdicts.items()},
         "feedback": _feedback(lab, row["student"], folder),
     }  # fmt: skip
 
@@ -137,10 +144,9 @@ def _feedback(lab: str, student: str, folder: Path) -> str:
     return quote(os.fsencode(os.path.relpath(path, folder)))
 
 
-def _kind(person: dict, name: str) -> str:
-    """How an exercise went for a student whose work was judged: a key of KINDS."""
-    verdict = person["verdicts"].get(name)
-    if verdict is None or (verdict["status"] == "unasked" and person["status"] != GRADED):
+def _kind(status: str, verdict: dict) -> str:
+    """How an exercise went, in a submission of that status: a key of KINDS."""
+    if verdict["status"] == "unasked" and status != GRADED:
         return "open"
     if verdict["status"] == RIGHT:
         return "right"
@@ -152,10 +158,10 @@ def _kind(person: dict, name: str) -> str:
 def _exercise(cell, people: list[dict]) -> dict:
     """How the class did on one exercise, and what went wrong most often."""
     judged = [person for person in people if person["status"] not in SCORELESS]
-    counts = Counter(_kind(person, cell.name) for person in judged)
+    counts = Counter(person["kinds"].get(cell.name, "open") for person in judged)
     groups: dict[str, list[tuple[str, dict]]] = defaultdict(list)
     for person in judged:
-        if _kind(person, cell.name) in ("partly", "wrong"):
+        if person["kinds"].get(cell.name) in ("partly", "wrong"):
             said = mistake(person["verdicts"][cell.name].get("message", ""))
             groups[NUMBER.sub("#", said)].append((said, person))
     groups.pop("", None)
@@ -167,12 +173,22 @@ def _exercise(cell, people: list[dict]) -> dict:
         }
         for group in sorted(groups.values(), key=len, reverse=True)
     ]
-    known = EXERCISES.get(cell.name)
-    return {"name": cell.name, "number": known.number if known else "", "points": cell.points, "counts": counts,
+    return {"name": cell.name, "number": number_of(cell.name), "points": cell.points, "counts": counts,
             "judged": len(judged), "mistakes": mistakes}  # fmt: skip
 
 
+def number_of(exercise: str) -> str:
+    """An exercise's number, as 2.1; "" for one that the checks do not know."""
+    return EXERCISES[exercise].number if exercise in EXERCISES else ""
+
+
 # The class
+
+
+def _shared(people: list[dict]) -> set[str]:
+    """The limits that held for nobody: a matter of this machine, and of no student."""
+    ran = [set(person["unenforced"]) for person in people if person["status"] not in SCORELESS]
+    return set.intersection(*ran) if len(ran) > 1 else set()
 
 
 def _spread(scored: list[dict], exercises: list[dict], written: list) -> dict:

@@ -22,7 +22,9 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
     Source: the deck's evaluation slide; Jurafsky and Martin, Speech and Language Processing, ch. 3.
     """
     if token_windows.dim() != 2 or token_windows.shape[1] < 2:
-        raise ValueError(f"token_windows is {tuple(token_windows.shape)}: expected [n, length], length 2 or more")
+        raise ValueError(
+            f"token_windows is {tuple(token_windows.shape)}: expected [n, length], length 2 or more"
+        )
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()

@@ -58,8 +58,12 @@ print(columns(["next token", "p", "-ln p"], rows))
 
 # %%
 for choices in (2, 6, len(tokenizer)):
-    costs = torch.full((100,), -math.log(1 / choices), dtype=torch.float64)  # 100 guesses, each p = 1 / choices
-    print(f"{choices:>6} equally likely choices: {costs.mean():6.3f} nats a token, perplexity {costs.mean().exp():,.1f}")
+    costs = torch.full(
+        (100,), -math.log(1 / choices), dtype=torch.float64
+    )  # 100 guesses, each p = 1 / choices
+    print(
+        f"{choices:>6} equally likely choices: {costs.mean():6.3f} nats a token, perplexity {costs.mean().exp():,.1f}"
+    )
 
 # %% [markdown]
 # A model can't read a text of any length at once, so the text is cut into *windows*, each is read on its
@@ -97,6 +101,7 @@ for choices in (2, 6, len(tokenizer)):
 #
 # </details>
 
+
 # %% exercise="windows"
 def windows(token_ids: torch.LongTensor, length: int) -> torch.LongTensor:
     """Cut a text into windows, without overlap; the ragged tail is dropped.
@@ -110,6 +115,7 @@ def windows(token_ids: torch.LongTensor, length: int) -> torch.LongTensor:
         raise ValueError(f"a text of {len(token_ids)} tokens holds no window of {length}")
     return token_ids[: n * length].view(n, length)
     ### END SOLUTION
+
 
 # %% check="windows" points=2
 check.windows(windows)
@@ -168,6 +174,7 @@ print(repr(tokenizer.decode(token_windows[0, :20])))
 #
 # </details>
 
+
 # %% exercise="window_nll"
 def window_nll(logits: torch.Tensor, token_ids: torch.LongTensor) -> tuple[torch.Tensor, int]:
     """What the tokens of a batch of windows cost, each guessed from those before it.
@@ -178,11 +185,10 @@ def window_nll(logits: torch.Tensor, token_ids: torch.LongTensor) -> tuple[torch
     """
     ### BEGIN SOLUTION
     guesses, targets = logits[:, :-1], token_ids[:, 1:]  # [B, L-1, V], [B, L-1]
-    nll = torch.nn.functional.cross_entropy(
-        guesses.float().flatten(0, 1), targets.flatten(), reduction="sum"
-    )
+    nll = torch.nn.functional.cross_entropy(guesses.float().flatten(0, 1), targets.flatten(), reduction="sum")
     return nll, targets.numel()
     ### END SOLUTION
+
 
 # %% check="window_nll" points=4
 check.window_nll(window_nll)
@@ -236,6 +242,7 @@ print(f"{len(prompt)} tokens, {count} targets, {nll:.2f} nats in all: perplexity
 #
 # </details>
 
+
 # %% exercise="perplexity"
 def perplexity(model: torch.nn.Module, token_windows: torch.LongTensor) -> float:
     """Perplexity of a causal language model over all targets of all windows.
@@ -258,6 +265,7 @@ def perplexity(model: torch.nn.Module, token_windows: torch.LongTensor) -> float
     return math.exp(total / targets)
     ### END SOLUTION
 
+
 # %% check="perplexity" points=4
 check.perplexity(perplexity)
 
@@ -279,12 +287,14 @@ print(f"{now.model} on {now.text}, {len(token_windows)} windows of {now.window}:
 # Let us see with losses made up by hand. A factor is what a window's mean is multiplied by, and the
 # factors' sum is what the total is divided by:
 
+
 # %%
 def from_means(losses: list[torch.Tensor], factors: list[float]) -> float:
     """Perplexity from every window's mean loss, weighted by its factor."""
     means = [window.mean().item() for window in losses]
     weighted = sum(factor * mean for factor, mean in zip(factors, means, strict=True))
     return math.exp(weighted / sum(factors))
+
 
 equal = [torch.ones(7), 2 * torch.ones(7)]  # two windows of 8 tokens: 7 losses each
 unequal = [torch.ones(7), 5 * torch.ones(1)]  # the second is a ragged tail of 2 tokens: 1 loss
@@ -318,6 +328,7 @@ print(columns(["windows", "all targets", "factor 2048", "factor length", "factor
 # One pass tells all of it if we keep what targets cost by how much context they had: 1 token
 # before them, 2 to 3, 4 to 7, and so on. Your `window_nll` does that for any part of a window:
 
+
 # %%
 @torch.no_grad()
 def costs_by_context(token_windows: torch.Tensor, edges: list[int]) -> torch.Tensor:
@@ -325,8 +336,11 @@ def costs_by_context(token_windows: torch.Tensor, edges: list[int]) -> torch.Ten
     costs = []
     for window in bar(token_windows.to(model.device)[:, None], f"windows of {token_windows.shape[1]}"):
         logits = model(window).logits  # [1, L, V]; the target at t is guessed at t - 1
-        costs.append([window_nll(logits[:, a - 1 : b], window[:, a - 1 : b])[0].item() for a, b in pairwise(edges)])
+        costs.append(
+            [window_nll(logits[:, a - 1 : b], window[:, a - 1 : b])[0].item() for a, b in pairwise(edges)]
+        )
     return torch.tensor(costs, dtype=torch.float64)
+
 
 # %% [markdown]
 # Five window lengths, each over the same tokens, once plain and once with BOS in front. (The tiny test
@@ -346,20 +360,26 @@ for length in (64, 128, 256, 512, 1024):
 # In `led` the first column is new: it is the window's first token, guessed from BOS alone. The other
 # columns are the same targets as in `plain`. Now the same costs, read in four ways:
 
+
 # %%
 def over(costs: torch.Tensor, targets: int) -> float:
     """Perplexity of windows with this many targets each."""
     return (costs.sum() / (len(costs) * targets)).exp().item()
 
+
 protocols = {
     "the course's protocol": {n: over(plain[n], n - 1) for n in plain},
     "BOS in front, same targets": {n: over(led[n][:, 1:], n - 1) for n in plain},
     "BOS in front, first token scored too": {n: over(led[n], n) for n in plain},
-    "average of the windows' perplexities": {n: (plain[n].sum(dim=1) / (n - 1)).exp().mean().item() for n in plain},
+    "average of the windows' perplexities": {
+        n: (plain[n].sum(dim=1) / (n - 1)).exp().mean().item() for n in plain
+    },
 }
 
 # %%
-plots.perplexity_against_window(protocols, "Nothing changed but the protocol: one model, one text, many perplexities")
+plots.perplexity_against_window(
+    protocols, "Nothing changed but the protocol: one model, one text, many perplexities"
+)
 
 # %%
 rows = [[name, *(f"{value:.2f}" for value in curve.values())] for name, curve in protocols.items()]
@@ -386,6 +406,7 @@ print(columns(["perplexity at window length", *map(str, plain)], rows))
 # The same costs a last time, by context. Targets with up to 63 tokens before them are taken from the
 # windows of 64, of which there are most; the others from the shortest windows that have them.
 
+
 # %%
 def by_context(costs: dict[int, torch.Tensor]) -> dict[int, tuple[float, float]]:
     """Least context of an octave -> mean cost of its targets, and the standard error over windows."""
@@ -395,6 +416,7 @@ def by_context(costs: dict[int, torch.Tensor]) -> dict[int, tuple[float, float]]
             each = column / 2**octave  # [n], an octave from 2**i has 2**i targets
             found.setdefault(2**octave, (each.mean().item(), (each.std() / len(each) ** 0.5).item()))
     return found
+
 
 plots.cost_by_context(
     {"no BOS": by_context(plain), "BOS in front": by_context(led)},

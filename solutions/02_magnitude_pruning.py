@@ -80,6 +80,7 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 #
 # </details>
 
+
 # %% exercise="magnitude_mask"
 def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     """Which weights stay when the smallest magnitudes of the matrix are dropped.
@@ -98,6 +99,7 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     threshold = magnitude.float().flatten().kthvalue(k).values
     return magnitude > threshold
     ### END SOLUTION
+
 
 # %% check="magnitude_mask" points=3
 check.magnitude_mask(magnitude_mask)
@@ -148,6 +150,7 @@ print(f"half of the weights of {name} hold {lost:.1%} of its sum of squares")
 #
 # </details>
 
+
 # %% exercise="prune_magnitude"
 def prune_magnitude(model, sparsity: float) -> dict[str, torch.BoolTensor]:
     """Prune every Linear of the decoder layers by magnitude, in place.
@@ -163,6 +166,7 @@ def prune_magnitude(model, sparsity: float) -> dict[str, torch.BoolTensor]:
     linears.apply_masks(model, masks)
     return masks
     ### END SOLUTION
+
 
 # %% [markdown]
 # This check prunes a tiny model first and then the course model itself, whose perplexity it measures
@@ -195,12 +199,14 @@ plots.perplexity_against_sparsity(
 # a hundred times as much. Numbers hide what that means, so let the
 # model speak: the same beginning, continued with all weights and with half of them.
 
+
 # %%
 def continuation(prompt: str) -> str:
     """What the model says next, always taking the likeliest token."""
     ids = tokenizer(prompt, return_tensors="pt").to(model.device)
-    said = model.generate(**ids, max_new_tokens=16, do_sample=False, pad_token_id=0)[0, ids.input_ids.shape[1]:]
-    return repr(tokenizer.decode(said))
+    both = model.generate(**ids, max_new_tokens=16, do_sample=False, pad_token_id=0)[0]
+    return repr(tokenizer.decode(both[ids.input_ids.shape[1] :]))
+
 
 prompt = "The capital of France is"
 print(f"dense       {prompt} {continuation(prompt)}")
@@ -256,6 +262,7 @@ plots.bars(by_kind, dense_perplexity, "Half of one kind of layer dropped: the ML
 #
 # </details>
 
+
 # %% exercise="global_magnitude_masks"
 def global_magnitude_masks(weights: dict[str, torch.Tensor], sparsity: float) -> dict[str, torch.BoolTensor]:
     """Masks that drop the smallest magnitudes of all layers together.
@@ -269,10 +276,10 @@ def global_magnitude_masks(weights: dict[str, torch.Tensor], sparsity: float) ->
     keep = magnitude_mask(every, sparsity)
     parts = keep.split([weight.numel() for weight in weights.values()])
     return {
-        name: part.view(weight.shape)
-        for (name, weight), part in zip(weights.items(), parts, strict=True)
+        name: part.view(weight.shape) for (name, weight), part in zip(weights.items(), parts, strict=True)
     }
     ### END SOLUTION
+
 
 # %% check="global_magnitude_masks" points=3
 check.global_magnitude_masks(global_magnitude_masks)
@@ -298,7 +305,9 @@ plots.layer_sparsities(lost, 0.5, "One threshold for all: layers with small weig
 
 # %%
 ours = expected.perplexity("dense") | expected.perplexity("magnitude")
-rows = [[f"{s:.0%}", f"{value:.2f}", f"{ours[s]:.2f}" if s in ours else "-"] for s, value in magnitude.items()]
+rows = [
+    [f"{s:.0%}", f"{value:.2f}", f"{ours[s]:.2f}" if s in ours else "-"] for s, value in magnitude.items()
+]
 print(columns(["sparsity", "your perplexity", "reference"], rows))
 
 # %% [markdown]

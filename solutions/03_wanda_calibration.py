@@ -93,6 +93,7 @@ print("squared in float32:", loud.float().square().tolist())
 #
 # </details>
 
+
 # %% exercise="sum_of_squares"
 def sum_of_squares(x: torch.Tensor) -> torch.Tensor:
     """The sum of squares of every input channel, over all other axes.
@@ -104,6 +105,7 @@ def sum_of_squares(x: torch.Tensor) -> torch.Tensor:
     tokens = x.float().reshape(-1, x.shape[-1])  # [tokens, in_features]
     return tokens.square().sum(dim=0)
     ### END SOLUTION
+
 
 # %% check="sum_of_squares" points=2
 check.sum_of_squares(sum_of_squares)
@@ -118,9 +120,13 @@ check.sum_of_squares(sum_of_squares)
 # The inputs of the inner layers never show in a model's output. A *hook* is a function that a module
 # calls whenever it runs. Here is one that looks at a single layer of a tiny model:
 
+
 # %%
 def look(module, inputs):
-    print(f"Linear {tuple(module.weight.shape)} receives a {type(inputs).__name__} of {len(inputs)}: {tuple(inputs[0].shape)}")
+    print(
+        f"Linear {tuple(module.weight.shape)} receives a {type(inputs).__name__} of {len(inputs)}: {tuple(inputs[0].shape)}"
+    )
+
 
 tiny = models.tiny()
 handle = tiny.model.layers[0].mlp.down_proj.register_forward_pre_hook(look)
@@ -150,7 +156,9 @@ now = settings.current()
 model, tokenizer = models.load(), models.tokenizer()
 widths = [linear.in_features for linear in linears.pruned_linears(model).values()]
 tokens = now.window * now.calibration_windows
-print(f"all inputs of {tokens:,} tokens: {sum(widths) * tokens * 4 / 2**20:,.0f} MiB;  sums: {sum(widths) * 4 / 2**20:.1f} MiB")
+print(
+    f"all inputs of {tokens:,} tokens: {sum(widths) * tokens * 4 / 2**20:,.0f} MiB;  sums: {sum(widths) * 4 / 2**20:.1f} MiB"
+)
 
 # %% [markdown]
 # The Wanda paper calibrates with 128 windows of 2,048 tokens. The sums stay as small as they are.
@@ -187,6 +195,7 @@ print(f"all inputs of {tokens:,} tokens: {sum(widths) * tokens * 4 / 2**20:,.0f}
 #
 # </details>
 
+
 # %% exercise="input_norms"
 @torch.no_grad()
 def input_norms(model, batches) -> dict[str, torch.Tensor]:
@@ -219,6 +228,7 @@ def input_norms(model, batches) -> dict[str, torch.Tensor]:
     return {name: total.sqrt() for name, total in squares.items()}
     ### END SOLUTION
 
+
 # %% [markdown]
 # The check asks tiny models first, then the course model on the calibration text: some twenty seconds.
 
@@ -244,8 +254,11 @@ print(f"{len(norms)} layers, {calibration.numel():,} tokens")
 # %%
 for number in range(model.config.num_hidden_layers):
     attention, mlp = f"model.layers.{number}.self_attn", f"model.layers.{number}.mlp"
-    for one, other in ((f"{attention}.q_proj", f"{attention}.k_proj"),
-                       (f"{attention}.q_proj", f"{attention}.v_proj"), (f"{mlp}.gate_proj", f"{mlp}.up_proj")):
+    for one, other in (
+        (f"{attention}.q_proj", f"{attention}.k_proj"),
+        (f"{attention}.q_proj", f"{attention}.v_proj"),
+        (f"{mlp}.gate_proj", f"{mlp}.up_proj"),
+    ):
         assert torch.equal(norms[one], norms[other]), f"{one} and {other} differ"
 print("q, k and v agree in every layer, and so do gate and up")
 
@@ -281,6 +294,7 @@ print("q, k and v agree in every layer, and so do gate and up")
 #
 # </details>
 
+
 # %% exercise="outlier_channels"
 def outlier_channels(norm: torch.Tensor, k: int) -> tuple[torch.LongTensor, float]:
     """The k loudest channels, and how far the loudest stands above the median.
@@ -294,6 +308,7 @@ def outlier_channels(norm: torch.Tensor, k: int) -> tuple[torch.LongTensor, floa
     return loudest.indices, (loudest.values[0] / norm.median()).item()
     ### END SOLUTION
 
+
 # %% check="outlier_channels" points=2
 check.outlier_channels(outlier_channels)
 
@@ -303,10 +318,17 @@ check.outlier_channels(outlier_channels)
 # The ratio for each of the four inputs, from the first decoder layer to the last.
 
 # %%
-kinds = {"q, k, v": "self_attn.q_proj", "o": "self_attn.o_proj", "gate, up": "mlp.gate_proj", "down": "mlp.down_proj"}
+kinds = {
+    "q, k, v": "self_attn.q_proj",
+    "o": "self_attn.o_proj",
+    "gate, up": "mlp.gate_proj",
+    "down": "mlp.down_proj",
+}
 ratios = {
-    label: {number: outlier_channels(norms[f"model.layers.{number}.{kind}"], 1)[1]
-            for number in range(model.config.num_hidden_layers)}
+    label: {
+        number: outlier_channels(norms[f"model.layers.{number}.{kind}"], 1)[1]
+        for number in range(model.config.num_hidden_layers)
+    }
     for label, kind in kinds.items()
 }
 plots.loudness_by_depth(ratios, "A few channels are ten to nine hundred times louder than the median")
@@ -343,7 +365,8 @@ name = f"model.layers.{spike}.mlp.down_proj"
 channel = outlier_channels(norms[name], 1)[0].item()
 values = []
 handle = linears.pruned_linears(model)[name].register_forward_pre_hook(
-    lambda _module, inputs: values.append(inputs[0][0, :, channel].float()))
+    lambda _module, inputs: values.append(inputs[0][0, :, channel].float())
+)
 with torch.no_grad():
     model.model(calibration[:1].to(model.device), use_cache=False)
 handle.remove()
@@ -351,8 +374,12 @@ handle.remove()
 # %%
 squares = values[0].square()
 place = squares.argmax().item()
-print(f"{name}, channel {channel}: token {place}, {tokenizer.decode(calibration[0, place])!r}, is {values[0][place]:,.0f}")
-print(f"and holds {squares[place] / squares.sum():.2%} of the sum; the median size is {values[0].abs().median():.4f}")
+print(
+    f"{name}, channel {channel}: token {place}, {tokenizer.decode(calibration[0, place])!r}, is {values[0][place]:,.0f}"
+)
+print(
+    f"and holds {squares[place] / squares.sum():.2%} of the sum; the median size is {values[0].abs().median():.4f}"
+)
 
 # %% [markdown]
 # On the course model it is one token, the *first of the window*, whatever word stands there. This is a
@@ -368,9 +395,17 @@ print(f"and holds {squares[place] / squares.sum():.2%} of the sum; the median si
 
 # %%
 middle = model.config.num_hidden_layers // 2
-chosen = [(spike, "mlp.down_proj"), (middle, "mlp.down_proj"), (middle, "self_attn.q_proj"), (middle, "self_attn.o_proj")]
+chosen = [
+    (spike, "mlp.down_proj"),
+    (middle, "mlp.down_proj"),
+    (middle, "self_attn.q_proj"),
+    (middle, "self_attn.o_proj"),
+]
 plots.sorted_norms(
-    {f"layer {number}, {kind.split('.')[1]}": norms[f"model.layers.{number}.{kind}"] for number, kind in dict.fromkeys(chosen)},
+    {
+        f"layer {number}, {kind.split('.')[1]}": norms[f"model.layers.{number}.{kind}"]
+        for number, kind in dict.fromkeys(chosen)
+    },
     "Most channels lie within a factor of three of the median; the first few do not",
 )
 

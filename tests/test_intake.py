@@ -150,9 +150,9 @@ def test_an_untouched_release_comes_through_unchanged():
     assert nbformat.writes(result.notebook) == nbformat.writes(RELEASE)
 
 
-@pytest.mark.parametrize("lab", course.labs())
-def test_the_real_releases_come_through_unchanged(lab):
-    data = course.notebook(lab).read_bytes()
+@pytest.mark.parametrize("path", sorted(course.NOTEBOOKS.glob("*/*.ipynb")), ids=lambda path: path.stem)
+def test_the_real_releases_come_through_unchanged(path):
+    data = path.read_bytes()
     result = admit(data, nbformat.reads(data.decode(), 4))
     assert result.flags == ()
     assert nbformat.writes(result.notebook).encode() + b"\n" == data
@@ -640,7 +640,7 @@ def mutilated(draw):
     data = json.loads(GOOD)
     for _ in range(draw(st.integers(0, 8))):
         cells = data.get("cells")
-        if isinstance(cells, list) and len(cells) > 1 and draw(st.booleans()):
+        if isinstance(cells, list) and len(cells) > 1 and draw(st.integers(0, 3)):
             one, other = (draw(st.integers(0, len(cells) - 1)) for _ in range(2))
             act = draw(st.sampled_from(["drop", "double", "swap", "blend", "strip", "empty"]))
             if act == "drop":

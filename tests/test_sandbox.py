@@ -21,7 +21,7 @@ from grader.limits import Limits
 from grader.sandbox import run_command, run_notebook
 from labsupport.settings import LabError
 
-SHORT = Limits(cell_seconds=3, total_seconds=120)
+SHORT = Limits(cell_seconds=5)
 BOTH = pytest.mark.parametrize("isolation", ["bwrap", "none"])
 
 
@@ -55,7 +55,7 @@ def alive(mark: str) -> list[str]:
 
 def probe(code: str) -> str:
     """A cell that prints REFUSED when this raises, and what happened otherwise."""
-    return f"try:\n    found = {code}\n    print('GOT', found)\nexcept Exception as problem:\n    print('REFUSED')"
+    return f"try:\n    print('GOT', {code})\nexcept Exception:\n    print('REFUSED')"
 
 
 @BOTH
@@ -68,18 +68,18 @@ def test_honest_notebook(isolation):
             "input('?')",
             "import sys; sys.exit()",
             "import os, warnings; warnings.warn('careful'); os.getcwd()",
-            "from labsupport import table; print(table.__name__)",
+            "import labsupport; print(labsupport.__name__)",
             "print(get_ipython().history_manager.enabled, os.listdir())",
             kernelspec={"name": "nobody_has_this", "display_name": "?", "language": "python"},
         ).decode(),
         4,
     )
     source.cells[1].outputs = [nbformat.v4.new_output("stream", text="full points")]
-    outcome = run_notebook(nbformat.writes(source).encode(), None, SHORT, isolation)
+    outcome = run_notebook(nbformat.writes(source).encode(), None, Limits(), isolation)
     assert (outcome.status, outcome.cell) == ("FINISHED", "")
     one, zero, asked, _, warned, imported, quiet = texts(outcome)
     assert (one, zero, asked, imported) == (
-        "one\n", "ZeroDivisionError", "StdinNotImplementedError", "labsupport.table\n"
+        "one\n", "ZeroDivisionError", "StdinNotImplementedError", "labsupport\n"
     )  # fmt: skip
     assert "careful" in warned
     assert quiet == "False []\n"
@@ -130,7 +130,7 @@ def test_nothing_of_the_machine_is_there(tmp_path, monkeypatch):
         "print('before')\nwhile True: pass",
         "print('before')\nwhile True:\n    try:\n        while True: pass\n"
         "    except KeyboardInterrupt: print('no')",
-        "print('before')\nimport signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(1000)",
+        "print('before')\nimport signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(999)",
     ],
     ids=["plain", "swallows the interrupt", "ignores the signal"],
 )
@@ -141,7 +141,7 @@ def test_cell_without_end(source):
     first, second, third = texts(outcome)
     assert (first, third) == ("ok\n", "")
     assert second.startswith("before\n")
-    assert outcome.reason == "Cell 'q1' ran longer than 3 s and was stopped."
+    assert outcome.reason == "Cell 'q1' ran longer than 5 s and was stopped."
 
 
 def test_many_slow_cells():
@@ -159,7 +159,7 @@ def test_many_slow_cells():
     ids=["exit", "kill", "segfault"],
 )
 def test_kernel_dies(source, isolation):
-    outcome = run_notebook(notebook("print('ok')", source, "print('never')"), None, SHORT, isolation)
+    outcome = run_notebook(notebook("print('ok')", source, "print('never')"), None, Limits(), isolation)
     assert (outcome.status, outcome.cell) == ("KERNEL_DIED", "q1")
     assert texts(outcome) == ["ok\n", "", ""]
 
@@ -203,7 +203,7 @@ def test_forks_without_end():
     [
         ("print('x' * 300_000_000, end='')", "next\n"),
         ("for _ in range(300): print('x' * 1_000_000, end='', flush=True)", "next\n"),
-        ("from IPython.display import HTML, display\nfor _ in range(300): display(HTML('x' * 1_000_000))", "next\n"),
+        ("import IPython\nfor _ in range(300): display(IPython.display.HTML('x' * 10**6))", "next\n"),
         ("while True:\n    try: print('x' * 1_000_000)\n    except KeyboardInterrupt: pass", ""),
     ],
     ids=["at once", "bit by bit", "figures", "swallows the interrupt"],
@@ -238,7 +238,7 @@ def test_background_process_is_dead_afterwards(isolation):
         f"subprocess.run(['sh', '-c', 'setsid sh -c \"sleep 86399; : {mark}\" &'])\n"
         "print('started')"
     )
-    outcome = run_notebook(notebook(daemon), None, SHORT, isolation)
+    outcome = run_notebook(notebook(daemon), None, Limits(), isolation)
     assert (outcome.status, texts(outcome)) == ("FINISHED", ["started\n"])
     assert alive(mark) == []
     assert left_groups() == []
@@ -265,7 +265,7 @@ def test_the_examiners_socket_is_the_only_door(tmp_path):
             "    s.connect(door); s.sendall(b'hello'); print(s.recv(100))\n"
             "print(sorted(os.listdir(os.path.dirname(door))), os.path.exists(" + repr(str(tmp_path)) + "))"
         )
-        outcome = run_notebook(notebook(ask), path, SHORT)
+        outcome = run_notebook(notebook(ask), path)
     first, second = texts(outcome)[0].splitlines()
     assert first == "b'HELLO'"
     assert "secret" not in second and second.endswith("False")
@@ -287,14 +287,14 @@ for fd in range(3, 200):
 for name in ("/proc/self/fd/1", "/proc/1/fd/1", "/proc/1/fd/3"):
     tried(lambda: open(name, "wb").write(forged))
 """
-    outcome = run_notebook(notebook(attack, "print('next')", "import os; os._exit(1)"), None, SHORT)
+    outcome = run_notebook(notebook(attack, "print('next')", "import os; os._exit(1)"), None)
     assert texts(outcome)[0].startswith("refused refused\n")
     assert (outcome.status, outcome.cell) in (("KERNEL_DIED", "q0"), ("KERNEL_DIED", "q2"))
 
 
 def test_plain_runner_killed_by_the_notebook():
     """Without a sandbox the runner can be killed; the cell is named all the same."""
-    outcome = run_notebook(notebook("import os; os.kill(os.getppid(), 9)"), None, SHORT, "none")
+    outcome = run_notebook(notebook("import os; os.kill(os.getppid(), 9)"), None, Limits(), "none")
     assert (outcome.status, outcome.cell) == ("KERNEL_DIED", "q0")
 
 
@@ -412,7 +412,8 @@ look = "import os; print(os.path.exists('/etc/shadow'), os.path.exists('/work'),
 cells = [dict(cell_type="code", id=f"c{i}", metadata={}, source=source, outputs=[], execution_count=None)
          for i, source in enumerate([look, hog, bomb])]
 notebook = dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)
-outcome = run_notebook(json.dumps(notebook).encode(), None, Limits(memory=2**31, processes=60, cell_seconds=60))
+limits = Limits(memory=2**31, processes=60)
+outcome = run_notebook(json.dumps(notebook).encode(), None, limits)
 print(json.dumps([outcome.status, outcome.reason, outcome.notebook.decode(), outcome.unenforced]))
 """
 

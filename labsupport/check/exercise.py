@@ -90,7 +90,9 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], dict]
         if index == 0:
             first_right = wrong is None
     if unwritten == cases_asked:
-        return Verdict(exercise.name, exercise.number, UNWRITTEN, lines, 0.0, cause=_unwritten_by(exercise, answer))
+        return Verdict(
+            exercise.name, exercise.number, UNWRITTEN, lines, 0.0, cause=_unwritten_by(exercise, answer)
+        )
     if failure is None:
         return Verdict(exercise.name, exercise.number, RIGHT, lines, 1.0)
     share = sum(line.status == "passed" for line in lines) / len(lines) if first_right else 0.0

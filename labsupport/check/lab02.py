@@ -50,7 +50,8 @@ def magnitude_parts(inputs: dict, answer: dict) -> list[Part]:
     k = round(inputs["sparsity"] * weight.numel())
     return [
         Part("the mask is torch.bool", lambda: is_mask(mask)),
-        Part(f"shape (out_features, in_features) = {tuple(weight.shape)}", lambda: has_shape(mask, weight.shape)),
+        Part(f"shape (out_features, in_features) = {tuple(weight.shape)}",
+             lambda: has_shape(mask, weight.shape)),
         Part("on the device of the weight", lambda: on_same_device(answer)),
         Part(f"{k} of {len(scores)} weights dropped, as sparsity = {inputs['sparsity']:.3g} asks",
              lambda: right_count(weight, mask, scores, k)),
@@ -97,7 +98,7 @@ def mask_cause(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> str
     if drops_lowest(flat, -scores, k):
         return f"It looks as if the largest magnitudes were dropped instead of the smallest, {SECTION}"
     if drops_lowest(flat, weight.flatten(), k):
-        return "It looks as if the signed weights were ranked: -4 is far from zero, and its magnitude is 4.\n" \
+        return "It looks as if the signed weights were ranked. -4 is far from zero: its magnitude is 4.\n" \
                "Try weight.abs() before you rank."  # fmt: skip
     per_row = round(sparsity * weight.shape[-1])
     if weight.dim() == 2 and drops_lowest(mask, weight.abs(), per_row):
@@ -106,7 +107,7 @@ def mask_cause(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> str
     if dropped == k - 1 == int(sparsity * n) and drops_lowest(flat, scores, k - 1):
         return f"It looks as if int() cut the product {sparsity} * {n} = {sparsity * n:.6g} down; round() it."
     if dropped == k - 1 and drops_lowest(flat, scores, k - 1):
-        return "It looks as if the weight at the threshold stayed: it is the k-th smallest, so it goes too.\n" \
+        return "It looks as if the weight at the threshold stayed: it is the k-th smallest, it goes.\n" \
                "Look at your comparison: > and >= differ by just this weight."  # fmt: skip
     if dropped > k and drops_lowest(flat, scores, dropped) and dropped <= drop_range(scores, k + 1)[1]:
         return "It looks as if one too many goes: the sorted list counts from 0, so its entry k is the\n" \
@@ -123,7 +124,11 @@ def prune_cases(seed: int) -> list[Case]:
     return [
         Case("a tiny model", pruning.tiny_case(tiny, sparsity=source.choice((0.3, 0.4, 0.6)))),
         Case("sparsity 0 leaves the model as it is", pruning.tiny_case(tiny, sparsity=0.0)),
-        Case(f"the course model, {recipes.course_model()['course']}", pruning.course_case(sparsity=0.5), costly=True),
+        Case(
+            f"the course model, {recipes.course_model()['course']}",
+            pruning.course_case(sparsity=0.5),
+            costly=True,
+        ),
     ]
 
 
@@ -145,7 +150,10 @@ def prune_cause(inputs: dict, answer: dict) -> str:
         for name, linear in pruned_linears(recipes.model(inputs["model"])).items()
     }
     dropped = {name: ~mask for name, mask in masks.items()}
-    if all(drops_lowest(dropped[name].flatten(), w.abs().flatten(), lost(w, sparsity)) for name, w in weights.items()):
+    if all(
+        drops_lowest(dropped[name].flatten(), w.abs().flatten(), lost(w, sparsity))
+        for name, w in weights.items()
+    ):
         return "It looks as if the masks are inverted: True means keep."
     every = joined(weights).abs()
     if drops_lowest(joined(masks), every, round(sparsity * len(every))):
@@ -207,13 +215,17 @@ def global_parts(inputs: dict, answer: dict) -> list[Part]:
 
     def lowest() -> None:
         if not drops_lowest(joined(masks), every, k):
-            show = {f"{name} drops": f"{int((~masks[name]).sum())} of {masks[name].numel()}" for name in masks}
+            show = {
+                f"{name} drops": f"{int((~masks[name]).sum())} of {masks[name].numel()}" for name in masks
+            }
             raise Wrong(**show)
 
     return [
         Part("a dict with one mask for each weight, under its name", named),
         Part("every mask is torch.bool and has the shape of its weight", shaped),
-        Part(f"{k} of all {len(every)} weights dropped, as sparsity = {inputs['sparsity']:.3g} asks", counted),
+        Part(
+            f"{k} of all {len(every)} weights dropped, as sparsity = {inputs['sparsity']:.3g} asks", counted
+        ),
         Part("those with the smallest magnitudes of all layers together", lowest),
     ]
 
@@ -230,12 +242,12 @@ def global_cause(inputs: dict, answer: dict) -> str:
         for name, weight in weights.items()
     )
     if own:
-        return "It looks as if each layer got a threshold of its own. Here all layers share one threshold,\n" \
+        return "It looks as if each layer got a threshold of its own. Here all share one threshold,\n" \
                "so a layer with small weights loses more: see section 2.3.\n" \
                "Try torch.cat over all the magnitudes before you look for the threshold."  # fmt: skip
     means = torch.cat([w.abs().flatten() / w.abs().mean() for _, w in sorted(weights.items())])
     if drops_lowest(joined(masks), means, round(sparsity * len(means))):
-        return "It looks as if magnitudes were divided by their layer's mean; here they are compared as they are."
+        return "It looks as if magnitudes were divided by their layer's mean. Compare them as they are."
     return mask_cause(joined(weights), joined(masks), sparsity)
 
 

@@ -218,7 +218,7 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
     if drops_lowest(~mask, score, k):
         yield f"{INVERTED}\n{experiment}"
     if drops_lowest(mask, -score, k):
-        yield f"It looks as if the highest scores were dropped: they are the weights that matter, {SCORE}"
+        yield f"It looks as if the highest scores were dropped: those weights matter most, {SCORE}"
     if drops_lowest(mask.flatten(), score.flatten(), round(sparsity * score.numel())):
         yield (
             "It looks as if the scores were ranked over the whole matrix at once.\n"
@@ -234,8 +234,8 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
         yield f"It looks as if int() cut {sparsity} * {width} = {sparsity * width:.6g} down; round() it."
     if one_less:
         yield (
-            "It looks as if the score at the threshold stayed: it is the k-th smallest of its row, so it goes "
-            "too.\nLook at your comparison: > and >= differ by just this one."
+            "It looks as if the score at the threshold stayed: it is the k-th smallest of its row, so it "
+            "goes too.\nLook at your comparison: > and >= differ by just this one."
         )
     if bool((dropped == k + 1).all()) and drops_lowest(mask, score, k + 1):
         yield (

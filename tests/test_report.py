@@ -1,0 +1,399 @@
+"""The page on a class says what an instructor must know, and nothing a student wrote can do anything in it."""
+
+import random
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from grader import course, grades, journal, report
+from grader.journal import GRADED, NOT_SUBMITTED, UNREADABLE, Record
+from labsupport.check.verdict import RIGHT, UNWRITTEN, WRONG, Line, Verdict
+from labsupport.settings import LabError
+
+LAB = "02_magnitude_pruning"
+EXERCISES = {
+    "magnitude_mask": ("2.1", 3),
+    "prune_magnitude": ("2.2", 4),
+    "global_magnitude_masks": ("2.3", 3),
+}
+CAUSES = {
+    "magnitude_mask": [
+        "It looks as if the weight at the threshold stayed: it is the k-th smallest, so it goes too.\n"
+        "Look at your comparison: > and >= differ by just this weight.",
+        "It looks as if the signed weights were ranked: -4 is far from zero, and its magnitude is 4.\n"
+        "Try weight.abs() before you rank.",
+    ],
+    "prune_magnitude": [
+        "It looks as if lm_head was pruned as well. Only the Linear layers of the decoder are, see section 2.2.\n"
+        "Try comparing model.lm_head.weight before and after.",
+        "",
+    ],
+    "global_magnitude_masks": [
+        "It looks as if each layer was ranked on its own. One threshold serves all layers.",
+        "",
+    ],
+}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "</pre></section><iframe src='http://evil.example'></iframe><pre>",
+    "javascript:alert(1)",
+    "x' onmouseover='alert(1)",
+    "abc\u202egnp.exe\u2066\u200b",
+    "{{ 7 * 7 }}{% for x in y %}",
+    "lone \ud800 surrogate \x00\x1b[31m",
+    "<style>@import 'http://evil.example/x.css';</style><meta http-equiv=refresh content=0>",
+    "&lt;script&gt; &#60;b&#62; --> ]]>",
+]
+
+
+@pytest.fixture(autouse=True)
+def course_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    return tmp_path / "course"
+
+
+def verdict(
+    name, status=RIGHT, cause="", share=1.0, submission="a" * 64, failed="the smallest: yours drops 3"
+):
+    """A verdict as the grader keeps it, its message laid out by the judge's own code."""
+    lines = [
+        Line("passed", "the mask is torch.bool"),
+        Line("FAILED" if status == WRONG else "passed", failed),
+    ]
+    show = {"weight": "[[1, -4, 2, 3]]", "your mask": "[[1, 0, 0, 0]]"} if status == WRONG else {}
+    number, points = EXERCISES[name]
+    one = Verdict(
+        name, number, status, lines, share if status == WRONG else float(status == RIGHT), show, cause
+    )
+    return one.as_json() | {"share": one.share, "points": points, "submission": submission}
+
+
+def right(student, **changes):
+    values = {"submission": "a" * 64, "version": "v", "status": GRADED, "seconds": 40.0,
+              "verdicts": {name: verdict(name) for name in EXERCISES}} | changes  # fmt: skip
+    return Record(student, LAB, **values)
+
+
+def klass(size, seed=0):
+    """A plausible class: most are right, some make the mistakes that are made, a few end otherwise."""
+    draw = random.Random(seed)
+    names = ["amelie", "bruno", "chen", "dana", "emre", "farida", "goran", "hana", "ines", "jonas"]
+    for index in range(size):
+        verdicts = {}
+        for name, skill in zip(EXERCISES, (0.75, 0.45, 0.65), strict=True):
+            luck = draw.random()
+            if luck < skill:
+                verdicts[name] = verdict(name)
+            elif luck > 0.95:
+                verdicts[name] = verdict(name, UNWRITTEN)
+            else:
+                cause = draw.choices(CAUSES[name], (3, 2))[0]
+                failed = (
+                    f"{draw.choice((4, 6))} of 12 weights dropped, as sparsity = 0.333 asks: yours drops 3"
+                )
+                verdicts[name] = verdict(name, WRONG, cause, draw.choice((0.0, 0.5, 11 / 14)), failed=failed)
+        seconds = draw.lognormvariate(3.6, 0.3)
+        yield right(
+            f"{names[index % 10]}.{index + 1:02d}", verdicts=verdicts, seconds=seconds,
+            submission=f"{draw.getrandbits(256):064x}", submitted_at="2026-11-20 17:12:09 UTC",
+            phases={"intake": 0.1, "sandbox": seconds * 0.9, "judging": seconds * 0.1 - 0.1},
+        )  # fmt: skip
+
+
+def mixed(size):
+    """A plausible class with every status, flags and an earlier submission."""
+    found = list(klass(size))
+    ended = {
+        2: ("TIMEOUT", "Cell prune_magnitude took longer than 600 s and was stopped.", "prune_magnitude"),
+        9: ("KERNEL_DIED", "The kernel ended while cell 02-014 ran.", "02-014"),
+        13: ("OUT_OF_MEMORY", "Cell check_prune_magnitude needed more than 4 GiB.", "check_prune_magnitude"),
+    }
+    for index, (status, reason, cell) in ended.items():
+        found[index].status, found[index].reason, found[index].cell = status, reason, cell
+        found[index].verdicts = {
+            name: one if name == "magnitude_mask" else one | {"status": "unasked", "share": 0.0}
+            for name, one in found[index].verdicts.items()
+        }
+    found[2].seconds = 612.0
+    for index, status, reason in (
+        (5, UNREADABLE, "It is no notebook: the file begins with '<!DOCTYPE html>'."),
+        (17, NOT_SUBMITTED, "There is no 02_magnitude_pruning.ipynb: the folder is empty."),
+        (21, "GRADER_ERROR", "The grader failed: OSError: No space left on device"),
+    ):
+        found[index] = Record(found[index].student, LAB, "", "v", status, reason)
+    for index in (3, 7, 20):
+        found[index].flags = ["Cell check_magnitude_mask had been edited and is as released again."]
+    found[11].flags = [
+        "The notebook was taken from '02_magnitude_pruning (1).ipynb', the only one of this lab."
+    ]
+    found[11].earlier = [{"submission": "b" * 64, "status": UNREADABLE, "submitted_at": "2026-11-18 09:00:00 UTC",
+                          "graded_at": "", "score": 0.0, "points": 0.0}]  # fmt: skip
+    return found
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: elements with their attributes, and the text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text, self.open = [], "", []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in ("meta", "br", "link", "img", "input"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def made(records, path=None):
+    for record in records:
+        journal.write(record)
+    return report.write(LAB, path or course.folder() / "report.html").read_text("utf-8")
+
+
+def section(html, student):
+    """The part of the page that is about one student."""
+    return re.search(rf'<section [^>]*id="(student-\d+)"[^>]*>\s*<header><h3[^>]*><bdi>{student}</bdi>.*?</section>',
+                     html, re.DOTALL)[0]  # fmt: skip
+
+
+# What it says
+
+
+def test_it_names_the_hardest_exercise_and_the_mistake_most_made_in_it():
+    cause, other = CAUSES["prune_magnitude"][0], "It looks as if nothing was pruned."
+    records = [right(f"s{i}") for i in range(3)]
+    for record, sentences in zip(records, (cause, cause, other), strict=True):
+        record.verdicts["prune_magnitude"] = verdict("prune_magnitude", WRONG, sentences, 0.0)
+    html = made([*records, right("s9")])
+    assert 'Failed most: <a href="#exercise-prune_magnitude">2.2 prune_magnitude</a>' in html
+    assert "1 of 4 have it all right" in html
+    assert "The most common mistake, 2 students: <q>It looks as if lm_head was pruned as well.</q>" in html
+
+
+def test_mistakes_that_differ_in_their_numbers_alone_are_one():
+    records = []
+    for drops in (3, 5, 8):
+        records.append(right(f"s{drops}"))
+        failed = f"4 of 12 dropped: yours drops {drops}"
+        records[-1].verdicts["magnitude_mask"] = verdict("magnitude_mask", WRONG, failed=failed, share=0)
+    html = made(records)
+    assert html.count("3&thinsp;&times;") == 1 and "(or the like)" in html
+
+
+@pytest.mark.parametrize("show", [{}, {"weight": "[[1, 2]]", "rows kept": "1 and 3"}])
+def test_the_mistake_is_the_first_sentence_of_the_cause_however_it_was_wrapped(show):
+    cause = "It looks as if the scores were ranked over the whole matrix at once, e.g. by flattening 0.5 of it. Wanda\n" \
+            "ranks inside each row: see section 4.2."  # fmt: skip
+    lines = [Line("FAILED", "every row keeps the same number")]
+    message = Verdict("row_mask", "4.2", WRONG, lines, 0.0, show, cause).message()
+    assert report.mistake(message) == cause.split(" Wanda")[0]
+
+
+@pytest.mark.parametrize("show", [{}, {"weight": "[[1, 2]]"}])
+def test_without_a_cause_it_is_the_first_failed_line_and_not_the_numbers(show):
+    long = "shape (out_features, in_features) = (3, 4): yours is (12,), which is the flattened matrix and no matrix"
+    lines = [Line("passed", "bool"), Line("FAILED", long), Line("FAILED", "another"), Line("open", "last")]
+    assert report.mistake(Verdict("row_mask", "4.2", WRONG, lines, 0.0, show).message()) == long
+
+
+def test_the_median_and_the_bars_are_those_of_the_scores():
+    records = [right(f"s{i}") for i in range(3)]
+    for record in records[:2]:
+        record.verdicts["prune_magnitude"] = verdict("prune_magnitude", WRONG, share=0.5)
+    html = made([*records, Record("gone", LAB, "", "v", UNREADABLE, "It is empty.")])
+    assert "Half of those with a score have 8 of 10 points or more" in html
+    assert 'aria-label="Students by points: 0 with 0,' in html and "2 with 8, 0 with 9, 1 with 10;" in html
+    assert "1 student has no score, and is not in here." in html
+
+
+def test_whoever_did_not_end_well_is_listed_with_the_reason_and_the_faults_of_the_grader_come_first():
+    html = made(mixed(30))
+    look = html.split('<h2 id="look">')[1].split("<h2")[0]
+    for record in mixed(30):
+        assert (f">{record.student}<" in re.sub("</?bdi>", "", look)) == (
+            record.status != GRADED or bool(record.flags)
+        )
+        assert not record.reason or record.reason.split("'")[0] in look
+    order = re.findall("GRADER_ERROR|UNREADABLE|TIMEOUT|NOT_SUBMITTED|>GRADED", look)
+    assert order[:3] == ["GRADER_ERROR", "UNREADABLE", "TIMEOUT"] and order[-1] == ">GRADED"
+
+
+def test_no_score_is_no_zero():
+    html = made([Record("gone", LAB, "", "v", UNREADABLE, "It is empty.")])
+    assert "points" not in section(html, "gone") and "It is empty." in section(html, "gone")
+    assert "Nobody has a score yet." in html
+
+
+def test_what_was_not_reached_is_not_called_wrong():
+    record = right("slow", status="TIMEOUT", reason="A cell took too long.")
+    record.verdicts["prune_magnitude"] = verdict("prune_magnitude", "unasked")
+    html = made([record])
+    assert 'aria-label="1 not reached"' in html and "not reached</p>" in section(html, "slow")
+
+
+def test_a_limit_that_held_for_nobody_is_no_reason_to_look_at_each():
+    sentence = "The number of processes is not limited."
+    html = made([right(f"s{i}", unenforced=[sentence]) for i in range(4)])
+    assert "Nobody: every submission was graded" in html and "all that ran" in html
+    journal.write(right("s9"))
+    look = made([]).split('<h2 id="look">')[1].split("<h2")[0]
+    assert look.count(sentence) == 4  # now it held for one
+
+
+def test_flags_are_listed_once_with_all_they_were_said_of():
+    flags = made(mixed(30)).split('<h2 id="flags">')[1].split("<h2")[0]
+    assert flags.count("Cell check_magnitude_mask had been edited") == 1
+    assert flags.count('<a href="#student-') == 4
+
+
+def test_the_slowest_come_first_with_what_took_the_time():
+    html = made([right("quick", seconds=1.5), right("slow", seconds=99.5, phases={"sandbox": 90.0})])
+    slowest = html.split('<h2 id="slowest">')[1].split("<h2")[0]
+    assert slowest.index("slow</bdi>") < slowest.index("quick</bdi>") and "sandbox 90.0" in slowest
+
+
+def test_it_says_which_submission_a_score_is_from_and_what_came_before():
+    record = right("again", earlier=mixed(12)[11].earlier)
+    record.verdicts["magnitude_mask"]["submission"] = "b" * 64
+    text = section(made([record]), "again")
+    assert text.count("from the earlier submission bbbbbbbbbbbb") == 1
+    assert "Before: UNREADABLE, submission bbbbbbbbbbbb" in text
+
+
+def test_the_feedback_is_linked_where_there_is_some_from_wherever_the_report_lies(tmp_path):
+    page = course.folder() / "feedback" / "a b" / LAB / f"{LAB}.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("feedback")
+    elsewhere = tmp_path / "reports" / "02.html"
+    for path in (course.folder() / "report.html", elsewhere):
+        html = made([right("a b"), right("none")], path)
+        href = re.search('href="([^"#]+)">Feedback page', html)[1]
+        assert (path.parent / href.replace("%20", " ")).resolve() == page.resolve()
+        assert html.count("Feedback page") == 1
+
+
+# What it is
+
+
+@pytest.mark.parametrize("size", [0, 1, 30, 200])
+def test_it_is_one_whole_page_whatever_the_size_of_the_class(size):
+    page = Page(made(mixed(size) if size >= 30 else klass(size)))
+    assert page.open == [] and len(page.all("html")) == 1
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {link["href"] for link in page.all("a") if link["href"].startswith("#")}
+    assert targets <= {f"#{each}" for each in ids}
+    assert sum(each.startswith("student-") and each[8:].isdigit() for each in ids) == size
+
+
+def inert(html):
+    """Nothing in the page runs, loads or leaves."""
+    page = Page(html)
+    assert page.open == []
+    allowed = {"html", "head", "meta", "title", "style", "body", "svg", "defs", "pattern", "rect", "circle", "path",
+               "line", "text", "h1", "h2", "h3", "p", "nav", "a", "main", "dl", "div", "dt", "dd", "small", "figure",
+               "figcaption", "strong", "q", "table", "thead", "tbody", "tr", "th", "td", "ul", "ol", "li", "article",
+               "header", "span", "br", "section", "bdi", "pre"}  # fmt: skip
+    assert {tag for tag, _ in page.elements} <= allowed
+    for tag, attributes in page.elements:
+        assert not [
+            name for name in attributes if name.startswith("on") or name in ("src", "srcset", "xlink:href")
+        ]
+        assert tag == "a" or "href" not in attributes
+        if tag == "a":
+            assert re.match("#|(?:[A-Za-z0-9_.%-]+/)+[A-Za-z0-9_.%-]+$", attributes["href"])
+    styles = re.findall("<style>(.*?)</style>", html, re.DOTALL)
+    assert len(styles) == 1 and "@import" not in styles[0]
+    assert set(re.findall(r"url\(([^)]*)\)", styles[0])) <= {"#stripes", "#dots", "#grid"}
+    policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
+    assert "default-src 'none'" in policy and "script" not in policy
+    assert not [letter for letter in html if not letter.isprintable() and letter != "\n"]
+    return page
+
+
+def test_an_honest_page_is_inert():
+    inert(made(mixed(30)))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_comes_from_a_submission_does_anything(text, course_folder):
+    """Every field of a record, the student's id among them, holds the text."""
+    name = text.replace("/", "|").replace("\x00", "").replace("\ud800", "")
+    one = verdict("magnitude_mask", WRONG, text, 0.5, submission=text) | {
+        "message": f"Check\n\n  FAILED    {text}\n"
+    }
+    two = verdict("prune_magnitude", WRONG, f"It looks as if {text}. Try it.", 0.0, failed=text)
+    hostile = right(name, status="TIMEOUT", reason=text, cell=text, submission=text, submitted_at=text, graded_at=text,
+                    flags=[text, text * 2], unenforced=[text], phases={text: 1.0}, notebook=text,
+                    verdicts={"magnitude_mask": one, "prune_magnitude": two, text: one},
+                    earlier=[{"submission": text, "status": text, "submitted_at": text}])  # fmt: skip
+    feedback = course_folder / "feedback" / name / LAB / f"{LAB}.html"
+    feedback.parent.mkdir(parents=True)
+    feedback.write_text("")
+    page = inert(made([hostile, right("other")], course_folder / "feedback" / "report.html"))
+    shown = "".join(letter if letter.isprintable() else "�" for letter in text)
+    assert shown in page.text  # as text, all of it
+
+
+def test_an_id_that_leads_out_of_the_folder_gets_no_link(course_folder):
+    (course_folder / LAB).mkdir(parents=True)
+    (course_folder / LAB / f"{LAB}.html").write_text("")
+    (course_folder / "feedback" / "a").mkdir(parents=True)
+    assert report._feedback(LAB, "a/../..", course_folder) == ""
+
+
+def test_a_message_without_end_is_cut():
+    record = right("long")
+    record.verdicts["magnitude_mask"] = verdict("magnitude_mask", WRONG) | {"message": "x" * 2_000_000}
+    html = made([record])
+    assert len(html) < 100_000 and "characters more]" in html
+
+
+def test_no_report_half_written(course_folder):
+    """The old one stands when the new one cannot be written, and one sentence says why."""
+    target = course_folder / "report.html"
+    made([right("s1")])
+    old = target.read_bytes()
+    journal.write(right("s2"))
+    with pytest.raises(
+        LabError, match="The report cannot be written to .*: (Is a directory|Not a directory)"
+    ):
+        report.write(LAB, target / "x.html")
+    with pytest.raises(LabError, match="There is no lab called"):
+        report.write("99", target)
+    assert target.read_bytes() == old
+    assert sorted(path.name for path in course_folder.glob("*report*")) == ["report.html"]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
+def test_chromium_makes_the_same_elements_of_a_hostile_page(tmp_path):
+    """A browser forgives more than html.parser does: it may not find a script or a frame either."""
+    records = [right(f"s{i}", reason=text, flags=[text]) for i, text in enumerate(HOSTILE)]
+    path = tmp_path / "report.html"
+    made(records, path)
+    dom = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--dump-dom", path.as_uri()],
+        capture_output=True, text=True, timeout=120,
+    ).stdout  # fmt: skip
+    assert dom.rstrip().endswith("</html>") and grades.questions(LAB)[0].name in dom
+    assert not re.search(r"<(script|iframe|img|object|embed)\b|<[^>]* on\w+=", dom)
