@@ -370,8 +370,8 @@ def test_every_exercise_has_its_place(lab):
     points = {cell.name: cell.points for cell in cells if cell.kind == "check"}
     header = ""
     for cell in cells:
-        if cell.kind == "prose" and cell.text.startswith("## "):
-            header = cell.text
+        if cell.kind == "prose":
+            header = cell.text if cell.text.startswith("## ") else f"{header}\n{cell.text}"
         elif cell.kind == "exercise":
             assert header.splitlines()[0] == f"## {EXERCISES[cell.name].number} {cell.name}"
             for said in (
