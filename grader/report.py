@@ -216,8 +216,10 @@ def _hardest(exercises: list[dict]) -> dict | None:
 
 
 def _statuses(people: list[dict]) -> list[tuple[str, int]]:
+    """The statuses that there are, and how often: those that ended well, then the urgent first."""
     counts = Counter(person["status"] for person in people)
-    return sorted(counts.items(), key=lambda item: -ORDER.index(item[0]) if item[0] in ORDER else 1)
+    ordered = [status for status in (GRADED, *ORDER) if status in counts]
+    return [(status, counts[status]) for status in dict.fromkeys([*ordered, *counts])]
 
 
 def _groups(people: list[dict], what: str) -> list[tuple[str, list[dict]]]:

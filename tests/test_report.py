@@ -1,4 +1,4 @@
-"""The page on a class says what an instructor must know, and nothing a student wrote can do anything in it."""
+"""The page on a class says what an instructor must know, and nothing a student wrote acts in it."""
 
 import random
 import re
@@ -27,7 +27,7 @@ CAUSES = {
         "Try weight.abs() before you rank.",
     ],
     "prune_magnitude": [
-        "It looks as if lm_head was pruned as well. Only the Linear layers of the decoder are, see section 2.2.\n"
+        "It looks as if lm_head was pruned as well. Only Linear layers of the decoder are, see section 2.2.\n"
         "Try comparing model.lm_head.weight before and after.",
         "",
     ],
@@ -56,7 +56,7 @@ def course_folder(tmp_path, monkeypatch):
     return tmp_path / "course"
 
 
-def verdict(
+def verdict(  # noqa: PLR0917
     name, status=RIGHT, cause="", share=1.0, submission="a" * 64, failed="the smallest: yours drops 3"
 ):
     """A verdict as the grader keeps it, its message laid out by the judge's own code."""
@@ -130,8 +130,15 @@ def mixed(size):
     found[11].flags = [
         "The notebook was taken from '02_magnitude_pruning (1).ipynb', the only one of this lab."
     ]
-    found[11].earlier = [{"submission": "b" * 64, "status": UNREADABLE, "submitted_at": "2026-11-18 09:00:00 UTC",
-                          "graded_at": "", "score": 0.0, "points": 0.0}]  # fmt: skip
+    found[11].earlier = [
+        {
+            "submission": "b" * 64,
+            "status": UNREADABLE,
+            "submitted_at": "2026-11-18 09:00:00 UTC",
+            "score": 0.0,
+            "points": 0.0,
+        }
+    ]
     return found
 
 
@@ -170,8 +177,8 @@ def made(records, path=None):
 
 def section(html, student):
     """The part of the page that is about one student."""
-    return re.search(rf'<section [^>]*id="(student-\d+)"[^>]*>\s*<header><h3[^>]*><bdi>{student}</bdi>.*?</section>',
-                     html, re.DOTALL)[0]  # fmt: skip
+    start = r'<section [^>]*id="student-\d+"[^>]*>\s*<header><h3[^>]*>'
+    return re.search(rf"{start}<bdi>{student}</bdi>.*?</section>", html, re.DOTALL)[0]
 
 
 # What it says
@@ -200,16 +207,16 @@ def test_mistakes_that_differ_in_their_numbers_alone_are_one():
 
 @pytest.mark.parametrize("show", [{}, {"weight": "[[1, 2]]", "rows kept": "1 and 3"}])
 def test_the_mistake_is_the_first_sentence_of_the_cause_however_it_was_wrapped(show):
-    cause = "It looks as if the scores were ranked over the whole matrix at once, e.g. by flattening 0.5 of it. Wanda\n" \
+    cause = "It looks as if the scores were ranked over the whole matrix, e.g. by flattening it. Wanda\n" \
             "ranks inside each row: see section 4.2."  # fmt: skip
     lines = [Line("FAILED", "every row keeps the same number")]
     message = Verdict("row_mask", "4.2", WRONG, lines, 0.0, show, cause).message()
-    assert report.mistake(message) == cause.split(" Wanda")[0]
+    assert report.mistake(message) == cause[: cause.index(" Wanda")]
 
 
 @pytest.mark.parametrize("show", [{}, {"weight": "[[1, 2]]"}])
 def test_without_a_cause_it_is_the_first_failed_line_and_not_the_numbers(show):
-    long = "shape (out_features, in_features) = (3, 4): yours is (12,), which is the flattened matrix and no matrix"
+    long = "shape (out_features, in_features) = (3, 4): yours is (12,), which is the matrix, but flattened"
     lines = [Line("passed", "bool"), Line("FAILED", long), Line("FAILED", "another"), Line("open", "last")]
     assert report.mistake(Verdict("row_mask", "4.2", WRONG, lines, 0.0, show).message()) == long
 
@@ -271,7 +278,7 @@ def test_the_slowest_come_first_with_what_took_the_time():
 
 
 def test_it_says_which_submission_a_score_is_from_and_what_came_before():
-    record = right("again", earlier=mixed(12)[11].earlier)
+    record = right("again", earlier=mixed(30)[11].earlier)
     record.verdicts["magnitude_mask"]["submission"] = "b" * 64
     text = section(made([record]), "again")
     assert text.count("from the earlier submission bbbbbbbbbbbb") == 1
@@ -308,11 +315,12 @@ def inert(html):
     """Nothing in the page runs, loads or leaves."""
     page = Page(html)
     assert page.open == []
-    allowed = {"html", "head", "meta", "title", "style", "body", "svg", "defs", "pattern", "rect", "circle", "path",
-               "line", "text", "h1", "h2", "h3", "p", "nav", "a", "main", "dl", "div", "dt", "dd", "small", "figure",
-               "figcaption", "strong", "q", "table", "thead", "tbody", "tr", "th", "td", "ul", "ol", "li", "article",
-               "header", "span", "br", "section", "bdi", "pre"}  # fmt: skip
-    assert {tag for tag, _ in page.elements} <= allowed
+    allowed = (
+        "html head meta title style body main nav article section header h1 h2 h3 p a span small "
+        "strong q bdi br pre dl dt dd div ul ol li table thead tbody tr th td figure figcaption "
+        "svg defs pattern rect circle path line text"
+    )
+    assert {tag for tag, _ in page.elements} <= set(allowed.split())
     for tag, attributes in page.elements:
         assert not [
             name for name in attributes if name.startswith("on") or name in ("src", "srcset", "xlink:href")
@@ -341,10 +349,16 @@ def test_nothing_that_comes_from_a_submission_does_anything(text, course_folder)
         "message": f"Check\n\n  FAILED    {text}\n"
     }
     two = verdict("prune_magnitude", WRONG, f"It looks as if {text}. Try it.", 0.0, failed=text)
-    hostile = right(name, status="TIMEOUT", reason=text, cell=text, submission=text, submitted_at=text, graded_at=text,
-                    flags=[text, text * 2], unenforced=[text], phases={text: 1.0}, notebook=text,
-                    verdicts={"magnitude_mask": one, "prune_magnitude": two, text: one},
-                    earlier=[{"submission": text, "status": text, "submitted_at": text}])  # fmt: skip
+    hostile = right(
+        name,
+        verdicts={"magnitude_mask": one, "prune_magnitude": two, text: one},
+        flags=[text, text * 2],
+        unenforced=[text],
+        phases={text: 1.0},
+        earlier=[{"submission": text, "status": text, "submitted_at": text}],
+        status="TIMEOUT",
+        **dict.fromkeys(("reason", "cell", "submission", "submitted_at", "graded_at", "notebook"), text),
+    )
     feedback = course_folder / "feedback" / name / LAB / f"{LAB}.html"
     feedback.parent.mkdir(parents=True)
     feedback.write_text("")
@@ -373,14 +387,12 @@ def test_no_report_half_written(course_folder):
     made([right("s1")])
     old = target.read_bytes()
     journal.write(right("s2"))
-    with pytest.raises(
-        LabError, match="The report cannot be written to .*: (Is a directory|Not a directory)"
-    ):
-        report.write(LAB, target / "x.html")
+    with pytest.raises(LabError, match="The report cannot be written to .*course: Is a directory"):
+        report.write(LAB, course_folder)
     with pytest.raises(LabError, match="There is no lab called"):
         report.write("99", target)
     assert target.read_bytes() == old
-    assert sorted(path.name for path in course_folder.glob("*report*")) == ["report.html"]
+    assert {path.name for path in course_folder.parent.rglob("*report*")} == {"report.html"}
 
 
 @pytest.mark.browser
