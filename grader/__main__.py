@@ -113,7 +113,18 @@ def collect(chosen) -> int:
     """Put submissions where grading finds them. Whoever cannot be matched is listed, never guessed."""
     from grader import collect as collector
 
-    return collector.main(course.lab(chosen.lab), chosen.source, chosen.roster)
+    arrivals = collector.collect(
+        course.lab(chosen.lab), chosen.source, course.folder() / "submitted", chosen.roster
+    )
+    for arrival in arrivals:
+        whose = f"{arrival.student}: " if arrival.student else ""
+        print(
+            f"{arrival.outcome:<10} {whose}{arrival.origin}",
+            *(f"\n           {note}" for note in arrival.notes),
+        )
+    left = [arrival for arrival in arrivals if arrival.outcome in (collector.REFUSED, collector.UNMATCHED)]
+    print(f"{len(arrivals) - len(left)} of {len(arrivals)} taken")
+    return 1 if left else 0
 
 
 def grade(chosen) -> int:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import nbformat
 
-from grader import intake
+from grader import course, intake
 from grader.examiner import Examiner, not_asked
 from grader.inert import inert, text_output
 from grader.journal import GRADED, GRADER_ERROR, Record
 from grader.sandbox import DEFAULTS, FINISHED, Limits, run_notebook
-from labsupport.check import EXERCISES
+from labsupport.check import EXERCISES, remember
 from labsupport.check.verdict import Verdict
 from labsupport.settings import LabError
 
@@ -75,6 +75,7 @@ def _grade(task: Task, record: Record) -> None:
         record.status, record.reason = admitted.status, admitted.reason
         return
     record.flags += admitted.flags
+    remember.folder = course.folder() / "references"
     with (
         tempfile.TemporaryDirectory() as folder,
         Examiner(Path(folder, "socket"), task.course_seed) as examiner,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from labsupport.check import recipes
+from labsupport.check import recipes, remember
 from labsupport.check.asking import attempt
 from labsupport.check.compare import is_close, is_mask
 from labsupport.check.exercise import Part, Wrong
@@ -74,10 +74,14 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
                 raise Wrong(f"that of {name} is {tuple(masks[name].shape)}, not {tuple(linear.weight.shape)}")
 
     def ruled() -> None:
+        remember.number(f"follows: {drops}", inputs, masks, follow)
+
+    def follow() -> float:
         for name, linear in pruned_linears(dense()).items():
             if not right(name, linear.weight, masks[name]):
                 dropped = int((~masks[name]).sum())
                 raise Wrong(f"not so in {name}, where {dropped:,} of {masks[name].numel():,} are dropped")
+        return 1.0
 
     def zeroed() -> None:
         for name, linear in pruned_linears(dense()).items():
@@ -115,9 +119,13 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
 
 def masked_perplexity(inputs: dict, masks: dict[str, torch.Tensor]) -> float:
     """The judge's own perplexity of the dense model under these masks."""
-    model = recipes.model(inputs["model"])
-    apply_masks(model, masks)
-    return perplexity(model, recipes.windows(inputs["evaluation"]))
+
+    def measure() -> float:
+        model = recipes.model(inputs["model"])
+        apply_masks(model, masks)
+        return perplexity(model, recipes.windows(inputs["evaluation"]))
+
+    return remember.number("perplexity", inputs, masks, measure)
 
 
 def tiny_case(seed: int, **more) -> dict:
