@@ -239,8 +239,8 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
         )
     if bool((dropped == k + 1).all()) and drops_lowest(mask, score, k + 1):
         yield (
-            "It looks as if one too many goes in each row: a sorted list counts from 0, so its entry k is the "
-            "(k+1)-th smallest.\nTry k = 1 on a row of three numbers."
+            "It looks as if one too many goes in each row: a sorted list counts from 0, so its entry k is "
+            "the (k+1)-th smallest.\nTry k = 1 on a row of three numbers."
         )
 
 
@@ -460,7 +460,8 @@ def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
         yield f"{INVERTED}\n{experiment}"
     if keeps_best(masks, scores, m - n):
         yield (
-            f"It looks as if {n} of every {m} were dropped: n is the number that stays, {GROUPS}\n{experiment}"
+            f"It looks as if {n} of every {m} were dropped: n is the number that stays, {GROUPS}\n"
+            f"{experiment}"
         )
     if keeps_best(masks, -scores, n) or keeps_best(masks, -scores, m - n):
         yield f"It looks as if the lowest scores were kept and the highest dropped, {GROUPS}"
