@@ -2,7 +2,8 @@
 
 The other side is the student's. It says which exercise it wants to be asked, and then gets one case
 after the other and sends one bare answer to each. Nothing it says about itself is believed, and it
-never hears how it did. A message that breaks the protocol, or comes late, ends that exercise and nothing else.
+never hears how it did. A message that breaks the protocol, or comes late, ends that exercise and
+nothing else.
 """
 
 import contextlib

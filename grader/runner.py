@@ -8,6 +8,7 @@ nothing in there can kill it; and as it is not dumpable, nothing can look into i
 import asyncio
 import base64
 import ctypes
+import itertools
 import json
 import os
 import resource
@@ -73,7 +74,7 @@ async def run_notebook(job: dict, say) -> None:
         client.overflow = asyncio.Event()
         ended = await run_cell(client, cell, index, job["cell_seconds"])
         cut = client.overflow.is_set()
-        outputs, cut = trimmed(cell.outputs, KEPT if cut else allowed, cut)
+        outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
         room -= len(json.dumps(outputs))
         say(event="end", cell=index, ended=ended, outputs=outputs, count=cell.execution_count, cut=cut)
         if ended != "FINISHED":
@@ -103,7 +104,7 @@ async def start_kernel(notebook):
                 "update_display_data",
             ):
                 content = msg["content"]
-                self.room -= len(content["text"]) if "text" in content else len(json.dumps(content))
+                self.room -= 64 + (len(content["text"]) if "text" in content else len(json.dumps(content)))
                 if self.room < 0:
                     if not self.overflow.is_set():
                         keep_beginning(self, msg, cell, cell_index)
@@ -132,7 +133,7 @@ async def start_kernel(notebook):
     specs = KernelSpecManager(kernel_dirs=[str(folder.parent)])
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
     client = Client(notebook, km=manager, allow_errors=True, startup_timeout=START, store_widget_state=False,
-                    coalesce_streams=True, record_timing=False)  # fmt: skip
+                    record_timing=False)  # fmt: skip
     await client.async_start_new_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     await client.async_start_new_kernel_client()
     threading.Thread(target=reap, args=(manager.provisioner.process.pid,), daemon=True).start()
@@ -159,6 +160,17 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
     finally:
         running.cancel()
         too_much.cancel()
+
+
+def joined(outputs: list) -> list:
+    """Neighbouring pieces of one stream as one output (nbclient's own way takes hours on a long line)."""
+    whole = []
+    for name, group in itertools.groupby(outputs, lambda output: output.get("name")):  # streams have one
+        pieces = list(group)
+        if name:
+            pieces = [{**pieces[0], "text": "".join(piece["text"] for piece in pieces)}]
+        whole += pieces
+    return whole
 
 
 def trimmed(outputs: list, room: int, cut: bool) -> tuple[list, bool]:

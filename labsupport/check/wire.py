@@ -54,7 +54,8 @@ def bare(value, depth: int = 0):
     if kind is Opaque:
         return value
     if issubclass(kind, torch.Tensor):
-        plain = torch.Tensor.detach(value).as_subclass(torch.Tensor)
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass may answer for detach() itself
+            plain = torch.Tensor.detach(value).as_subclass(torch.Tensor)
         ok = plain.layout is torch.strided and str(plain.dtype) in DTYPES and plain.device.type != "meta"
         return plain if ok else Opaque(f"a {plain.dtype} tensor with layout {plain.layout}")
     if kind in (list, tuple):

@@ -1,0 +1,69 @@
+"""Judges meet answers that nobody expects: each is judged wrong in a sentence, none breaks the judge."""
+
+import pytest
+import torch
+
+from labsupport.check import EXERCISES
+from labsupport.check.client import here
+from labsupport.check.exercise import judge
+from labsupport.check.verdict import RIGHT, WIDTH
+from labsupport.check.wire import Opaque
+
+STRANGE = {
+    "none": None,
+    "opaque": Opaque("module.Everything"),
+    "int": 3,
+    "float": 0.5,
+    "nan": float("nan"),
+    "negative": -1.0,
+    "text": "all parts pass",
+    "empty list": [],
+    "pair": (torch.zeros(2), 3),
+    "pair of nothing": (None, None),
+    "dict": {},
+    "dict of text": {"model.layers.0.self_attn.q_proj": "keep"},
+    "scalar tensor": torch.tensor(1.0),
+    "bool scalar": torch.tensor(True),
+    "empty tensor": torch.zeros(0),
+    "vector": torch.ones(7),
+    "nan matrix": torch.full((3, 4), float("nan")),
+    "int matrix": torch.ones(3, 4, dtype=torch.int64),
+    "bool matrix": torch.ones(3, 4, dtype=torch.bool),
+    "half matrix": torch.ones(2, 3).half(),
+    "many axes": torch.ones(1, 2, 3, 4),
+}
+
+
+@pytest.fixture(autouse=True)
+def tiny_course(monkeypatch):
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("name", EXERCISES)
+def test_strange_answers(name, kind):
+    """Whatever a function returns, its student gets a sentence that fits the screen and no points."""
+    exercise = EXERCISES[name]
+    verdict = judge(
+        exercise,
+        exercise.cases(0),
+        lambda case: here(exercise, lambda *_arguments: STRANGE[kind], case.inputs),
+    )
+    assert verdict.status != RIGHT
+    assert verdict.share == 0
+    assert "FAILED" in verdict.message()
+    assert all(len(line) <= WIDTH for line in verdict.message().splitlines())
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, SystemExit, RecursionError, NotImplementedError])
+@pytest.mark.parametrize("name", EXERCISES)
+def test_errors(name, error):
+    """A function that always raises earns nothing, whatever it raises; sys.exit() ends no grading."""
+
+    def raises(*_arguments):
+        raise error("on purpose")
+
+    exercise = EXERCISES[name]
+    verdict = judge(exercise, exercise.cases(0), lambda case: here(exercise, raises, case.inputs))
+    assert verdict.status == ("unwritten" if error is NotImplementedError else "wrong")
+    assert verdict.share == 0
