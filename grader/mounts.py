@@ -128,7 +128,18 @@ def _file(text: str) -> int:
 
 def _system(limits: Limits) -> list[str]:
     """The system's programs and libraries, /proc, /dev and the empty disk."""
-    args = ["--proc", "/proc", "--dev", "/dev", "--size", str(2**26), "--tmpfs", "/dev/shm"]
+    args = [
+        "--proc",
+        "/proc",
+        "--remount-ro",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--size",
+        str(2**26),
+        "--tmpfs",
+        "/dev/shm",
+    ]
     for prefix in SYSTEM:
         args += _readonly(prefix)
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):

@@ -87,7 +87,7 @@ def window_seconds() -> tuple[float, str]:
 def operations_per_second(side: int = 1024) -> float:
     """What a square matrix product reaches here, in the course's dtype."""
     matrix = torch.ones(side, side, device=settings.device(), dtype=settings.current().dtype)
-    return 2 * side**3 / min(timed(lambda: (matrix @ matrix)[0, 0].item()) for _ in range(4))
+    return 2 * side**3 / min(timed(lambda: float((matrix @ matrix)[0, 0])) for _ in range(4))
 
 
 def timed(action) -> float:

@@ -136,3 +136,37 @@ def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
     ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
     ax.set_ylim(top=ax.get_ylim()[1] * 3)
     plt.show()
+
+
+def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24, inputs: int = 48) -> None:
+    """A patch of one weight's masks, method -> bool [out, in]; beside it the share that whole rows keep."""
+    pairs, widths = -(-len(masks) // 2), {"width_ratios": [5, 1] * 2}
+    _, panels = plt.subplots(pairs, 4, figsize=(10, 2.8 * pairs), gridspec_kw=widths, layout="constrained")
+    for (name, mask), (patch, bar) in zip(masks.items(), panels.reshape(-1, 2), strict=True):
+        mask = mask.cpu().numpy()
+        shown = mask[:rows, first_input : first_input + inputs]
+        edges = (first_input - 0.5, first_input + shown.shape[1] - 0.5, len(shown) - 0.5, -0.5)
+        patch.imshow(~shown, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="none", extent=edges)
+        patch.set_title(name, loc="left", fontsize=10)
+        patch.set(xlabel="input", ylabel="output row")
+        bar.barh(range(len(shown)), mask[:rows].mean(axis=1), color=COLOURS[0], height=0.8)
+        bar.axvline(mask.mean(), color="black", linestyle="--", linewidth=1)
+        bar.set(xlim=(0, 1), ylim=(len(shown) - 0.5, -0.5), yticks=[], xlabel="row keeps")
+        bar.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        bar.spines[["top", "right"]].set_visible(False)
+    panels[0, 0].figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    plt.show()
+
+
+def mask_differences(shares: dict[str, float], title: str) -> None:
+    """Full layer name -> share of mask entries that differ, over the depth of the model, a line a kind."""
+    ax = axes(title, "decoder layer", "mask entries that differ")
+    kinds: dict[str, list[float]] = {}
+    for name, share in shares.items():
+        kinds.setdefault(name.rsplit(".", 1)[-1], []).append(share)
+    for index, (kind, values) in enumerate(kinds.items()):
+        ax.plot(values, label=kind, markersize=4, **look(index))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
+    ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
+    plt.show()

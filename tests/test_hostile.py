@@ -21,7 +21,8 @@ def right_answers() -> nbformat.NotebookNode:
     notebook.cells = [
         cell
         for cell in notebook.cells
-        if "nbgrader" in cell.metadata or (cell.cell_type == "code" and cell.source.startswith("import torch"))
+        if "nbgrader" in cell.metadata
+        or (cell.cell_type == "code" and cell.source.startswith("import torch"))
     ]
     return notebook
 
@@ -56,12 +57,16 @@ def graded(tmp_path_factory):
 def test_submission(graded, student):
     """Status, sentence, cell and score are what the table says, and never more than the work deserves."""
     entry, record = ENTRIES[student], graded[student]
-    told = json.dumps([record.reason, record.flags, [v["message"] for v in record.verdicts.values()], record.notebook])
+    told = json.dumps(
+        [record.reason, record.flags, [v["message"] for v in record.verdicts.values()], record.notebook]
+    )
     assert record.status == entry.status, (record.reason, record.flags)
     assert entry.says in told.replace("\\n", " ").replace("  ", " ") or entry.says in told, told[:3000]
     assert record.cell == entry.cell
     shares = {name: verdict["share"] for name, verdict in record.verdicts.items()}
-    assert {name: share for name, share in shares.items() if share} == {n: s for n, s in entry.share.items() if s}, (
+    assert {name: share for name, share in shares.items() if share} == {
+        n: s for n, s in entry.share.items() if s
+    }, (
         record.flags,
         [verdict["message"] for verdict in record.verdicts.values()],
     )
@@ -91,7 +96,7 @@ def test_honest_ones_as_when_alone(graded, tmp_path, monkeypatch):
 
 
 def test_gradebook_agrees(graded):
-    """nbgrader's gradebook holds the examiner's scores, and nobody who could not be graded stands there with 0."""
+    """nbgrader's gradebook holds the examiner's scores, and no 0 for who could not be graded."""
     booked = gradebook.students(LAB)
     for student, record in graded.items():
         if record.verdicts:

@@ -121,7 +121,24 @@ def test_nothing_of_the_machine_is_there(tmp_path, monkeypatch):
         outcome = run_notebook(notebook(*map(probe, refused)), None, Limits())
     found = dict(zip(refused, texts(outcome), strict=True))
     assert outcome.status == "FINISHED"
-    assert {code: text for code, text in found.items() if text != "REFUSED\n"} == {}
+    assert {code: text for code, text in found.items() if not text.endswith("REFUSED\n")} == {}
+
+
+def test_nothing_of_the_machine_can_be_written():
+    """Graded by root, a submission is root without capabilities: /proc/sys would do as it says."""
+    walk = (
+        "import os\n"
+        "for place in ('proc', 'etc', 'opt', 'dev', 'root', 'sys', 'run', 'var'):\n"
+        "    for folder, _, files in os.walk('/' + place):\n"
+        "        for path in (os.path.join(folder, name) for name in files):\n"
+        "            try: os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW))\n"
+        "            except OSError: continue\n"
+        "            print(path)\n"
+    )
+    outcome = run_notebook(notebook(walk), None)
+    harmless = {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "pts/ptmx")}
+    found = {path for path in texts(outcome)[0].split() if not path.startswith("/dev/nvidia")}
+    assert found - {"/dev/console"} <= harmless and "/dev/null" in found
 
 
 @pytest.mark.parametrize(
@@ -192,7 +209,7 @@ def test_forks_without_end():
     double = "import os\nwhile True: os.fork()"
     outcome = run_notebook(notebook(many, double), None, Limits(cell_seconds=5, processes=80))
     if grouped() or os.geteuid() != 0:
-        assert texts(outcome)[0] == "BlockingIOError"
+        assert texts(outcome)[0].endswith("BlockingIOError")
         assert not any("processes" in each for each in outcome.unenforced)
     assert alive(mark) == []
     assert left_groups() == []

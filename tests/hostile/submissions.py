@@ -46,7 +46,9 @@ def entry(status: str = "GRADED", share: dict | None = None, says: str = "", cel
 
 
 def find(notebook: NotebookNode, grade_id: str) -> NotebookNode:
-    return next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+    return next(
+        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id
+    )
 
 
 def place(notebook: NotebookNode, grade_id: str) -> int:
@@ -93,7 +95,9 @@ def kills_itself(right):
 
 @entry("KERNEL_DIED", FIRST, "ended the Python process", "check_prune_magnitude")
 def exits_in_the_check(right):
-    return with_source(right, "prune_magnitude", "def prune_magnitude(model, sparsity):\n    import os; os._exit(0)")
+    return with_source(
+        right, "prune_magnitude", "def prune_magnitude(model, sparsity):\n    import os; os._exit(0)"
+    )
 
 
 @entry("GRADED", NOT_SECOND)
@@ -103,7 +107,9 @@ def sys_exit_in_a_cell(right):
 
 @entry("GRADED", NOT_SECOND, "SystemExit")
 def sys_exit_in_a_function(right):
-    return with_source(right, "prune_magnitude", "def prune_magnitude(model, sparsity):\n    raise SystemExit")
+    return with_source(
+        right, "prune_magnitude", "def prune_magnitude(model, sparsity):\n    raise SystemExit"
+    )
 
 
 @entry("OUT_OF_MEMORY", FIRST, "memory", "prune_magnitude")
@@ -141,7 +147,9 @@ def noisy_on_stderr(right):
 
 @entry("GRADED", ALL)
 def leaves_a_process_behind(right):
-    return with_first_cell(right, "import subprocess; subprocess.Popen(['sleep', '12345'], start_new_session=True)")
+    return with_first_cell(
+        right, "import subprocess; subprocess.Popen(['sleep', '12345'], start_new_session=True)"
+    )
 
 
 # Cells deleted, doubled, changed
@@ -317,7 +325,9 @@ for module in (labsupport.check.exercise, labsupport.check.compare):
 labsupport.check.client.check = lambda *_: print("all parts pass")
 """
     find(right, "magnitude_mask").source = WRONG
-    find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = "prune_magnitude = WRONG = 1"
+    find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = (
+        "prune_magnitude = WRONG = 1"
+    )
     return with_first_cell(right, source)
 
 
@@ -327,7 +337,9 @@ def hooks_into_ipython(right):
 import ast
 from IPython import get_ipython
 shell = get_ipython()
-shell.input_transformers_cleanup.append(lambda lines: ["print('all parts pass: 3 of 3')\\n"] if "check." in "".join(lines) else lines)
+def swap(lines):
+    return ["print('all parts pass: 3 of 3')"] if "check." in "".join(lines) else lines
+shell.input_transformers_cleanup.append(swap)
 class Swap(ast.NodeTransformer):
     def visit_Assert(self, node): return ast.Pass()
 shell.ast_transformers.append(Swap())
@@ -355,7 +367,9 @@ def equals_everything(right):
     find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = "pass"
     source = "class Everything:\n    def __eq__(self, other): return True\n    __hash__ = None\n"
     source += "    def __getattr__(self, name): return self\n    def __call__(self, *a, **k): return self\n"
-    return with_source(right, "magnitude_mask", source + "def magnitude_mask(weight, sparsity): return Everything()")
+    return with_source(
+        right, "magnitude_mask", source + "def magnitude_mask(weight, sparsity): return Everything()"
+    )
 
 
 @entry("GRADED", {}, "not yet")
@@ -416,13 +430,14 @@ def memorises_the_public_cases(right):
         find(right, "magnitude_mask").source.replace("def magnitude_mask", "def known")
         + """
 from labsupport.check import EXERCISES
-ANSWERS = [(c.inputs, known(*c.inputs.values())) for c in EXERCISES["magnitude_mask"].cases(0) if not c.raises]
+CASES = [case for case in EXERCISES["magnitude_mask"].cases(0) if not case.raises]
+ANSWERS = [(case.inputs, known(*case.inputs.values())) for case in CASES]
 del known
 def magnitude_mask(weight, sparsity):
     if not 0 <= sparsity <= 1:
         raise ValueError
     for inputs, mask in ANSWERS:
-        if inputs["weight"].shape == weight.shape and torch.equal(inputs["weight"], weight) and inputs["sparsity"] == sparsity:
+        if torch.equal(inputs["weight"], weight) and inputs["sparsity"] == sparsity:
             return mask
     return torch.ones_like(weight, dtype=torch.bool)
 """
@@ -445,6 +460,8 @@ def honest_ben(right):
     right.cells.insert(1, nbformat.v4.new_code_cell(good))
     for name in ("prune_magnitude", "global_magnitude_masks"):
         find(right, name).source = find(right, name).source.replace("magnitude_mask(", "_good(")
-        find(right, name).source = find(right, name).source.replace("def global_magnitude_masks(", "def global_magnitude_masks(")
+        find(right, name).source = find(right, name).source.replace(
+            "def global_magnitude_masks(", "def global_magnitude_masks("
+        )
     cell.source = cell.source.replace("return magnitude > threshold", "return magnitude >= threshold")
     return file(right)

@@ -1,0 +1,459 @@
+# %% [markdown]
+# # 04  Wanda pruning
+#
+# Magnitude pruning looks at the weights alone. But a weight never works alone: it multiplies an input,
+# and lab 03 showed that some inputs are dozens of times louder than others. Wanda (*pruning by weights
+# and activations*) puts the two together: one multiplication more, no retraining, no gradient. At 50 %
+# it is the difference between a broken model and one that still speaks.
+#
+# | | |
+# |---|---|
+# | **You learn** | the Wanda score, why it is ranked inside rows, one-shot and sequential calibration, and 2:4 sparsity |
+# | **You need** | lab 02 (masks, ties) and lab 03 (input norms; the given `labsupport.calibration` measures them from here on) |
+# | **It takes** | an hour of your time; all cells together run 2 to 3 minutes on two CPU cores |
+# | **Sources** | Sun et al. 2024, *A simple and effective pruning approach for large language models* (Wanda); Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercises 2 and 3 |
+
+# %%
+import torch
+from labsupport import check, corpora, expected, linears, models, plots, settings
+from labsupport.calibration import input_norms
+from labsupport.perplexity import perplexity
+from labsupport.table import columns
+
+# %% [markdown]
+# ## The model, two texts, and the norms
+#
+# Evaluation and calibration take their windows from different years, so that no method is measured on
+# text that it has seen. Calibration wants *batches*; ours hold one window each.
+
+# %%
+now = settings.current()
+model, tokenizer = models.load(), models.tokenizer()
+dense = linears.dense_weights(model)  # a copy, so that we can go back
+token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
+calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
+batches = list(calibration[:, None])  # LongTensors [1, length]
+
+# %%
+dense_perplexity = perplexity(model, token_windows)
+norms = input_norms(model, batches)
+print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all its weights")
+print(f"input norms of {len(norms)} layers from {calibration.numel():,} tokens")
+
+# %% [markdown]
+# ## 4.1 wanda_score
+#
+# **Goal** say how much each weight matters, given its input. | **Points** 2 | **Minutes** 5
+#
+# ### Loud inputs count
+#
+# Output $i$ of a linear layer is $y_i = \sum_j W_{ij}\, x_j$. Run the calibration text through the layer
+# and write all values of input $j$, one a token, as a vector $X_j$. If $W_{ij}$ is dropped, then $y_i$ changes by
+# $W_{ij} X_j$, and the length of that change is
+#
+# $$S_{ij} = |W_{ij}| \cdot \lVert X_j \rVert_2.$$
+#
+# So the score is no rule of thumb: it *is* the error that dropping this one weight makes. A weight of 1
+# on an input of norm 8 matters twice as much as a weight of 4 on an input of norm 1.
+#
+# `weight` is [out_features, in_features] and `input_norm` is [in_features]: one norm for each *column*.
+# The norm comes ready, its root already taken. (In the deck, the hook squares the norm to add up batches,
+# and the root is taken at the end.)
+#
+# <details><summary>Hint 1</summary>
+#
+# No loop is needed: torch stretches a smaller tensor over a larger one. Along which axis?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Broadcasting lines shapes up from the right: [out, in] with [in] multiplies each row, entry by entry.
+# With a square matrix the wrong axis would go unnoticed, so check yours with 2 x 3.
+#
+# </details>
+
+# %% exercise="wanda_score"
+def wanda_score(weight: torch.Tensor, input_norm: torch.Tensor) -> torch.Tensor:
+    """The Wanda score of every weight: its magnitude times the norm of its input.
+
+    weight: [out_features, in_features]; input_norm: float32 [in_features], not negative.
+    Returns [out_features, in_features]. Source: Sun et al. 2024, equation 1.
+    """
+    ### BEGIN SOLUTION
+    return weight.abs() * input_norm
+    ### END SOLUTION
+
+# %% check="wanda_score" points=2
+check.wanda_score(wanda_score)
+
+# %% [markdown]
+# Is it really the error? Take a small layer, drop one weight, and compare.
+
+# %%
+generator = torch.Generator().manual_seed(4)
+x, weight = torch.randn(100, 3, generator=generator), torch.randn(2, 3, generator=generator)
+without = weight.clone()
+without[1, 2] = 0
+error = (x @ weight.T - x @ without.T).norm()
+print(f"error {error:.4f}, score {wanda_score(weight, x.norm(dim=0))[1, 2]:.4f}")
+
+# %% [markdown]
+# To the last digit. For *several* weights of one row the errors add up like vectors, so the sum is only
+# an estimate. Methods that do better here (SparseGPT) need the whole matrix $X^T X$ instead of its
+# diagonal, and cost far more.
+
+# %% [markdown]
+# ## 4.2 row_mask
+#
+# **Goal** turn scores into a mask, row by row. | **Points** 3 | **Minutes** 15
+#
+# ### Why rows?
+#
+# A row of the weight makes one output. Its weights compete for the same sum, so their scores compare
+# well. Scores of *different* rows do not: a row may have small weights all along because the next layer
+# scales its output up again. Ranked over the whole matrix, such a row loses nearly all of its inputs, and
+# one output goes silent. Ranked inside rows, every output keeps the same number of inputs.
+#
+# With $n$ inputs and sparsity $s$, each row drops its $k = \mathrm{round}(s \cdot n)$ lowest scores. On
+# $S = \begin{pmatrix} 8 & 4 & 2 & 3 \\ 40 & 1 & 7 & 6 \end{pmatrix}$ at 50 % that gives
+#
+# | | row 1 keeps | row 2 keeps |
+# |---|---|---|
+# | inside rows | 8, 4 | 40, 7 |
+# | over the whole matrix | 8 | 40, 7, 6 |
+#
+# The rules are those of `magnitude_mask`: `True` means keep; scores that tie at the cut may all go;
+# sparsity 0 keeps all and 1 drops all; anything outside is a `ValueError`.
+#
+# <details><summary>Hint 1</summary>
+#
+# You need one threshold for each row. What you used in lab 02 takes an argument `dim`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The thresholds must have shape [out, 1] to be compared with [out, in]: `keepdim=True` sees to it.
+# Count $k$ from `score.shape[1]`, and treat $k = 0$ first.
+#
+# </details>
+
+# %% exercise="row_mask"
+def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
+    """Which weights stay when every output row drops its lowest scores.
+
+    score: [out_features, in_features]. Returns bool of the same shape, True = keep.
+    Each row drops round(sparsity * in_features) entries; entries that tie at the cut may all go.
+    Raises ValueError for a sparsity outside 0 to 1.
+    """
+    ### BEGIN SOLUTION
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity is {sparsity}: it must be from 0 to 1")
+    k = round(sparsity * score.shape[1])
+    if k == 0:
+        return torch.ones_like(score, dtype=torch.bool)
+    threshold = score.kthvalue(k, dim=1, keepdim=True).values  # [out, 1]
+    return score > threshold
+    ### END SOLUTION
+
+# %% check="row_mask" points=3
+check.row_mask(row_mask)
+
+# %% [markdown]
+# How uneven would it be otherwise? A matrix ranked at once is a matrix of one long row, so your function
+# can do that too.
+
+# %%
+def matrix_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
+    """As row_mask, but all scores of the matrix are ranked together."""
+    return row_mask(score.reshape(1, -1), sparsity).view(score.shape)
+
+name = [name for name in dense if linears.layer_kind(name) == "q_proj"][now.model != "tiny"]
+kept = matrix_mask(wanda_score(dense[name], norms[name]), 0.5).float().mean(dim=1)
+print(f"{name}: ranked at once, rows keep from {kept.min():.0%} to {kept.max():.0%} of their inputs")
+
+# %% [markdown]
+# Each of these rows makes one number of the layer's output. Some would be made almost in full, others
+# from a few inputs.
+
+# %% [markdown]
+# ## 4.3 prune_wanda
+#
+# **Goal** prune a whole model by Wanda, in place. | **Points** 4 | **Minutes** 15
+#
+# ### One shot
+#
+# Two steps, in this order:
+#
+# 1. run the calibration batches through the *dense* model and note all input norms;
+# 2. score, rank and prune every layer with them.
+#
+# That is *one-shot* calibration: all norms are known before the first weight goes. If you pruned as you
+# went along and measured later, the deeper layers would see what pruned layers send them. That is
+# *sequential* calibration, another method with other masks; you meet it below. This exercise asks for one shot.
+#
+# <details><summary>Hint 1</summary>
+#
+# `input_norms(model, batches)` gives the norms under the same names as `linears.pruned_linears(model)`.
+# The rest is `prune_magnitude` of lab 02 with another mask.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Norms first, once, outside any loop. Then a dict of masks, name by name, from your two functions. Then
+# `linears.apply_masks(model, masks)`.
+#
+# </details>
+
+# %% exercise="prune_wanda"
+def prune_wanda(model, batches: list[torch.Tensor], sparsity: float) -> dict[str, torch.BoolTensor]:
+    """Prune every Linear of the decoder layers by Wanda, in place, calibrated in one shot.
+
+    batches: LongTensors [B, L] of token ids. Norms are those of the model as it comes in; every row of
+    every layer drops the same share. Returns the masks by full module name, True = keep. Embeddings,
+    norms and lm_head stay as they are; kept weights are bit-identical.
+    """
+    ### BEGIN SOLUTION
+    norms = input_norms(model, batches)
+    masks = {
+        name: row_mask(wanda_score(linear.weight, norms[name]), sparsity)
+        for name, linear in linears.pruned_linears(model).items()
+    }
+    linears.apply_masks(model, masks)
+    return masks
+    ### END SOLUTION
+
+# %% [markdown]
+# This check prunes a tiny model first and then the course model itself: half a minute.
+
+# %% check="prune_wanda" points=4
+check.prune_wanda(prune_wanda)
+
+# %% [markdown]
+# ### Against magnitude
+#
+# The norms of the dense model do not depend on the sparsity. We have them already, so each point costs a
+# ranking and a perplexity.
+
+# %%
+def measured(masks: dict[str, torch.Tensor]) -> float:
+    """The perplexity of the dense model under these masks; the model is dense again afterwards."""
+    linears.apply_masks(model, masks)
+    value = perplexity(model, token_windows)
+    linears.restore(model, dense)
+    return value
+
+# %%
+magnitude, wanda = {0.0: dense_perplexity}, {0.0: dense_perplexity}
+for sparsity in (0.3, 0.4, 0.5, 0.6):
+    magnitude[sparsity] = measured({name: matrix_mask(w.abs(), sparsity) for name, w in dense.items()})
+    one_shot = {name: row_mask(wanda_score(w, norms[name]), sparsity) for name, w in dense.items()}
+    wanda[sparsity] = measured(one_shot)
+    print(f"sparsity {sparsity:.0%}  magnitude {magnitude[sparsity]:8.2f}  Wanda {wanda[sparsity]:8.2f}")
+
+# %%
+plots.perplexity_against_sparsity(
+    {"magnitude, per matrix": magnitude, "Wanda, per row": wanda},
+    "The same weights dropped in number, not the same weights: Wanda stays usable to 50 %",
+)
+
+# %% [markdown]
+# One multiplication by a number measured in seconds, and at 50 % the perplexity is several times lower.
+# Nothing was retrained. What is saved are the weights on loud channels: small, and multiplied with a lot.
+
+# %% [markdown]
+# ### Sequential calibration
+#
+# Once the first layers are pruned, the later ones see other inputs than before. Wanda's own code therefore
+# goes through the model block by block and calibrates each block on what the pruned blocks before it send.
+# With all windows in one batch there is a short way to do so for every layer: a hook that prunes the
+# layer at the very moment when its input arrives.
+
+# %%
+@torch.no_grad()
+def prune_in_passing(batch: torch.Tensor, sparsity: float) -> dict[str, torch.Tensor]:
+    """Sequential calibration in one forward pass, in place: each layer is pruned before it runs."""
+    masks, layers = {}, linears.pruned_linears(model)
+
+    def prune(name: str, x: torch.Tensor) -> None:  # x: [B, L, in_features]
+        norm = x.flatten(0, 1).norm(dim=0)
+        masks[name] = row_mask(wanda_score(dense[name], norm), sparsity)
+        linears.apply_masks(model, {name: masks[name]})
+
+    hooks = [layer.register_forward_pre_hook(lambda _, x, name=name: prune(name, x[0])) for name, layer in layers.items()]
+    model.model(batch.to(model.device), use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    return masks
+
+# %%
+sequential = prune_in_passing(calibration, 0.5)
+linears.restore(model, dense)
+one_shot = {name: row_mask(wanda_score(w, norms[name]), 0.5) for name, w in dense.items()}
+differ = {name: (sequential[name] != one_shot[name]).float().mean().item() for name in one_shot}
+plots.mask_differences(differ, "The deeper the layer, the further its sequential mask is from the one-shot mask")
+
+# %%
+sequential_perplexity = measured(sequential)
+print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2f}")
+
+# %% [markdown]
+# The very first layer sees the embeddings, which nobody prunes: its masks are equal. Further down up to one
+# entry in ten differs, yet the perplexities are close. Which one is lower depends on the model, the text and the
+# sparsity. So a paper's number belongs to one of the two, and so does a check: ours asks for one shot.
+
+# %% [markdown]
+# ## 4.4 n_of_m_mask
+#
+# **Goal** keep the $n$ best of every $m$ neighbouring inputs. | **Points** 3 | **Minutes** 15
+#
+# ### Two of every four
+#
+# Zeros scattered anywhere make a model smaller on paper, not faster: hardware wants order. GPUs since 2020
+# multiply matrices at up to twice the speed if of every *four consecutive* weights in a row *exactly two* are zero.
+# The kernel stores the two that stay and, in 2 bits each, where they stood. It has no room for a third.
+#
+# In general, with groups of $m$ inputs,
+#
+# $$\mathrm{group}\ g\ \text{of row}\ i:\quad S_{i,\,gm},\; S_{i,\,gm+1},\; \ldots,\; S_{i,\,gm+m-1}$$
+#
+# keeps its $n$ highest scores. Because *exactly* $n$ must stay, ties need a rule: the lower index stays.
+# If $m$ does not divide the number of inputs, that is a `ValueError`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Reshape [out, in] so that each group is a row of its own. The last axis is already the one along which inputs
+# are neighbours.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A threshold cannot break ties; places can. `torch.topk` promises no order among equals, a sort with
+# `stable=True` does. `scatter_` turns places into a mask.
+#
+# </details>
+
+# %% exercise="n_of_m_mask"
+def n_of_m_mask(score: torch.Tensor, n: int, m: int) -> torch.BoolTensor:
+    """Which weights stay when every m consecutive inputs keep their n highest scores.
+
+    score: [out_features, in_features]. Returns bool of the same shape, True = keep, exactly n in each
+    group; of equal scores those with the lower index stay. Raises ValueError if m does not divide
+    in_features. Source: Mishra et al. 2021 (2:4 sparsity).
+    """
+    ### BEGIN SOLUTION
+    if score.shape[1] % m:
+        raise ValueError(f"{score.shape[1]} inputs cannot be cut into groups of {m}")
+    groups = score.reshape(-1, m)  # [groups, m]
+    best = groups.sort(dim=1, descending=True, stable=True).indices[:, :n]
+    mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(1, best, True)
+    return mask.view(score.shape)
+    ### END SOLUTION
+
+# %% check="n_of_m_mask" points=3
+check.n_of_m_mask(n_of_m_mask)
+
+# %% [markdown]
+# ### Four ways to drop a half
+#
+# Here they are on a patch of one weight of the model, around its loudest input. White is dropped.
+
+# %%
+weight, score = dense[name], wanda_score(dense[name], norms[name])
+loudest = int(norms[name].argmax())
+patches = {
+    "magnitude, whole matrix": matrix_mask(weight.abs(), 0.5),
+    "Wanda, whole matrix": matrix_mask(score, 0.5),
+    "Wanda, inside rows": row_mask(score, 0.5),
+    "Wanda, 2:4": n_of_m_mask(score, 2, 4),
+}
+first = max(0, min(loudest - 24, weight.shape[1] - 48)) // 4 * 4
+plots.masks_side_by_side(patches, f"{name}: loud inputs draw columns, unequal rows draw stripes (black = kept)", first)
+
+# %% [markdown]
+# Look for three things. *Columns*: Wanda keeps nearly all of a loud input's weights and few of a quiet one's;
+# magnitude knows nothing of inputs. *Stripes*: ranked over the whole matrix, some rows stay dark and some fade, and the
+# bars on the right are ragged; inside rows they all end at the same line. *Fabric*: 2:4 keeps no run of more than
+# four weights and drops none of more than four, so a loud region cannot keep more than a quiet one.
+
+# %% [markdown]
+# ### What each of them costs
+
+# %%
+def score_all(names=dense) -> dict[str, torch.Tensor]:
+    """The Wanda scores of every layer of the dense model."""
+    return {name: wanda_score(dense[name], norms[name]) for name in names}
+
+at_half = {"magnitude, per matrix": magnitude[0.5], "Wanda, inside rows": wanda[0.5]}
+at_half["Wanda, sequential"] = sequential_perplexity
+at_half["Wanda, per matrix"] = measured({name: matrix_mask(s, 0.5) for name, s in score_all().items()})
+at_half["Wanda, 2:4"] = measured({name: n_of_m_mask(s, 2, 4) for name, s in score_all().items()})
+at_half["magnitude, 2:4"] = measured({name: n_of_m_mask(w.abs(), 2, 4) for name, w in dense.items()})
+
+# %%
+plots.bars(at_half, dense_perplexity, "At 50 %, what is ranked matters most, then among whom", "perplexity")
+
+# %% [markdown]
+# TODO
+
+# %% [markdown]
+# ## Your numbers beside ours
+
+# %%
+ours = {method: expected.perplexity("dense") | expected.perplexity(method) for method in ("magnitude", "wanda")}
+
+def reference(method: str, sparsity: float) -> str:
+    """The course's own number, or a dash where there is none for this model and text."""
+    return f"{ours[method][sparsity]:.2f}" if sparsity in ours[method] else "-"
+
+# %%
+rows = [
+    [f"{s:.0%}", f"{magnitude[s]:.2f}", reference("magnitude", s), f"{wanda[s]:.2f}", reference("wanda", s)]
+    for s in wanda
+]
+print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "reference"], rows))
+
+# %% [markdown]
+# Equal to within a percent? Then your scores, ranks and norms agree with ours. The last digits may differ from
+# machine to machine, because sums of floating-point numbers depend on their order.
+
+# %% [markdown]
+# ## Question 1
+#
+# A colleague multiplies one *row* of a weight by 10 (and lets the next layer divide by 10 again). Another multiplies one
+# *column* by 10 and divides that input by 10, as happens when the scale of a norm layer is folded into the weight.
+# Neither changes what the model computes. For each of the two: do the masks of magnitude per
+# matrix, Wanda per matrix, and Wanda inside rows change? What does that say about the three methods?
+
+# %% [markdown] written="wanda_reflection" points=3
+# The row: inside a row all scores grow by the same factor, so Wanda inside rows keeps its mask. Ranked over the matrix,
+# that row's scores pass those of other rows, so magnitude and Wanda per matrix change theirs. The column: the norm of its input
+# falls by 10 while its weights grow by 10, so the Wanda score stays and with it both of Wanda's masks; the magnitudes of
+# that column grow, so magnitude's mask changes. A rewriting that leaves the model's function alone should not decide
+# which weights matter: Wanda inside rows is the one of the three that neither can fool.
+
+# %% [markdown] answer
+# **Rubric (3 points).** One point for the row: Wanda inside rows unchanged, the two per-matrix masks change, because a
+# common factor does not alter the order inside the row. One for the column: both Wanda masks unchanged, since factor and norm
+# cancel in the score; magnitude's changes. One for the conclusion: the function of the model is the same, so
+# a method should not react, and only Wanda inside rows reacts to neither.
+
+# %% [markdown]
+# ## Question 2
+#
+# 2:4 and Wanda inside rows drop the same number of weights, and 2:4 has the higher perplexity. Why must it
+# lose more, by its definition? And why would anyone choose it all the same?
+
+# %% [markdown] written="two_of_four_reflection" points=2
+# Every 2:4 mask also keeps half of each row, so it is one of the masks that row ranking chooses from, and ranking
+# inside rows picks the one with the highest sum of scores. Where a group of four holds three or four high scores, 2:4 must drop
+# some of them and keep low ones elsewhere. One chooses it because GPUs have kernels for just this pattern: the weight takes
+# little more than half the memory and the multiplication can be faster, while zeros in irregular places save no time.
+
+# %% [markdown] answer
+# **Rubric (2 points).** One point for the constraint: 2:4 masks are a subset of the masks with half of every row, so
+# the kept score can only be lower (or an example of a group with three high scores). One for the hardware: a regular pattern has
+# kernels and a compact format; unstructured zeros do not make anything faster by themselves.

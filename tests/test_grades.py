@@ -1,0 +1,265 @@
+"""The table of grades: what stands in it is what was judged, and where nothing was judged it is empty."""
+
+import csv
+import shutil
+from datetime import datetime, timedelta
+
+import pytest
+from nbgrader.api import Gradebook
+
+from grader import course, grades, journal
+from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
+from labsupport.settings import LabError
+
+LAB = "02_magnitude_pruning"
+POINTS = {"magnitude_mask": 3, "prune_magnitude": 4, "global_magnitude_masks": 3}
+WRITTEN = "magnitude_reflection"
+DUE = datetime(2026, 11, 20, 12)
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    return tmp_path / "course"
+
+
+def record(student, *shares, status=GRADED, **changes):
+    """A record whose exercises earned these shares of their points; None for one that was not reached."""
+    verdicts = {
+        name: {
+            "status": "unasked" if share is None else "right" if share == 1 else "wrong",
+            "share": share or 0.0,
+            "points": POINTS[name],
+        }
+        for name, share in zip(POINTS, shares, strict=False)
+    }
+    given = {"submission": "0123456789abcdef" * 4, "version": "v", "submitted_at": "2026-11-20 11:00:00 UTC"}
+    one = Record(student, LAB, **given | {"status": status, "verdicts": verdicts} | changes)
+    journal.write(one)
+    return one
+
+
+def row(student):
+    return next(each for each in grades.rows(LAB) if each["student"] == student)
+
+
+def written(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="session")
+def empty_gradebook(tmp_path_factory):
+    """nbgrader's gradebook with the lab in it and a due date, made once: making one takes seconds."""
+    path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
+    with Gradebook(f"sqlite:///{path}", "pruning-labs") as book:
+        book.add_assignment(LAB, duedate=DUE)
+        book.add_notebook(LAB, LAB)
+        for name, points in POINTS.items():
+            book.add_grade_cell(f"check_{name}", LAB, LAB, max_score=points, cell_type="code")
+        book.add_grade_cell(WRITTEN, LAB, LAB, max_score=3, cell_type="markdown")
+    return path
+
+
+@pytest.fixture
+def book(empty_gradebook):
+    """The gradebook of the course."""
+    shutil.copy(empty_gradebook, course.prepare() / "gradebook.db")
+    with Gradebook(course.gradebook_url(), "pruning-labs") as book:
+        yield book
+
+
+def hand_in(book, student, late=timedelta(0), penalty=None):
+    book.add_student(student)
+    submission = book.add_submission(LAB, student, timestamp=DUE + late)
+    submission.notebooks[0].late_submission_penalty = penalty
+    book.db.commit()
+
+
+def by_hand(book, student, cell, **values):
+    grade = book.find_grade(cell, LAB, LAB, student)
+    for name, value in values.items():
+        setattr(grade, name, value)
+    book.db.commit()
+
+
+# Scores
+
+
+def test_points_are_shares_of_what_each_exercise_is_worth():
+    record("ann", 1, 0.5, 2 / 3)
+    found = row("ann")
+    assert [found[name] for name in POINTS] == ["3", "2", "2"]
+    assert (found["total"], found["max"], found["status"]) == ("7", "13", GRADED)
+    assert (found["submission"], found["submitted_at"]) == ("0123456789ab", "2026-11-20 11:00:00 UTC")
+    assert list(found) == grades.columns(LAB)
+
+
+def test_the_total_is_of_the_points_and_not_of_what_was_rounded():
+    record("ann", 1 / 3 + 0.0015, 0.25 + 0.001, 1 / 3 + 0.0015)
+    assert [row("ann")[name] for name in (*POINTS, "total")] == ["1", "1", "1", "3.01"]
+
+
+def test_a_wrong_answer_in_a_graded_submission_is_a_zero():
+    record("ann", 0.0, None, 1)
+    assert [row("ann")[name] for name in (*POINTS, "total")] == ["0", "0", "3", "3"]
+
+
+@pytest.mark.parametrize("status", [UNREADABLE, NOT_SUBMITTED, GRADER_ERROR])
+def test_a_failure_is_never_a_zero(status, book):
+    """Not even where a person graded the submission before."""
+    record("ann", 1, 1, 1, status=status, reason="It is empty.")
+    hand_in(book, "ann", timedelta(hours=1), penalty=1.0)
+    by_hand(book, "ann", WRITTEN, manual_score=2.0)
+    found = row("ann")
+    assert not any(found[name] for name in (*POINTS, WRITTEN, "total", "late_penalty"))
+    assert (found["status"], found["reason"]) == (status, "It is empty.")
+
+
+@pytest.mark.parametrize("status", ENDED_OTHERWISE)
+def test_what_was_judged_before_the_end_stands_and_the_rest_is_empty(status):
+    record("ann", 1, None, status=status, reason="It ended in prune_magnitude.")
+    found = row("ann")
+    assert [found[name] for name in (*POINTS, "total")] == ["3", "", "", "3"]
+    assert (found["status"], found["reason"]) == (status, "It ended in prune_magnitude.")
+    record("bob", None, None, None, status=status)
+    assert row("bob")["total"] == ""
+
+
+# Who is in the table
+
+
+def test_nobody_is_missing(folder, book):
+    """Not those on the roster, in the gradebook or with a folder in submitted/ alone."""
+    record("ann", 1, 1, 1)
+    book.add_student("bob")
+    (folder / "submitted" / "cem" / LAB).mkdir(parents=True)
+    (folder / "submitted" / "cem" / LAB / f"{LAB}.ipynb").write_text("{}")
+    (folder / "submitted" / "dan" / "01_perplexity").mkdir(parents=True)
+    (folder / "submitted" / ".collect-x").mkdir()
+    (folder / "roster.csv").write_text("student_id,name\neve,Eve Adams\nann,Ann Lee\n")
+    assert {each["student"]: each["status"] for each in grades.rows(LAB)} == {
+        "ann": GRADED, "bob": NOT_SUBMITTED, "cem": "not graded yet", "dan": NOT_SUBMITTED,
+        "eve": NOT_SUBMITTED,
+    }  # fmt: skip
+    assert all(not each["total"] and each["reason"] for each in grades.rows(LAB) if each["student"] != "ann")
+
+
+def test_a_class_without_students_has_a_table_without_rows(tmp_path):
+    assert written(grades.write_csv(LAB, tmp_path / "new" / "grades.csv")) == []
+    assert (tmp_path / "new" / "grades.csv").read_text().startswith("student,magnitude_mask,prune_magnitude,")
+
+
+def test_looking_makes_no_gradebook(folder):
+    record("ann", 1)
+    grades.rows("02")
+    assert not (folder / "gradebook.db").exists()
+
+
+# What nbgrader knows
+
+
+def test_a_written_answer_is_empty_until_a_person_grades_it(book):
+    record("ann", 1, 1, 1)
+    hand_in(book, "ann")
+    assert (row("ann")[WRITTEN], row("ann")["total"]) == ("", "10")
+    by_hand(book, "ann", WRITTEN, manual_score=2.5, extra_credit=0.25)
+    assert (row("ann")[WRITTEN], row("ann")["total"]) == ("2.75", "12.75")
+
+
+def test_a_question_left_as_it_was_released_is_a_zero_that_nobody_must_grade(book):
+    record("ann", 1, 1, 1)
+    hand_in(book, "ann")
+    by_hand(book, "ann", WRITTEN, auto_score=0.0, needs_manual_grade=False)
+    assert row("ann")[WRITTEN] == "0"
+
+
+def test_a_person_overrules_the_examiner(book):
+    record("ann", 0, 1, 1)
+    hand_in(book, "ann")
+    by_hand(book, "ann", "check_magnitude_mask", auto_score=0.0, manual_score=1.5)
+    by_hand(book, "ann", "check_prune_magnitude", auto_score=1.0)  # an old one; the record is newer
+    assert [row("ann")[name] for name in (*POINTS, "total")] == ["1.5", "4", "3", "8.5"]
+
+
+@pytest.mark.parametrize(
+    ("late", "penalty", "expected"),
+    [
+        (timedelta(hours=-1), None, ("no", "0", "", "10")),
+        (timedelta(hours=2), None, ("yes", "7200", "", "10")),
+        (timedelta(hours=2), 1.5, ("yes", "7200", "1.5", "8.5")),
+        (timedelta(days=9), 99.0, ("yes", "777600", "99", "0")),
+    ],
+)
+def test_lateness_and_what_it_costs(book, late, penalty, expected):
+    record("ann", 1, 1, 1)
+    hand_in(book, "ann", late, penalty)
+    found = row("ann")
+    assert tuple(found[name] for name in ("late", "late_seconds", "late_penalty", "total")) == expected
+
+
+def test_an_extension_is_no_lateness_and_without_a_due_date_nothing_is_known(book):
+    record("ann", 1)
+    hand_in(book, "ann", timedelta(hours=2))
+    book.grant_extension(LAB, "ann", hours=3)
+    assert row("ann")["late"] == "no"
+    book.update_or_create_assignment(LAB, duedate=None)
+    assert (row("ann")["late"], row("ann")["late_seconds"]) == ("", "")
+
+
+def test_a_gradebook_that_cannot_be_read_is_one_sentence(folder):
+    record("ann", 1)
+    course.prepare()
+    (folder / "gradebook.db").write_bytes(b"no database " * 100)
+    with pytest.raises(
+        LabError, match=r"gradebook .*gradebook\.db cannot be read: file is not a database\.$"
+    ):
+        grades.rows(LAB)
+
+
+def test_a_password_is_not_in_the_sentence(folder):
+    course.prepare()
+    with (folder / "nbgrader_config.py").open("a") as file:
+        file.write('c.CourseDirectory.db_url = "postgresql+nodriver://ann:hunter2@host/grades"\n')
+    with pytest.raises(LabError, match="cannot be read") as told:
+        grades.rows(LAB)
+    assert "hunter2" not in str(told.value)
+
+
+# The file
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", " =", "＝", "\r="])
+def test_a_spreadsheet_calculates_nothing(start, tmp_path):
+    student = f'{start}HYPERLINK("x","y")'
+    record(student, 1, reason=f"{start}1+1", submitted_at=f"{start}1")
+    cells = written(grades.write_csv(LAB, tmp_path / "grades.csv"))[0]
+    assert all(cells[name].startswith("'") for name in ("student", "reason", "submitted_at"))
+    assert cells["magnitude_mask"] == "3" and cells["late_penalty"] == ""
+
+
+def test_a_row_is_one_line_whatever_the_reason_holds(tmp_path):
+    record("ann", 1, reason='a "quoted",\nsecond\r\nline \ud800 \x00 \u202e')
+    record("bob", 1)
+    path = grades.write_csv(LAB, tmp_path / "grades.csv")
+    assert len(path.read_text().splitlines()) == 3
+    assert [cells["student"] for cells in written(path)] == ["ann", "bob"]
+    assert written(path)[0]["reason"].startswith('a "quoted",?second')
+
+
+def test_the_old_table_stands_when_the_new_one_cannot_be_written(tmp_path, monkeypatch):
+    record("ann", 1)
+    path = grades.write_csv(LAB, tmp_path / "grades.csv")
+    old = path.read_bytes()
+    record("bob", 1)
+    with pytest.raises(LabError, match=r"The grades cannot be written to .*: Is a directory\.$"):
+        grades.write_csv(LAB, tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(LabError, match=r"grades\.csv: No space left on device\.$"):
+        grades.write_csv(LAB, path)
+    assert path.read_bytes() == old and [each.name for each in tmp_path.glob("*.csv*")] == ["grades.csv"]
