@@ -114,15 +114,17 @@ def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: st
 
 
 def sorted_norms(norms: dict, title: str) -> None:
-    """Channel norms over their median, loudest first: layer name -> norms. x is the share of channels."""
-    ax = axes(title, "channels, from the loudest to the quietest", "norm over the median (log scale)")
+    """Channel norms over their median, loudest first: layer name -> norms. Both axes are on a log scale."""
+    ax = axes(title, "channels, the loudest first (log scale)", "norm over the median (log scale)")
     for index, (name, norm) in enumerate(norms.items()):
         ordered = (norm / norm.median()).sort(descending=True).values.cpu().numpy()
-        places = [place / (len(ordered) - 1) for place in range(len(ordered))]
-        ax.plot(places, ordered, label=name, markevery=len(ordered) // 8, markersize=4, **look(index))
+        ranks = range(1, len(ordered) + 1)
+        marked = [rank - 1 for rank in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if rank in ranks]
+        ax.plot(ranks, ordered, label=name, markevery=marked, markersize=4, **look(index))
     ax.axhline(1, color="black", linewidth=1)
+    ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(frameon=False, fontsize=9)
     plt.show()
 

@@ -47,7 +47,7 @@ for channel in (0, 1):
 # weight it is exactly the distance that the layer's output moves.
 
 # %%
-print("|weight| * norm of its channel:", (weight.abs() * x.norm(dim=0)).round(decimals=2).tolist())
+print("|weight| * norm of its channel:", weight.abs() * x.norm(dim=0))
 
 # %% [markdown]
 # The weights we have. The norms of the channels we have to measure, on text: that is *calibration*.
@@ -135,8 +135,8 @@ handle.remove()
 
 # %% [markdown]
 # A *pre*-hook runs before the layer and gets its inputs, always as a tuple. (`register_forward_hook`
-# runs after the layer and gets the output too; mind which of the two you take.) Four things go wrong
-# with hooks, and all four have happened in published code:
+# runs after the layer and gets the output too; mind which of the two you take.) Four things go
+# wrong with hooks:
 #
 # - **They stay.** A hook lives until `handle.remove()`. Left behind, it adds to every later run. It has
 #   to go even when the model raises an error halfway: that is what `try: ... finally: ...` is for.
@@ -172,9 +172,9 @@ print(
 # $$\lVert X_j \rVert_2 = \sqrt{\textstyle\sum_{\text{batches}} s_j}$$
 #
 # in float32. A plain sum, not a mean: Wanda's published code divides by the number of windows on the
-# way, and the deck's `torch.norm(x, p=2, dim=1) ** 2` (its `x` is turned round: channels first) leaves
-# the root out. The first scales a whole layer by one constant, which changes no ranking. The second
-# changes the ranking.
+# way, which scales a whole layer by one constant and changes no ranking. Leaving out the root does: the
+# deck's `torch.norm(x, p=2, dim=1) ** 2` (its `x` is turned round, channels first) is our $s_j$, not
+# yet the norm.
 #
 # `batches` is any iterable, perhaps a generator: go through it once. The batches may differ in size.
 # Leave the model as you found it.
@@ -230,7 +230,8 @@ def input_norms(model, batches) -> dict[str, torch.Tensor]:
 
 
 # %% [markdown]
-# The check asks tiny models first, then the course model on the calibration text: some twenty seconds.
+# The check asks tiny models first, then the course model on the calibration text: ten to
+# twenty seconds.
 
 # %% check="input_norms" points=5
 check.input_norms(input_norms)
@@ -331,11 +332,13 @@ ratios = {
     }
     for label, kind in kinds.items()
 }
-plots.loudness_by_depth(ratios, "A few channels are ten to nine hundred times louder than the median")
+top = max(max(points.values()) for points in ratios.values())
+plots.loudness_by_depth(ratios, f"Every input has a loud channel; the loudest is {top:,.0f} times the median")
 
 # %% [markdown]
-# The input of q, k and v is loud everywhere, twenty to seventy times the median. That of `o_proj` is
-# nearly even. And `down_proj` is quiet in most layers but for a few spikes, one of them enormous.
+# On the course model, the input of q, k and v is loud in every layer, twenty to seventy times the median.
+# That of `o_proj` is the most even: below ten nearly everywhere. And `down_proj` is much like it, but
+# for a few spikes, one of them enormous.
 
 # %% [markdown]
 # ### Which channels?
@@ -406,13 +409,14 @@ plots.sorted_norms(
         f"layer {number}, {kind.split('.')[1]}": norms[f"model.layers.{number}.{kind}"]
         for number, kind in dict.fromkeys(chosen)
     },
-    "Most channels lie within a factor of three of the median; the first few do not",
+    "A few channels stand out, and all the others are much alike",
 )
 
 # %% [markdown]
-# This is what magnitude does not see. In the input of q, k and v the quietest channels are far below the
-# median and the loudest far above it, and a weight of the same size is worth that much less or more.
-# In `o_proj` it hardly matters, and there magnitude and Wanda will nearly agree.
+# This is what magnitude does not see. Both axes are logarithmic: of several hundred channels, a handful on the
+# left stands out, and from there on the curves are nearly flat. Among the many, magnitude alone is a fair
+# judge. But a weight on one of the loud channels is worth ten or a hundred times what its size says, and
+# magnitude drops it as readily as any other.
 
 # %% [markdown]
 # ## Your numbers beside ours
