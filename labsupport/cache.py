@@ -71,7 +71,8 @@ def _disk_errors(target: Path) -> Iterator[None]:
     except (OSError, SafetensorError) as problem:
         if isinstance(problem, SafetensorError) and "os error" not in str(problem):
             raise  # not the disk
+        reason = getattr(problem, "strerror", None) or str(problem).rpartition("error: ")[2]
         raise LabError(
-            f"Cannot write {target}: {getattr(problem, 'strerror', None) or problem}. "
+            f"Cannot write {target}: {reason}. "
             "Free some space there, or set PRUNING_LABS_CACHE to another folder."
         ) from problem

