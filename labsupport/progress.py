@@ -21,12 +21,11 @@ def nobody_watches() -> bool:
 
 
 class Bar(tqdm):
-    """tqdm on standard output, there after a second, gone when done; a class for the hub library."""
+    """tqdm on standard output, gone when done; a class, because the hub library wants one."""
 
     def __init__(self, *arguments, **options):
         super().__init__(
-            *arguments,
-            **{**options, "file": sys.stdout, "leave": False, "delay": 1, "disable": nobody_watches()},
+            *arguments, **{**options, "file": sys.stdout, "leave": False, "disable": nobody_watches()}
         )
 
 
