@@ -173,6 +173,8 @@ def test_a_question_left_as_it_was_released_is_a_zero_that_nobody_must_grade(boo
     hand_in(book, "ann")
     by_hand(book, "ann", WRITTEN, auto_score=0.0, needs_manual_grade=False)
     assert row("ann")[WRITTEN] == "0"
+    by_hand(book, "ann", WRITTEN, needs_manual_grade=True)  # a person took a grade back
+    assert row("ann")[WRITTEN] == ""
 
 
 def test_a_person_overrules_the_examiner(book):
