@@ -169,7 +169,8 @@ def matrix_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     """As row_mask, but all scores of the matrix are ranked together."""
     return row_mask(score.reshape(1, -1), sparsity).view(score.shape)
 
-name = [name for name in dense if linears.layer_kind(name) == "q_proj"][now.model != "tiny"]
+queries = [name for name in dense if linears.layer_kind(name) == "q_proj"]
+name = queries[len(queries) // 2]
 kept = matrix_mask(wanda_score(dense[name], norms[name]), 0.5).float().mean(dim=1)
 print(f"{name}: ranked at once, rows keep from {kept.min():.0%} to {kept.max():.0%} of their inputs")
 
@@ -383,14 +384,11 @@ plots.masks_side_by_side(patches, f"{name}: loud inputs draw columns, unequal ro
 # ### What each of them costs
 
 # %%
-def score_all(names=dense) -> dict[str, torch.Tensor]:
-    """The Wanda scores of every layer of the dense model."""
-    return {name: wanda_score(dense[name], norms[name]) for name in names}
-
+scores = {name: wanda_score(weight, norms[name]) for name, weight in dense.items()}
 at_half = {"magnitude, per matrix": magnitude[0.5], "Wanda, inside rows": wanda[0.5]}
 at_half["Wanda, sequential"] = sequential_perplexity
-at_half["Wanda, per matrix"] = measured({name: matrix_mask(s, 0.5) for name, s in score_all().items()})
-at_half["Wanda, 2:4"] = measured({name: n_of_m_mask(s, 2, 4) for name, s in score_all().items()})
+at_half["Wanda, per matrix"] = measured({name: matrix_mask(s, 0.5) for name, s in scores.items()})
+at_half["Wanda, 2:4"] = measured({name: n_of_m_mask(s, 2, 4) for name, s in scores.items()})
 at_half["magnitude, 2:4"] = measured({name: n_of_m_mask(w.abs(), 2, 4) for name, w in dense.items()})
 
 # %%

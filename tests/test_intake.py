@@ -239,6 +239,25 @@ def test_the_first_exercise_is_put_back_after_the_imports():
     assert ids.index("02-002") < ids.index("magnitude_mask")
 
 
+def test_a_cell_is_put_back_between_its_neighbours_wherever_its_text_went():
+    notebook = submission()
+    notebook.cells.remove(at(notebook, "prune_magnitude"))
+    text = at(notebook, "text-prune_magnitude")
+    notebook.cells.remove(text)
+    notebook.cells.append(text)
+    ids = [cell.id for cell in admitted(notebook).notebook.cells]
+    assert ids.index("prune_magnitude") < ids.index("check_prune_magnitude")
+
+
+def test_without_any_neighbour_before_it_a_cell_is_put_back_before_the_next():
+    """Not at the very top: whatever the student imports there must come first."""
+    notebook = submission()
+    del notebook.cells[: notebook.cells.index(at(notebook, "check_magnitude_mask"))]
+    notebook.cells.insert(0, new_code_cell("import torch as t", id="own"))
+    ids = [cell.id for cell in admitted(notebook).notebook.cells]
+    assert ids[1:3] == ["magnitude_mask", "check_magnitude_mask"]
+
+
 def test_a_put_back_stub_does_not_undo_a_function_written_elsewhere():
     """Two exercises merged into one cell are both work that counts."""
     notebook = submission()
@@ -568,14 +587,17 @@ def test_nothing_at_all_is_no_submission(tmp_path):
 
 def test_a_link_is_not_followed(tmp_path):
     """It could show the student a file of the instructor's."""
-    (tmp_path / "secret").write_text("the gradebook")
-    (tmp_path / "sent").mkdir()
-    (tmp_path / "sent" / f"{LAB}.ipynb").symlink_to(tmp_path / "secret")
-    (tmp_path / "linked").symlink_to(tmp_path / "sent")
-    for place in ("sent", "linked"):
-        result = choose(tmp_path / place, LAB)
+    real, sent = tmp_path / "real", tmp_path / "sent"
+    real.mkdir(), sent.mkdir()
+    (real / f"{LAB}.ipynb").write_text("somebody else's")
+    (sent / f"{LAB}.ipynb").symlink_to(real / f"{LAB}.ipynb")
+    (tmp_path / "linked").symlink_to(real)
+    for place in (sent, tmp_path / "linked"):
+        result = choose(place, LAB)
         assert result.status == "UNREADABLE"
         assert "symbolic link" in result.reason
+    with pytest.raises(reading.Unreadable, match="symbolic link"):  # on the way, as after a swap
+        intake.read_file(tmp_path, "linked", f"{LAB}.ipynb")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "device"])

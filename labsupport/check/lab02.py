@@ -102,7 +102,7 @@ def mask_cause(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> str
                "Try weight.abs() before you rank."  # fmt: skip
     per_row = round(sparsity * weight.shape[-1])
     if weight.dim() == 2 and drops_lowest(mask, weight.abs(), per_row):
-        return "It looks as if each row was ranked on its own. Magnitude pruning ranks the whole matrix;\n" \
+        return "It looks as if each row was ranked on its own. Magnitude pruning ranks the whole matrix; " \
                "ranking inside rows comes with Wanda in lab 04. Try weight.flatten()."  # fmt: skip
     if dropped == k - 1 == int(sparsity * n) and drops_lowest(flat, scores, k - 1):
         return f"It looks as if int() cut the product {sparsity} * {n} = {sparsity * n:.6g} down; round() it."
@@ -110,7 +110,7 @@ def mask_cause(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> str
         return "It looks as if the weight at the threshold stayed: it is the k-th smallest, it goes.\n" \
                "Look at your comparison: > and >= differ by just this weight."  # fmt: skip
     if dropped > k and drops_lowest(flat, scores, dropped) and dropped <= drop_range(scores, k + 1)[1]:
-        return "It looks as if one too many goes: the sorted list counts from 0, so its entry k is the\n" \
+        return "It looks as if one too many goes: the sorted list counts from 0, so its entry k is the " \
                "(k+1)-th smallest. Try k = 1 on a list of three numbers."  # fmt: skip
     return ""
 
@@ -157,7 +157,7 @@ def prune_cause(inputs: dict, answer: dict) -> str:
         return "It looks as if the masks are inverted: True means keep."
     every = joined(weights).abs()
     if drops_lowest(joined(masks), every, round(sparsity * len(every))):
-        return "It looks as if one threshold for all layers was used. Here every layer finds its own:\n" \
+        return "It looks as if one threshold for all layers was used. Here every layer finds its own: " \
                "the shared threshold is exercise 2.3."  # fmt: skip
     return ""
 
@@ -242,7 +242,7 @@ def global_cause(inputs: dict, answer: dict) -> str:
         for name, weight in weights.items()
     )
     if own:
-        return "It looks as if each layer got a threshold of its own. Here all share one threshold,\n" \
+        return "It looks as if each layer got a threshold of its own. Here all share one threshold, " \
                "so a layer with small weights loses more: see section 2.3.\n" \
                "Try torch.cat over all the magnitudes before you look for the threshold."  # fmt: skip
     means = torch.cat([w.abs().flatten() / w.abs().mean() for _, w in sorted(weights.items())])
