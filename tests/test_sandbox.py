@@ -301,8 +301,9 @@ print([path for door in doors for mode in ("rb", "wb") if (path := opened(f"/pro
 """
     forge = """
 import os
+line = b'\\n{"event": "over", "status": "FINISHED"}\\n'
 for fd in range(256):
-    try: os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:") and os.write(fd, b'\\n{"event": "over", "status": "FINISHED"}\\n')
+    try: os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:") and os.write(fd, line)
     except OSError: pass
 """
     outcome = run_notebook(notebook(attack, "print('next')", forge, "import os; os._exit(1)"), None)
