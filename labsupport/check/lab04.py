@@ -150,8 +150,8 @@ def row_cases(seed: int) -> list[Case]:
     source = draws.rng(seed, "row_mask")
     plain = draws.distinct(source, 3, 5).abs()
     quiet_row, loud_channel = source.randrange(3), source.randrange(5)
-    plain += 20.0 * (torch.arange(3) != quiet_row)[:, None]  # any ranking across rows empties that row first,
-    plain[:, loud_channel] += 50  # columns all of it, the whole matrix all but this entry
+    plain[torch.arange(3) != quiet_row] += 20  # ranked inside columns, all of this row goes
+    plain[:, loud_channel] += 50  # ranked over the whole matrix, all of it but this entry
     rounded = draws.distinct(source, 5, 9).abs()
     tied = draws.tied(source, 5, 6).abs()
     tied[source.randrange(5)] = torch.tensor([3.0, 2.0, 2.0, 2.0, 2.0, 1.0])  # a tie at every cut below
@@ -219,6 +219,14 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
         yield f"{INVERTED}\n{experiment}"
     if drops_lowest(mask, -score, k):
         yield f"It looks as if the highest scores were dropped: those weights matter most, {SCORE}"
+    one_less = bool((dropped == k - 1).all()) and drops_lowest(mask, score, k - 1)
+    if one_less and int(sparsity * width) == k - 1:
+        yield f"It looks as if int() cut {sparsity} * {width} = {sparsity * width:.6g} down; round() it."
+    if one_less:
+        yield (
+            "It looks as if the score at the threshold stayed: it is the k-th smallest of its row, so it "
+            "goes too.\nLook at your comparison: > and >= differ by just this one."
+        )
     if drops_lowest(mask.flatten(), score.flatten(), round(sparsity * score.numel())):
         yield (
             "It looks as if the scores were ranked over the whole matrix at once.\n"
@@ -228,14 +236,6 @@ def row_cause(inputs: dict, answer: dict) -> Iterator[str]:
         yield (
             "It looks as if the scores were ranked inside each column. A column holds the weights of one "
             f"input, a row those of one output: {ROWS}\n{experiment}"
-        )
-    one_less = bool((dropped == k - 1).all()) and drops_lowest(mask, score, k - 1)
-    if one_less and int(sparsity * width) == k - 1:
-        yield f"It looks as if int() cut {sparsity} * {width} = {sparsity * width:.6g} down; round() it."
-    if one_less:
-        yield (
-            "It looks as if the score at the threshold stayed: it is the k-th smallest of its row, so it "
-            "goes too.\nLook at your comparison: > and >= differ by just this one."
         )
     if bool((dropped == k + 1).all()) and drops_lowest(mask, score, k + 1):
         yield (
@@ -386,8 +386,11 @@ def group_cases(seed: int) -> list[Case]:
     source = draws.rng(seed, "n_of_m_mask")
     plain = draws.distinct(source, 3, 6).abs()
     quiet_row, quiet_group = source.randrange(3), source.randrange(2)
-    plain += 40.0 * (torch.arange(3) != quiet_row)[:, None]  # groups that span rows, or all rows at once,
-    plain += 20.0 * (torch.arange(6) // 3 != quiet_group)  # or a whole row, drop other weights than these
+    quiet = slice(3 * quiet_group, 3 * quiet_group + 3)
+    plain[0, quiet] = plain[0, quiet].sort().values[[0, 2, 1]]  # whole rows drop its ends, strides the middle
+    plain += 20.0 * (torch.arange(6) // 3 != quiet_group)  # both drop two of the three in this group
+    plain[torch.arange(3) != quiet_row] += 40  # groups that run down the columns drop all of this row
+    plain[:, 3 - 3 * quiet_group + source.randrange(3)] += 60  # the whole matrix all of it but this entry
     tied = draws.tied(source, 3, 8).abs()
     tied[source.randrange(3)] = torch.tensor([2.0, 1.0, 2.0, 2.0, 1.0, 3.0, 1.0, 1.0])  # ties at every cut
     uneven = draws.distinct(source, 4, 6).abs()
