@@ -59,7 +59,7 @@ def plain(own: Groups, socket_path: Path | None, limits: Limits, job: BinaryIO) 
         for name in ("home", "work"):
             (folder / name).mkdir()
         modules = Path(labsupport.__file__).parent.parent
-        env = mounts.environment(folder / "home", socket_path, cache.folder(), modules)
+        env = mounts.environment(folder / "home", socket_path, cache.folder(), modules, mounts.hub())
         command = own.join([sys.executable, "-I", str(mounts.RUNNER)])
         process = _start(command, job, env=env, cwd=folder / "work")
         try:

@@ -50,7 +50,7 @@ def bubblewrap() -> str:
     return found
 
 
-def environment(home: Path, socket: Path | None, models: Path, modules: Path) -> dict[str, str]:
+def environment(home: Path, socket: Path | None, models: Path, modules: Path, hub: Path) -> dict[str, str]:
     """The whole environment of a submission: nothing of the instructor's but sizes and thread counts."""
     kept = KEPT + KEPT_GPU if GPU.exists() else KEPT
     return {
@@ -62,7 +62,8 @@ def environment(home: Path, socket: Path | None, models: Path, modules: Path) ->
         "PYTHONNOUSERSITE": "1",
         "PRUNING_LABS_CACHE": str(models),
         "HF_HUB_OFFLINE": "1",
-        **({"HF_HOME": str(models / "hub")} if hub().exists() else {}),
+        "HF_HUB_CACHE": str(hub / "hub"),
+        "HF_DATASETS_CACHE": str(hub / "datasets"),
         **({"PRUNING_LABS_SOCKET": str(socket)} if socket else {}),
         **{name: os.environ[name] for name in kept if name in os.environ},
     }
@@ -88,7 +89,9 @@ def sandboxed(limits: Limits, socket: Path | None, info: int) -> tuple[list[str]
     command += ["--hostname", "sandbox", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv"]
     if "--disable-userns" in _options():
         command += ["--disable-userns"]
-    for name, value in environment(HOME, door if socket else None, INSIDE / "cache", INSIDE).items():
+    for name, value in environment(
+        HOME, door if socket else None, INSIDE / "cache", INSIDE, INSIDE / "hub"
+    ).items():
         command += ["--setenv", name, value]
     fds = []
     command += ["--info-fd", str(info), *_system(limits)]
