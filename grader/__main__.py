@@ -122,8 +122,11 @@ def collect(chosen) -> int:
             f"{arrival.outcome:<10} {whose}{arrival.origin}",
             *(f"\n           {note}" for note in arrival.notes),
         )
+    if chosen.roster:  # who is in the class: grades and report list them all
+        course.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
+    there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
     left = [arrival for arrival in arrivals if arrival.outcome in (collector.REFUSED, collector.UNMATCHED)]
-    print(f"{len(arrivals) - len(left)} of {len(arrivals)} taken")
+    print(f"{there} of {len(arrivals)} submissions are in place")
     return 1 if left else 0
 
 

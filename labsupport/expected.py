@@ -1,7 +1,8 @@
 """The course's own numbers, for the tables that close a lab: the reader's number beside the reference.
 
 Measured with this package in float32 on a CPU, on the embedded model and the embedded text, once for
-each pair of window counts that settings.py names. Another machine differs in the fourth digit.
+each pair of window counts that settings.py names. Weights that tie at the cut all go: dropping exactly
+k of them instead moves magnitude pruning by about one percent (390.0 for 394.7 at 50 %, 4 windows).
 """
 
 from labsupport import settings

@@ -3,11 +3,13 @@
 import importlib.util
 import inspect
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from labsupport import settings
 from labsupport.check import EXERCISES
 from labsupport.check.client import here
 from labsupport.check.exercise import judge
@@ -36,8 +38,10 @@ def verdict(exercise, function, seed):
 
 @pytest.fixture(autouse=True)
 def tiny_course(monkeypatch):
-    """The course model of these tests is the tiny one: the judge is the same, the minutes are not."""
-    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    """The course model of these tests is the tiny one, its texts short: the judge is the same."""
+    for device in ("CPU", "CUDA"):
+        short = replace(getattr(settings, device), model="tiny", window=64)
+        monkeypatch.setattr(settings, device, short)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

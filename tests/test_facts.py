@@ -1,7 +1,9 @@
 """The course's numbers: does the real model still give them, by code that the course does not use?
 
 numpy selects and torch measures here; only the model, the texts and the list of layers are the
-course's own. At most one percent lies between this machine and the one the numbers come from.
+course's own. At most one percent lies between this machine and the one the numbers come from. The rule for
+ties is part of the protocol: equal magnitudes are common here, and dropping exactly k of them instead
+of all that tie at the cut moves magnitude pruning by more than that (390.0 for 394.7, 4 windows).
 """
 
 from math import exp
@@ -55,10 +57,10 @@ class Bench:
                 break
             score = linear.weight.abs()
             score = score.flatten()[None] if method == "magnitude" else score * self.norms[count][name]
-            order = numpy.argsort(score.cpu().numpy(), axis=1, kind="stable")
-            mask = numpy.ones(score.shape, dtype=numpy.float32)
-            numpy.put_along_axis(mask, order[:, : round(sparsity * score.shape[1])], 0, axis=1)
-            linear.weight *= torch.from_numpy(mask).view_as(linear.weight).to(linear.weight.device)
+            score, last = score.cpu().numpy(), round(sparsity * score.shape[1]) - 1
+            cut = numpy.partition(score, last, axis=1)[:, last : last + 1]
+            mask = torch.from_numpy(score > cut).view_as(linear.weight)  # all that tie at the cut go
+            linear.weight *= mask.to(linear.weight.device)
         losses = [
             self.model(window[None], labels=window[None]).loss.item()
             for window in self.windows["evaluation"][:count]

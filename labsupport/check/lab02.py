@@ -237,6 +237,8 @@ def joined(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
 
 def global_cause(inputs: dict, answer: dict) -> str:
     weights, masks, sparsity = inputs["weights"], answer["value"], inputs["sparsity"]
+    if not isinstance(masks, dict):
+        return ""
     own = all(
         drops_lowest(masks[name].flatten(), weight.abs().flatten(), round(sparsity * weight.numel()))
         for name, weight in weights.items()

@@ -19,12 +19,11 @@ def windows(recipe: dict) -> torch.Tensor:
     if "random" in recipe:
         generator = torch.Generator().manual_seed(recipe["random"])
         return torch.randint(256, (recipe["count"], recipe["length"]), generator=generator)
-    return _course_windows(recipe["course"], recipe["split"]).clone()
+    return _course_windows(settings.current(), recipe["course"], recipe["split"]).clone()
 
 
 @cache
-def _course_windows(name: str, split: str) -> torch.Tensor:
-    now = settings.current()
+def _course_windows(now: settings.Settings, name: str, split: str) -> torch.Tensor:
     count = now.evaluation_windows if split == "evaluation" else now.calibration_windows
     return corpora.windows(now.text, models.tokenizer(name), split, now.window, count)
 
