@@ -30,7 +30,7 @@ MEANING = {
     "TIMEOUT": "a cell took too long; what was judged before stands",
     "OUT_OF_MEMORY": "it took more memory than allowed; what was judged before stands",
     "KERNEL_DIED": "its Python ended in the middle; what was judged before stands",
-    "OUTPUT_LIMIT": "it printed more than allowed; what was judged before stands",
+    "OUTPUT_LIMIT": "it printed more than allowed; its output was cut, the rest stands",
     GRADER_ERROR: "the grader failed, not the student; grade again",
     UNREADABLE: "the file could not be read; no score, not a 0",
     NOT_GRADED_YET: "a submission waits to be graded",
