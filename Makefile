@@ -1,5 +1,5 @@
 # Every target sets up what it needs; what is done already is skipped.
-#   make demo   make test   make lab   make notebooks   make benchmark
+#   make demo   make test   make lab   make notebooks
 
 PYTHON ?= python3
 BIN := .venv/bin
