@@ -21,8 +21,8 @@ PERPLEXITY = {
     },
 }  # fmt: skip
 
-# calibration windows of 512 tokens -> layer -> loudest input norm over the median one; q, k and v share their input,
-# and so do gate and up
+# calibration windows of 512 tokens -> layer -> loudest input norm over the median one; q, k and v share
+# their input, and so do gate and up
 NORMS = {
     4: {
         "model.layers.0.self_attn.q_proj": 27.2,

@@ -175,7 +175,7 @@ def check_cell_twice(right):
     return file(right)
 
 
-@entry("GRADED", {}, "restored")
+@entry("GRADED", {}, "as released again")
 def check_edited(right):
     find(right, "magnitude_mask").source = "def magnitude_mask(weight, sparsity):\n    return None"
     find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = "pass"
@@ -219,7 +219,7 @@ def metadata_stripped(right):
 # Files that are no notebook
 
 
-@entry("UNREADABLE", says="JSON")
+@entry("UNREADABLE", says="cut off")
 def truncated(right):
     return {FILE: nbformat.writes(right).encode()[:3000]}
 
@@ -315,9 +315,8 @@ WRONG = "def magnitude_mask(weight, sparsity):\n    return torch.ones_like(weigh
 @entry("GRADED", {})
 def replaces_what_judges(right):
     source = """
-import builtins, numpy, torch, labsupport.check.exercise, labsupport.check.compare, labsupport.check.client
+import numpy, torch, labsupport.check.exercise, labsupport.check.compare, labsupport.check.client
 torch.equal = numpy.allclose = torch.allclose = lambda *_, **__: True
-builtins.isinstance = lambda *_: True
 for module in (labsupport.check.exercise, labsupport.check.compare):
     for name in list(vars(module)):
         if callable(getattr(module, name)) and name[0].islower():
