@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from labsupport.linears import pruned_linears
+from labsupport.linears import must_fit, pruned_linears
 from labsupport.progress import bar
 
 
@@ -36,6 +36,7 @@ def input_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict[str, 
     try:
         model.eval()
         for batch in bar(batches, "calibration"):
+            must_fit(model, batch.shape[-1])
             model.model(batch.to(device), use_cache=False)
     finally:
         model.train(was_training)

@@ -6,6 +6,8 @@ A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by t
 import torch
 from torch import nn
 
+from labsupport.settings import LabError
+
 
 def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
     """Every Linear of the decoder layers by its full name; embeddings, norms and lm_head stay out.
@@ -18,6 +20,13 @@ def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and ".layers." in f".{name}."
     }
+
+
+def must_fit(model: nn.Module, length: int) -> None:
+    """Raises LabError when windows of this length are longer than the model's context."""
+    context = model.config.max_position_embeddings
+    if length > context:
+        raise LabError(f"Windows of {length:,} tokens are longer than the model's context of {context:,}.")
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from labsupport.linears import must_fit
 from labsupport.progress import bar
 
 CHUNK = 256  # positions whose logits exist at one time: the vocabulary is the memory, not the window
@@ -25,6 +26,7 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
         raise ValueError(
             f"token_windows is {tuple(token_windows.shape)}: expected [n, length], length 2 or more"
         )
+    must_fit(model, token_windows.shape[1])
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()

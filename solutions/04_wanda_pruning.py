@@ -73,6 +73,7 @@ print(f"input norms of {len(norms)} layers from {calibration.numel():,} tokens")
 #
 # </details>
 
+
 # %% exercise="wanda_score"
 def wanda_score(weight: torch.Tensor, input_norm: torch.Tensor) -> torch.Tensor:
     """The Wanda score of every weight: its magnitude times the norm of its input.
@@ -83,6 +84,7 @@ def wanda_score(weight: torch.Tensor, input_norm: torch.Tensor) -> torch.Tensor:
     ### BEGIN SOLUTION
     return weight.abs() * input_norm
     ### END SOLUTION
+
 
 # %% check="wanda_score" points=2
 check.wanda_score(wanda_score)
@@ -139,6 +141,7 @@ print(f"error {error:.4f}, score {wanda_score(weight, x.norm(dim=0))[1, 2]:.4f}"
 #
 # </details>
 
+
 # %% exercise="row_mask"
 def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     """Which weights stay when every output row drops its lowest scores.
@@ -157,6 +160,7 @@ def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     return score > threshold
     ### END SOLUTION
 
+
 # %% check="row_mask" points=3
 check.row_mask(row_mask)
 
@@ -164,10 +168,12 @@ check.row_mask(row_mask)
 # How uneven would it be otherwise? A matrix ranked at once is a matrix of one long row, so your function
 # can do that too.
 
+
 # %%
 def matrix_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     """As row_mask, but all scores of the matrix are ranked together."""
     return row_mask(score.reshape(1, -1), sparsity).view(score.shape)
+
 
 queries = [name for name in dense if linears.layer_kind(name) == "q_proj"]
 name = queries[len(queries) // 2]
@@ -208,6 +214,7 @@ print(f"{name}: ranked at once, rows keep from {kept.min():.0%} to {kept.max():.
 #
 # </details>
 
+
 # %% exercise="prune_wanda"
 def prune_wanda(model, batches: list[torch.Tensor], sparsity: float) -> dict[str, torch.BoolTensor]:
     """Prune every Linear of the decoder layers by Wanda, in place, calibrated in one shot.
@@ -226,6 +233,7 @@ def prune_wanda(model, batches: list[torch.Tensor], sparsity: float) -> dict[str
     return masks
     ### END SOLUTION
 
+
 # %% [markdown]
 # This check prunes a tiny model first and then the course model itself: half a minute.
 
@@ -238,6 +246,7 @@ check.prune_wanda(prune_wanda)
 # The norms of the dense model do not depend on the sparsity. We have them already, so each point costs a
 # ranking and a perplexity.
 
+
 # %%
 def measured(masks: dict[str, torch.Tensor]) -> float:
     """The perplexity of the dense model under these masks; the model is dense again afterwards."""
@@ -245,6 +254,7 @@ def measured(masks: dict[str, torch.Tensor]) -> float:
     value = perplexity(model, token_windows)
     linears.restore(model, dense)
     return value
+
 
 # %%
 magnitude, wanda = {0.0: dense_perplexity}, {0.0: dense_perplexity}
@@ -272,6 +282,7 @@ plots.perplexity_against_sparsity(
 # With all windows in one batch there is a short way to do so for every layer: a hook that prunes the
 # layer at the very moment when its input arrives.
 
+
 # %%
 @torch.no_grad()
 def prune_in_passing(batch: torch.Tensor, sparsity: float) -> dict[str, torch.Tensor]:
@@ -283,18 +294,24 @@ def prune_in_passing(batch: torch.Tensor, sparsity: float) -> dict[str, torch.Te
         masks[name] = row_mask(wanda_score(dense[name], norm), sparsity)
         linears.apply_masks(model, {name: masks[name]})
 
-    hooks = [layer.register_forward_pre_hook(lambda _, x, name=name: prune(name, x[0])) for name, layer in layers.items()]
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, x, name=name: prune(name, x[0]))
+        for name, layer in layers.items()
+    ]
     model.model(batch.to(model.device), use_cache=False)
     for hook in hooks:
         hook.remove()
     return masks
+
 
 # %%
 sequential = prune_in_passing(calibration, 0.5)
 linears.restore(model, dense)
 one_shot = {name: row_mask(wanda_score(w, norms[name]), 0.5) for name, w in dense.items()}
 differ = {name: (sequential[name] != one_shot[name]).float().mean().item() for name in one_shot}
-plots.mask_differences(differ, "The deeper the layer, the further its sequential mask is from the one-shot mask")
+plots.mask_differences(
+    differ, "The deeper the layer, the further its sequential mask is from the one-shot mask"
+)
 
 # %%
 sequential_perplexity = measured(sequential)
@@ -338,6 +355,7 @@ print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2
 #
 # </details>
 
+
 # %% exercise="n_of_m_mask"
 def n_of_m_mask(score: torch.Tensor, n: int, m: int) -> torch.BoolTensor:
     """Which weights stay when every m consecutive inputs keep their n highest scores.
@@ -354,6 +372,7 @@ def n_of_m_mask(score: torch.Tensor, n: int, m: int) -> torch.BoolTensor:
     mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(1, best, True)
     return mask.view(score.shape)
     ### END SOLUTION
+
 
 # %% check="n_of_m_mask" points=3
 check.n_of_m_mask(n_of_m_mask)
@@ -373,7 +392,9 @@ patches = {
     "Wanda, 2:4": n_of_m_mask(score, 2, 4),
 }
 first = max(0, min(loudest - 24, weight.shape[1] - 48)) // 4 * 4
-plots.masks_side_by_side(patches, f"{name}: loud inputs draw columns, unequal rows draw stripes (black = kept)", first)
+plots.masks_side_by_side(
+    patches, f"{name}: loud inputs draw columns, unequal rows draw stripes (black = kept)", first
+)
 
 # %% [markdown]
 # Look for three things. *Columns*: Wanda keeps nearly all of a loud input's weights and few of a quiet one's;
@@ -393,7 +414,9 @@ at_half["Wanda, 2:4"] = measured({name: n_of_m_mask(s, 2, 4) for name, s in scor
 at_half["magnitude, 2:4"] = measured({name: n_of_m_mask(w.abs(), 2, 4) for name, w in dense.items()})
 
 # %%
-plots.bars(at_half, dense_perplexity, "At 50 %: the norms matter most, then where the zeros may stand", "perplexity")
+plots.bars(
+    at_half, dense_perplexity, "At 50 %: the norms matter most, then where the zeros may stand", "perplexity"
+)
 
 # %% [markdown]
 # Read it from below. Wanda inside rows and its sequential sister are close together. Ranked over the whole
@@ -405,11 +428,15 @@ plots.bars(at_half, dense_perplexity, "At 50 %: the norms matter most, then wher
 # ## Your numbers beside ours
 
 # %%
-ours = {method: expected.perplexity("dense") | expected.perplexity(method) for method in ("magnitude", "wanda")}
+ours = {
+    method: expected.perplexity("dense") | expected.perplexity(method) for method in ("magnitude", "wanda")
+}
+
 
 def reference(method: str, sparsity: float) -> str:
     """The course's own number, or a dash where there is none for this model and text."""
     return f"{ours[method][sparsity]:.2f}" if sparsity in ours[method] else "-"
+
 
 # %%
 rows = [

@@ -9,6 +9,7 @@ from labsupport import models
 from labsupport.calibration import input_norms
 from labsupport.linears import pruned_linears
 from labsupport.perplexity import perplexity
+from labsupport.settings import LabError
 
 
 def drawn(count: int, length: int, seed: int = 0) -> torch.Tensor:
@@ -95,3 +96,12 @@ def test_input_norms_clean_up_after_an_error(model):
     """A bad batch raises, and the fixture sees that hooks and mode are as before."""
     with pytest.raises(IndexError):
         input_norms(model, [drawn(1, 8), torch.full((1, 8), 999)])
+
+
+def test_windows_longer_than_the_context(tiny_model):
+    """A window that the model cannot read gets one sentence, before anything is computed."""
+    too_long = torch.zeros(1, tiny_model.config.max_position_embeddings + 1, dtype=torch.int64)
+    with pytest.raises(LabError, match="longer than the model's context"):
+        perplexity(tiny_model, too_long)
+    with pytest.raises(LabError, match="longer than the model's context"):
+        input_norms(tiny_model, [too_long])
