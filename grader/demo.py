@@ -22,8 +22,9 @@ from labsupport.table import columns
 LAB = "02_magnitude_pruning"
 SPARSITIES = (0.0, 0.3, 0.4, 0.5, 0.6)
 MISTAKES = {  # what is written wrong: the right line -> the wrong one
-    "return magnitude > threshold": "return magnitude >= threshold",
+    "k = round(sparsity * weight.numel())": "k = int(sparsity * weight.numel())",
     "linears.apply_masks(model, masks)\n    return masks": "return masks",
+    "keep = magnitude_mask(every, sparsity)": "keep = ~magnitude_mask(every, sparsity)",
 }
 HOSTILE = """\
 import os, torch
@@ -129,13 +130,9 @@ def grade_table(records: list[Record]) -> str:
 
 def named(verdict: dict) -> str:
     """The mistake that a message names, or how it ended, in one line."""
-    blocks = verdict["message"].split("\n\n")
-    if verdict["status"] != "wrong":
-        return verdict["message"].splitlines()[0].split(": ", 1)[1]
-    failed = [line.removeprefix("  FAILED") for line in blocks[1].splitlines() if "FAILED" in line]
-    cause = blocks[-1] if "looks as if" in blocks[-1] else failed[0]
-    text = " ".join(cause.split())
-    return text.split(". ")[0].rstrip(".") + "."
+    if verdict["status"] == "wrong":
+        return report.mistake(verdict["message"])
+    return verdict["message"].splitlines()[0].split(": ", 1)[1]
 
 
 def indented(text: str) -> str:
