@@ -109,7 +109,7 @@ def _cause(exercise: Exercise, inputs: dict, answer: dict) -> str:
 
 def _parts(exercise: Exercise, case: Case, answer: dict) -> list[Part]:
     if case.raises:
-        return [Part(f"raises {case.raises}", lambda: _raised(case.raises, answer))]
+        return [Part(case.title, lambda: _raised(case.raises, answer))]
     parts = exercise.parts(case.inputs, answer)
     if answer.get("error"):  # every part of this case waits for an answer
         return [Part(parts[0].title, lambda: _answered(answer)), *parts[1:]]
@@ -122,7 +122,8 @@ def _as_one(title: str, parts: list[Part]) -> Part:
             try:
                 part.holds()
             except Wrong as found:
-                reason = f"{part.title}: {found.reason}" if found.reason else part.title
+                known = "" if part.title == title else part.title
+                reason = ": ".join(text for text in (known, found.reason) if text)
                 raise Wrong(reason, **found.show) from None
 
     return Part(title, holds)
