@@ -1,0 +1,60 @@
+"""What students get, and what they must not get."""
+
+import io
+import tomllib
+import zipfile
+
+import pytest
+
+from grader import course
+from grader.__main__ import main
+from grader.release import students_zip
+
+
+ALLOWED = {"notebooks", "labsupport", "README.md", "environment.yml", "pyproject.toml", "constraints.txt"}
+
+
+@pytest.fixture(scope="module")
+def archive():
+    return zipfile.ZipFile(io.BytesIO(students_zip(course.labs())))
+
+
+def test_everything_a_student_needs(archive):
+    """Notebooks, what they import, and what installs them."""
+    names = {name.removeprefix("pruning-labs/") for name in archive.namelist()}
+    assert {"README.md", "environment.yml", "pyproject.toml", "constraints.txt"} <= names
+    assert {f"notebooks/{lab}/{lab}.ipynb" for lab in course.labs()} <= names
+    support = {f"labsupport/{p.relative_to(course.ROOT / 'labsupport')}" for p in
+               (course.ROOT / "labsupport").rglob("*.py")}  # fmt: skip
+    assert support <= names
+
+
+def test_nothing_that_grades(archive):
+    """No solutions, no grader, no tests, no seed; all in one folder, no link, no absolute path."""
+    for info in archive.infolist():
+        folder, _, rest = info.filename.partition("/")
+        assert folder == "pruning-labs"
+        assert rest.split("/")[0] in ALLOWED
+        assert b"### BEGIN SOLUTION" not in archive.read(info)
+
+
+def test_the_project_file_works_without_the_grader(archive):
+    """pyproject.toml finds the packages that are there, and names no file that is not."""
+    project = tomllib.loads(archive.read("pruning-labs/pyproject.toml").decode())
+    assert project["tool"]["setuptools"]["packages"]["find"]["include"] == ["labsupport*", "grader*"]
+    assert f"pruning-labs/{project['project']['readme']}" in archive.namelist()
+
+
+def test_same_bytes_again():
+    """The same course gives the same zip, so students can see that nothing changed."""
+    assert students_zip(course.labs()[:1]) == students_zip(course.labs()[:1])
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    """`release 02` writes the zip and enters the lab; an unknown lab is one sentence and a 2."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    assert main(["release", "02"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "students.zip")
+    assert (tmp_path / "gradebook.db").exists()
+    assert main(["release", "99"]) == 2
+    assert "Known: 01_perplexity" in capsys.readouterr().err
