@@ -129,9 +129,9 @@ def as_dict(verdict: Verdict, points: float, submission: str) -> dict:
 def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.NotebookNode:
     """The notebook with the judge's messages as the outputs of the check cells, and the status on top."""
     for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "").removeprefix(CHECK)
-        if cell.cell_type == "code" and name in record.verdicts:
-            cell.outputs = [text_output(record.verdicts[name]["message"])]
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if grade_id.startswith(CHECK):
+            cell.outputs = [text_output(record.verdicts[grade_id.removeprefix(CHECK)]["message"])]
     lines = [f"{record.status}: {record.reason}"] if record.reason else []
     lines += record.flags
     if lines:

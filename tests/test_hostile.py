@@ -105,6 +105,15 @@ def test_gradebook_agrees(graded):
             assert student not in booked
 
 
+def test_feedback_shows_the_judge_once(graded):
+    """The judge's message stands below its check cell, and there alone."""
+    for student in HONEST:
+        notebook = nbformat.reads(graded[student].notebook, as_version=4)
+        said = [out.text for cell in notebook.cells for out in cell.get("outputs", []) if "text" in out]
+        for verdict in graded[student].verdicts.values():
+            assert sum(text.strip() == verdict["message"].strip() for text in said) == 1
+
+
 def test_nothing_runs_in_a_browser(graded):
     """What a submission displays reaches neither autograded notebook nor feedback as HTML."""
     pages = gradebook.feedback(LAB)

@@ -10,7 +10,6 @@ from grader import course
 from grader.__main__ import main
 from grader.release import students_zip
 
-
 ALLOWED = {"notebooks", "labsupport", "README.md", "environment.yml", "pyproject.toml", "constraints.txt"}
 
 
