@@ -30,6 +30,7 @@ EPOCH = (2026, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
 def release(labs: list[str]) -> Path:
     """Enter the labs into the course folder, and write the students' zip there; its path."""
+    course.prepare()
     for lab in labs:
         build.generate(lab, course.folder())
     target = course.folder() / "students.zip"
