@@ -18,6 +18,9 @@ CONFIG = Path(__file__).with_name("nbgrader_config.py")
 OWN_CONFIG = """\
 # nbgrader's settings for this course. Your own go below, for instance
 # c.CourseDirectory.db_url = "postgresql://user:password@host/gradebook"
+import os
+
+os.environ.setdefault("PRUNING_LABS_COURSE", os.path.dirname(__file__))  # this folder is the course
 from grader.course import CONFIG
 
 load_subconfig(str(CONFIG))
