@@ -143,7 +143,8 @@ def _run(job, socket_path, limits, isolation, *, grace: float, most: int, keep: 
             errors = _follow(process, run, limits, grace=grace, most=most, keep=keep)
         died = run.status in (None, KERNEL_DIED) or (run.status == FINISHED and run.code)
         if died and own.out_of_memory():
-            run.status = OUT_OF_MEMORY
+            flood = run.cell in run.cut  # what it put out filled its memory faster than it was read
+            run.status = OUTPUT_LIMIT if flood else OUT_OF_MEMORY
         if run.status is None and not run.ready:
             if errors.startswith("bwrap:"):
                 raise LabError(

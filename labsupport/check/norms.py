@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from labsupport.calibration import input_norms
-from labsupport.check import recipes
+from labsupport.check import recipes, remember
 from labsupport.check.asking import attempt
 from labsupport.check.compare import is_tensor
 from labsupport.check.exercise import Part, Wrong
@@ -90,7 +90,7 @@ def living_bytes() -> int:
 
 
 @functools.cache
-def _right(recipe: str) -> NORMS:
+def _right(recipe: str, _circumstances: str) -> NORMS:
     inputs = json.loads(recipe)
     return {name: norm.cpu() for name, norm in input_norms(built(inputs), batches_of(inputs)).items()}
 
@@ -98,7 +98,8 @@ def _right(recipe: str) -> NORMS:
 def right_norms(inputs: dict, batches: list[dict] | None = None) -> NORMS:
     """The judge's own norms of a case, or of some of its batches; remembered, a class asks them often."""
     asked = {"model": inputs["model"], "half": inputs.get("half", False)}
-    return _right(json.dumps({**asked, "batches": batches or inputs["batches"]}, sort_keys=True))
+    recipe = json.dumps({**asked, "batches": batches or inputs["batches"]}, sort_keys=True)
+    return _right(recipe, str(remember.circumstances()))
 
 
 def near(norm: torch.Tensor, right: torch.Tensor, relative: float) -> bool:
