@@ -13,7 +13,7 @@ setup: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet $(INSTALL)
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet $(INSTALL)
 	@touch $@
 
 # Submissions run in bubblewrap. As root on Debian it is installed; elsewhere its name is said.
