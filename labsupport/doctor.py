@@ -15,10 +15,10 @@ from labsupport.table import columns
 # What a lab costs: how often it runs the evaluation windows through the model (calibration, the checks
 # and the figures included), and what it does besides, in forwards of one window.
 LABS = {
-    "01 perplexity": (9, 10),
-    "02 magnitude_pruning": (16, 10),
-    "03 wanda_calibration": (8, 10),
-    "04 wanda_pruning": (20, 20),
+    "01 perplexity": (16, 10),
+    "02 magnitude_pruning": (23, 13),
+    "03 wanda_calibration": (4, 7),
+    "04 wanda_pruning": (26, 19),
 }
 
 
