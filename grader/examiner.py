@@ -19,7 +19,7 @@ from labsupport.check import EXERCISES, wire
 from labsupport.check.exercise import Case, Exercise, judge
 from labsupport.check.verdict import WRONG, Line, Verdict
 
-ANSWER_SECONDS = 120  # for one answer; a costly one, with the course model in it, gets more
+ANSWER_SECONDS = 60  # for one answer; a costly one, with the course model in it, gets more
 COSTLY_SECONDS = 900
 ROUNDS = 20  # times that one submission may have one exercise asked
 

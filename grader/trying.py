@@ -12,7 +12,7 @@ from labsupport.check.answer import CANNOT
 from labsupport.check.verdict import Verdict
 from labsupport.settings import LabError
 
-LIMITS = Limits(cell_seconds=900)
+LIMITS = Limits(cell_seconds=240)
 
 
 def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
