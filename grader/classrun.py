@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -61,6 +62,11 @@ def finished(tasks: list[Task], workers: int) -> Iterator[Record]:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+        except BrokenProcessPool as fault:
+            raise LabError(
+                "A grading process was killed from outside, perhaps for want of memory. "
+                "All finished records are kept; run the same command again, with fewer workers."
+            ) from fault
         finally:
             for future in pending:
                 future.cancel()

@@ -386,6 +386,30 @@ def mask_of_nan(right):
     return with_source(right, "magnitude_mask", source)
 
 
+@entry("GRADED", {}, "it is torch.float32")
+def mask_as_float(right):
+    return only_first(right, "(magnitude > threshold).float()")
+
+
+@entry("GRADED", {}, "yours is (12,)")
+def mask_of_another_shape(right):
+    return only_first(right, "(magnitude > threshold).flatten()")
+
+
+def only_first(right: NotebookNode, returned: str) -> dict[str, bytes]:
+    """The first exercise returns this instead; the others are not written."""
+    find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = "pass"
+    source = find(right, "magnitude_mask").source
+    return with_source(right, "magnitude_mask", source.replace("magnitude > threshold", returned))
+
+
+@entry("GRADED", {})
+def scores_itself(right):
+    find(right, "global_magnitude_masks").source = "'100 points'"
+    find(right, "prune_magnitude").source = "-1.0"
+    return with_source(right, "magnitude_mask", "float('nan')")
+
+
 @entry("GRADED", NOT_SECOND, "measurement differs")
 def claims_another_perplexity(right):
     cell = find(right, "prune_magnitude")
