@@ -70,14 +70,15 @@ class Examiner:
                     return
                 try:
                     self._converse(connection)
-                except (wire.WireError, OSError, EOFError, TypeError, KeyError):
-                    continue  # it never said which exercise
                 except Exception as fault:
                     self.fault = fault
 
     def _converse(self, connection: socket.socket) -> None:
         connection.settimeout(ANSWER_SECONDS)
-        exercise = EXERCISES[wire.receive(connection)["exercise"]]
+        try:
+            exercise = EXERCISES[wire.receive(connection)["exercise"]]
+        except (wire.WireError, OSError, EOFError, TypeError, KeyError):
+            return  # it never said which exercise
         self.rounds[exercise.name] = self.rounds.get(exercise.name, 0) + 1
         if self.rounds[exercise.name] > ROUNDS:
             return

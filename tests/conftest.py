@@ -1,15 +1,24 @@
 """What several test files share."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from huggingface_hub import constants
 
-from labsupport import models
+from labsupport import models, settings
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture
+def tiny_course(monkeypatch):
+    """The course model of these tests is the tiny one, its texts short: the judge is the same."""
+    for device in ("CPU", "CUDA"):
+        short = replace(getattr(settings, device), model="tiny", window=64)
+        monkeypatch.setattr(settings, device, short)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,11 @@
 import importlib.util
 import inspect
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from labsupport import settings
 from labsupport.check import EXERCISES
 from labsupport.check.client import here
 from labsupport.check.exercise import judge
@@ -36,12 +34,7 @@ def verdict(exercise, function, seed):
     return judge(exercise, exercise.cases(seed), lambda case: here(exercise, function, case.inputs))
 
 
-@pytest.fixture(autouse=True)
-def tiny_course(monkeypatch):
-    """The course model of these tests is the tiny one, its texts short: the judge is the same."""
-    for device in ("CPU", "CUDA"):
-        short = replace(getattr(settings, device), model="tiny", window=64)
-        monkeypatch.setattr(settings, device, short)
+pytestmark = pytest.mark.usefixtures("tiny_course")
 
 
 @pytest.mark.parametrize("seed", SEEDS)

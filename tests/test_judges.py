@@ -1,11 +1,8 @@
 """Judges meet answers that nobody expects: each is judged wrong in a sentence, none breaks the judge."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from labsupport import settings
 from labsupport.check import EXERCISES
 from labsupport.check.client import here
 from labsupport.check.exercise import judge
@@ -37,12 +34,7 @@ STRANGE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def tiny_course(monkeypatch):
-    """The course model of these tests is the tiny one, its texts short: the judge is the same."""
-    for device in ("CPU", "CUDA"):
-        short = replace(getattr(settings, device), model="tiny", window=64)
-        monkeypatch.setattr(settings, device, short)
+pytestmark = pytest.mark.usefixtures("tiny_course")
 
 
 @pytest.mark.parametrize("kind", STRANGE)
