@@ -113,12 +113,12 @@ def whole_matrix(score, n, m):
 
 
 def no_range_check(score, n, m):
-    """6 inputs in groups of 4: raises ValueError"""
+    """6 inputs in groups of 4 raise ValueError"""
     return _keep(score.reshape(-1, m), n).view_as(score)
 
 
 def drops_the_tail(score, n, m):
-    """6 inputs in groups of 4: raises ValueError"""
+    """6 inputs in groups of 4 raise ValueError"""
     mask = torch.ones_like(score, dtype=torch.bool)
     whole = score.shape[1] // m * m
     mask[:, :whole] = _keep(score[:, :whole].reshape(-1, m), n).view(score.shape[0], whole)
