@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     LlamaConfig,
@@ -21,6 +22,7 @@ from transformers.utils import logging
 from labsupport import cache, embedded, hub, settings
 from labsupport.settings import LabError
 from labsupport.table import layer_table
+from labsupport.widths import SlicedLlama
 
 logging.disable_progress_bar()  # transformers writes to standard error; our own bars say what is slow
 logging.set_verbosity_error()
@@ -74,7 +76,9 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
         return tiny(seed=0).to(device, dtype)
     source = location(name)
     with _readable(name, source):
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        sliced = hasattr(AutoConfig.from_pretrained(source), "layer_widths")
+        kind = SlicedLlama if sliced else AutoModelForCausalLM
+        model = kind.from_pretrained(source, dtype=dtype, use_safetensors=True)
     return model.to(device).eval().requires_grad_(False)
 
 

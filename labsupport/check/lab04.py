@@ -403,7 +403,9 @@ def group_cases(seed: int) -> list[Case]:
         Case("2 of every 4 in a larger matrix", {"score": large, "n": 2, "m": 4}),
         Case(f"{n} of every {m} in a larger matrix", {"score": large, "n": n, "m": m}),
         Case("n = m keeps every weight", {"score": plain, "n": 3, "m": 3}),
-        Case("6 inputs in groups of 4 raise ValueError", {"score": uneven, "n": 2, "m": 4}, raises="ValueError"),
+        Case(
+            "6 inputs in groups of 4 raise ValueError", {"score": uneven, "n": 2, "m": 4}, raises="ValueError"
+        ),
     ]
 
 

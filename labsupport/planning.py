@@ -1,0 +1,100 @@
+"""What a ratio will do to a Llama, said beforehand: widths, parameters and MACs, with no weights at all."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from labsupport import widths
+from labsupport.widths import SlicedLlama, Widths
+
+
+def narrowed(width: Widths, head_dim: int, ratio: float) -> Widths:
+    """What a ratio leaves of one layer; never less than one channel and one key-value head.
+
+    Of w channels int(w * (1 - ratio)) stay. Of the key-value rows only whole heads go:
+    (rows - int(rows * (1 - ratio))) // head_dim of them, each with the query heads it serves.
+    """
+    rows = width.kv_heads * head_dim
+    heads_gone = (rows - int(rows * (1 - ratio))) // head_dim
+    kv_heads = max(1, width.kv_heads - heads_gone)
+    served = width.heads // width.kv_heads
+    return Widths(kv_heads, kv_heads * served, max(1, int(width.channels * (1 - ratio))))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a ratio will do: widths of every layer afterwards, parameters and MACs before and after.
+
+    MACs are multiply-accumulates of all Linear layers, lm_head included, for `tokens` tokens; `notes`
+    are sentences on what the ratio does not do.
+    """
+
+    parameters_before: int
+    parameters_after: int
+    macs_before: int
+    macs_after: int
+    layers: list[Widths]
+    notes: list[str]
+
+
+def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> Plan:
+    """What prune_blocks would make of a model with this config: no weight is needed.
+
+    ratio: share to remove of each of `layers`, 0 to 1; layers: range of decoder layers, from 0. Raises
+    ValueError for either outside the model.
+    """
+    before = widths.of_config(config)
+    after, notes = plan_widths(before, config.head_dim, ratio, layers)
+    dense, pruned = _skeleton(config, before), _skeleton(config, after)
+    return Plan(
+        _parameters(dense), _parameters(pruned), _macs(dense, tokens), _macs(pruned, tokens), after, notes
+    )
+
+
+def plan_widths(
+    before: list[Widths], head_dim: int, ratio: float, layers: range
+) -> tuple[list[Widths], list[str]]:
+    """The widths of every layer afterwards, and sentences on what the ratio does not do."""
+    if not 0 <= ratio <= 1:
+        raise ValueError(f"ratio is {ratio}: it must be from 0 to 1")
+    if outside := [layer for layer in layers if not 0 <= layer < len(before)]:
+        raise ValueError(f"there is no layer {outside[0]}: the model has layers 0 to {len(before) - 1}")
+    after = [narrowed(w, head_dim, ratio) if i in layers else w for i, w in enumerate(before)]
+    return after, _notes([(before[i], after[i]) for i in layers], head_dim, ratio)
+
+
+def _notes(pairs: list[tuple[Widths, Widths]], head_dim: int, ratio: float) -> list[str]:
+    if not pairs:
+        return ["The range of layers is empty: nothing is removed."]
+    if ratio == 0:
+        return ["Ratio 0 removes nothing."]
+    notes = []
+    if all(old.kv_heads == new.kv_heads for old, new in pairs):
+        heads = " or ".join(map(str, sorted({old.kv_heads for old, _ in pairs})))
+        notes.append(
+            f"Attention stays as it is: ratio {ratio:g} of {heads} key-value heads is not one whole head "
+            f"of {head_dim} rows, or the last one."
+        )
+    if all(old.channels == new.channels for old, new in pairs):
+        notes.append(f"The MLP stays as it is: ratio {ratio:g} is not one whole channel, or the last one.")
+    if any(int(old.channels * (1 - ratio)) < 1 for old, _ in pairs):
+        notes.append("One channel and one key-value head stay in each layer: none may end empty.")
+    return notes
+
+
+def _skeleton(config: LlamaConfig, layers: list[Widths]) -> LlamaForCausalLM:
+    """The architecture without weights, on the meta device."""
+    config = type(config)(**{**config.to_dict(), "layer_widths": [vars(width) for width in layers]})
+    with torch.device("meta"):
+        return SlicedLlama(config)
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(weight.numel() for weight in model.parameters())  # a shared weight comes once
+
+
+def _macs(model: nn.Module, tokens: int) -> int:
+    linears = (module for module in model.modules() if isinstance(module, nn.Linear))
+    return tokens * sum(linear.in_features * linear.out_features for linear in linears)

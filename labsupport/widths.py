@@ -1,0 +1,89 @@
+"""How wide each decoder layer is: read from a model, written into its config, rebuilt when it is loaded.
+
+A Llama config knows one width for all layers. Pruning some of them makes widths differ, so the config
+of such a model carries a list, `layer_widths`, which save_pretrained writes and `SlicedLlama` obeys.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+@dataclass(frozen=True)
+class Widths:
+    """One decoder layer: key-value heads, query heads, and channels between gate/up and down."""
+
+    kv_heads: int
+    heads: int
+    channels: int
+
+
+def of_config(config: LlamaConfig) -> list[Widths]:
+    """The widths of every layer that a config describes."""
+    if listed := getattr(config, "layer_widths", None):
+        return [Widths(**widths) for widths in listed]
+    same = Widths(config.num_key_value_heads, config.num_attention_heads, config.intermediate_size)
+    return [same] * config.num_hidden_layers
+
+
+def of_model(model: LlamaForCausalLM) -> list[Widths]:
+    """The widths of every layer as its weights have them, whatever the config says."""
+    head_dim = model.config.head_dim
+    return [
+        Widths(
+            layer.self_attn.k_proj.out_features // head_dim,
+            layer.self_attn.q_proj.out_features // head_dim,
+            layer.mlp.gate_proj.out_features,
+        )
+        for layer in model.model.layers
+    ]
+
+
+def note(model: LlamaForCausalLM) -> None:
+    """Write the widths of the model's weights into its config, in place: what is saved can be read again.
+
+    Equal widths in all layers become the config's own fields: then any Llama loader reads the model.
+    Layers of unequal widths are listed as `layer_widths`; the fields keep the widths of before.
+    """
+    config, widths = model.config, of_model(model)
+    for layer, width in zip(model.model.layers, widths, strict=True):
+        layer.mlp.intermediate_size = width.channels
+    if len(set(widths)) > 1:
+        config.layer_widths = [asdict(width) for width in widths]
+        return
+    config.num_key_value_heads, config.num_attention_heads = widths[0].kv_heads, widths[0].heads
+    config.intermediate_size = widths[0].channels
+    if hasattr(config, "layer_widths"):
+        del config.layer_widths
+
+
+def replace(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+    """Give a Linear another weight [out_features, in_features], and bias, in place, with its sizes right."""
+    trained = linear.weight.requires_grad
+    linear.weight = nn.Parameter(weight.contiguous(), requires_grad=trained)
+    linear.out_features, linear.in_features = weight.shape
+    if linear.bias is not None:
+        linear.bias = nn.Parameter(bias.contiguous(), requires_grad=trained)
+
+
+class SlicedLlama(LlamaForCausalLM):
+    """A Llama whose layers have the widths that its config lists: what from_pretrained fills with weights."""
+
+    def __init__(self, config: LlamaConfig):
+        super().__init__(config)
+        for layer, width in zip(self.model.layers, of_config(config), strict=True):
+            attention, mlp = layer.self_attn, layer.mlp
+            queries, keys = width.heads * config.head_dim, width.kv_heads * config.head_dim
+            sizes = {
+                attention.q_proj: (queries, config.hidden_size), attention.k_proj: (keys, config.hidden_size),
+                attention.v_proj: (keys, config.hidden_size), attention.o_proj: (config.hidden_size, queries),
+                mlp.gate_proj: (width.channels, config.hidden_size),
+                mlp.up_proj: (width.channels, config.hidden_size),
+                mlp.down_proj: (config.hidden_size, width.channels),
+            }  # fmt: skip
+            for linear, (rows, columns) in sizes.items():
+                bias = None if linear.bias is None else linear.bias.new_empty(rows)
+                replace(linear, linear.weight.new_empty(rows, columns), bias)
+            mlp.intermediate_size = width.channels
