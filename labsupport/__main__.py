@@ -1,4 +1,4 @@
-"""What a person runs before class: `python -m labsupport doctor` and `python -m labsupport fetch`."""
+"""What a person runs outside the notebooks: `python -m labsupport doctor`, `fetch` and `plan`."""
 
 import argparse
 import sys
@@ -8,6 +8,8 @@ examples:
   python -m labsupport doctor                      what this machine has, and how long a lab takes here
   python -m labsupport fetch                       the course model, ahead of class
   python -m labsupport fetch tinyllama-1.1b-chat   another model; wikitext2, ptb and c4 are texts
+  python -m labsupport plan tinyllama-1.1b-chat --ratio 0.3 --layers 4:18
+                                                   what structured pruning will leave, with no weights
 
 environment:
   PRUNING_LABS_MODEL   the course model: a name, or a folder that save_pretrained made
@@ -28,6 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="device, dtype, versions, cache, free disk, minutes a lab takes")
     getter = commands.add_parser("fetch", help="get a model or a text ahead of class")
     getter.add_argument("name", nargs="?", metavar="NAME", help="default: the course model")
+    planner = commands.add_parser("plan", help="what structured pruning of a model will leave of it")
+    planner.add_argument("model", metavar="MODEL", help="a name, a folder with a config.json, or that file")
+    planner.add_argument("--ratio", type=float, required=True, help="share to remove of each layer, 0 to 1")
+    planner.add_argument("--layers", metavar="A:B", help="layers A to B - 1 (default: all)")
+    planner.add_argument(
+        "--tokens", type=int, default=64, help="tokens that MACs are counted for (default: 64)"
+    )
+    planner.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
 
     from labsupport.settings import LabError  # not above: --help need not wait for torch
@@ -37,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             from labsupport.doctor import report
 
             print(report())
+        elif chosen.command == "plan":
+            plan(chosen)
         else:
             fetch(chosen.name)
     except LabError as problem:
@@ -46,6 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
         print("Interrupted; nothing half-made was kept.", file=sys.stderr)
         return 130
     return 0
+
+
+def plan(chosen: argparse.Namespace) -> None:
+    """Print what structured pruning will leave of a model, as a table or as JSON."""
+    from labsupport import models, planning
+    from labsupport.settings import LabError
+
+    config = models.config(chosen.model)
+    try:
+        layers = planning.layer_range(chosen.layers, config.num_hidden_layers)
+        found = planning.plan(config, chosen.ratio, layers, chosen.tokens)
+    except ValueError as problem:
+        raise LabError(f"{str(problem)[0].upper()}{str(problem)[1:]}.") from problem
+    print(planning.as_json(found) if chosen.json else planning.as_text(found, chosen.tokens))
 
 
 def fetch(name: str | None) -> None:

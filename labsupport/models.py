@@ -185,6 +185,26 @@ def shape(name: str) -> LlamaForCausalLM:
         return LlamaForCausalLM(LlamaConfig(**SHAPES[name]))
 
 
+def config(name: str | Path) -> LlamaConfig:
+    """The config of a named model, or of a Llama in a folder or a config.json; raises LabError."""
+    if name in SHAPES:
+        return LlamaConfig(**SHAPES[name])
+    path = Path(name)
+    if not (path.is_file() or (path / "config.json").is_file()):
+        raise LabError(
+            f"There is no model called '{name}'. Known: {', '.join(SHAPES)}, "
+            "or a folder with a config.json, or that file."
+        )
+    try:
+        found = AutoConfig.from_pretrained(path)
+    except Exception as problem:
+        reason = str(problem).strip().partition("\n")[0][:200].rstrip(".")
+        raise LabError(f"The config in {path} cannot be read ({reason}).") from problem
+    if not isinstance(found, LlamaConfig):
+        raise LabError(f"The config in {path} is of a {found.model_type} model; only a llama can be planned.")
+    return found
+
+
 def describe(model: nn.Module) -> None:
     """Print the layers with shapes and parameter counts; equal decoder layers share one line.
 

@@ -1,12 +1,15 @@
 """What a ratio will do to a Llama, said beforehand: widths, parameters and MACs, with no weights at all."""
 
-from dataclasses import dataclass
+import json
+import re
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from labsupport import widths
+from labsupport.table import columns, ranges
 from labsupport.widths import SlicedLlama, Widths
 
 
@@ -43,14 +46,53 @@ def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> 
     """What prune_blocks would make of a model with this config: no weight is needed.
 
     ratio: share to remove of each of `layers`, 0 to 1; layers: range of decoder layers, from 0. Raises
-    ValueError for either outside the model.
+    ValueError for either outside the model, and for less than one token.
     """
+    if tokens < 1:
+        raise ValueError(f"tokens is {tokens}: it must be 1 or more")
     before = widths.of_config(config)
     after, notes = plan_widths(before, config.head_dim, ratio, layers)
     dense, pruned = _skeleton(config, before), _skeleton(config, after)
     return Plan(
         _parameters(dense), _parameters(pruned), _macs(dense, tokens), _macs(pruned, tokens), after, notes
     )
+
+
+def layer_range(text: str | None, count: int) -> range:
+    """The range that "4:18" names, layers 4 to 17; all `count` layers when nothing is named."""
+    if not (match := re.fullmatch(r"(\d*):(\d*)", text or ":")):
+        raise ValueError(f"--layers is '{text}': it must be A:B, such as 4:18 for layers 4 to 17")
+    first, end = match.groups()
+    return range(int(first or 0), int(end) if end else count)
+
+
+def as_json(found: Plan) -> str:
+    """A plan as JSON; `layers` lists every layer of the model as it will be."""
+    layers = [{"layer": index, **asdict(width)} for index, width in enumerate(found.layers)]
+    return json.dumps({**asdict(found), "layers": layers}, indent=1)
+
+
+def as_text(found: Plan, tokens: int) -> str:
+    """A plan as two tables, layers of equal widths in one line."""
+    alike: dict[Widths, list[str]] = {}
+    for index, width in enumerate(found.layers):
+        alike.setdefault(width, []).append(str(index))
+    rows = [
+        [ranges(members), f"{w.kv_heads:,}", f"{w.heads:,}", f"{w.channels:,}"]
+        for w, members in alike.items()
+    ]
+    counts = [
+        [what, f"{before:,}", f"{after:,}", f"{after / before:.4%}"]
+        for what, before, after in (
+            ("parameters", found.parameters_before, found.parameters_after),
+            (f"MACs, {tokens} tokens", found.macs_before, found.macs_after),
+        )
+    ]
+    tables = [
+        columns(["", "before", "after", "left"], counts),
+        columns(["layers", "kv heads", "heads", "channels"], rows),
+    ]
+    return "\n\n".join(tables + found.notes)
 
 
 def plan_widths(

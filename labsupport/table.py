@@ -22,7 +22,7 @@ def layer_table(model: nn.Module) -> str:
         groups.setdefault(key, []).append((number[1] if number else "", module))
     rows = []
     for (name, shapes), members in groups.items():
-        where = name.replace("#", _ranges([number for number, _ in members]))
+        where = name.replace("#", ranges([number for number, _ in members]))
         shape = " + ".join(" x ".join(map(str, shape)) for shape in shapes)
         each = sum(weight.numel() for weight in members[0][1].parameters(recurse=False))
         rows.append([where, shape, f"{each:,}", str(len(members)), f"{each * len(members):,}"])
@@ -31,7 +31,7 @@ def layer_table(model: nn.Module) -> str:
     return columns(["layer", "shape", "each", "times", "parameters"], rows, left=2)
 
 
-def _ranges(numbers: list[str]) -> str:
+def ranges(numbers: list[str]) -> str:
     """Layer numbers in order as a person writes them: "(0-3,18-21)"; one number stays bare."""
     if len(numbers) == 1:
         return numbers[0]

@@ -21,9 +21,17 @@ class Widths:
 
 
 def of_config(config: LlamaConfig) -> list[Widths]:
-    """The widths of every layer that a config describes."""
+    """The widths of every layer that a config describes; raises ValueError where its list is damaged."""
     if listed := getattr(config, "layer_widths", None):
-        return [Widths(**widths) for widths in listed]
+        try:
+            found = [Widths(**widths) for widths in listed]
+        except TypeError:
+            found = []
+        if len(found) != config.num_hidden_layers:
+            raise ValueError(
+                "layer_widths in the config must give kv_heads, heads and channels of each layer"
+            )
+        return found
     same = Widths(config.num_key_value_heads, config.num_attention_heads, config.intermediate_size)
     return [same] * config.num_hidden_layers
 
