@@ -52,9 +52,14 @@ def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> 
         raise ValueError(f"tokens is {tokens}: it must be 1 or more")
     before = widths.of_config(config)
     after, notes = plan_widths(before, config.head_dim, ratio, layers)
-    dense, pruned = _skeleton(config, before), _skeleton(config, after)
+    dense, pruned = skeleton(config, before), skeleton(config, after)
     return Plan(
-        _parameters(dense), _parameters(pruned), _macs(dense, tokens), _macs(pruned, tokens), after, notes
+        _parameters(dense),
+        _parameters(pruned),
+        linear_macs(dense, tokens),
+        linear_macs(pruned, tokens),
+        after,
+        notes,
     )
 
 
@@ -126,7 +131,7 @@ def _notes(pairs: list[tuple[Widths, Widths]], head_dim: int, ratio: float) -> l
     return notes
 
 
-def _skeleton(config: LlamaConfig, layers: list[Widths]) -> LlamaForCausalLM:
+def skeleton(config: LlamaConfig, layers: list[Widths]) -> LlamaForCausalLM:
     """The architecture without weights, on the meta device."""
     config = type(config)(**{**config.to_dict(), "layer_widths": [vars(width) for width in layers]})
     with torch.device("meta"):
@@ -137,6 +142,7 @@ def _parameters(model: nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters())  # a shared weight comes once
 
 
-def _macs(model: nn.Module, tokens: int) -> int:
+def linear_macs(model: nn.Module, tokens: int) -> int:
+    """Multiply-accumulates of all Linear layers of a model, lm_head included, for `tokens` tokens."""
     linears = (module for module in model.modules() if isinstance(module, nn.Linear))
     return tokens * sum(linear.in_features * linear.out_features for linear in linears)
