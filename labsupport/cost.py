@@ -65,7 +65,7 @@ def counted_macs(model: nn.Module, tokens: int) -> int:
 
 
 def weight_bytes(model: nn.Module) -> int:
-    """Bytes of all parameters as they are held, zeros included; a weight that two layers share counts once."""
+    """Bytes of all parameters as they are held, zeros included; a weight shared by two layers counts once."""
     return sum(weight.numel() * weight.element_size() for weight in model.parameters())
 
 
@@ -98,7 +98,11 @@ def csr(weight: torch.Tensor) -> torch.Tensor:
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
         sparse = weight.to_sparse_csr()
         return torch.sparse_csr_tensor(
-            sparse.crow_indices().int(), sparse.col_indices().int(), sparse.values(), weight.shape
+            sparse.crow_indices().int(),
+            sparse.col_indices().int(),
+            sparse.values(),
+            weight.shape,
+            check_invariants=False,
         )
 
 
@@ -116,7 +120,7 @@ def bytes_of(tensors: list[torch.Tensor]) -> int:
 
 
 def allocated() -> int:
-    """Bytes held now: by tensors on CUDA; on a CPU the resident memory of this process, all of Python in it."""
+    """Bytes held now: by tensors on CUDA; on a CPU by this process, its resident memory."""
     if settings.device().type == "cuda":
         return torch.cuda.memory_allocated()
     _tidy()
@@ -126,12 +130,12 @@ def allocated() -> int:
 def peak_memory(action: Callable) -> tuple[object, int]:
     """The value of action(), and how many bytes above those held before were held at the worst moment.
 
-    On CUDA: tensors, by torch.cuda.max_memory_allocated; not what its allocator keeps in reserve. On a CPU:
-    growth of this process's resident memory, whatever made it grow (tensors, the scratch space of kernels, code
-    loaded on a first call: call the action once before). Linux keeps the high-water mark itself; elsewhere
-    a thread samples it every millisecond and may miss a shorter peak. Free memory goes back to the system
-    first, so that it is counted again when it is used again; pages are 4 KiB, and the kernel's count may be off by a
-    few hundred of them.
+    On CUDA: tensors, by torch.cuda.max_memory_allocated; not what its allocator keeps in reserve. On a
+    CPU: growth of this process's resident memory, whatever made it grow (tensors, the scratch space of
+    kernels, code loaded on a first call: call the action once before). Linux keeps the high-water mark
+    itself; elsewhere a thread samples every millisecond and may miss a shorter peak. Free memory goes back
+    to the system first, so that it counts again when it is used again. The kernel counts pages of 4 KiB
+    in batches: a megabyte more or less means nothing.
     """
     if settings.device().type == "cuda":
         torch.cuda.synchronize()
@@ -184,9 +188,7 @@ def _tidy() -> None:
 
 # Time
 
-Seconds = tuple[
-    float, tuple[float, float]
-]  # the median, and the middle half: from the first quartile to the third
+Seconds = tuple[float, tuple[float, float]]  # the median; the first quartile and the third
 
 
 def latency(action: Callable, repeats: int) -> Seconds:
@@ -216,7 +218,7 @@ def _finish() -> None:
 
 
 def semi_structured(weight: torch.Tensor) -> torch.Tensor:
-    """A 2:4 weight in half precision, in the format of PyTorch's kernels; raises LabError where there are none."""
+    """A 2:4 weight in half precision, in the format of PyTorch's kernels; LabError where there are none."""
     if not weight.is_cuda:
         raise LabError("PyTorch's 2:4 kernels need a CUDA device of compute capability 8.0 or more.")
     try:
