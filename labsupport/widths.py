@@ -28,9 +28,7 @@ def of_config(config: LlamaConfig) -> list[Widths]:
         except TypeError:
             found = []
         if len(found) != config.num_hidden_layers:
-            raise ValueError(
-                "layer_widths in the config must give kv_heads, heads and channels of each layer"
-            )
+            raise ValueError("layer_widths in the config must give kv_heads, heads, channels of each layer")
         return found
     same = Widths(config.num_key_value_heads, config.num_attention_heads, config.intermediate_size)
     return [same] * config.num_hidden_layers
