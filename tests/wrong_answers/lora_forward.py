@@ -1,0 +1,93 @@
+"""Answers to lora_forward. A wrong one's docstring is the phrase that must name its mistake."""
+
+import torch
+from torch.nn import functional
+
+
+def right_transposes(x, weight, a, b, scaling):
+    return x @ weight.T + scaling * (x @ a.T) @ b.T
+
+
+def right_functional(x, weight, a, b, scaling):
+    return functional.linear(x, weight) + functional.linear(functional.linear(x, a), b) * scaling
+
+
+def right_scaled_first(x, weight, a, b, scaling):
+    return (scaling * x @ a.T) @ b.T + x @ weight.T
+
+
+def right_einsum(x, weight, a, b, scaling):
+    inner = torch.einsum("...i,ri->...r", x, a)
+    return torch.einsum("...i,oi->...o", x, weight) + scaling * torch.einsum("...r,or->...o", inner, b)
+
+
+def merges_first(x, weight, a, b, scaling):
+    """the product B A was formed"""
+    return x @ (weight + scaling * b @ a).T
+
+
+def forms_the_product(x, weight, a, b, scaling):
+    """the product B A was formed"""
+    return x @ weight.T + scaling * x @ (a.T @ b.T)
+
+
+def no_scaling(x, weight, a, b, scaling):
+    """scaling is missing"""
+    return x @ weight.T + x @ a.T @ b.T
+
+
+def scales_everything(x, weight, a, b, scaling):
+    """the output of the frozen layer was scaled too"""
+    return scaling * (x @ weight.T + x @ a.T @ b.T)
+
+
+def scales_by_rank(x, weight, a, b, scaling):
+    """scaling was divided by the rank"""
+    return x @ weight.T + scaling / len(a) * x @ a.T @ b.T
+
+
+def frozen_alone(x, weight, a, b, scaling):
+    """the LoRA matrices had no say"""
+    return x @ weight.T
+
+
+def lora_alone(x, weight, a, b, scaling):
+    """the frozen layer is missing"""
+    return scaling * x @ a.T @ b.T
+
+
+def weight_as_it_stands(x, weight, a, b, scaling):
+    """weight is not transposed"""
+    return x @ weight + scaling * x @ a.T @ b.T
+
+
+def as_they_stand(x, weight, a, b, scaling):
+    """taken as they stand instead of transposed"""
+    return x @ weight.T + scaling * x @ a @ b
+
+
+def exchanged(x, weight, a, b, scaling):
+    """a and b changed places"""
+    return x @ weight.T + scaling * x @ b.T @ a.T
+
+
+def one_token(x, weight, a, b, scaling):
+    """a single vector"""
+    return torch.bmm(x.reshape(1, -1, x.shape[-1]), weight.T[None])[0] + scaling * x @ a.T @ b.T
+
+
+def adds_in_place(x, weight, a, b, scaling):
+    """changed weight in place"""
+    output = right_transposes(x, weight, a, b, scaling)
+    weight += scaling * b @ a
+    return output
+
+
+def in_double(x, weight, a, b, scaling):
+    """it is torch.float64"""
+    return right_transposes(x.double(), weight.double(), a.double(), b.double(), scaling)
+
+
+def not_written(x, weight, a, b, scaling):
+    """not written yet"""
+    raise NotImplementedError()

@@ -1,0 +1,97 @@
+"""Answers to merge_lora. A wrong one's docstring is the phrase that must name its mistake."""
+
+import torch
+
+
+def right_mask_at_the_end(weight, a, b, scaling, mask=None):
+    merged = weight + scaling * b @ a
+    return merged if mask is None else merged * mask
+
+
+def right_mask_the_update(weight, a, b, scaling, mask=None):
+    update = scaling * b @ a
+    if mask is not None:
+        update = update.masked_fill(~mask, 0)
+    return weight + update
+
+
+def right_where(weight, a, b, scaling, mask=None):
+    merged = torch.addmm(weight, b, a, alpha=scaling)
+    return merged if mask is None else torch.where(mask, merged, torch.zeros_like(merged))
+
+
+def right_rank_by_rank(weight, a, b, scaling, mask=None):
+    merged = weight.clone()
+    for row, column in zip(a, b.T, strict=True):
+        merged += scaling * torch.outer(column, row)
+    if mask is not None:
+        merged[~mask] = 0
+    return merged
+
+
+def fills_the_zeros(weight, a, b, scaling, mask=None):
+    """the mask had no say: B A is dense, so merging fills the zeros"""
+    return weight + scaling * b @ a
+
+
+def masks_by_zeros(weight, a, b, scaling, mask=None):
+    """the zeros of weight were taken for the mask"""
+    merged = weight + scaling * b @ a
+    return merged if mask is None else merged * (weight != 0)
+
+
+def inverted(weight, a, b, scaling, mask=None):
+    """weights that the mask drops are zero"""
+    merged = weight + scaling * b @ a
+    return merged if mask is None else merged * ~mask
+
+
+def in_place(weight, a, b, scaling, mask=None):
+    """changed weight in place"""
+    weight += scaling * b @ a
+    return weight if mask is None else weight.mul_(mask)
+
+
+def no_scaling(weight, a, b, scaling, mask=None):
+    """scaling is missing"""
+    return right_mask_at_the_end(weight, a, b, 1.0, mask)
+
+
+def by_rank(weight, a, b, scaling, mask=None):
+    """scaling was divided by the rank"""
+    return right_mask_at_the_end(weight, a, b, scaling / len(a), mask)
+
+
+def update_alone(weight, a, b, scaling, mask=None):
+    """the weight itself is missing"""
+    return right_mask_at_the_end(weight * 0, a, b, scaling, mask)
+
+
+def subtracts(weight, a, b, scaling, mask=None):
+    """the LoRA part was taken away"""
+    return right_mask_at_the_end(weight, a, b, -scaling, mask)
+
+
+def exchanged(weight, a, b, scaling, mask=None):
+    """a and b changed places"""
+    return right_mask_at_the_end(weight, b, a, scaling, mask)
+
+
+def transposed(weight, a, b, scaling, mask=None):
+    """the LoRA part is transposed"""
+    return right_mask_at_the_end(weight, b.T, a.T, scaling, mask)
+
+
+def unmerged(weight, a, b, scaling, mask=None):
+    """nothing was merged"""
+    return weight.clone()
+
+
+def only_with_a_mask(weight, a, b, scaling, mask=None):
+    """your function raised TypeError"""
+    return (weight + scaling * b @ a) * mask
+
+
+def not_written(weight, a, b, scaling, mask=None):
+    """not written yet"""
+    raise NotImplementedError()
