@@ -136,7 +136,7 @@ def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion
     after, notes = plan_widths(widths.of_model(model), model.config.head_dim, ratio, layers)
     for sentence in notes:
         warnings.warn(sentence, stacklevel=2)
-    grads = gradients(model, batches, layers) if criterion == "taylor" else {}
+    grads = gradients(model, batches, layers) if criterion == "taylor" and len(layers) else {}
     generator = torch.Generator().manual_seed(0)
     for index in layers:
         block = model.model.layers[index]

@@ -50,13 +50,14 @@ def of_model(model: LlamaForCausalLM) -> list[Widths]:
 def note(model: LlamaForCausalLM) -> None:
     """Write the widths of the model's weights into its config, in place: what is saved can be read again.
 
-    Equal widths in all layers become the config's own fields: then any Llama loader reads the model.
-    Layers of unequal widths are listed as `layer_widths`; the fields keep the widths of before.
+    Equal widths in all layers become the config's own fields: then any Llama loader reads the model. Widths
+    that a plain config cannot hold are listed as `layer_widths`, and the fields stay as they are: unequal
+    ones, and a number of heads that does not divide the hidden size.
     """
     config, widths = model.config, of_model(model)
     for layer, width in zip(model.model.layers, widths, strict=True):
         layer.mlp.intermediate_size = width.channels
-    if len(set(widths)) > 1:
+    if len(set(widths)) > 1 or config.hidden_size % widths[0].heads:
         config.layer_widths = [asdict(width) for width in widths]
         return
     config.num_key_value_heads, config.num_attention_heads = widths[0].kv_heads, widths[0].heads
