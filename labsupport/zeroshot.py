@@ -1,0 +1,204 @@
+"""Zero-shot tasks: EleutherAI's lm-evaluation-harness run as a library, on a model as it is in memory.
+
+The harness asks each choice's log-probability and computes the accuracies; nothing of that is done here.
+`addresses` is the course's own task and needs no hub; the five of the report come from there.
+"""
+
+import contextlib
+import copy
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from unittest import mock
+
+import torch
+from torch import nn
+
+from labsupport import hub
+from labsupport.progress import bar
+from labsupport.settings import LabError
+from labsupport.tasks import addresses
+
+LOCAL = addresses.NAME
+HUB = {  # where the harness keeps the report's tasks
+    "arc_challenge": "arc/arc_challenge.yaml",
+    "boolq": "super_glue/boolq/default.yaml",
+    "hellaswag": "hellaswag/hellaswag.yaml",
+    "openbookqa": "openbookqa/openbookqa.yaml",
+    "winogrande": "winogrande/default.yaml",
+}
+NAMES = (LOCAL, *HUB)
+BATCH = 16  # requests in one forward pass
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the harness measured on one task, and what it measured it from.
+
+    The four numbers are the harness's own; acc_norm and its standard error are None for a task that
+    has none (boolq, winogrande), a standard error is None for a single document. Documents with fewer
+    choices than others are filled up with log-probability -inf and length 1.
+    """
+
+    task: str
+    acc: float
+    acc_stderr: float | None
+    acc_norm: float | None
+    acc_norm_stderr: float | None
+    logprobs: torch.Tensor  # float64 [n, choices], as the model gave them to the harness
+    lengths: torch.Tensor  # int64 [n, choices], bytes of each choice
+    answers: torch.Tensor  # int64 [n], the index of the right choice
+    requests: list[list[tuple[torch.Tensor, torch.Tensor]]]  # per choice: context ids, continuation ids
+    version: str  # of the task
+    harness: str  # version of lm-evaluation-harness
+    limit: int | None
+
+
+def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = None) -> dict[str, Scores]:
+    """Run tasks of the harness, zero-shot, on a model as it is: pruned, sliced or dense.
+
+    tasks: names of NAMES; limit: only the first so many documents of each task. Returns the scores by
+    task. The model's training mode is as found afterwards, the tokenizer untouched. Raises LabError for
+    an unknown task, for one that the hub does not give, and, before anything runs, for a document that
+    is longer than the model's context (the harness would cut it silently).
+    Source: Gao et al., lm-evaluation-harness; Ma et al. 2023, LLM-Pruner, section 4.1, for the tasks.
+    """
+    if limit is not None and limit < 1:
+        raise LabError(f"The limit is {limit}: at least one document has to be asked.")
+    was_training = model.training
+    with _quiet():
+        try:
+            harness, found = _model(model, tokenizer), _load(tasks)
+            requests = {name: _requests(harness, task, limit) for name, task in found.items()}
+            for name, documents in requests.items():
+                _must_fit(harness, name, documents)
+            from lm_eval.evaluator import evaluate as run
+
+            results = run(lm=harness, task_dict={"tasks": found}, limit=limit)
+        finally:
+            model.train(was_training)
+    return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
+
+
+def _model(model: nn.Module, tokenizer):
+    """The model as the harness sees it. It gets a tokenizer of its own, because it adds tokens to it."""
+    from lm_eval.models.huggingface import HFLM
+
+    tokenizer = copy.deepcopy(tokenizer)
+    bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=BATCH, prefix_token_id=bos or 0)
+
+
+def _load(tasks: list[str]) -> dict:
+    """The harness's task objects by name."""
+    for name in tasks:
+        if name not in NAMES:
+            raise LabError(f"There is no task called '{name}'. Known: {', '.join(NAMES)}.")
+    import lm_eval.tasks
+
+    manager = lm_eval.tasks.TaskManager(include_defaults=False)  # its whole index would take 8 s
+    found = {}
+    for name in tasks:
+        if name == LOCAL:
+            path = Path(addresses.__file__).with_suffix(".yaml")
+        else:
+            path = Path(lm_eval.tasks.__file__).parent / HUB[name]
+        with _from_hub(name) if name in HUB else contextlib.nullcontext():
+            found |= manager.load([str(path)])["tasks"]
+    for task in found.values():
+        task.set_config("num_fewshot", 0)
+        task.set_fewshot_seed(0)
+    return found
+
+
+@contextlib.contextmanager
+def _from_hub(name: str) -> Iterator[None]:
+    """A block that loads a task's documents: out of the hub's cache alone where the hub cannot be reached."""
+    from datasets import config
+
+    instead = f"the task '{LOCAL}' needs no hub."
+    online = hub.reachable()
+    try:
+        with mock.patch.object(config, "HF_HUB_OFFLINE", not online):
+            yield
+    except Exception as problem:
+        if not online:
+            raise LabError(
+                f"The task '{name}' is on the model hub, which cannot be reached from here; {instead}"
+            ) from problem
+        reason = str(problem).strip().partition("\n")[0].rstrip(".") or type(problem).__name__
+        raise LabError(
+            f"The task '{name}' could not be had from the model hub ({reason}); {instead}"
+        ) from problem
+
+
+def _requests(harness, task, limit: int | None) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Context and continuation of every choice of every document, as the harness cuts them into tokens."""
+    task.build_all_requests(limit=limit)
+    documents: dict[int, list] = {}
+    for instance in task.instances:
+        pair = harness._encode_pair(*instance.args)
+        documents.setdefault(instance.doc_id, []).append(tuple(torch.tensor(ids) for ids in pair))
+    return list(documents.values())
+
+
+def _must_fit(harness, name: str, documents: list) -> None:
+    for number, choices in enumerate(documents):
+        longest = max(len(context) + len(continuation) for context, continuation in choices)
+        if longest - 1 > harness.max_length:  # the last token is never read, only asked for
+            raise LabError(
+                f"Document {number} of the task '{name}' has {longest:,} tokens, and the model's context "
+                f"holds {harness.max_length:,}. Nothing was run: the harness would have cut it silently."
+            )
+
+
+def _scores(name: str, task, results: dict, requests: list, limit: int | None) -> Scores:
+    measured, samples = results["results"][name], results["samples"][name]
+    count = max(len(sample["resps"]) for sample in samples)
+    logprobs = torch.full((len(samples), count), -torch.inf, dtype=torch.float64)
+    lengths = torch.ones(len(samples), count, dtype=torch.long)
+    for row, sample in enumerate(samples):
+        for column, (logprob, _greedy) in enumerate(sample["filtered_resps"]):
+            logprobs[row, column] = logprob
+        for column, choice in enumerate(task.doc_to_choice(sample["doc"])):
+            lengths[row, column] = len(choice.encode())
+    right = task.doc_to_text if task.multiple_input else task.doc_to_target
+    numbers = {
+        metric: value if isinstance(value := measured.get(f"{metric},none"), float) else None
+        for metric in ("acc", "acc_stderr", "acc_norm", "acc_norm_stderr")
+    }
+    return Scores(
+        task=name,
+        **numbers,
+        logprobs=logprobs,
+        lengths=lengths,
+        answers=torch.tensor([right(sample["doc"]) for sample in samples]),
+        requests=requests,
+        version=str(task.VERSION),
+        harness=version("lm_eval"),
+        limit=limit,
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The harness without its log lines; its bars, of which it has one a stage, are ours."""
+    import lm_eval.api.model
+    import lm_eval.api.task
+    import lm_eval.models.huggingface
+
+    def ours(iterable=None, total=None, **_options):
+        return bar(iterable, "zero-shot", total=total)
+
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.ExitStack() as patches:
+            for module in (lm_eval.api.model, lm_eval.api.task, lm_eval.models.huggingface):
+                patches.enter_context(mock.patch.object(module, "tqdm", ours))
+            yield
+    finally:
+        logger.setLevel(level)
