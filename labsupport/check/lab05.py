@@ -1,0 +1,161 @@
+"""The exercises of lab 05, structured pruning: counting first, then what matters, slices, and a model."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from labsupport import models
+from labsupport.check import blocks, draws, importance, slicing
+from labsupport.check.asking import attempt
+from labsupport.check.compare import is_number
+from labsupport.check.exercise import Case, Exercise, Part, Wrong
+from labsupport.check.lab04 import first
+
+MATRICES = 'see section 5.1, "Seven matrices and two norms".'
+
+
+def built(shape: dict) -> LlamaConfig:
+    """The config of a case, which travels as plain numbers by the names of its fields."""
+    return LlamaConfig(**shape)
+
+
+def count_cases(seed: int) -> list[Case]:
+    source = draws.rng(seed, "count_parameters")
+
+    def case(title: str, tied: bool, kv_heads: int, served: int, head_dim: int | None = None) -> Case:
+        heads = kv_heads * served
+        hidden = heads * (head_dim or source.choice((2, 4)))
+        shape = {
+            "vocab_size": source.choice((31, 37, 41, 43, 47)),  # a prime: no other part is that large
+            "hidden_size": hidden if head_dim is None else hidden + source.choice((-2, 2)) * heads,
+            "intermediate_size": hidden + source.randint(1, 9),
+            "num_hidden_layers": source.randint(2, 5),
+            "num_attention_heads": heads,
+            "num_key_value_heads": kv_heads,
+            "tie_word_embeddings": tied,
+        }
+        return Case(title, {"config": shape if head_dim is None else {**shape, "head_dim": head_dim}})
+
+    either = source.random() < 0.5
+    return [
+        case("a small model, its head untied", False, 2, source.choice((2, 3))),
+        case("tied embeddings: one matrix serves as embedding and as head", True, 2, 2),
+        case("head_dim is not hidden_size / num_attention_heads", either, 2, 2, 8),
+        case("one key-value head for all query heads", not either, 1, source.choice((3, 4))),
+        case("as many key-value heads as query heads", either, 4, 1),
+        Case("TinyLlama-1.1B's shape", {"config": models.SHAPES["tinyllama-1.1b-chat"]}),
+    ]
+
+
+def count_ask(function: Callable, inputs: dict) -> dict:
+    """Call the function with the config that the case describes."""
+    config = built(inputs["config"])
+    answer = attempt(lambda: function(config))
+    if not answer["error"] and config.to_dict() != built(inputs["config"]).to_dict():
+        answer["changed"] = ["config"]
+    return answer
+
+
+def sizes(shape: dict) -> dict[str, list[int]]:
+    """The weights of this architecture, built without memory: last part of the name -> counts."""
+    with torch.device("meta"):
+        skeleton = LlamaForCausalLM(built(shape))
+    found: dict[str, list[int]] = {}
+    for name, weight in skeleton.named_parameters():  # a shared weight comes once
+        found.setdefault(name.split(".")[-2], []).append(weight.numel())
+    return found
+
+
+def count_parts(inputs: dict, answer: dict) -> list[Part]:
+    shape, count = inputs["config"], answer["value"]
+
+    def whole() -> None:
+        is_number(count)
+        if not isinstance(count, int):
+            raise Wrong(f"it is {count}, a float: // divides whole numbers, / does not")
+
+    def counted() -> None:
+        over = count - sum(map(sum, sizes(shape).values()))
+        if over:
+            raise Wrong(
+                config=", ".join(f"{name} {value}" for name, value in shape.items()),
+                your_count=f"{count:,}, too {'high' if over > 0 else 'low'} by {abs(over):,}",
+            )
+
+    return [
+        Part("the count is a Python int", whole),
+        Part("every weight of the model is counted, and counted once", counted),
+    ]
+
+
+@first
+def count_cause(inputs: dict, answer: dict) -> Iterator[str]:
+    shape = inputs["config"]
+    weights = sizes(shape)
+    each = {name: sum(counts) for name, counts in weights.items()}
+    over = answer["value"] - sum(each.values())
+    per_layer = (
+        sum(sum(counts) for counts in weights.values() if len(counts) > 1) // shape["num_hidden_layers"]
+    )
+    layer_norms = each["input_layernorm"] + each["post_attention_layernorm"]
+    wide = each["q_proj"] - each["k_proj"]
+    if wide and over == 2 * wide:
+        yield (
+            "It looks as if k_proj and v_proj were counted as wide as q_proj. With grouped-query attention "
+            f"they have num_key_value_heads heads, {MATRICES}\n"
+            "Try models.describe(models.shape('tiny')) and look at k_proj."
+        )
+    if wide and over == wide:
+        yield f"It looks as if one of k_proj and v_proj was counted as wide as q_proj, {MATRICES}"
+    if shape["tie_word_embeddings"] and over == each["embed_tokens"]:
+        yield (
+            "It looks as if tied embeddings were counted twice: the head is the same tensor as the "
+            f"embedding, so it adds nothing, {MATRICES}\nTry config.tie_word_embeddings."
+        )
+    if over == -each.get("lm_head", 0):
+        yield (
+            "It looks as if the output head was forgotten. Here it is not tied to the embedding, so it is a "
+            f"matrix of its own, {MATRICES}\nTry config.tie_word_embeddings."
+        )
+    if over == -each["norm"]:
+        yield f"It looks as if the final norm was forgotten: one comes after the last layer, {MATRICES}"
+    if over == -layer_norms - each["norm"]:
+        yield f"It looks as if the norms were forgotten: each holds hidden_size weights, {MATRICES}"
+    if over == -layer_norms:
+        yield f"It looks as if the two norms of each layer were forgotten, {MATRICES}"
+    if over == -each["input_layernorm"]:
+        yield f"It looks as if each layer was given one norm. It has two, {MATRICES}"
+    if over == -each["up_proj"]:
+        yield (
+            "It looks as if the MLP was given two matrices. A Llama's MLP has three of one size: gate_proj, "
+            f"up_proj and down_proj, {MATRICES}"
+        )
+    if over == -each["q_proj"]:
+        yield f"It looks as if q_proj or o_proj was forgotten, {MATRICES}"
+    if over == -per_layer * (shape["num_hidden_layers"] - 1):
+        yield "It looks as if one layer was counted, and not num_hidden_layers of them."
+    if "head_dim" in shape and over == _divided(shape) - sum(each.values()):
+        yield (
+            "It looks as if the width of a head was taken as hidden_size / num_attention_heads. That is the "
+            f"rule in most models, but not in all: config.head_dim says it, {MATRICES}"
+        )
+    with torch.device("meta"):
+        biased = LlamaForCausalLM(built({**shape, "attention_bias": True, "mlp_bias": True}))
+    if over == sum(weight.numel() for name, weight in biased.named_parameters() if name.endswith("bias")):
+        yield f"It looks as if biases were counted. The linear layers of a Llama have none, {MATRICES}"
+
+
+def _divided(shape: dict) -> int:
+    head_dim = shape["hidden_size"] // shape["num_attention_heads"]
+    return sum(map(sum, sizes({**shape, "head_dim": head_dim}).values()))
+
+
+EXERCISES = [
+    Exercise("count_parameters", "5.1", count_cases, count_parts, count_cause, count_ask),
+    importance.CHANNELS,
+    importance.GROUPS,
+    slicing.MLP,
+    slicing.ATTENTION,
+    blocks.BLOCKS,
+]
