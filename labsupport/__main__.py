@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 HELP = """\
 examples:
@@ -10,6 +11,7 @@ examples:
   python -m labsupport fetch tinyllama-1.1b-chat   another model; wikitext2, ptb and c4 are texts
   python -m labsupport plan tinyllama-1.1b-chat --ratio 0.3 --layers 4:18
                                                    what structured pruning will leave, with no weights
+  python -m labsupport compare                     every method at one setting, in one table
 
 environment:
   PRUNING_LABS_MODEL   the course model: a name, or a folder that save_pretrained made
@@ -38,6 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--tokens", type=int, default=64, help="tokens that MACs are counted for (default: 64)"
     )
     planner.add_argument("--json", action="store_true", help="print JSON")
+    comparer = commands.add_parser("compare", help="every method of the course at one setting, in one table")
+    comparer.add_argument("model", nargs="?", metavar="MODEL", help="default: the course model")
+    comparer.add_argument(
+        "--results", type=Path, metavar="FILE", help="where results are kept, and gone on from"
+    )
+    comparer.add_argument("--tasks", nargs="+", metavar="TASK", help="zero-shot tasks (default: addresses)")
+    comparer.add_argument("--limit", type=int, metavar="N", help="documents of a task (default: 48; 0: all)")
+    comparer.add_argument("--steps", type=int, metavar="N", help="steps of LoRA training (default: 24)")
+    comparer.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
 
     from labsupport.settings import LabError  # not above: --help need not wait for torch
@@ -49,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(report())
         elif chosen.command == "plan":
             plan(chosen)
+        elif chosen.command == "compare":
+            compare(chosen)
         else:
             fetch(chosen.name)
     except LabError as problem:
@@ -72,6 +85,16 @@ def plan(chosen: argparse.Namespace) -> None:
     except ValueError as problem:
         raise LabError(f"{str(problem)[0].upper()}{str(problem)[1:]}.") from problem
     print(planning.as_json(found) if chosen.json else planning.as_text(found, chosen.tokens))
+
+
+def compare(chosen: argparse.Namespace) -> None:
+    """Run every method that the results lack, and print the table or JSON."""
+    from labsupport import comparison
+
+    given = {name: getattr(chosen, name) for name in ("limit", "steps") if getattr(chosen, name) is not None}
+    setting = comparison.setting(chosen.model, tasks=tuple(chosen.tasks or ("addresses",)), **given)
+    rows = comparison.compare(setting, chosen.results)
+    print(comparison.as_json(setting, rows) if chosen.json else comparison.as_text(setting, rows))
 
 
 def fetch(name: str | None) -> None:

@@ -172,3 +172,34 @@ def mask_differences(shares: dict[str, float], title: str) -> None:
     ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
     ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
     plt.show()
+
+
+def comparison(rows: list, title: str) -> None:
+    """Every method in one line, a dashed line at the dense model: rows as comparison.compare gives them."""
+    dense = rows[0]
+    panels = {
+        "perplexity (log scale)": [row.perplexity for row in rows],
+        "zero-shot accuracy": [row.accuracy for row in rows],
+        "MACs, dense = 1": [row.macs / dense.macs for row in rows],
+        "memory, dense = 1": [row.memory / dense.memory for row in rows],
+        "time, dense = 1": [row.seconds / row.dense_seconds for row in rows],
+    }
+    figure, every = plt.subplots(
+        1, len(panels), figsize=(9, 0.34 * len(rows) + 1.4), sharey=True, layout="constrained"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    names, places = [row.method for row in rows], range(len(rows))
+    for index, (ax, (label, values)) in enumerate(zip(every, panels.items(), strict=True)):
+        errors = [row.accuracy_stderr for row in rows] if "accuracy" in label else None
+        ax.errorbar(values, places, xerr=errors, fmt=MARKERS[index], color=COLOURS[index], capsize=2)
+        ax.axvline(values[0], color="black", linestyle="--", linewidth=1)
+        ax.set_xlabel(label, fontsize=9)
+        ax.grid(True, alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+        if "log" in label:
+            ax.set_xscale("log")
+        elif errors is None:
+            ax.set_xlim(0, max(1.15, *values) * 1.05)
+    every[0].set_yticks(places, labels=names)
+    every[0].invert_yaxis()
+    plt.show()

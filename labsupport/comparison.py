@@ -1,0 +1,297 @@
+"""The table that closes the course: every method at one setting, measured in the same way.
+
+Each method starts from the dense model. What is measured is written down at once, so that a run that
+was interrupted goes on where it was.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import transformers
+
+from labsupport import cache, corpora, cost, linears, masks, models, settings, structured
+from labsupport.calibration import input_norms
+from labsupport.perplexity import perplexity
+from labsupport.settings import LabError
+from labsupport.table import columns
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all methods have in common; model and text are names, limit counts documents of a task."""
+
+    model: str
+    text: str
+    sparsity: float  # of the methods that set weights to zero
+    ratio: float  # of the methods that remove blocks
+    layers: tuple[int, int]  # the blocks that lose something: from, to (not included)
+    steps: int  # of LoRA training
+    tasks: tuple[str, ...]
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one method costs and what it is worth."""
+
+    method: str
+    sparsity: float  # share of the decoder's Linear weights that are zero or gone
+    perplexity: float
+    accuracy: float  # mean over the tasks
+    accuracy_stderr: float
+    parameters: int  # held, zeros included
+    macs: int  # of all Linear layers, for one window
+    memory: int  # bytes: the weights, and the peak of one pass over a window
+    seconds: float  # median of one pass over a window
+    dense_seconds: float  # the dense model's, measured in turns with it
+
+
+REPEATS = 5  # passes that a median is taken of
+TRAINING_WINDOW = 256  # tokens
+LEARNING_RATE = 1e-3  # ten times the report's: dozens of steps instead of sixteen hundred
+
+
+def setting(
+    model: str | None = None, tasks: tuple[str, ...] = ("addresses",), limit: int = 48, steps: int = 24
+) -> Setting:
+    """The setting of a model: half of the weights, or a fifth of the blocks between the first and last four.
+
+    For TinyLlama that is the report's: ratio 0.3, layers 4 to 17. limit 0 asks all documents.
+    """
+    now = settings.current()
+    name = models.known(model)
+    count = models.config(name).num_hidden_layers
+    reported = name == "tinyllama-1.1b-chat"
+    layers = (4, count - 4) if count > 12 else (0, count)
+    return Setting(name, now.text, 0.5, 0.3 if reported else 0.2, layers, steps, tasks, limit or None)
+
+
+def compare(chosen: Setting, results: Path | None = None, methods: list[str] | None = None) -> list[Row]:
+    """Every method at one setting, in the order of METHODS; what `results` holds is not run again.
+
+    results: a JSON file, in the course's cache when left out. Raises LabError for an unknown method, and
+    for a file that is damaged or belongs to another setting.
+    """
+    wanted = list(METHODS) if methods is None else methods
+    if unknown := [name for name in wanted if name not in METHODS]:
+        raise LabError(f"There is no method called '{unknown[0]}'. Known: {', '.join(METHODS)}.")
+    about = _about(chosen)
+    place = results or cache.folder() / "comparisons" / f"{_digest(about)}.json"
+    rows = _stored(place, about)
+    if missing := [name for name in wanted if name not in rows]:
+        bench = Bench(chosen)
+        for number, name in enumerate(missing, start=1):
+            print(f"{number} of {len(missing)}: {name} ...", flush=True)
+            rows[name] = bench.row(name)
+            _store(place, about, rows)
+    return [rows[name] for name in METHODS if name in wanted]
+
+
+class Bench:
+    """The dense model, the texts, and how a pruned copy is measured."""
+
+    def __init__(self, chosen: Setting):
+        now = settings.current()
+        self.chosen = chosen
+        self.tokenizer = models.tokenizer(chosen.model)
+        self.dense = models.load(chosen.model)
+        self.evaluation = corpora.windows(
+            chosen.text, self.tokenizer, "evaluation", now.window, now.evaluation_windows
+        )
+        calibration = corpora.windows(
+            chosen.text, self.tokenizer, "calibration", now.window, now.calibration_windows
+        )
+        self.batches = list(calibration[:, None])
+
+    def training(self) -> list[torch.Tensor]:
+        """Batches of one window for LoRA, from the calibration years."""
+        windows = corpora.windows(
+            self.chosen.text, self.tokenizer, "calibration", TRAINING_WINDOW, self.chosen.steps
+        )
+        return list(windows[:, None])
+
+    def row(self, method: str) -> Row:
+        """Prune a copy of the dense model, and measure it."""
+        model = METHODS[method](self, models.load(self.chosen.model))
+        scores = self._scores(model)
+        window = self.evaluation[:1].to(model.device)
+        run = torch.no_grad()(lambda m: m(window, use_cache=False))
+        run(model)  # code is loaded on the first call
+        _, peak = cost.peak_memory(lambda: run(model) and None)
+        times = cost.latencies({"this": lambda: run(model), "dense": lambda: run(self.dense)}, REPEATS)
+        dense_size, left = (_nonzero(m) for m in (self.dense, model))
+        return Row(
+            method=method,
+            sparsity=1 - left / dense_size if method != "dense" else 0.0,
+            perplexity=perplexity(model, self.evaluation),
+            accuracy=sum(s.acc for s in scores) / len(scores),
+            accuracy_stderr=sum((s.acc_stderr or 0.0) ** 2 for s in scores) ** 0.5 / len(scores),
+            parameters=sum(weight.numel() for weight in model.parameters()),
+            macs=cost.model_macs(model, window.shape[1]),
+            memory=cost.weight_bytes(model) + peak,
+            seconds=times["this"][0],
+            dense_seconds=times["dense"][0],
+        )
+
+    def _scores(self, model) -> list:
+        from labsupport import zeroshot  # the harness takes seconds to import
+
+        found = zeroshot.evaluate(model, self.tokenizer, list(self.chosen.tasks), self.chosen.limit)
+        return list(found.values())
+
+
+def _nonzero(model) -> int:
+    """How many of the decoder's Linear weights are there and not zero."""
+    return sum(int((linear.weight != 0).sum()) for linear in linears.pruned_linears(model).values())
+
+
+# The methods: each takes the bench and a fresh dense model, and gives the model to measure
+
+
+def _magnitude(bench: Bench, model):
+    linears.apply_masks(model, masks.magnitude_masks(model, bench.chosen.sparsity))
+    return model
+
+
+def _wanda(bench: Bench, model):
+    norms = input_norms(model, bench.batches)
+    linears.apply_masks(model, masks.wanda_masks(model, norms, bench.chosen.sparsity))
+    return model
+
+
+def _two_of_four(bench: Bench, model):
+    linears.apply_masks(model, masks.two_of_four_masks(model, input_norms(model, bench.batches)))
+    return model
+
+
+def _sliced(criterion: str) -> Callable:
+    def prune(bench: Bench, model):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the plan says what a ratio does not do
+            structured.prune_blocks(
+                model, bench.chosen.ratio, range(*bench.chosen.layers), criterion, bench.batches
+            )
+        return model
+
+    return prune
+
+
+def _recovered(prune: Callable) -> Callable:
+    def recover(bench: Bench, model):
+        from labsupport import recovery  # peft takes seconds to import
+
+        model = prune(bench, model)
+        recovery.recover(model, bench.training(), bench.chosen.steps, LEARNING_RATE)
+        return model
+
+    return recover
+
+
+METHODS: dict[str, Callable] = {
+    "dense": lambda _bench, model: model,
+    "magnitude": _magnitude,
+    "Wanda": _wanda,
+    "Wanda 2:4": _two_of_four,
+    "blocks, random": _sliced("random"),
+    "blocks, l1": _sliced("l1"),
+    "blocks, l2": _sliced("l2"),
+    "blocks, taylor": _sliced("taylor"),
+    "Wanda + LoRA": _recovered(_wanda),
+    "blocks, taylor + LoRA": _recovered(_sliced("taylor")),
+}
+
+
+# What is printed
+
+# K. D. Herbst and S. Viet (2025), TinyLlama at ratio 0.3, layers 4 to 17: sections 4 (parameters, and
+# perplexity on wikitext2), 5 (mean of arc_challenge, boolq, openbookqa, winogrande and hellaswag) and 7 (MACs
+# at 64 tokens, and its "memory requirement"). Its "before" of 77.32 GMac counts k_proj and v_proj too wide.
+REPORTED = {
+    "dense": {"accuracy": 0.4442, "parameters": 1_100_048_384, "macs": 77.32e9, "memory": 2427 * 2**20},
+    "blocks, random": {"perplexity": 40.89, "parameters": 921_651_200},
+    "blocks, l1": {"perplexity": 281.6, "parameters": 921_651_200},
+    "blocks, l2": {"perplexity": 42.19, "parameters": 921_651_200},
+    "blocks, taylor": {
+        "perplexity": 15.19, "accuracy": 0.3870, "parameters": 921_651_200, "macs": 54.8e9,
+        "memory": 1793 * 2**20,
+    },
+}  # fmt: skip
+HEADER = ["method", "zeros or gone", "perplexity", "accuracy", "parameters", "GMACs", "peak MB", "time/dense"]
+
+
+def as_text(chosen: Setting, rows: list[Row]) -> str:
+    """The table, and for TinyLlama the report's published numbers beneath each method that it has."""
+    lines = []
+    for row in rows:
+        lines.append(_cells(row.method, asdict(row) | {"time": row.seconds / row.dense_seconds}))
+        if chosen.model == "tinyllama-1.1b-chat" and row.method in REPORTED:
+            lines.append(_cells("  as reported", REPORTED[row.method]))
+    return columns(HEADER, lines)
+
+
+def as_json(chosen: Setting, rows: list[Row]) -> str:
+    """Setting and rows as JSON."""
+    return json.dumps({"setting": asdict(chosen), "rows": [asdict(row) for row in rows]}, indent=1)
+
+
+def _cells(name: str, values: dict) -> list[str]:
+    stderr = f" ± {values['accuracy_stderr']:.3f}" if "accuracy_stderr" in values else ""
+    forms = {
+        "sparsity": "{:.1%}", "perplexity": "{:,.2f}", "accuracy": "{:.3f}" + stderr, "parameters": "{:,}",
+        "macs": "{:.2f}", "memory": "{:,.0f}", "time": "{:.2f}",
+    }  # fmt: skip
+    units = {"macs": 1e9, "memory": 1e6}
+    return [
+        name,
+        *(
+            form.format(values[key] / units[key] if key in units else values[key]) if key in values else "-"
+            for key, form in forms.items()
+        ),
+    ]
+
+
+# The results file
+
+
+def _about(chosen: Setting) -> dict:
+    """Everything that the numbers depend on."""
+    about = {**asdict(chosen), "sizes": str(settings.current()), "device": settings.device().type}
+    about["versions"] = [torch.__version__, transformers.__version__]
+    return json.loads(json.dumps(about))  # tuples as lists, as they will be read
+
+
+def _digest(about: dict) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _stored(place: Path, about: dict) -> dict[str, Row]:
+    try:
+        found = json.loads(place.read_text())
+        rows = {row["method"]: Row(**row) for row in found["rows"]}
+        of = found["setting"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError) as problem:
+        raise LabError(f"The results in {place} cannot be read; remove the file to start anew.") from problem
+    if of != about:
+        raise LabError(f"The results in {place} belong to another setting; name another file.")
+    return rows
+
+
+def _store(place: Path, about: dict, rows: dict[str, Row]) -> None:
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(
+            json.dumps({"setting": about, "rows": [asdict(row) for row in rows.values()]}, indent=1)
+        )
+        draft.replace(place)
+    except OSError as problem:
+        draft.unlink(missing_ok=True)
+        raise LabError(f"The results cannot be written to {place} ({problem.strerror}).") from problem
