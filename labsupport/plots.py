@@ -203,3 +203,77 @@ def comparison(rows: list, title: str) -> None:
     every[0].set_yticks(places, labels=names)
     every[0].invert_yaxis()
     plt.show()
+
+
+def storage_against_sparsity(
+    curves: dict[str, dict[float, float]], two_of_four: dict[int, float], title: str
+) -> None:
+    """One curve a format: name -> {sparsity: bytes over dense bytes}; 2:4 as dots: bytes a value -> share."""
+    ax = axes(title, "sparsity", "bytes, dense = 1")
+    for index, (name, points) in enumerate(curves.items()):
+        ax.plot(list(points), list(points.values()), label=name, markevery=4, **look(index))
+    for size, share in two_of_four.items():
+        ax.plot(0.5, share, marker="*", markersize=15, color="black", linestyle="none", zorder=3)
+        ax.annotate(
+            f"2:4, {size} bytes", (0.5, share), (8, 6 if size == 2 else -14), textcoords="offset points"
+        )
+    ax.axhline(1, color="black", linewidth=1)
+    ax.text(1, 1, "dense", ha="right", va="bottom", fontsize=9)
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_ylim(0, None)
+    ax.legend(frameon=False, fontsize=9)
+    plt.show()
+
+
+def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
+    """Groups of bars: size -> model -> (median seconds, (low, high)), over the first model's median."""
+    ax = axes(title, "", "time, dense = 1")
+    models = list(next(iter(times.values())))
+    hatches = ("", "///", "...")
+    for index, name in enumerate(models):
+        for group, found in enumerate(times.values()):
+            unit = found[models[0]][0]
+            median, (low, high) = found[name]
+            place, error = group + 0.27 * (index - 1), [[(median - low) / unit], [(high - median) / unit]]
+            ax.bar(
+                place, median / unit, 0.25, color=COLOURS[index], hatch=hatches[index % 3], edgecolor="white",
+                yerr=error, capsize=3, label=None if group else name,
+            )  # fmt: skip
+            ax.text(place, high / unit + 0.02, f"{median * 1e3:,.0f} ms", ha="center", fontsize=9)
+    ax.set_xticks(range(len(times)), labels=list(times))
+    ax.set_ylim(0, ax.get_ylim()[1] * 1.2)
+    ax.legend(frameon=False, ncols=3, loc="upper right")
+    plt.show()
+
+
+def loss_curves(curves: dict[str, list[float]], title: str, smooth: int = 8) -> None:
+    """Losses by step, a curve a training: thin as they came, thick the mean of the last `smooth` steps."""
+    ax = axes(title, "training step", "loss in nats a token")
+    for index, (name, losses) in enumerate(curves.items()):
+        steps = range(1, len(losses) + 1)
+        style = {**look(index), "markersize": 4}
+        ax.plot(steps, losses, alpha=0.35, linewidth=1, **style)
+        means = [np.mean(losses[max(0, step - smooth) : step]) for step in steps]
+        ax.plot(steps, means, label=name, color=style["color"], linestyle=style["linestyle"], linewidth=2.5)
+    ax.legend(frameon=False)
+    plt.show()
+
+
+def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: str, x: str) -> None:
+    """An arrow a row, from a number before to the same number after, with a line to compare with."""
+    ax = axes(title, x, "", height=0.6 * len(pairs) + 1.6)
+    for place, (before, after) in enumerate(reversed(pairs.values())):
+        arrow = {"arrowstyle": "-|>", "color": COLOURS[0], "linewidth": 2, "shrinkA": 6, "shrinkB": 6}
+        ax.annotate("", (after, place), (before, place), arrowprops=arrow)
+        ax.plot(before, place, "s", color=COLOURS[1], markersize=8, label="before" if not place else None)
+        ax.plot(after, place, "o", color=COLOURS[0], markersize=8, label="after" if not place else None)
+        ax.text(before, place + 0.2, f"{before:.1f}", ha="center", fontsize=9)
+        ax.text(after, place + 0.2, f"{after:.1f}", ha="center", fontsize=9)
+    ax.axvline(line, color="black", linestyle="--", linewidth=1)
+    ax.text(line, -0.55, f" dense {line:.1f}", fontsize=9, va="center")
+    ax.set_yticks(range(len(pairs)), labels=list(reversed(pairs)))
+    ax.set_ylim(-0.8, len(pairs) - 0.4)
+    ax.margins(x=0.12)
+    ax.grid(False)
+    ax.legend(frameon=False, ncols=2, loc="lower right")
+    plt.show()

@@ -398,7 +398,7 @@ def _extra(form: str, extra: int, shape: tuple, kept: int, dtype_bytes: int) -> 
                 f"{FORMATS}"
             )
         if extra == 4 * kept + 4 * rows:
-            yield f"It looks as if one row pointer is missing: {rows} rows have {rows + 1} ends, {FORMATS}"
+            yield f"It looks as if one row pointer is missing: {rows} rows need {rows + 1}, {FORMATS}"
         if extra == 4 * kept + 4 * (columns + 1):
             yield f"It looks as if columns were compressed: the pointers of CSR belong to rows, {FORMATS}"
         if extra == 8 * kept + 8 * (rows + 1):
