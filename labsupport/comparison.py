@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from labsupport import cache, corpora, cost, linears, masks, models, settings, structured
+from labsupport import cache, corpora, cost, linears, masks, models, settings, structured, zeroshot
 from labsupport.calibration import input_norms
 from labsupport.perplexity import perplexity
 from labsupport.settings import LabError
@@ -67,6 +67,8 @@ def setting(
     now = settings.current()
     name = models.known(model)
     count = models.config(name).num_hidden_layers
+    if limit < 0 or steps < 1:
+        raise LabError(f"limit is {limit} and steps is {steps}: they must be 0 or more, and 1 or more.")
     reported = name == "tinyllama-1.1b-chat"
     layers = (4, count - 4) if count > 12 else (0, count)
     return Setting(name, now.text, 0.5, 0.3 if reported else 0.2, layers, steps, tasks, limit or None)
@@ -82,6 +84,8 @@ def compare(chosen: Setting, results: Path | None = None, methods: list[str] | N
     if unknown := [name for name in wanted if name not in METHODS]:
         raise LabError(f"There is no method called '{unknown[0]}'. Known: {', '.join(METHODS)}.")
     about = _about(chosen)
+    if unknown := [name for name in chosen.tasks if name not in zeroshot.NAMES]:
+        raise LabError(f"There is no task called '{unknown[0]}'. Known: {', '.join(zeroshot.NAMES)}.")
     place = results or cache.folder() / "comparisons" / f"{_digest(about)}.json"
     rows = _stored(place, about)
     if missing := [name for name in wanted if name not in rows]:
@@ -140,8 +144,6 @@ class Bench:
         )
 
     def _scores(self, model) -> list:
-        from labsupport import zeroshot  # the harness takes seconds to import
-
         found = zeroshot.evaluate(model, self.tokenizer, list(self.chosen.tasks), self.chosen.limit)
         return list(found.values())
 
