@@ -277,3 +277,29 @@ def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: 
     ax.grid(False)
     ax.legend(frameon=False, ncols=2, loc="lower right")
     plt.show()
+
+
+def shares_with_errors(
+    series: dict[str, dict[str, tuple[float, float]]], chance: dict[str, float], title: str, y: str
+) -> None:
+    """Accuracies side by side: name -> {measure: (share, standard error)}, and chance by measure.
+
+    The bars reach 1.96 standard errors up and down, a 95 % interval.
+    """
+    ax = axes(title, "", y)
+    measures, step = list(chance), 0.6 / len(series)
+    for index, (name, points) in enumerate(series.items()):
+        shown = [place for place, measure in enumerate(measures) if measure in points]
+        values, errors = zip(*(points[measures[place]] for place in shown), strict=True)
+        where = [place + (index - (len(series) - 1) / 2) * step for place in shown]
+        reach = [1.96 * error for error in errors]
+        style = {**look(index), "linestyle": "none"}
+        ax.errorbar(where, values, yerr=reach, capsize=4, markersize=7, label=name, **style)
+    for place, measure in enumerate(measures):
+        ends = (place - 0.42, place + 0.42)
+        ax.plot(ends, [chance[measure]] * 2, "k--", linewidth=1, label=None if place else "chance")
+    ax.set_xticks(range(len(measures)), labels=measures)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_ylim(0, 1)
+    ax.legend(frameon=False, ncols=len(series) + 1, fontsize=9, loc="upper left")
+    plt.show()

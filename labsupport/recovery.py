@@ -1,8 +1,11 @@
 """The given recovery, lab 06: LoRA training of a pruned model by peft, merged back into its weights.
 
 The base is frozen; two small matrices beside every pruned Linear learn. Every weight that is zero before
-the training is zero after it, to the last one, so no mask need be handed in. While it trains, the product
-B A is dense; it is masked once, when it is merged.
+the training is zero after it, to the last one, so no mask need be handed in.
+
+While it trains, the product B A is dense; it is masked once, when it is merged. To train the masked product
+instead took half as long again and came out no better: at Wanda 50 % and 32 steps of 256 tokens the
+perplexity fell from 49.05 to 35.77 this way and to 36.12 that way.
 """
 
 import importlib
@@ -82,7 +85,7 @@ def recover(
                 schedule.step()
                 progress.set_postfix(loss=f"{losses[-1]:.3f}")
         except KeyboardInterrupt:
-            print(f"Interrupted in step {len(losses)} of {steps}: what was learned is kept.")
+            print(f"Interrupted after {len(losses)} of {steps} steps: what was learned is kept.")
         if not all(bool(weight.isfinite().all()) for weight in weights):
             raise LabError(_failed("The last step", losses[-1], learning_rate))
         merge()

@@ -1,0 +1,400 @@
+# %% [markdown]
+# # 06  Recovery
+#
+# Pruning takes something away, and one pass of calibration cannot put it back. A little training can. But
+# whoever has to prune a model rarely has the memory to train all of it. LoRA (*low-rank adaptation*) trains
+# two thin matrices beside every layer instead, one percent of the weights, and adds them in afterwards. In
+# a minute on two CPU cores it takes back half of what pruning cost.
+#
+# | | |
+# |---|---|
+# | **You learn** | low-rank updates, what training costs in memory, why merging must know the mask, and how to tell recovery from mere practice |
+# | **You need** | lab 04 (Wanda) and lab 05 (sliced models); a training loop you have seen before helps |
+# | **It takes** | an hour of your time; all cells together run about four minutes on two CPU cores |
+# | **Sources** | Hu et al. 2022, *LoRA: low-rank adaptation of large language models*; Ma et al. 2023, *LLM-Pruner*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), section 6 |
+
+# %%
+import itertools
+
+import torch
+from labsupport import check, corpora, expected, linears, models, plots, recovery, settings, structured
+from labsupport.calibration import input_norms
+from labsupport.perplexity import perplexity
+from labsupport.table import columns
+from peft import LoraConfig, get_peft_model
+
+# %% [markdown]
+# ## Two patients
+#
+# One model loses half of its weights to Wanda: they are zero, and the shapes stay. The other loses a third of
+# the channels and heads in its middle blocks: its matrices are smaller. Both losses show in the perplexity.
+
+# %%
+now = settings.current()
+masked, tokenizer = models.load(), models.tokenizer()
+token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
+calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
+batches = list(calibration[:, None])  # LongTensors [1, length]
+dense_perplexity = perplexity(masked, token_windows)
+
+# %%
+masks = {}
+for name, norm in input_norms(masked, batches).items():
+    score = linears.pruned_linears(masked)[name].weight.abs() * norm
+    masks[name] = score > score.median(dim=1, keepdim=True).values  # half of every row
+linears.apply_masks(masked, masks)
+
+# %%
+sliced = models.load()
+depth = len(sliced.model.layers)
+structured.prune_blocks(sliced, 0.35, range(depth // 7, depth - depth // 7), "taylor", batches)
+
+# %%
+before = {"Wanda 50 %": perplexity(masked, token_windows), "sliced 35 %": perplexity(sliced, token_windows)}
+print(f"dense {dense_perplexity:.2f}", *(f"{name} {value:.2f}" for name, value in before.items()), sep="   ")
+
+# %% [markdown]
+# ## 6.1 lora_forward
+#
+# **Goal** run a frozen layer with a LoRA beside it. | **Points** 2 | **Minutes** 10
+#
+# ### Two thin matrices
+#
+# To train a layer is to find an update $\Delta W$ of its weight, as large as the weight itself. LoRA looks
+# only among updates of low rank,
+#
+# $$\Delta W = s\, B A, \qquad B \in \mathbb{R}^{\mathrm{out} \times r},\quad A \in \mathbb{R}^{r \times \mathrm{in}},$$
+#
+# with a small $r$ such as 8 and a constant $s = \alpha / r$, the *scaling*. Why should that be enough? The model
+# knows its language already. What it needs is a correction along a few directions, and updates found by full
+# fine-tuning do turn out to be nearly low-rank (Hu et al. 2022, section 7). In return there are
+# $r\,(\mathrm{in} + \mathrm{out})$ numbers to train instead of $\mathrm{in} \cdot \mathrm{out}$.
+#
+# While it trains, the layer computes
+#
+# $$y = x\, W^{\top} + s\, (x A^{\top})\, B^{\top}.$$
+#
+# Mind the brackets. $BA$ is as large as $W$; whoever forms it pays in every step for the matrix that LoRA is
+# there to avoid. $x A^{\top}$ has just $r$ numbers a token. So $BA$ must not be formed, and the check can tell: in
+# its last case the entries of $BA$ are too large for float32, while every output is small.
+#
+# `x` is [..., in_features], `weight` [out, in], `a` [r, in], `b` [out, r].
+#
+# <details><summary>Hint 1</summary>
+#
+# Two paths from inputs to outputs, added up at the end. One goes through `weight`, the other through a narrow
+# place in the middle. `@` works on the last two axes and leaves the others alone.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Python reads `x @ m @ n` from the left: first `x @ m`. Write down the shape after each step for one token:
+# [in], then [r], then [out].
+#
+# </details>
+
+
+# %% exercise="lora_forward"
+def lora_forward(
+    x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scaling: float
+) -> torch.Tensor:
+    """The output of a frozen linear layer with LoRA beside it, without forming the product of b and a.
+
+    x: [..., in_features]; weight: [out_features, in_features]; a: [r, in_features]; b: [out_features, r].
+    Returns [..., out_features]. Source: Hu et al. 2022, equation 3.
+    """
+    ### BEGIN SOLUTION
+    return x @ weight.T + scaling * (x @ a.T @ b.T)
+    ### END SOLUTION
+
+
+# %% check="lora_forward" points=2
+check.lora_forward(lora_forward)
+
+# %% [markdown]
+# ### What that saves
+#
+# Every weight that is trained in float32 takes 4 bytes for its gradient and 8 for AdamW, which keeps two running
+# means for each, besides the 4 that it takes itself. A frozen weight takes its 4 and nothing more.
+
+
+# %%
+def training_memory(frozen: int, trained: int) -> list[str]:
+    """Counts and megabytes of a training: weights, gradients, AdamW's two means."""
+    parts = (4 * (frozen + trained), 4 * trained, 8 * trained)
+    return [f"{trained:,}", *(f"{part / 1e6:,.1f}" for part in (*parts, sum(parts)))]
+
+
+# %%
+everything, lora_size = sum(weight.numel() for weight in masked.parameters()), recovery.trainable(masked)
+rows = [["full fine-tuning", *training_memory(0, everything)]]
+rows.append(["LoRA, r = 8", *training_memory(everything, lora_size)])
+print(columns(["", "trained", "weights MB", "gradients MB", "AdamW MB", "sum MB"], rows))
+
+# %% [markdown]
+# The weights themselves must be there either way. What training adds on top shrinks with the number of trained
+# weights, here more than fiftyfold. (The activations of a batch come on top for both. LoRA still sends its gradients
+# back *through* every layer, so a step costs about two thirds of a full one, not one percent of it.)
+#
+# One more thing: `b` starts at zero. So $BA = 0$ and the first step starts from exactly the model that you have.
+
+# %% [markdown]
+# ## 6.2 merge_lora
+#
+# **Goal** put what was learned into the weight. | **Points** 2 | **Minutes** 10
+#
+# After training the two paths can become one, $W' = W + s\,BA$, and the model is as fast as before: no adapter, no
+# extra product. This once, at the very end, $BA$ may be formed.
+#
+# ### Merging fills the zeros
+#
+# A pruned weight is half zeros. $BA$ is not: every entry of it is a sum of $r$ products, and hardly one of them is
+# zero. Add the two and the sparsity is gone, although nothing complains and the perplexity is fine. So with a mask
+# the dropped weights must be zero again after the merge:
+#
+# $$W' = (W + s\,BA) \odot M.$$
+#
+# It is the *mask* that decides, not the zeros of $W$: a kept weight may be zero by chance (our model came from 4-bit
+# blocks and has such weights), and it learns like any other.
+#
+# The arguments stay as they are: return a new tensor. Without a mask (`None`) nothing is masked.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of `a @ b` and `b @ a` is [out, in]?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A bool mask multiplies as 0 and 1. `mask is None` asks whether there is one.
+#
+# </details>
+
+
+# %% exercise="merge_lora"
+def merge_lora(
+    weight: torch.Tensor,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    scaling: float,
+    mask: torch.BoolTensor | None = None,
+) -> torch.Tensor:
+    """The weight with its LoRA merged in, as a new tensor [out_features, in_features].
+
+    weight: [out, in]; a: [r, in]; b: [out, r]; mask: bool [out, in], True = keep, or None. Where there is a
+    mask, the weights that it drops are zero in the result.
+    """
+    ### BEGIN SOLUTION
+    merged = weight + scaling * b @ a
+    return merged if mask is None else merged * mask
+    ### END SOLUTION
+
+
+# %% check="merge_lora" points=2
+check.merge_lora(merge_lora)
+
+# %% [markdown]
+# See the trap on a real layer, with two thin matrices at random.
+
+# %%
+name = next(reversed(masks))
+weight, mask = linears.pruned_linears(masked)[name].weight.cpu(), masks[name].cpu()
+generator = torch.Generator().manual_seed(6)
+a, b = torch.randn(8, weight.shape[1], generator=generator), torch.randn(len(weight), 8, generator=generator)
+filled, kept = merge_lora(weight, a, b, 1e-3), merge_lora(weight, a, b, 1e-3, mask)
+for what, w in {"before": weight, "merged without the mask": filled, "merged with it": kept}.items():
+    print(f"{name}, {what}: {(w == 0).float().mean():.1%} zeros")
+
+# %% [markdown]
+# All of the sparsity was lost in one addition. A *sliced* model knows no such trouble: what it lost has no place
+# any more, and its merge is exact.
+
+# %% [markdown]
+# ## 6.3 recover
+#
+# **Goal** train a pruned model with LoRA and merge what it learned. | **Points** 5 | **Minutes** 25
+#
+# ### What learns and what does not
+#
+# In LoRA training every weight that was there is frozen: embeddings, norms, `lm_head`, and the pruned layers
+# themselves. Only the new matrices learn. The library `peft` sees to it:
+#
+# - `LoraConfig(r=8, lora_alpha=16, target_modules=[...])` says where; layers are named as in
+#   `linears.pruned_linears(model)`;
+# - `lora = get_peft_model(model, config)` puts the matrices in and freezes all else;
+# - `lora(input_ids=batch, labels=batch).loss` is the mean negative log-likelihood; it shifts the labels itself,
+#   so you must not;
+# - `lora.merge_and_unload()` merges and takes the adapters out of `model`, which is then a plain model again. It
+#   knows nothing of masks: see the trap above.
+#
+# The function gets a pruned model and no masks. The zeros of the weights will do here: *every weight that is zero
+# before is zero after, to the last one*. In a sliced model they keep a handful of weights from learning, which nobody
+# notices.
+#
+# `batches` are LongTensors [B, L]. A *step* is one batch and one update; when the batches are through, begin anew.
+# Return one loss a step, as plain numbers.
+#
+# <details><summary>Hint 1</summary>
+#
+# Before: note where the zeros are. Then wrap the model, make a `torch.optim.AdamW` of the weights with
+# `requires_grad`, and loop. Afterwards: merge, then zeros back to zero. `linears.apply_masks` is still there.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `itertools.islice(itertools.cycle(batches), steps)` gives as many batches as there are steps. In a step: loss,
+# `backward()`, `optimizer.step()`, `optimizer.zero_grad()`, in this order, and `.item()` for the list.
+#
+# </details>
+
+
+# %% exercise="recover"
+def recover(model, batches: list[torch.Tensor], steps: int, learning_rate: float) -> list[float]:
+    """Train LoRA matrices (r = 8) beside every Linear of the decoder layers and merge them, in place.
+
+    batches: LongTensors [B, L] of token ids, begun anew when the steps outrun them. Returns the loss of
+    every step. Zeros of the weights stay zeros; embeddings, norms and lm_head are untouched; no adapter
+    is left in the model.
+    """
+    ### BEGIN SOLUTION
+    masks = {name: linear.weight != 0 for name, linear in linears.pruned_linears(model).items()}
+    lora = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules=list(masks)))
+    trained = [weight for weight in lora.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=learning_rate)
+    losses = []
+    for batch in itertools.islice(itertools.cycle(batches), steps):
+        batch = batch.to(model.device)
+        loss = lora(input_ids=batch, labels=batch).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    lora.merge_and_unload()
+    linears.apply_masks(model, masks)
+    return losses
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check lets your function recover four tiny models, and measures their perplexity itself.
+
+# %% check="recover" points=5
+check.recover(recover)
+
+# %% [markdown]
+# ## The real thing
+#
+# From here on the given `labsupport.recovery` does what your function does, with what a longer training wants
+# besides: the learning rate rises and falls again, a bar shows the loss, and *stop* (the square in the toolbar) keeps
+# what was learned so far. It trains on the calibration years, of which the evaluation years know nothing.
+
+# %%
+steps, length = 32, now.window // 2
+practice = corpora.windows(now.text, tokenizer, "calibration", length, steps)[:, None]  # [steps, 1, length]
+losses = {"Wanda 50 %": recovery.recover(masked, list(practice), steps, 1e-3)}
+
+# %%
+original = {name: linear.weight.clone() for name, linear in linears.pruned_linears(sliced).items()}
+losses["sliced 35 %"] = recovery.recover(sliced, list(practice), steps, 1e-3)
+
+# %%
+plots.loss_curves(losses, "Most of what can be had in a minute is had in the first ten steps")
+
+# %% [markdown]
+# Every step sees another window, and some windows are harder: the thin line jumps. The thick one, a mean of eight
+# steps, shows the way down.
+
+# %%
+after = {"Wanda 50 %": perplexity(masked, token_windows), "sliced 35 %": perplexity(sliced, token_windows)}
+print(f"zeros in the masked model: {linears.model_sparsity(masked):.4%}")
+for name, value in after.items():
+    print(f"{name}: {before[name]:.2f} -> {value:.2f}, ratio {value / before[name]:.2f}")
+
+# %%
+plots.before_and_after(
+    {name: (before[name], after[name]) for name in before}, dense_perplexity,
+    "A minute of training takes back much of what pruning took", "perplexity",
+)  # fmt: skip
+
+# %% [markdown]
+# The zeros are all still there. The weights around them have learned to do without.
+#
+# ### How low is the rank?
+#
+# The sliced model shows it undisguised: its update is $s\,BA$ and nothing else. Take the largest one apart.
+
+# %%
+name = max(original, key=lambda name: original[name].numel())
+update = linears.pruned_linears(sliced)[name].weight - original[name]
+values = torch.linalg.svdvals(update.float()).cpu()
+print(f"{name}, {tuple(update.shape)}, singular values over the first:")
+print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
+
+# %% [markdown]
+# Eight of them, then nothing: the rest is rounding. In the masked model the same product went through a mask, and
+# a masked matrix of rank 8 has full rank. So what the masked model got is not quite what was trained. Does it matter?
+# We tried the other way once, with the mask inside every forward pass: it took half as long again, and the perplexity was
+# 36.1 instead of 35.8.
+#
+# ### The report's recovery
+#
+# Herbst and Viet trained their pruned TinyLlama with the same method and more of everything: rank 8, learning rate
+# 1e-4, two epochs of *alpaca-cleaned* (52,000 instructions with answers) in batches of 64, logged to Weights & Biases.
+# With a GPU and the model hub that is one call, `recovery.recover_as_reported(model, tokenizer, "runs/alpaca")`. It
+# writes its losses into that folder; `wandb=True` sends them to Weights & Biases as well, when you are logged in. Our
+# learning rate is ten times theirs because we take 32 steps, not 1,600. And never train in float16: gradients below its
+# smallest number vanish, losses above its largest become NaN. float32 and bfloat16 are safe.
+
+# %% [markdown]
+# ## Your numbers beside ours
+
+# %%
+ours = expected.recovery()
+rows = []
+for name, method in (("Wanda 50 %", "wanda"), ("sliced 35 %", "sliced")):
+    ours_before, ours_after = (f"{value:.2f}" for value in ours[method]) if method in ours else ("-", "-")
+    ratio = f"{after[name] / before[name]:.2f}"
+    rows.append([name, f"{before[name]:.2f}", ours_before, f"{after[name]:.2f}", ours_after, ratio])
+print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
+
+# %% [markdown]
+# Training repeats rounding thousands of times over, so the numbers after it may differ from ours by a percent.
+
+# %% [markdown]
+# ## Question 1
+#
+# A colleague reports: "LoRA recovered my 50 % Wanda model: perplexity 49 before, 30 after, and it still has 50 % fewer
+# parameters." How would you check the second half of the sentence, and what do you suspect? Why can the same not happen
+# to a sliced model?
+
+# %% [markdown] written="merge_reflection" points=2
+# Count the zeros after the merge, in all pruned layers: `model_sparsity`. I suspect a plain `merge_and_unload`, which
+# adds a dense product B A, so that nearly no weight is zero any more and the model is a dense one again; its perplexity
+# is that of a dense model, too. In a sliced model what was pruned has no entry in the matrix: A and B have the smaller shape
+# as well, so the merged weight has the same shape as before and there is no zero to fill.
+
+# %% [markdown] answer
+# **Rubric (2 points).** One point for counting zeros after the merge and naming the dense product as the reason they
+# are gone. One for the sliced model: shapes, not zeros, carry the pruning, and LoRA takes the shape of the layer.
+
+# %% [markdown]
+# ## Question 2
+#
+# We trained the *dense* model in just the same way (32 steps, same text, same settings). It was not pruned, and yet its
+# perplexity on the evaluation years fell, from 23.95 to DENSE_AFTER. What did it learn? What does that say about the sentence
+# "LoRA took back half of what pruning cost", and how would you word or measure it more fairly?
+
+# %% [markdown] written="control_reflection" points=3
+# It learned the style of the text: addresses of other years have the same speaker's phrases, applause and paragraphs, and
+# the model was never trained on much of that. So part of the fall of the pruned models is practice on this kind of text and no
+# recovery from pruning. A fair comparison gives the dense model the same training: what pruning still costs after training
+# is the pruned model's perplexity against that of the dense model trained likewise. Or one measures on text of another
+# kind than the training text, or on tasks, as the report does.
+
+# %% [markdown] answer
+# **Rubric (3 points).** One point for adaptation to the kind of text (domain, style) as what the dense model learned.
+# One for the consequence: the gain of the pruned model mixes recovery with adaptation. One for a fair design: a dense
+# control trained likewise, or evaluation on other text or tasks.
