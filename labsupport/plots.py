@@ -212,11 +212,11 @@ def storage_against_sparsity(
     ax = axes(title, "sparsity", "bytes, dense = 1")
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, markevery=4, **look(index))
-    for size, share in two_of_four.items():
-        ax.plot(0.5, share, marker="*", markersize=15, color="black", linestyle="none", zorder=3)
-        ax.annotate(
-            f"2:4, {size} bytes", (0.5, share), (8, 6 if size == 2 else -14), textcoords="offset points"
-        )
+    ax.plot([0.5] * len(two_of_four), list(two_of_four.values()), "*", markersize=11, color="black", zorder=3)
+    sizes = " and ".join(map(str, two_of_four))
+    low = (0.5, min(two_of_four.values()))
+    arrow = {"arrowstyle": "-", "shrinkB": 6}
+    ax.annotate(f"2:4, {sizes} bytes a value", low, (0.22, 0.2), arrowprops=arrow, fontsize=9)
     ax.axhline(1, color="black", linewidth=1)
     ax.text(1, 1, "dense", ha="right", va="bottom", fontsize=9)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -270,9 +270,9 @@ def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: 
         ax.text(before, place + 0.2, f"{before:.1f}", ha="center", fontsize=9)
         ax.text(after, place + 0.2, f"{after:.1f}", ha="center", fontsize=9)
     ax.axvline(line, color="black", linestyle="--", linewidth=1)
-    ax.text(line, -0.55, f" dense {line:.1f}", fontsize=9, va="center")
+    ax.text(line, len(pairs) - 0.45, f" dense {line:.1f}", fontsize=9, va="center")
     ax.set_yticks(range(len(pairs)), labels=list(reversed(pairs)))
-    ax.set_ylim(-0.8, len(pairs) - 0.4)
+    ax.set_ylim(-0.9, len(pairs) - 0.3)
     ax.margins(x=0.12)
     ax.grid(False)
     ax.legend(frameon=False, ncols=2, loc="lower right")

@@ -1,0 +1,221 @@
+"""What models cost: do the counts equal torch's own, and the packed bytes, and is a peak a peak?"""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from labsupport import cost, models, structured
+from labsupport.settings import LabError, device
+
+MIB = 2**20
+TINYLLAMA = "tinyllama-1.1b-chat"
+
+
+def agree(model, tokens: int) -> None:
+    """The closed form equals torch's counter, to the last digit."""
+    assert cost.counted_macs(model, tokens) == cost.model_macs(model, tokens) + cost.attention_macs(
+        model, tokens
+    )
+
+
+def sliced(ratio: float = 0.5, layers: range = range(1, 2)):
+    model = models.tiny(5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        structured.prune_blocks(model, ratio, layers, "l1")
+    return model
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 64])
+@pytest.mark.parametrize("make", [models.tiny, sliced], ids=["dense", "sliced unevenly"])
+def test_torch_counts_the_same(make, tokens):
+    """A lab that says 'equal to the last digit' must not be off by one attention product."""
+    model = make()
+    agree(model, tokens)
+    assert cost.model_macs(model, tokens) == cost.model_macs(model.config, tokens)
+    assert cost.attention_macs(model, tokens) == cost.attention_macs(model.config, tokens) > 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_any_small_llama(data):
+    """Whatever the heads, KV heads, widths and ratio, dense and sliced alike."""
+    kv_heads, served = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
+    depth = data.draw(st.integers(1, 3))
+    config = LlamaConfig(
+        vocab_size=data.draw(st.integers(5, 40)),
+        hidden_size=data.draw(st.integers(1, 5)) * kv_heads * served,
+        intermediate_size=data.draw(st.integers(1, 20)), num_hidden_layers=depth,
+        num_attention_heads=kv_heads * served, num_key_value_heads=kv_heads,
+        head_dim=data.draw(st.integers(1, 4)) * 2, tie_word_embeddings=data.draw(st.booleans()),
+        attention_bias=data.draw(st.booleans()), mlp_bias=data.draw(st.booleans()),
+    )  # fmt: skip
+    model, tokens = LlamaForCausalLM(config).eval(), data.draw(st.integers(1, 9))
+    agree(model, tokens)
+    dense = cost.model_macs(model, tokens)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        structured.prune_blocks(
+            model, data.draw(st.floats(0, 1)), range(data.draw(st.integers(0, depth))), "l1"
+        )
+    agree(model, tokens)
+    assert cost.model_macs(model, tokens) <= dense
+
+
+def test_the_reports_numbers():
+    """TinyLlama at 64 tokens, counted on the meta device: 66.203 G and 0.369 G, then 54.785 G and 0.310 G."""
+    model = models.shape(TINYLLAMA)
+    assert cost.model_macs(model, 64) == cost.model_macs(model.config, 64) == 66_202_894_336
+    assert cost.attention_macs(model, 64) == 369_098_752
+    agree(model, 64)
+    plan = structured.plan(model.config, 0.3, range(4, 18), tokens=64)
+    model.config.layer_widths = [vars(width) for width in plan.layers]
+    assert round(cost.model_macs(model.config, 64) / 1e9, 3) == 54.785
+    assert cost.model_macs(model.config, 64) == plan.macs_after
+    assert round(cost.attention_macs(model.config, 64) / 1e9, 3) == 0.310
+
+
+def test_zeros_cost_the_same(tiny_model):
+    """The counter does not look at values."""
+    zeros = models.tiny().apply(lambda m: m.weight.data.zero_() if isinstance(m, torch.nn.Linear) else None)
+    assert cost.counted_macs(zeros, 8) == cost.counted_macs(tiny_model, 8)
+
+
+def test_counting_changes_no_setting():
+    """Attention runs as before afterwards, also when the model failed meanwhile."""
+    model = models.tiny()
+    flags = (torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.mem_efficient_sdp_enabled)
+    before = (model.config._attn_implementation, *(flag() for flag in flags))
+    cost.counted_macs(model, 4)
+    model.lm_head = None
+    with pytest.raises(TypeError):
+        cost.counted_macs(model, 4)
+    assert (model.config._attn_implementation, *(flag() for flag in flags)) == before
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("measure", ["own way", "sampled"])
+def test_a_peak_is_seen(measure):
+    """64 MiB that live for a moment are seen; afterwards they are gone, from the next peak too."""
+    if measure == "sampled" and device().type == "cuda":
+        pytest.skip("CUDA keeps its own mark")
+    peak_of = cost.peak_memory if measure == "own way" else cost._sampled_peak
+
+    def busy() -> float:
+        return torch.ones(64 * MIB // 4, device=device()).sin_().sum().item()
+
+    busy()
+    before = cost.allocated()
+    value, peak = peak_of(busy)
+    assert value == pytest.approx(0.84147 * 64 * MIB // 4, rel=1e-3)
+    assert 60 * MIB < peak < 72 * MIB
+    assert abs(cost.allocated() - before) < 4 * MIB
+    _, quiet = peak_of(lambda: None)
+    assert quiet < 4 * MIB
+
+
+def test_a_peak_is_no_sum():
+    """Eight times 16 MiB, one after the other, peak at 16; held together they peak at 128."""
+
+    def piece(_) -> torch.Tensor:
+        return torch.ones(16 * MIB // 4, device=device())
+
+    _, one_by_one = cost.peak_memory(lambda: [piece(i).sum().item() for i in range(8)])
+    held, together = cost.peak_memory(lambda: [piece(i) for i in range(8)])
+    assert len(held) == 8
+    assert 12 * MIB < one_by_one < 40 * MIB
+    assert 120 * MIB < together < 140 * MIB
+
+
+def test_peak_of_an_error():
+    """An action that fails fails as it would alone, and the next measurement works."""
+    with pytest.raises(ZeroDivisionError):
+        cost.peak_memory(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cost._sampled_peak(lambda: 1 / 0)
+    assert cost.peak_memory(lambda: 7)[0] == 7
+
+
+def drawn(shape: tuple, sparsity: float, dtype: torch.dtype) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    weight = torch.randint(1, 9, shape, generator=generator).to(dtype)
+    gone = torch.randperm(weight.numel(), generator=generator)[: round(sparsity * weight.numel())]
+    weight.view(-1)[gone] = 0
+    return weight
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("sparsity", [0.0, 0.37, 1.0])
+@pytest.mark.parametrize("shape", [(3, 5), (8, 16), (1, 7)])
+def test_packed_and_unpacked(shape, sparsity, dtype):
+    """What is packed holds everything: the weight can be made again from the tensors alone."""
+    weight = drawn(shape, sparsity, dtype)
+    values, bits = cost.packed(weight, "bitmask")
+    keep = torch.from_numpy(np.unpackbits(bits.numpy(), count=weight.numel())).bool().view(shape)
+    assert torch.equal(torch.zeros(shape, dtype=dtype).masked_scatter(keep, values), weight)
+    values, columns, pointers = cost.packed(weight, "csr")
+    assert columns.dtype == pointers.dtype == torch.int32
+    rows = torch.repeat_interleave(torch.arange(shape[0]), pointers.diff().long())
+    again = torch.zeros(shape, dtype=dtype)
+    again[rows, columns.long()] = values
+    assert torch.equal(again, weight)
+    assert cost.packed(weight, "dense") == [weight]
+
+
+def test_two_of_four_packed_and_unpacked():
+    """Two values and two places of 2 bits make every four weights; a third value has no room."""
+    groups = torch.tensor([[0, 5, 0, 7], [1, 2, 0, 0], [0, 0, 3, 4], [6, 0, 0, 8], [0, 0, 9, 0]]).float()
+    values, bits = cost.packed(groups.view(1, -1), "2:4")
+    flags = torch.from_numpy(np.unpackbits(bits.numpy(), count=20)).view(5, 2, 2).long()
+    places = 2 * flags[..., 0] + flags[..., 1]
+    assert torch.equal(torch.zeros(5, 4).scatter(1, places, values), groups)
+    assert cost.bytes_of([values, bits]) == 10 * 4 + 3
+    groups[0, 0] = 1
+    with pytest.raises(ValueError, match="2 of every 4"):
+        cost.packed(groups.view(1, -1), "2:4")
+    with pytest.raises(ValueError, match="form"):
+        cost.packed(groups, "zip")
+
+
+def test_formula_and_files():
+    """The lab's formulas equal the bytes of torch's own tensors; CSR's are torch's, with int32 indices."""
+    weight = drawn((24, 40), 0.5, torch.float16)
+    sparse = weight.to_sparse_csr()
+    kept = sparse.values().numel()
+    assert kept == 480
+    assert cost.bytes_of(cost.packed(weight, "csr")) == (
+        sparse.values().nbytes + (sparse.col_indices().nbytes + sparse.crow_indices().nbytes) // 2
+    )
+    assert cost.bytes_of(cost.packed(weight, "bitmask")) == 480 * 2 + 120
+    assert torch.equal(cost.csr(weight.float()).to_dense(), weight.float())
+
+
+def test_weight_bytes_counts_shared_weights_once():
+    """Tied embeddings are held once; half precision takes half."""
+    model = models.tiny()
+    count = sum(p.numel() for p in model.parameters())
+    assert model.config.tie_word_embeddings
+    assert cost.weight_bytes(model) == 4 * count
+    assert cost.weight_bytes(model.half()) == 2 * count
+
+
+def test_latency_calls_and_order():
+    """One warm-up and so many repeats, in turns; the median lies in its own spread. No time is judged."""
+    calls = []
+    found = cost.latencies({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 5)
+    assert calls == ["a", "b"] * 6
+    for median, (low, high) in found.values():
+        assert 0 < low <= median <= high
+    median, (low, high) = cost.latency(lambda: None, 3)
+    assert low <= median <= high
+
+
+def test_no_kernel_is_said():
+    """Without a GPU for 2:4, or with a shape that its kernels refuse, one sentence says so."""
+    with pytest.raises(LabError, match="2:4"):
+        cost.semi_structured(torch.ones(3, 4, device=device()))
