@@ -103,8 +103,8 @@ def recovery() -> dict[str, tuple[float, float]]:
 # method at 50 % -> (acc, acc_norm) on the 80 documents of the task `addresses`, lm-eval 0.4.13
 ZERO_SHOT = {"dense": (0.6375, 0.8125), "wanda": (0.4750, 0.7250), "magnitude": (0.3625, 0.5250)}
 
-# The report's own numbers for TinyLlama-1.1B-Chat-v1.0 (Herbst and Viet 2025, chapter 5): how many questions a
-# task has, the share that guessing gets, and dense and "taylor 30 %" for acc and acc_norm
+# The report's own numbers for TinyLlama-1.1B-Chat-v1.0 (Herbst and Viet 2025, chapter 5): how many questions
+# a task has, the share that guessing gets, and dense and "taylor 30 %" for acc and acc_norm
 PUBLISHED = {
     "arc_challenge": (1172, 0.25, {"acc": (0.3012, 0.2466), "acc_norm": (0.3251, 0.2918)}),
     "boolq": (3270, 0.50, {"acc": (0.6131, 0.5550)}),

@@ -15,6 +15,7 @@ from unittest import mock
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from labsupport import hub
 from labsupport.progress import bar
@@ -184,21 +185,26 @@ def _scores(name: str, task, results: dict, requests: list, limit: int | None) -
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The harness without its log lines; its bars, of which it has one a stage, are ours."""
+    """The harness without its log lines; of its bars only the model's stays, and is ours."""
     import lm_eval.api.model
     import lm_eval.api.task
     import lm_eval.models.huggingface
 
-    def ours(iterable=None, total=None, **_options):
-        return bar(iterable, "zero-shot", total=total)
+    def ours(total=None, **_options):
+        return bar(what="zero-shot", total=total)
+
+    def none(iterable=None, **_options):
+        return tqdm(iterable, disable=True)
 
     logger = logging.getLogger("lm_eval")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with contextlib.ExitStack() as patches:
-            for module in (lm_eval.api.model, lm_eval.api.task, lm_eval.models.huggingface):
-                patches.enter_context(mock.patch.object(module, "tqdm", ours))
+        with (
+            mock.patch.object(lm_eval.api.task, "tqdm", none),
+            mock.patch.object(lm_eval.api.model, "tqdm", none),
+            mock.patch.object(lm_eval.models.huggingface, "tqdm", ours),
+        ):
             yield
     finally:
         logger.setLevel(level)
