@@ -23,7 +23,7 @@ from torch.nn import functional
 #
 # All three come from the course model. One stays *dense*. One gets *zeros*: in every matrix, the half with the
 # smaller magnitudes, as in lab 02. One is *sliced*, as in lab 05: half of the channels and of the KV heads
-# of every layer are cut out (of 3 heads, 1 goes: a half is not a whole head more). How well they still speak is
+# of every layer are cut out (only whole heads can go, so of 3 KV heads it is 1). How well they still speak is
 # the business of the other labs; here we ask what they cost.
 
 # %%
@@ -53,10 +53,10 @@ print(columns(["model", "parameters", "zeros in its layers", "bytes of weights"]
 #
 # ### Once for every token
 #
-# A linear layer computes $y_i = \sum_j W_{ij}\, x_j$ for every token. Multiplying two numbers and adding the product to
-# a sum is one *multiply-accumulate*, a MAC. Each weight is used once for each token. Papers also count *FLOPs*,
-# where multiplication and addition are two; so FLOPs are twice the MACs, and mixing them up is a factor of
-# two. In this course we count MACs. A bias is added and multiplies nothing.
+# A linear layer computes $y_i = \sum_j W_{ij}\, x_j$ for every token. Multiplying two numbers and adding the
+# product to a sum is one *multiply-accumulate*, a MAC. Each weight is used once for each token. Papers also count
+# *FLOPs*, where multiplication and addition are two; so FLOPs are twice the MACs, and mixing them up is a factor
+# of two. In this course we count MACs. A bias is added and multiplies nothing.
 #
 # The answer is an `int`, exact to the last digit.
 #
@@ -87,12 +87,13 @@ check.linear_macs(linear_macs)
 # %% [markdown]
 # ## 8.2 model_macs
 #
-# **Goal** count the multiplications of all Linear layers of a Llama, from its config alone. | **Points** 3 | **Minutes** 15
+# **Goal** count the multiplications of all Linear layers of a Llama, from its config alone. | **Points** 3 |
+# **Minutes** 15
 #
 # ### Which layers multiply?
 #
-# Print a model and tick off its `Linear` layers: some in attention, some in the MLP, in each decoder layer, and `lm_head`
-# at the end. Look at their shapes while you are there:
+# Print a model and tick off its `Linear` layers: some in attention, some in the MLP, in each decoder layer, and
+# `lm_head` at the end. Look at their shapes while you are there:
 #
 # - attention's widths come from `num_attention_heads`, `num_key_value_heads` and `head_dim`. Under
 #   *grouped-query attention* several query heads share one KV head, so not all four matrices are equally wide;
@@ -100,20 +101,20 @@ check.linear_macs(linear_macs)
 # - `embed_tokens` is a table: a token's row is looked up, not multiplied. `lm_head` may share its weight
 #   (`tie_word_embeddings`), which saves memory. Does it save a multiplication?
 #
-# The exercise asks for the sum over all Linear layers and nothing else: no norms, no biases, and not attention's own products
-# (queries by keys, weights by values), which have no weights. They come in right below.
+# The exercise asks for the sum over all Linear layers and nothing else: no norms, no biases, and not attention's
+# own products (queries by keys, weights by values), which have no weights. They come in right below.
 #
 # <details><summary>Hint 1</summary>
 #
-# `print(models.shape("tinyllama-1.1b-chat"))` shows a Llama without loading a weight. Call `linear_macs` once for each
-# line that says Linear.
+# `print(models.shape("tinyllama-1.1b-chat"))` shows a Llama without loading a weight. Call `linear_macs` once for
+# each line that says Linear.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# `q_proj` makes heads x head_dim numbers, `o_proj` takes them back; `k_proj` and `v_proj` make KV heads x head_dim. The MLP has
-# three matrices. All that once for each decoder layer; `lm_head` once.
+# `q_proj` makes heads x head_dim numbers, `o_proj` takes them back; `k_proj` and `v_proj` make KV heads x
+# head_dim. The MLP has three matrices. All that once for each decoder layer; `lm_head` once.
 #
 # </details>
 
@@ -159,14 +160,14 @@ for name, model in three.items():
 print(columns(["model", "Linear (yours)", "attention", "sum", "torch counts"], rows))
 
 # %% [markdown]
-# Equal to the last digit. And look at the second line: a model half of whose weights are zero costs exactly as many multiplications as
-# before. A matrix product does not look at a number before it multiplies. Slicing saves, but less than half: `lm_head`
-# was not sliced, and one of three KV heads is less than a half.
+# Equal to the last digit. And look at the second line: a model half of whose weights are zero costs exactly as
+# many multiplications as before. A matrix product does not look at a number before it multiplies. Slicing saves,
+# but less than half: `lm_head` was not sliced, and one of three KV heads is less than a half.
 
 # %% [markdown]
 # ### The report's count
 #
-# The report's sixth chapter prunes 30 % of TinyLlama's layers 4 to 17 and then measures what that saved, for texts
+# The report's seventh chapter prunes 30 % of TinyLlama's layers 4 to 17 and then measures what that saved, for texts
 # of 64 tokens. Here are the totals that it prints, beside yours.
 
 # %%
@@ -201,9 +202,10 @@ print(f"a layer of 2048 x 2048 at 64 tokens: {linear_macs(2048, 2048, 64) / 1e6:
 # Question 1 at the end asks what happened there. Keep these two tables.
 
 # %% [markdown] answer
-# `k_proj` and `v_proj` of a layer that nobody touched have 2048 outputs before and 256 after: "before" ignores grouped-query
-# attention. Over 22 layers that is $22 \cdot 2 \cdot (2048 \cdot 2048 - 2048 \cdot 256) = 161{,}480{,}704$ parameters too many
-# (14.7 %), and times 64 tokens $10.33$ G MACs (15.6 % of 66.20 G): 76.54 G. The rest up to 77.32 G is not in Linear layers.
+# `k_proj` and `v_proj` of a layer that nobody touched have 2048 outputs before and 256 after: "before" ignores
+# grouped-query attention. Over 22 layers that is $22 \cdot 2 \cdot (2048 \cdot 2048 - 2048 \cdot 256) =
+# 161{,}480{,}704$ parameters too many (14.7 %), and times 64 tokens $10.33$ G MACs (15.6 % of 66.20 G): 76.54 G.
+# The rest up to 77.32 G is not in Linear layers.
 
 # %% [markdown]
 # ## 8.3 storage_bytes
@@ -212,8 +214,9 @@ print(f"a layer of 2048 x 2048 at 64 tokens: {linear_macs(2048, 2048, 64) / 1e6:
 #
 # ### How many stay?
 #
-# A matrix of `shape` (out_features, in_features) has $n$ weights. At a sparsity $s$ from 0 to 1, $\mathrm{round}(s \cdot n)$ of them
-# are zero, as in lab 02; the other $k = n - \mathrm{round}(s \cdot n)$ are kept. A value takes `dtype_bytes` bytes.
+# A matrix of `shape` (out_features, in_features) has $n$ weights. At a sparsity $s$ from 0 to 1,
+# $\mathrm{round}(s \cdot n)$ of them are zero, as in lab 02; the other $k = n - \mathrm{round}(s \cdot n)$ are
+# kept. A value takes `dtype_bytes` bytes.
 #
 # ### Four formats
 #
@@ -226,14 +229,14 @@ print(f"a layer of 2048 x 2048 at 64 tokens: {linear_macs(2048, 2048, 64) / 1e6:
 # | `"csr"` | the $k$ kept | the column of each, an `int32` (4 bytes); and for each row where it begins among the values, and once more where the last one ends: rows + 1 `int32` |
 # | `"2:4"` | the $k$ kept | for each kept value its place among its four neighbours, 0 to 3: 2 bits |
 #
-# Bits are collected over the whole matrix and rounded *up* to whole bytes once. The 2:4 format exists only at a sparsity of exactly 0.5 and
-# when 4 divides in_features. `ValueError` for 2:4 elsewhere, for a format of another name, and for a sparsity outside 0 to 1, whatever the
-# format.
+# Bits are collected over the whole matrix and rounded *up* to whole bytes once. The 2:4 format exists only at a
+# sparsity of exactly 0.5 and when 4 divides in_features. `ValueError` for 2:4 elsewhere, for a format of another
+# name, and for a sparsity outside 0 to 1, whatever the format.
 #
 # <details><summary>Hint 1</summary>
 #
-# Check the arguments first. Then count the values, then the rest, and add. A matrix of 3 x 4 at 50 %, 2 bytes a value, takes 24
-# bytes dense and 14 as a bitmask.
+# Check the arguments first. Then count the values, then the rest, and add. A matrix of 3 x 4 at 50 %, 2 bytes a
+# value, takes 24 bytes dense and 14 as a bitmask.
 #
 # </details>
 #
@@ -297,16 +300,18 @@ plots.storage_against_sparsity(
 )
 
 # %% [markdown]
-# Follow CSR. With 4-byte values each kept weight takes 8 bytes, so the matrix must lose half of its weights before one byte is saved.
-# With the 2-byte values that most models have, a kept weight takes 6 bytes instead of 2, and two thirds must go. At 50 %, *the*
-# sparsity of this course, CSR in half precision makes the file half as large again. The bitmask pays almost at once.
+# Follow CSR. With 4-byte values each kept weight takes 8 bytes, so the matrix must lose half of its weights
+# before one byte is saved. With the 2-byte values that most models have, a kept weight takes 6 bytes instead of
+# 2, and two thirds must go. At 50 %, *the* sparsity of this course, CSR in half precision makes the file half as
+# large again. The bitmask pays almost at once.
 #
-# And 2:4? Its two dots lie on the bitmask's lines: two bits for each kept weight, of which there are half as many, is one bit a weight. As a
-# file 2:4 wins nothing over a bitmask. What it wins is order: each group of four has the same size, so a kernel knows where everything is.
+# And 2:4? Its two stars lie on the bitmask's lines: two bits for each kept weight, of which there are half as
+# many, is one bit a weight. As a file 2:4 wins nothing over a bitmask. What it wins is order: each group of four
+# has the same size, so a kernel knows where everything is.
 
 # %% [markdown]
-# Now the real thing: all decoder layers of the model with zeros. Is the formula what a real file would take? `cost.packed` packs a
-# weight and returns the tensors one would save.
+# Now the real thing: all decoder layers of the model with zeros. Is the formula what a real file would take?
+# `cost.packed` packs a weight and returns the tensors one would save.
 
 # %%
 name = next(iter(halves))
@@ -333,8 +338,8 @@ rows = [[form, *(f"{sizes[size] / 1e6:.1f} MB" for size in (4, 2))] for form, si
 print(columns(["decoder layers", "float32", "float16"], rows))
 
 # %% [markdown]
-# (The line 2:4 is for a model of the same shape whose zeros stand two in four; ours stand anywhere.) So zeros can make a *file*
-# smaller. To compute with it, ordinary kernels need the dense matrix again.
+# (The line 2:4 is for a model of the same shape whose zeros stand two in four; ours stand anywhere.) So zeros can
+# make a *file* smaller. To compute with it, ordinary kernels need the dense matrix again.
 
 # %% [markdown]
 # ## Peak memory
@@ -343,7 +348,8 @@ print(columns(["decoder layers", "float32", "float16"], rows))
 #
 # What does a model need to run? One is tempted to look before and after: how much memory is in use? But the
 # intermediate results live and die in between, and the machine must hold them at the worst moment.
-# `cost.peak_memory` watches that moment: on a GPU by the allocator's own mark, on a CPU by the process's high-water mark.
+# `cost.peak_memory` watches that moment: on a GPU by the allocator's own mark, on a CPU by the process's
+# high-water mark.
 
 # %%
 text = corpora.windows(settings.current().text, tokenizer, "evaluation", tokens, 8).to(settings.device())
@@ -364,9 +370,9 @@ print(
 )
 
 # %% [markdown]
-# Before and after differ by next to nothing, and in between there was much more. Most of it is one tensor: the logits, one number for each
-# token and each word of the vocabulary. (That is why `labsupport.perplexity` makes them in chunks.) A figure such as "GPU memory requirement"
-# is worth little until it says which of the two it is.
+# Before and after differ by next to nothing, and in between there was much more. Most of it is one tensor: the
+# logits, one number for each token and each word of the vocabulary. (That is why `labsupport.perplexity` makes
+# them in chunks.) A figure such as "GPU memory requirement" is worth little until it says which of the two it is.
 
 # %%
 size = 8 * tokens * dense.config.vocab_size * 4
@@ -382,14 +388,16 @@ rows = [
 print(columns(["model", "weights", "peak, batch 1", "peak, batch 8"], rows))
 
 # %% [markdown]
-# Zeros save no memory while running either. Slicing saves weights and some of what flows between them; the logits stay.
+# Zeros save no memory while running either. Slicing saves weights and some of what flows between them; the logits
+# stay.
 
 # %% [markdown]
 # ## Latency
 #
 # A time is not a number but a distribution: other programs run, clocks change, caches are cold. So: warm up once,
-# repeat, take the median, and show the spread. We also take the three models in turns, so that a busy moment of the machine hits all of them.
-# (A GPU returns from a call before it has done the work; `cost.latencies` waits for it.)
+# repeat, take the median, and show the spread. We also take the three models in turns, so that a busy moment of
+# the machine hits all of them. (A GPU returns from a call before it has done the work; `cost.latencies` waits for
+# it.)
 
 # %%
 sizes = {"1 text of 1 token": (1, 1, 9), "1 text of 128": (1, 128, 7), "8 texts of 128": (8, 128, 3)}
@@ -402,9 +410,10 @@ for what, (batch, length, repeats) in sizes.items():
 plots.latency_bars(times, "Zeros make nothing faster; slicing does (lines: the middle half of the repeats)")
 
 # %% [markdown]
-# The bars of *zeros* stand where those of *dense* stand, at every size: the difference is within the spread. The sliced model is faster, by
-# about what it saves. With 128 tokens that is its share of MACs. With a single token there is hardly anything to compute; the time goes into
-# reading the weights from memory, and it follows the *bytes* instead. That is the situation of a model that writes one token after the other.
+# The bars of *zeros* stand where those of *dense* stand, at every size: the difference is within the spread. The
+# sliced model is faster, by about what it saves. With 128 tokens that is its share of MACs. With a single token
+# there is hardly anything to compute; the time goes into reading the weights from memory, and it follows the
+# *bytes* instead. That is the situation of a model that writes one token after the other.
 
 # %% [markdown]
 # ### But with a sparse format?
@@ -426,15 +435,16 @@ for name, (median, (low, high)) in products.items():
     print(f"{name:11} {median * 1e3:7.2f} ms   (middle half {low * 1e3:.2f} to {high * 1e3:.2f})")
 
 # %% [markdown]
-# At 50 % the sparse product is *slower* than the dense one, although it does half of the multiplications. It has to look up a column for every value and
-# to fetch inputs from here and there, while the dense kernel reads in a straight line and fills the vector units of the processor. Irregular zeros
-# pay in time only when nearly everything is gone, far beyond what a language model survives.
+# At 50 % the sparse product is *slower* than the dense one, although it does half of the multiplications. It has
+# to look up a column for every value and to fetch inputs from here and there, while the dense kernel reads in a
+# straight line and fills the vector units of the processor. Irregular zeros pay in time only when nearly
+# everything is gone, far beyond what a language model survives.
 
 # %% [markdown]
 # ### Zeros in order: 2:4 on a GPU
 #
-# GPUs since 2020 multiply 2:4 matrices directly. PyTorch has the kernels for half precision. For the time it does not matter *which* two of four
-# stay, so this takes the simplest pattern: the larger one of each pair.
+# GPUs since 2020 multiply 2:4 matrices directly. PyTorch has the kernels for half precision. For the time it does
+# not matter *which* two of four stay, so this takes the simplest pattern: the larger one of each pair.
 
 # %%
 larger = weight.abs().view(-1, 2).diff(dim=1) > 0  # [pairs, 1]: is the second one larger?
@@ -452,8 +462,9 @@ except settings.LabError as reason:
     print(f"{reason} This cell measures nothing here; the rest of the lab does not need it.")
 
 # %% [markdown]
-# Where the kernel runs, expect less than the factor of two that the hardware promises, and for small matrices such as ours perhaps nothing at all: a product must be large
-# enough to keep the GPU busy before its arithmetic is what one waits for.
+# Where the kernel runs, expect less than the factor of two that the hardware promises, and for small matrices
+# such as ours perhaps nothing at all: a product must be large enough to keep the GPU busy before its arithmetic
+# is what one waits for.
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -471,38 +482,46 @@ print(columns(["what", "yours", "reference"], rows))
 # %% [markdown]
 # ## Question 1
 #
-# The report writes that pruning saved 29 % of the MACs (77.32 G to 54.79 G) and 27 % of the parameters (1261.53 M to 921.65 M). Which mistake
-# is in the numbers "before", and which line of the listing gives it away? How much too high are they, and how much was really saved? The report
-# also prints a "GPU memory requirement" of 2427.31 MiB before and 1783.69 MiB after, for weights of 2 bytes: does that agree with the numbers "before" or with yours, and
-# is it a peak?
+# By the totals of the report, pruning saved 29 % of the MACs (77.32 G to 54.79 G) and 27 % of the parameters (1261.53 M
+# to 921.65 M). Which mistake is in the numbers "before", and which line of the listing gives it away? How much
+# too high are they, and how much was really saved? The report also prints a "GPU memory requirement" of 2427.31
+# MiB before and 1783.69 MiB after, for weights of 2 bytes: does that agree with the numbers "before" or with
+# yours, and is it a peak?
 
 # %% [markdown] written="report_reflection" points=3
-# The numbers "before" ignore grouped-query attention: `k_proj` and `v_proj` are listed with 4.19 M weights, 2048 x 2048, in layers that nobody pruned and
-# that have 524.29 k, 2048 x 256, "after". That is 22 * 2 * (2048 * 2048 - 2048 * 256) = 161,480,704 parameters too many: 14.7 % of the right
-# 1,100,048,384. Times 64 tokens it makes 10.33 G MACs, 15.6 % of the right 66.20 G; a further 0.8 G is not in Linear layers. Really saved were
-# 1 - 54.785 / 66.203 = 17.2 % of the MACs and 16.2 % of the parameters. The memory fits the wrong numbers: 1261.53 M * 2 bytes are 2406 MiB, while the right
-# count takes 2098 MiB; so the model that was measured "before" really had the wide layers and was not TinyLlama. It is hardly more than the weights
-# (20 to 26 MiB), so it is what was allocated, not a peak with the activations in it.
+# The numbers "before" ignore grouped-query attention: `k_proj` and `v_proj` are listed with 4.19 M weights, 2048
+# x 2048, in layers that nobody pruned and that have 524.29 k, 2048 x 256, "after". That is 22 * 2 * (2048 * 2048
+# - 2048 * 256) = 161,480,704 parameters too many: 14.7 % of the right 1,100,048,384. Times 64 tokens it makes
+# 10.33 G MACs, 15.6 % of the right 66.20 G; a further 0.8 G is not in Linear layers. Really saved were 1 - 54.785
+# / 66.203 = 17.2 % of the MACs and 16.2 % of the parameters. The memory fits the wrong numbers: 1261.53 M * 2
+# bytes are 2406 MiB, while the right count takes 2098 MiB; so the model that was measured "before" really had the
+# wide layers and was not TinyLlama. It is hardly more than the weights (20 to 26 MiB), so it is what was
+# allocated, not a peak with the activations in it.
 
 # %% [markdown] answer
-# **Rubric (3 points).** One point for the mistake and its line: k_proj and v_proj (4.19 M, 268.44 MMac) in an unpruned layer are as wide as q_proj before, and 256 wide
-# after. One for the numbers: about 15 % too high (14.7 % of the parameters, 15.6 to 16.8 % of the MACs, depending on whether the rest is counted) and 17 % of the MACs saved
-# (16 % of the parameters). One for the memory: 2427 MiB agrees with 1261.53 M weights of 2 bytes and not with 1100.05 M, and it is allocated memory, since next to nothing is
-# left for activations.
+# **Rubric (3 points).** One point for the mistake and its line: k_proj and v_proj (4.19 M, 268.44 MMac) in an
+# unpruned layer are as wide as q_proj before, and 256 wide after. One for the numbers: about 15 % too high (14.7
+# % of the parameters, 15.6 to 16.8 % of the MACs, depending on whether the rest is counted) and 17 % of the MACs
+# saved (16 % of the parameters). One for the memory: 2427 MiB agrees with 1261.53 M weights of 2 bytes and not
+# with 1100.05 M, and it is allocated memory, since next to nothing is left for activations.
 
 # %% [markdown]
 # ## Question 2
 #
-# A company has a model with 50 % zeros from Wanda and wonders why its answers come no faster. Explain it in two or three sentences. Then name two ways to
-# turn sparsity into time, and say for each what it costs.
+# A company has a model with 50 % zeros from Wanda and wonders why its answers come no faster. Explain it in two
+# or three sentences. Then name two ways to turn sparsity into time, and say for each what it costs.
 
 # %% [markdown] written="zeros_reflection" points=2
-# A matrix product multiplies every entry without looking at it, and reads every entry from memory; a zero takes as long as any other number. A format that skips zeros has to look up
-# where each value belongs, which at 50 % costs more than it saves. Two ways out: 2:4 sparsity, whose order a GPU kernel can use; it costs perplexity, because
-# two of *every* four must go (lab 04), and works on such GPUs alone. Or structured pruning: whole channels and heads go and the matrices become smaller, so that every
-# machine is faster with the kernels it has; it costs the most perplexity at the same share of weights, and usually needs recovery training (lab 06).
+# A matrix product multiplies every entry without looking at it, and reads every entry from memory; a zero takes
+# as long as any other number. A format that skips zeros has to look up where each value belongs, which at 50 %
+# costs more than it saves. Two ways out: 2:4 sparsity, whose order a GPU kernel can use; it costs perplexity,
+# because two of *every* four must go (lab 04), and works on such GPUs alone. Or structured pruning: whole
+# channels and heads go and the matrices become smaller, so that every machine is faster with the kernels it has;
+# it costs the most perplexity at the same share of weights, and usually needs recovery training (lab 06).
 
 # %% [markdown] answer
-# **Rubric (2 points).** One point for the reason: dense kernels multiply and load zeros like any other value, and irregular sparse formats pay overhead for their indices. One
-# for two ways with their prices: 2:4 (needs special hardware, restricts the choice, higher perplexity than unstructured), structured or sliced (highest loss of quality at equal sparsity, needs recovery), or
-# a sparse format at very high sparsity (quality is gone). Smaller files alone are no answer: they save disk and transfer, not time.
+# **Rubric (2 points).** One point for the reason: dense kernels multiply and load zeros like any other value, and
+# irregular sparse formats pay overhead for their indices. One for two ways with their prices: 2:4 (needs special
+# hardware, restricts the choice, higher perplexity than unstructured), structured or sliced (highest loss of
+# quality at equal sparsity, needs recovery), or a sparse format at very high sparsity (quality is gone). Smaller
+# files alone are no answer: they save disk and transfer, not time.
