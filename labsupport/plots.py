@@ -303,3 +303,43 @@ def shares_with_errors(
     ax.set_ylim(0, 1)
     ax.legend(frameon=False, ncols=len(series) + 1, fontsize=9, loc="upper left")
     plt.show()
+
+
+def two_importances(by_size, by_loss, ratio: float, title: str) -> None:
+    """Channels of one layer by l1 (across) and taylor (up, log scale); lines where each drops the ratio."""
+    across, up = by_size.cpu().numpy(), by_loss.cpu().numpy()
+    cuts = np.quantile(across, ratio), np.quantile(up, ratio)
+    top = up >= np.quantile(up, 0.99)
+    lost = top & (across < cuts[0])
+    ax = axes(title, "l1: sum of absolute weights", "taylor: sum of |weight x gradient| (log scale)")
+    ax.scatter(across[~top], up[~top], s=8, color=COLOURS[5], label="channels")
+    saved = top & ~lost
+    ax.scatter(across[saved], up[saved], s=36, color=COLOURS[0], marker="^", label="the top 1 % by taylor")
+    ax.scatter(across[lost], up[lost], s=36, color=COLOURS[1], marker="X", label="of these, dropped by l1")
+    ax.axvline(cuts[0], color="black", linestyle="--", linewidth=1)
+    ax.axhline(cuts[1], color="black", linestyle=":", linewidth=1)
+    ax.set_yscale("log")
+    ax.legend(frameon=False, fontsize=9)
+    plt.show()
+
+
+def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, title: str) -> None:
+    """One line a criterion, the best on top: name -> {ratio: perplexity}, on a log scale, values written out."""
+    ax = axes(title, "perplexity (log scale)", "", height=0.55 * len(found) + 1.6)
+    ordered = sorted(found, key=lambda name: -max(found[name].values()))
+    for place, name in enumerate(ordered):
+        values = list(found[name].values())
+        ax.plot(values, [place] * len(values), color="grey", linewidth=1, zorder=0)
+    for index, ratio in enumerate(next(iter(found.values()))):
+        values = [found[name][ratio] for name in ordered]
+        ax.plot(values, range(len(ordered)), label=f"{ratio:.0%} removed", **look(index) | {"linestyle": ""})
+        for place, value in enumerate(values):
+            ax.text(value, place + 0.18, f"{value:,.1f}", ha="center", fontsize=9)
+    ax.axvline(dense, color="black", linestyle="--", linewidth=1)
+    ax.text(dense, len(ordered) - 0.45, f" dense {dense:,.1f}", fontsize=9, va="center")
+    ax.set_yticks(range(len(ordered)), labels=ordered)
+    ax.set_ylim(-0.5, len(ordered) - 0.2)
+    ax.set_xscale("log")
+    ax.grid(False)
+    ax.legend(frameon=False, fontsize=9, loc="lower right" if len(found) < 2 else "upper right")
+    plt.show()

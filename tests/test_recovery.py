@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from torch.nn import functional
 
-from labsupport import hub, models, recovery, structured
+from labsupport import hub, instructions, models, recovery, structured
 from labsupport.linears import apply_masks, model_sparsity, pruned_linears
 from labsupport.perplexity import perplexity
 from labsupport.settings import LabError
@@ -140,7 +140,7 @@ def test_loss_is_the_mean_over_targets():
     model = models.tiny(3).requires_grad_(True)
     batch = torch.randint(256, (7, 20), generator=torch.Generator().manual_seed(0))
     labels = batch.clone()
-    labels[:5, :15] = recovery.IGNORED
+    labels[:5, :15] = instructions.IGNORED
     expected = functional.cross_entropy(model(batch).logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
     expected.backward()
     weight = model.model.layers[0].mlp.up_proj.weight
@@ -288,7 +288,7 @@ def test_instructions(alpaca):
     """Prompts are read but not learned, answers end, long ones are cut, padding counts nowhere."""
     tokenizer = models.tokenizer("tiny")
     tokenizer.eos_token = "~"
-    batches = recovery.instructions(tokenizer, epochs=2, size=2)
+    batches = instructions.alpaca(tokenizer, epochs=2, size=2)
     assert [len(batch["labels"]) for batch in batches] == [2, 1, 2, 1]
     rows = [
         {name: tokens[index] for name, tokens in batch.items()}
@@ -298,11 +298,11 @@ def test_instructions(alpaca):
     texts, answers = [], []
     for row in rows:
         texts.append(tokenizer.decode(row["input_ids"][row["attention_mask"] == 1]))
-        answers.append(tokenizer.decode(row["labels"][row["labels"] != recovery.IGNORED]))
+        answers.append(tokenizer.decode(row["labels"][row["labels"] != instructions.IGNORED]))
     assert sorted(texts[:3]) == sorted(texts[3:])  # each epoch has every row once
     assert {"A wren.~", "3~"} < set(answers)
     assert "### Instruction:\nAdd them.\n\n### Input:\n1 and 2\n\n### Response:\n3~" in "".join(texts)
-    assert max(len(text) for text in texts) == recovery.LONGEST
+    assert max(len(text) for text in texts) == instructions.LONGEST
 
 
 def test_as_reported(alpaca, monkeypatch, tmp_path):

@@ -164,7 +164,7 @@ def _masked(source, inputs: dict) -> dict:
     mask = torch.zeros(inputs["weight"].numel(), dtype=torch.bool)
     mask[source.sample(range(len(mask)), len(mask) // 2)] = True
     mask = mask.view_as(inputs["weight"])
-    return {**inputs, "weight": inputs["weight"] * mask, "mask": mask}
+    return {**inputs, "weight": inputs["weight"].masked_fill(~mask, 0), "mask": mask}
 
 
 def _merged(weight, a, b, scaling, mask=None) -> torch.Tensor:
