@@ -7,6 +7,7 @@ The harness asks each choice's log-probability and computes the accuracies; noth
 import contextlib
 import copy
 import logging
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -185,7 +186,7 @@ def _scores(name: str, task, results: dict, requests: list, limit: int | None) -
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The harness without its log lines; of its bars only the model's stays, and is ours."""
+    """The harness without its log lines and its draws from the global random source; its bar is ours."""
     import lm_eval.api.model
     import lm_eval.api.task
     import lm_eval.models.huggingface
@@ -197,7 +198,7 @@ def _quiet() -> Iterator[None]:
         return tqdm(iterable, disable=True)
 
     logger = logging.getLogger("lm_eval")
-    level = logger.level
+    level, drawn = logger.level, random.getstate()
     logger.setLevel(logging.ERROR)
     try:
         with (
@@ -208,3 +209,4 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+        random.setstate(drawn)

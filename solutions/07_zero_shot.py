@@ -259,13 +259,15 @@ assert torch.allclose(own.double(), dense_scores.logprobs[: len(few)], rtol=1e-4
 
 # %%
 acc, acc_norm = accuracies(dense_scores.logprobs, dense_scores.lengths, dense_scores.answers)
-yours = [acc, standard_error(acc, n), acc_norm, standard_error(acc_norm, n)]
-names = ["acc", "acc_stderr", "acc_norm", "acc_norm_stderr"]
-harness = [getattr(dense_scores, name) for name in names]
-print(
-    columns(["", "yours", "harness"], [[a, f"{b:.6f}", f"{c:.6f}"] for a, b, c in zip(names, yours, harness)])
-)
-assert all(math.isclose(a, b, rel_tol=1e-9) for a, b in zip(yours, harness))
+pairs = {
+    "acc": (acc, dense_scores.acc),
+    "its standard error": (standard_error(acc, n), dense_scores.acc_stderr),
+    "acc_norm": (acc_norm, dense_scores.acc_norm),
+    "its standard error ": (standard_error(acc_norm, n), dense_scores.acc_norm_stderr),
+}
+rows = [[name, *(f"{value:.6f}" for value in pair)] for name, pair in pairs.items()]
+print(columns(["", "yours", "harness"], rows))
+assert all(math.isclose(*pair, rel_tol=1e-9) for pair in pairs.values())
 
 # %% [markdown]
 # The same numbers: there is nothing more behind those tables. One trap for other tasks: this harness's `acc_norm` counts
@@ -381,33 +383,39 @@ print(columns(["against dense", "", "z", "lost", "won", "coin"], rows, left=2))
 # tasks. Your function gives its standard errors, and with them a column that the report does not have: $z$.
 
 # %%
-rows, published = [], {"dense": {}, "taylor, 30 %": {}}
+rows = []
 for task, (count, chance, measures) in expected.PUBLISHED.items():
-    for measure, (before, after) in measures.items():
-        errors = [standard_error(value, count) for value in (before, after)]
-        z = z_of(before, after, count)
-        cells = [f"{value:.4f} +- {error:.4f}" for value, error in zip((before, after), errors)]
-        rows.append([task, measure, f"{count:,}", f"{chance:.2f}", *cells, f"{z:.1f}"])
-    for name, value in zip(published, measures["acc"]):
-        published[name][task] = (value, standard_error(value, count))
+    for measure, pair in measures.items():
+        shown = [f"{value:.4f} +- {standard_error(value, count):.4f}" for value in pair]
+        rows.append([task, measure, f"{count:,}", f"{chance:.2f}", *shown, f"{z_of(*pair, count):.1f}"])
 print(columns(["task", "", "questions", "chance", "dense", "taylor, 30 %", "z"], rows, left=2))
 
 # %%
+published = {
+    name: {
+        task: (measures["acc"][place], standard_error(measures["acc"][place], count))
+        for task, (count, _, measures) in expected.PUBLISHED.items()
+    }
+    for place, name in enumerate(("dense", "taylor, 30 %"))
+}
 chances = {task: chance for task, (_, chance, _) in expected.PUBLISHED.items()}
 plots.shares_with_errors(
     published,
     chances,
-    "acc in the report: three tasks lose clearly, two stand near chance",
-    "right answers (95 %)",
+    "The report's acc: four tasks lose clearly, OpenBookQA cannot tell",
+    "right answers (bars: 95 %)",
 )
 
 # %% [markdown]
 # HellaSwag is the witness: ten thousand questions, narrow bars, $z$ above 10 by either measure. WinoGrande, BoolQ and ARC (by acc) lose more
-# than chance explains. OpenBookQA says nothing: 500 questions, and a loss of one point is a third of its error.
+# than chance explains. OpenBookQA says nothing: on 500 questions, a loss of one point is a third of the error of that difference.
 #
 # Look at the dashed lines as well. Pruned, the model's acc on ARC is that of a guess, and on OpenBookQA the dense one's already was:
 # a model cannot lose what it did not have, so a small loss there is no good news. By acc_norm both are above chance. On BoolQ 62 % of
 # the answers are "yes", so 61 % is what a model gets that always says so: chance is not always one over the number of choices.
+#
+# One more thing that only a log can tell: the report's pruned run was started on a checkpoint called `tinyllama_30_0418`, and the result
+# names `tinyllama_10_0616`. Let the program write down what it measured, in the same breath as the number.
 #
 # With the hub in reach, the same call measures them, here on a part of each task (its limit belongs beside the number):
 #

@@ -110,7 +110,7 @@ def _right(content: bytes | None) -> bool:
 def _stored(folder: Path) -> bytes | None:
     try:
         return (folder / "documents.jsonl").read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
