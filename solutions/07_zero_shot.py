@@ -330,7 +330,7 @@ series = {
 plots.shares_with_errors(
     series,
     {"acc": 0.25, "acc_norm": 0.25},
-    "At 50 %, magnitude loses what Wanda mostly keeps; per byte all models do better",
+    "At 50 %, Wanda keeps much of what magnitude loses",
     f"right answers of {n} (bars: 95 %)",
 )
 

@@ -135,7 +135,7 @@ def test_other_addresses_are_refused(own_cache, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
-    """One sentence for the reader; under grading, where the cache is read-only, the questions nevertheless."""
+    """One sentence for the reader; under grading, where the cache is read-only, the questions still."""
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("PRUNING_LABS_CACHE", str(tmp_path / "file"))
     with pytest.raises(LabError, match="Cannot write"):
@@ -158,9 +158,9 @@ def test_the_reader_gets_the_harness_numbers(scores, lab):
 
 def test_the_reader_gets_the_harness_logprobs(scores, lab, tiny_model):
     """On the same requests, choice by choice."""
-    for choices, expected in zip(scores.requests, scores.logprobs.tolist(), strict=True):
+    for choices, given in zip(scores.requests, scores.logprobs.tolist(), strict=True):
         own = [lab["continuation_logprob"](tiny_model, *request) for request in choices]
-        assert own == pytest.approx(expected, rel=1e-5)
+        assert own == pytest.approx(given, rel=1e-5)
 
 
 def test_requests_are_the_documents(scores, tokenizer):
