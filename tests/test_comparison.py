@@ -77,6 +77,14 @@ def test_an_interrupt_keeps_what_was_measured(tiny, asked, tmp_path, monkeypatch
     assert len(asked) == len(comparison.METHODS)
 
 
+def test_nothing_is_run_while_being_graded(tiny, asked, monkeypatch, tmp_path):
+    """Hundreds of submissions do not each spend minutes on a table that gives no points."""
+    place = tmp_path / "results.json"
+    compare(tiny, place, ["dense"])
+    monkeypatch.setenv("PRUNING_LABS_SOCKET", "somewhere")
+    assert [row.method for row in compare(tiny, place)] == asked == ["dense"]
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", '{"rows": [{"method": "dense"}], "setting": {}}', "\x00"])
 def test_a_damaged_file_is_named_and_left_alone(tiny, asked, tmp_path, damage):
     """It may hold hours of work: nothing overwrites it."""
