@@ -324,7 +324,7 @@ plots.before_and_after(
 #
 # ### How low is the rank?
 #
-# The sliced model shows it undisguised: its update is $s\,BA$ and nothing else. Take the largest one apart.
+# The sliced model shows it undisguised: its update is $s\,BA$, a few weights aside. Take one of the largest apart.
 
 # %%
 name = max(original, key=lambda name: original[name].numel())
