@@ -9,7 +9,7 @@
 # |---|---|
 # | **You learn** | MACs and FLOPs, four storage formats, peak memory, how to measure a latency, and why zeros alone make nothing faster |
 # | **You need** | lab 02 (masks) and lab 05 (sliced models; the given `labsupport.structured` makes them here) |
-# | **It takes** | an hour of your time; all cells together run about two minutes on two CPU cores |
+# | **It takes** | an hour of your time; all cells together run a minute or two on two CPU cores |
 # | **Sources** | K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), chapter on compute requirements; Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); the PyTorch documentation of sparse tensors |
 
 # %%
@@ -441,8 +441,8 @@ for name, (median, (low, high)) in products.items():
 # %% [markdown]
 # At 50 % the sparse product is *slower* than the dense one, although it does half of the multiplications. It has
 # to look up a column for every value and to fetch inputs from here and there, while the dense kernel reads in a
-# straight line and fills the vector units of the processor. Irregular zeros pay in time only far beyond the
-# sparsity that a language model survives, and even with a hundredth of the multiplications left they are nowhere
+# straight line and fills the vector units of the processor. Irregular zeros pay in time only beyond the
+# sparsity that a language model survives well, and with a hundredth of the multiplications left they are still nowhere
 # near a hundred times as fast.
 
 # %% [markdown]

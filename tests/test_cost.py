@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from labsupport import cost, models, structured
+from labsupport import cost, expected, models, structured
+from labsupport.linears import pruned_linears
 from labsupport.settings import LabError, device
 
 MIB = 2**20
@@ -78,6 +79,21 @@ def test_the_reports_numbers():
     assert round(cost.model_macs(model.config, 64) / 1e9, 3) == 54.785
     assert cost.model_macs(model.config, 64) == plan.macs_after
     assert round(cost.attention_macs(model.config, 64) / 1e9, 3) == 0.310
+
+
+def test_reference_counts():
+    """The lab's references are what the plan says of the course model, with no weights at all."""
+    model = models.shape("smollm2-135m")
+    plan = structured.plan(model.config, 0.5, range(30), tokens=128)
+    dense, sliced = expected.COST["parameters, dense"], expected.COST["parameters, sliced"]
+    assert (dense, sliced) == (plan.parameters_before, plan.parameters_after)
+    linear = "MACs of Linear layers at 128 tokens"
+    assert expected.COST[f"{linear}, dense"] == expected.COST[f"{linear}, zeros"] == plan.macs_before
+    assert expected.COST[f"{linear}, sliced"] == plan.macs_after
+    weights = [layer.weight for layer in pruned_linears(model).values()]
+    assert expected.COST["bytes of decoder layers, dense, float32"] == 4 * sum(w.numel() for w in weights)
+    two_of_four = sum(w.numel() * 2 + w.numel() // 8 for w in weights)  # half of the values, a bit a weight
+    assert expected.COST["bytes of decoder layers, 2:4, float32"] == two_of_four
 
 
 def test_zeros_cost_the_same(tiny_model):
