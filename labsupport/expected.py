@@ -154,4 +154,4 @@ def structured() -> dict[tuple[str, float], str]:
     now = settings.current()
     counts = (now.evaluation_windows, now.calibration_windows)
     known = STRUCTURED.get(counts, {}) if _is_course(now) else {}
-    return {key: f"{value:.4g}" for key, value in known.items()}
+    return {key: f"{value:#.4g}" for key, value in known.items()}

@@ -7,7 +7,7 @@ tell apart, and every series has a marker or a line style of its own besides.
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -322,8 +322,16 @@ def two_importances(by_size, by_loss, ratio: float, title: str) -> None:
     ax.axvline(cuts[0], color="black", linestyle="--", linewidth=1)
     ax.axhline(cuts[1], color="black", linestyle=":", linewidth=1)
     ax.set_yscale("log")
+    _plain_ticks(ax.yaxis)
     ax.legend(frameon=False, fontsize=9)
     plt.show()
+
+
+def _plain_ticks(axis) -> None:
+    """Ticks at 1, 2 and 5 times the powers of ten on a log scale, written as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, title: str) -> None:
@@ -333,16 +341,19 @@ def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, 
     for place, name in enumerate(ordered):
         values = list(found[name].values())
         ax.plot(values, [place] * len(values), color="grey", linewidth=1, zorder=0)
-    for index, ratio in enumerate(next(iter(found.values()))):
+    ratios = list(next(iter(found.values())))
+    for index, ratio in enumerate(ratios):
         values = [found[name][ratio] for name in ordered]
         ax.plot(values, range(len(ordered)), label=f"{ratio:.0%} removed", **look(index) | {"linestyle": ""})
+        side = "right" if index < len(ratios) / 2 else "left"
         for place, value in enumerate(values):
-            ax.text(value, place + 0.18, f"{value:,.1f}", ha="center", fontsize=9)
+            ax.text(value, place + 0.18, f"{value:,.1f}", ha=side, fontsize=9)
     ax.axvline(dense, color="black", linestyle="--", linewidth=1)
     ax.text(dense, len(ordered) - 0.45, f" dense {dense:,.1f}", fontsize=9, va="center")
     ax.set_yticks(range(len(ordered)), labels=ordered)
     ax.set_ylim(-0.5, len(ordered) - 0.2)
     ax.set_xscale("log")
+    _plain_ticks(ax.xaxis)
     ax.grid(False)
     ax.legend(frameon=False, fontsize=9, loc="upper right")
     plt.show()
