@@ -118,7 +118,8 @@ for index, choice in enumerate(document["choices"]):
     print(f"{mark} {value:8.2f}   {value / len(choice):6.3f} per byte   {choice}")
 
 # %% [markdown]
-# The choice nearest to zero is the model's answer. Whether to compare the sums or the numbers per byte is the next question.
+# The choice nearest to zero is the model's answer. But by which column? Here the course model is right by its sums and wrong per byte;
+# where the two disagree, it mostly is the other way round. That is the next section.
 
 # %% [markdown]
 # ## 7.2 accuracies
