@@ -61,18 +61,17 @@ LEARNING_RATE = 1e-3  # ten times the report's: dozens of steps instead of sixte
 def setting(
     model: str | None = None, tasks: tuple[str, ...] = ("addresses",), limit: int = 48, steps: int = 24
 ) -> Setting:
-    """The setting of a model: half of the weights, or a fifth of the blocks between the first and last four.
+    """The setting of a model: half of the weights, or 30 % of all blocks but the first and last four.
 
-    For TinyLlama that is the report's: ratio 0.3, layers 4 to 17. limit 0 asks all documents.
+    For TinyLlama that is the report's, layers 4 to 17. limit 0 asks all documents.
     """
     now = settings.current()
     name = models.known(model)
     count = models.config(name).num_hidden_layers
     if limit < 0 or steps < 1:
         raise LabError(f"limit is {limit} and steps is {steps}: they must be 0 or more, and 1 or more.")
-    reported = name == "tinyllama-1.1b-chat"
     layers = (4, count - 4) if count > 12 else (0, count)
-    return Setting(name, now.text, 0.5, 0.3 if reported else 0.2, layers, steps, tasks, limit or None)
+    return Setting(name, now.text, 0.5, 0.3, layers, steps, tasks, limit or None)
 
 
 def compare(chosen: Setting, results: Path | None = None, methods: list[str] | None = None) -> list[Row]:

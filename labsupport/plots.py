@@ -200,6 +200,9 @@ def comparison(rows: list, title: str) -> None:
         ax.spines[["top", "right"]].set_visible(False)
         if "log" in label:
             ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.minorticks_off()
         elif errors is None:
             ax.set_xlim(0, max(1.15, *values) * 1.05)
     every[0].set_yticks(places, labels=names)
@@ -354,6 +357,7 @@ def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, 
     ax.set_ylim(-0.5, len(ordered) - 0.2)
     ax.set_xscale("log")
     _plain_ticks(ax.xaxis)
+    ax.set_xlim(right=ax.get_xlim()[1] * 1.2)
     ax.grid(False)
     ax.legend(frameon=False, fontsize=9, loc="upper right")
     plt.show()

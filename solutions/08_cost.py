@@ -14,7 +14,8 @@
 
 # %%
 import torch
-from labsupport import check, comparison, corpora, cost, expected, linears, models, plots, settings, structured
+from labsupport import check, comparison, corpora, cost, expected
+from labsupport import linears, models, plots, settings, structured
 from labsupport.table import columns
 from torch.nn import functional
 
@@ -488,7 +489,7 @@ print(columns(["what", "yours", "reference"], rows))
 # ## Every method in one table
 #
 # That was the last piece. Here is the whole course in one table: every method at one setting, half of the
-# weights, or a fifth of all blocks but the first and last four, each measured in the same way. The accuracy is
+# weights, or 30 % of all blocks but the first and last four, each measured in the same way. The accuracy is
 # that of lab 07's task on 48 documents, chance is 0.25. Peak memory, MACs and time belong to one pass over a window; each time
 # is taken in turns with the dense model's.
 #
