@@ -10,7 +10,7 @@
 # |---|---|
 # | **You learn** | to count a Llama's weights, coupled structures, four criteria of importance, slicing, and why a sliced model equals a masked one |
 # | **You need** | lab 01 (perplexity) and an idea of what a gradient is |
-# | **It takes** | an hour and a half of your time; all cells together run about two minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; all cells together run about two and a half minutes on two CPU cores |
 # | **Sources** | Ma et al. 2023, *LLM-Pruner: On the structural pruning of large language models*; Ainslie et al. 2023, *GQA*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025) |
 
 # %%
@@ -561,11 +561,13 @@ by_loss = channel_importance(*weights, "taylor", tuple(slopes[name] for name in 
 plots.two_importances(
     by_size, by_loss, 0.3, f"Layer {index}: among the smallest channels are some of the most important"
 )
+del slopes
 
 # %% [markdown]
 # If size told importance, the points would lie on a rising line. They do not: the l1 criterion throws everything left of the
 # upright line away, the taylor criterion everything below the level one, and many of the channels at the top are on the left. Such
-# channels have small weights and do a lot with them, because their inputs are loud: lab 04's lesson again, in another guise.
+# channels do a lot with small weights: because the channel is loud, or because the loss listens to it. Weights alone cannot
+# tell, as in lab 04.
 
 # %% [markdown]
 # ### Four criteria, two ratios
@@ -618,16 +620,16 @@ plots.perplexity_by_criterion(
 # %%
 with tempfile.TemporaryDirectory() as folder:
     small.save_pretrained(folder)
-    again = models.load(folder)
-reloaded = perplexity(again, token_windows)
-print(f"{sum(weight.numel() for weight in again.parameters()):,} parameters")
-print(f"layer {layers[0]}: {again.model.layers[layers[0]].mlp}")
+    small = models.load(folder)
+reloaded = perplexity(small, token_windows)
+print(f"{sum(weight.numel() for weight in small.parameters()):,} parameters")
+print(f"layer {layers[0]}: {small.model.layers[layers[0]].mlp}")
 print(f"perplexity before saving {found['taylor'][0.3]!r}\n          after loading {reloaded!r}")
 
 # %%
 prompt = tokenizer("The state of our union is", return_tensors="pt", return_token_type_ids=False)
 prompt = prompt.to(model.device)
-for name, each in {"dense": model, "taylor, 30 %": again, "l1, 30 %": pruned("l1", 0.3)}.items():
+for name, each in {"dense": model, "taylor, 30 %": small, "l1, 30 %": pruned("l1", 0.3)}.items():
     tokens = each.generate(**prompt, max_new_tokens=24, do_sample=False)
     print(f"{name:13} {tokenizer.decode(tokens[0])!r}")
 

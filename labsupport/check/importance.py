@@ -7,7 +7,13 @@ import torch
 from labsupport.check import asking, draws
 from labsupport.check.compare import has_shape, is_tensor, on_same_device
 from labsupport.check.exercise import Case, Exercise, Part, Wrong
-from labsupport.check.importance_causes import channel_cause, group_cause
+from labsupport.check.importance_causes import (
+    channel_cause,
+    channel_mistakes,
+    group_cause,
+    group_mistakes,
+    telling,
+)  # fmt: skip
 from labsupport.check.owners import channel_owners, expected_scores, near, owners_of
 
 RULES = {
@@ -39,12 +45,16 @@ def channel_cases(seed: int) -> list[Case]:
             draw(source, *shape) for shape in ((channels, hidden), (channels, hidden), (hidden, channels))
         ]
 
-    small, wide, large = drawn(draws.distinct, 3, 3), drawn(draws.distinct, 4, 3), drawn(draws.normal, 24, 40)
+    wide, large = drawn(draws.distinct, 4, 3), drawn(draws.normal, 24, 40)
     loud = [(weight * 60).half() for weight in drawn(draws.distinct, 2, 4)]  # squares above half precision
     faint, flat = ([(w * 2**-14).half() for w in drawn(draws.distinct, 2, 4)] for _ in range(2))  # below it
     names, slopes = "gate up down", drawn(draws.distinct, 4, 3)
+
+    def small() -> Case:
+        return case("l1 in a small square MLP", names, drawn(draws.distinct, 3, 3), {}, "l1")
+
     return [
-        case("l1 in a small square MLP", names, small, {}, "l1"),
+        _redrawn(small, channel_right, channel_mistakes),
         case("l1, more inputs than channels", names, wide, {}, "l1"),
         case("l2, more inputs than channels", names, wide, {}, "l2"),
         case("taylor, with gradients", names, wide, {}, "taylor", slopes),
@@ -64,13 +74,18 @@ def group_cases(seed: int) -> list[Case]:
         return [draw(source, *shape) for shape in shapes], {"head_dim": head_dim, "kv_heads": kv_heads}
 
     names = "q k v o"
-    small, course = drawn(draws.distinct, 2, 2, 2, 2), drawn(draws.normal, 20, 3, 3, 4)
+    course = drawn(draws.normal, 20, 3, 3, 4)
     slopes = drawn(draws.normal, 20, 3, 3, 4)[0]
     loud, sizes = drawn(draws.distinct, 3, 2, 2, 2)
     halves = [(weight * 60).half() for weight in loud]
     own, alone = drawn(draws.normal, 12, 4, 1, 3), drawn(draws.normal, 12, 1, 4, 3)
+
+    def small() -> Case:
+        title = "l1, two key-value heads that serve two query heads each"
+        return case(title, names, *drawn(draws.distinct, 2, 2, 2, 2), "l1")
+
     return [
-        case("l1, two key-value heads that serve two query heads each", names, *small, "l1"),
+        _redrawn(small, group_right, group_mistakes),
         case("l2, three that serve three each", names, *course, "l2"),
         case("taylor, with gradients", names, *course, "taylor", slopes),
         case("as many key-value heads as query heads", names, *own, source.choice(("l1", "l2"))),
@@ -78,6 +93,24 @@ def group_cases(seed: int) -> list[Case]:
         case("l2 of half precision, its squares above 65504", names, halves, sizes, "l2"),
         random_case(names, *course, source.randrange(10**6)),
     ]  # fmt: skip
+
+
+def _redrawn(draw: Callable[[], Case], right: Callable, mistakes: Callable) -> Case:
+    """A case in which no two mistakes look alike."""
+    while not telling(mistakes((made := draw()).inputs), right(made.inputs)):
+        pass
+    return made
+
+
+def channel_right(inputs: dict) -> torch.Tensor | None:
+    """The judge's scores of channels; None for "random"."""
+    channels, hidden = inputs["gate"].shape
+    return expected_scores("gate up down", channel_owners(hidden, channels), channels, inputs)
+
+
+def group_right(inputs: dict) -> torch.Tensor | None:
+    """The judge's scores of key-value groups; None for "random"."""
+    return expected_scores("q k v o", owners_of(inputs), inputs["kv_heads"], inputs)
 
 
 # Asking
@@ -158,14 +191,11 @@ def _random(draws_of_it, count: int) -> None:
 
 
 def channel_parts(inputs: dict, answer: dict) -> list[Part]:
-    channels, hidden = inputs["gate"].shape
-    right = expected_scores("gate up down", channel_owners(hidden, channels), channels, inputs)
-    return parts("gate up down", channels, right, inputs, answer)
+    return parts("gate up down", len(inputs["gate"]), channel_right(inputs), inputs, answer)
 
 
 def group_parts(inputs: dict, answer: dict) -> list[Part]:
-    right = expected_scores("q k v o", owners_of(inputs), inputs["kv_heads"], inputs)
-    return parts("q k v o", inputs["kv_heads"], right, inputs, answer)
+    return parts("q k v o", inputs["kv_heads"], group_right(inputs), inputs, answer)
 
 
 CHANNELS = Exercise("channel_importance", "5.2", channel_cases, channel_parts, channel_cause, ask)

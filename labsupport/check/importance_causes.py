@@ -94,6 +94,92 @@ def some(weights, owners, count: int, inputs: dict, chosen) -> torch.Tensor:
     )  # fmt: skip
 
 
+def channel_mistakes(inputs: dict) -> list[tuple[torch.Tensor, str]]:
+    """The scores that other owners or fewer matrices give, and the sentence that names each mistake."""
+    weights, grads = [inputs[name] for name in ("gate", "up", "down")], inputs.get("grads")
+    channels, hidden = weights[0].shape
+    owners = channel_owners(hidden, channels)
+    missing = {
+        (0,): "gate alone was scored", (0, 1): "down was forgotten", (0, 2): "up was forgotten",
+        (1, 2): "gate was forgotten", (1,): "up alone was scored", (2,): "down alone was scored",
+    }  # fmt: skip
+    found = [
+        (
+            some(weights, owners, channels, inputs, chosen),
+            f"It looks as if {what}. When a channel goes, a row of gate, a row of up and a column of down "
+            f"go with it, so all three have a say, {COUPLED}",
+        )
+        for chosen, what in missing.items()
+    ]
+    if channels == hidden:
+        row, column = torch.arange(channels)[:, None], torch.arange(channels)[None, :]
+        turned = {
+            (row, row, row): "the rows of down were summed. A channel is one of its inputs, so it owns a "
+            f"column of down, {COUPLED}\nTry a gate of 3 x 2: down is 2 x 3 then.",
+            (column, column, row): f"rows and columns were exchanged in all three, {COUPLED}",
+            (column, column, column): "columns of gate and up were summed: a channel is one of their rows, "
+            f"{COUPLED}",
+        }
+        found += [
+            (scores(weights, other, channels, inputs["criterion"], grads), f"It looks as if {what}")
+            for other, what in turned.items()
+        ]
+    return found
+
+
+def group_mistakes(inputs: dict) -> list[tuple[torch.Tensor, str]]:
+    """As channel_mistakes, for key-value groups."""
+    names, kv_heads, grads = "qkvo", inputs["kv_heads"], inputs.get("grads")
+    weights, owners = [inputs[name] for name in names], owners_of(inputs)
+    served = len(weights[0]) // len(weights[1])
+
+    def by(other: list[torch.Tensor]) -> torch.Tensor:
+        return scores(weights, other, kv_heads, inputs["criterion"], grads)
+
+    found = []
+    if kv_heads > 1 and served > 1:
+        found += [
+            (
+                by(owners_of(inputs, interleaved=turns)),
+                f"It looks as if key-value head j was scored with the heads j, j + {kv_heads}, ... of "
+                f"{' and '.join(turns)}. It serves neighbours: with 6 query heads and 3 key-value heads, "
+                f"head 0 serves 0 and 1, {SERVED}",
+            )
+            for turns in ("qo", "q", "o")
+        ]
+        found.append(
+            (
+                _first_queries(weights, kv_heads, inputs),
+                "It looks as if each key-value head was scored with one query head. It serves "
+                f"{served} of them, {SERVED}",
+            )
+        )
+    found.append(
+        (
+            by([torch.arange(owner.numel()).view(owner.shape) % kv_heads for owner in owners]),
+            "It looks as if rows took turns. The head_dim rows of a head are neighbours, and so are the "
+            f"heads of a group, {SERVED}",
+        )
+    )
+    for size in (1, 2, 3):
+        for chosen in combinations(range(4), size):
+            absent = " and ".join(names[i] for i in range(4) if i not in chosen)
+            found.append(
+                (
+                    some(weights, owners, kv_heads, inputs, chosen),
+                    f"It looks as if {absent} had no say. With a key-value head go the query heads that it "
+                    f"serves, and their columns of o, {SERVED}",
+                )
+            )
+    return found
+
+
+def telling(mistakes: list[tuple[torch.Tensor, str]], right: torch.Tensor) -> bool:
+    """Whether all mistakes give scores of their own, so that an answer shows which of them it made."""
+    every = [tuple(other.tolist()) for other, _ in mistakes] + [tuple(right.tolist())]
+    return len(set(every)) == len(every)
+
+
 @first
 def channel_cause(inputs: dict, answer: dict) -> Iterator[str]:
     weights, score = [inputs[name] for name in ("gate", "up", "down")], answer["value"]
@@ -102,76 +188,22 @@ def channel_cause(inputs: dict, answer: dict) -> Iterator[str]:
     right = expected_scores("gate up down", owners, channels, inputs)
     if right is None or near(score, right):
         return
-    missing = {
-        (0,): "gate alone was scored", (0, 1): "down was forgotten", (0, 2): "up was forgotten",
-        (1, 2): "gate was forgotten", (1,): "up alone was scored", (2,): "down alone was scored",
-    }  # fmt: skip
-    for chosen, what in missing.items():
-        if near(score, some(weights, owners, channels, inputs, chosen)):
-            yield (
-                f"It looks as if {what}. When a channel goes, a row of gate, a row of up and a column of "
-                f"down go with it, so all three have a say, {COUPLED}"
-            )
-    by_row, by_column = torch.arange(channels)[:, None], torch.arange(channels)[None, :]
-    grads = inputs.get("grads")
-    if channels == hidden:
-        if near(score, scores(weights, [by_row] * 3, channels, inputs["criterion"], grads)):
-            yield (
-                "It looks as if the rows of down were summed. A channel is one of its inputs, so it owns a "
-                f"column of down, {COUPLED}\nTry a gate of 3 x 2: down is 2 x 3 then."
-            )
-        if near(score, scores(weights, [by_column] * 2 + [by_row], channels, inputs["criterion"], grads)):
-            yield f"It looks as if rows and columns were exchanged in all three, {COUPLED}"
-        if near(score, scores(weights, [by_column] * 3, channels, inputs["criterion"], grads)):
-            yield (
-                "It looks as if columns of gate and up were summed: a channel is one of their rows, "
-                f"{COUPLED}"
-            )
+    yield from (sentence for other, sentence in channel_mistakes(inputs) if near(score, other))
     yield from shared_mistakes(weights, owners, channels, inputs, score)
 
 
 @first
 def group_cause(inputs: dict, answer: dict) -> Iterator[str]:
-    names, kv_heads, score = "qkvo", inputs["kv_heads"], answer["value"]
-    weights, owners = [inputs[name] for name in names], owners_of(inputs)
+    weights, score = [inputs[name] for name in "qkvo"], answer["value"]
+    owners, kv_heads = owners_of(inputs), inputs["kv_heads"]
     right = expected_scores("q k v o", owners, kv_heads, inputs)
     if right is None or near(score, right):
         return
-    grads = inputs.get("grads")
-
-    def with_owners(other: list[torch.Tensor]) -> bool:
-        return near(score, scores(weights, other, kv_heads, inputs["criterion"], grads))
-
-    for turns in ("qo", "q", "o"):
-        if with_owners(owners_of(inputs, interleaved=turns)):
-            yield (
-                f"It looks as if key-value head j was scored with the heads j, j + {kv_heads}, ... of "
-                f"{' and '.join(turns)}. It serves neighbours: with 6 query heads and 3 key-value heads, "
-                f"head 0 serves 0 and 1, {SERVED}"
-            )
-    if with_owners([torch.arange(len(owner.flatten())).view(owner.shape) % kv_heads for owner in owners]):
-        yield (
-            "It looks as if rows took turns. The head_dim rows of a head are neighbours, and so are the "
-            f"heads of a group, {SERVED}"
-        )
-    for size in (1, 2, 3):
-        for chosen in combinations(range(4), size):
-            if near(score, some(weights, owners, kv_heads, inputs, chosen)):
-                absent = " and ".join(names[i] for i in range(4) if i not in chosen)
-                yield (
-                    f"It looks as if {absent} had no say. With a key-value head go the query heads that it "
-                    f"serves, and their columns of o, {SERVED}"
-                )
-    served = len(weights[0]) // len(weights[1])
-    if near(score, _first_queries(weights, kv_heads, inputs, served)):
-        yield (
-            "It looks as if each key-value head was scored with one query head. It serves "
-            f"{served} of them, {SERVED}"
-        )
+    yield from (sentence for other, sentence in group_mistakes(inputs) if near(score, other))
     yield from shared_mistakes(weights, owners, kv_heads, inputs, score)
 
 
-def _first_queries(weights, kv_heads: int, inputs: dict, served: int) -> torch.Tensor:
+def _first_queries(weights, kv_heads: int, inputs: dict) -> torch.Tensor:
     """The scores if only the first kv_heads query heads existed, one for each key-value head."""
     rows = len(weights[1])
     cut = [weights[0][:rows], weights[1], weights[2], weights[3][:, :rows]]
