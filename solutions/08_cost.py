@@ -88,8 +88,7 @@ check.linear_macs(linear_macs)
 # %% [markdown]
 # ## 8.2 model_macs
 #
-# **Goal** count the multiplications of all Linear layers of a Llama, from its config alone. | **Points** 3 |
-# **Minutes** 15
+# **Goal** count the multiplications of a whole Llama from its config alone. | **Points** 3 | **Minutes** 15
 #
 # ### Which layers multiply?
 #
