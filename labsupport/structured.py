@@ -19,8 +19,8 @@ from labsupport.progress import bar
 from labsupport.widths import Widths
 
 __all__ = [
-    "CRITERIA", "Plan", "channel_importance", "gradients", "kv_group_importance", "narrowed", "plan",
-    "prune_blocks", "shrink_attention", "shrink_mlp",
+    "CRITERIA", "Plan", "channel_importance", "gradients", "kv_group_importance", "most_important",
+    "narrowed", "plan", "prune_blocks", "shrink_attention", "shrink_mlp",
 ]  # fmt: skip
 
 CRITERIA = ("l1", "l2", "taylor", "random")
