@@ -56,7 +56,7 @@ def course_folder(tmp_path, monkeypatch):
     return tmp_path / "course"
 
 
-def verdict(  # noqa: PLR0917
+def verdict(
     name, status=RIGHT, cause="", share=1.0, submission="a" * 64, failed="the smallest: yours drops 3"
 ):
     """A verdict as the grader keeps it, its message laid out by the judge's own code."""
