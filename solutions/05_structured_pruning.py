@@ -350,8 +350,8 @@ check.shrink_mlp(shrink_mlp)
 #
 # <details><summary>Hint 2</summary>
 #
-# Group $g$ with $n$ rows starts at $g \cdot n$. `keep[:, None] * n + torch.arange(n)` has shape [kept, n]; flatten it. $n$ is `len(q) // kv_heads`
-# for q.
+# Group $g$ with $n$ rows starts at $g \cdot n$. `keep[:, None] * n + torch.arange(n, device=keep.device)` has shape [kept, n]; flatten
+# it. $n$ is `len(q) // kv_heads` for q.
 #
 # </details>
 

@@ -235,7 +235,8 @@ for what, w in {"before": weight, "merged without the mask": filled, "merged wit
 # before is zero after, to the last one*. In a sliced model they keep a handful of weights from learning, which nobody
 # notices.
 #
-# `batches` are LongTensors [B, L]. A *step* is one batch and one update; when the batches are through, begin anew.
+# `batches` are LongTensors [B, L] on the CPU, wherever the model is. A *step* is one batch and one update; when the
+# batches are through, begin anew.
 # Return one loss a step, as plain numbers.
 #
 # <details><summary>Hint 1</summary>

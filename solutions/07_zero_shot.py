@@ -28,8 +28,9 @@ from labsupport.tasks import addresses
 # The report's five tasks (ARC, BoolQ, HellaSwag, OpenBookQA, WinoGrande) come from the model hub. Ours comes from the
 # speeches you know: the beginning of a paragraph, its true continuation, and three continuations of other paragraphs.
 # A few rules keep the questions fair. Only the evaluation years are used, so that no model was calibrated on them. The
-# right choice is each of shortest to longest in a quarter of the questions, and stands in each place in a
-# quarter. And every continuation is right once and wrong three times, so none is better on its own.
+# right choice is the shortest in a quarter of the questions, the second shortest in another quarter, and so on; it
+# stands first, second, third and last equally often. And every continuation is right once and wrong three times, so
+# none is better on its own.
 
 # %%
 now = settings.current()

@@ -178,7 +178,7 @@ print(
         ["TinyLlama", "parameters", "report", "MACs", "report"],
         [
             ["before", f"{plan.parameters_before:,}", "1261.53 M", f"{model_macs(config, 64):,}", "77.32 G"],
-            ["after", f"{plan.parameters_after:,}", "921.65 M", f"{plan.macs_after:,}", "54.79 G"],
+            ["after", f"{plan.parameters_after:,}", "921.65 M", f"{plan.macs_after:,}", "54.8 G"],
         ],
     )
 )
@@ -230,8 +230,8 @@ print(f"a layer of 2048 x 2048 at 64 tokens: {linear_macs(2048, 2048, 64) / 1e6:
 # | `"2:4"` | the $k$ kept | for each kept value its place among its four neighbours, 0 to 3: 2 bits |
 #
 # Bits are collected over the whole matrix and rounded *up* to whole bytes once. The 2:4 format exists only at a
-# sparsity of exactly 0.5 and when 4 divides in_features. `ValueError` for 2:4 elsewhere, for a format of another
-# name, and for a sparsity outside 0 to 1, whatever the format.
+# sparsity of exactly 0.5 and when 4 divides in_features. Raise `ValueError` for 2:4 elsewhere, for a format of
+# another name, and for a sparsity outside 0 to 1, whatever the format.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -517,11 +517,11 @@ plots.comparison(methods, "Zeros keep more quality and save nothing; smaller mat
 # %% [markdown]
 # ## Question 1
 #
-# By the totals of the report, pruning saved 29 % of the MACs (77.32 G to 54.79 G) and 27 % of the parameters
+# By the totals of the report, pruning saved 29 % of the MACs (77.32 G to 54.8 G) and 27 % of the parameters
 # (1261.53 M to 921.65 M). Which mistake is in the numbers "before", and which line of the listing gives it away?
-# How much too high are they, and how much was really saved? The report also prints a "GPU memory requirement" of
-# 2427.31 MiB before and 1783.69 MiB after, for weights of 2 bytes: does that agree with the numbers "before" or
-# with yours, and is it a peak?
+# How much too high are they, and how much was really saved? (Lab 05 asked about the parameters: start from what you
+# found there.) The report also prints a "GPU memory requirement" of 2427.31 MiB before and 1793.30 MiB after, for
+# weights of 2 bytes: does that agree with the numbers "before" or with yours, and is it a peak?
 
 # %% [markdown] written="report_reflection" points=3
 # The numbers "before" ignore grouped-query attention: `k_proj` and `v_proj` are listed with 4.19 M weights, 2048
@@ -530,7 +530,7 @@ plots.comparison(methods, "Zeros keep more quality and save nothing; smaller mat
 # 10.33 G MACs, 15.6 % of the right 66.20 G; a further 0.8 G is not in Linear layers. Really saved were 1 - 54.785
 # / 66.203 = 17.2 % of the MACs and 16.2 % of the parameters. The memory fits the wrong numbers: 1261.53 M * 2
 # bytes are 2406 MiB, while the right count takes 2098 MiB; so the model that was measured "before" really had the
-# wide layers and was not TinyLlama. It is hardly more than the weights (20 to 26 MiB), so it is what was
+# wide layers and was not TinyLlama. It is hardly more than the weights (21 and 35 MiB), so it is what was
 # allocated, not a peak with the activations in it.
 
 # %% [markdown] answer

@@ -25,6 +25,13 @@ SERVED = 'see section 5.3, "Who serves whom".'
 def shared_mistakes(weights, owners, count: int, inputs: dict, score: torch.Tensor) -> Iterator[str]:
     """Mistakes of the criterion, whatever the structure: signs, roots, means, gradients."""
     criterion, grads = inputs["criterion"], inputs.get("grads")
+    if not bool(score.isfinite().all()):
+        if weights[0].dtype is torch.float16:
+            yield (
+                "It looks as if half precision overflowed before the sum: squares above 65504 have no place "
+                f"there, {CRITERIA}\nTry weight.float() before anything else."
+            )
+        return
     wide = [weight.double() for weight in weights]
     slopes = [grad.double() for grad in grads] if grads else wide
 

@@ -28,7 +28,7 @@ def count_cases(seed: int) -> list[Case]:
         hidden = heads * (head_dim or source.choice((2, 4)))
         shape = {
             "vocab_size": source.choice((31, 37, 41, 43, 47)),  # a prime: no other part is that large
-            "hidden_size": hidden if head_dim is None else hidden + source.choice((-2, 2)) * heads,
+            "hidden_size": hidden if head_dim is None else hidden + source.choice((-3, 3)) * heads,
             "intermediate_size": hidden + source.randint(1, 9),
             "num_hidden_layers": source.randint(2, 5),
             "num_attention_heads": heads,
@@ -100,6 +100,15 @@ def count_cause(inputs: dict, answer: dict) -> Iterator[str]:
     )
     layer_norms = each["input_layernorm"] + each["post_attention_layernorm"]
     wide = each["q_proj"] - each["k_proj"]
+    layers, hidden = shape["num_hidden_layers"], shape["hidden_size"]
+    square = layers * hidden**2 - each["q_proj"]
+    if square and over == 2 * square:
+        yield (
+            "It looks as if q_proj and o_proj were counted as hidden_size x hidden_size. A head has "
+            f"head_dim rows, and config.head_dim need not be hidden_size / heads, {MATRICES}"
+        )
+    if over == 2 * layers * hidden * shape["num_key_value_heads"] - 2 * each["k_proj"]:
+        yield f"It looks as if k_proj and v_proj were given one row a head. A head has head_dim, {MATRICES}"
     if wide and over == 2 * wide:
         yield (
             "It looks as if k_proj and v_proj were counted as wide as q_proj. With grouped-query attention "

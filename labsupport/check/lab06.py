@@ -106,6 +106,21 @@ def _forward_mistakes(inputs: dict) -> list[tuple[torch.Tensor, str]]:
         (_outputs(x, weight.T, a, b, scaling), "It looks as if weight is not transposed: it is [out, in], "
                                                "and x has its inputs last."),
     ]  # fmt: skip
+    if x.shape == weight.shape == weight.T.shape:
+        inner = _outputs(x.T, weight * 0, a, b, 1.0).T  # B A times x
+        for wrong in (
+            dense + scaling * added.T,
+            (dense + scaling * added).T,
+            weight @ x + scaling * inner,
+            dense + scaling * inner,
+        ):
+            found.append(
+                (
+                    wrong,
+                    "It looks as if x was taken for columns. Its last axis holds the features, "
+                    "so x stands on the left of each product, and the matrices are transposed.",
+                )
+            )
     if a.shape == b.shape:
         exchanged = "It looks as if a and b changed places, or were taken as they stand instead of transposed"
         for one, other in ((a.T, b.T), (b.T, a.T), (b, a), (a.T, b), (a, b.T)):

@@ -179,6 +179,8 @@ def _logprob_mistakes(inputs: dict) -> list[tuple[float, str]]:
         f"this is the mean over the {n} tokens instead of their sum. Dividing by a length comes later, "
         f"{LONG}": right / n,
         f"the sum was divided by all {len(ids)} tokens; nothing is divided here.": right / len(ids),
+        f"the mean over all tokens was multiplied by the {n} of the continuation, but the context has a say "
+        f"in that mean, {PLACE}": each.mean() * n,
         "the logits themselves were added up: a log-softmax over the vocabulary makes log-probabilities "
         f"of them, {PLACE}": chosen(logits),
         "probabilities were added up instead of their logarithms.": asked.exp().sum(),

@@ -119,7 +119,7 @@ def model_cases(seed: int) -> list[Case]:
     other = drawn_config(source)
     tokens = source.choice((3, 7, 11))
     heads = plain["num_attention_heads"]
-    wide = {**other, "head_dim": 2 * other["head_dim"]}
+    wide = {**other, "head_dim": 3 * other["head_dim"]}
 
     def case(title: str, config: dict, tokens: int = tokens) -> Case:
         return Case(title, {"config": config, "tokens": tokens})
@@ -230,6 +230,12 @@ def _model_mistakes(config: dict, tokens: int) -> Iterator[tuple[int, str]]:
         yield (
             _of_config(narrow, tokens),
             (f"the width of a head was taken to be hidden_size / heads. The config says head_dim, {LAYERS}"),
+        )
+        square = depth * config["hidden_size"] ** 2
+        yield (
+            right + 2 * tokens * (square - size["q_proj"]),
+            "q_proj and o_proj were taken to be hidden_size x hidden_size; the config has a head_dim, "
+            f"{LAYERS}",
         )
     if config.get("attention_bias"):
         rows = depth * config["head_dim"] * (heads + 2 * kv_heads) + depth * config["hidden_size"]
@@ -351,6 +357,9 @@ def storage_cause(inputs: dict, answer: dict) -> Iterator[str]:
         found, right = answer["value"][form], packed_bytes(shape, kept, form, dtype_bytes)
         if found == right:
             continue
+        for other in {count - int(sparsity * count), int((1 - sparsity) * count)} - {kept}:
+            if form != "dense" and found == packed_bytes(shape, other, form, dtype_bytes):
+                yield f"It looks as if int() cut {sparsity} of {count} weights down; round() it, {KEPT}"
         values = kept * dtype_bytes
         yield from _extra(form, found - values, shape, kept, dtype_bytes)
         if found == 8 * right:
@@ -359,11 +368,9 @@ def storage_cause(inputs: dict, answer: dict) -> Iterator[str]:
             yield f"It looks as if the zeros were left out. Dense storage writes them down too, {FORMATS}"
         if form != "dense" and found - values == right - values + (count - kept) * dtype_bytes:
             yield f"It looks as if the zeros were stored as well; only kept values are, {FORMATS}"
-        for other in {count - int(sparsity * count), int((1 - sparsity) * count)} - {kept}:
-            if form != "dense" and found == packed_bytes(shape, other, form, dtype_bytes):
-                yield f"It looks as if int() cut {sparsity} of {count} weights down; round() it, {KEPT}"
         if form not in ("dense", "2:4") and found == packed_bytes(shape, count - kept, form, dtype_bytes):
             yield f"It looks as if the sparsity was taken for the share that stays, not that goes, {KEPT}"
+        return  # the numbers shown are those of the first format that is wrong
 
 
 def _extra(form: str, extra: int, shape: tuple, kept: int, dtype_bytes: int) -> Iterator[str]:
@@ -412,6 +419,8 @@ def _extra(form: str, extra: int, shape: tuple, kept: int, dtype_bytes: int) -> 
             )
         if extra == dtype_bytes * (kept + rows + 1):
             yield f"It looks as if indices were given the bytes of a value; they are int32, {FORMATS}"
+        if extra == 4 * kept + rows + 1:
+            yield f"It looks as if each row pointer was given one byte; it is an int32, {FORMATS}"
 
 
 EXERCISES = [

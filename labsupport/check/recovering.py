@@ -6,6 +6,7 @@ perplexity is measured again.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -146,8 +147,11 @@ def parts(inputs: dict, answer: dict) -> list[Part]:
                 raise Wrong(f"{name} changed")
 
     def learned() -> None:
-        if all(torch.equal(before, after) for before, after in layers().values()):
+        still = [name for name, (before, after) in layers().items() if torch.equal(before, after)]
+        if len(still) == len(layers()):
             raise Wrong("every weight is as it was: what was learned is not in the model")
+        if still:
+            raise Wrong(f"{len(still)} of {len(layers())} are as they were, the first is {still[0]}")
 
     def better() -> None:
         before, after = perplexities(inputs, pruned(), answer["weights"])
@@ -165,7 +169,7 @@ def parts(inputs: dict, answer: dict) -> list[Part]:
         Part("the first loss is that of the pruned model", begins),
         Part("the model has the layers and shapes it had, and no adapters", named),
         Part("embeddings, norms and lm_head are untouched", frozen),
-        Part("what was learned is in the weights", learned),
+        Part("what was learned is in the weights of every Linear of the layers", learned),
         Part("every zero is still zero", zeros) if masked
         else Part(f"the update of every layer has a rank of {LOW} at most", thin),
         Part("the perplexity on text that it did not train on fell", better),
@@ -211,6 +215,23 @@ def mistakes(inputs: dict, answer: dict) -> Iterator[str]:
         )
     if not inputs["learning_rate"]:
         yield f"It looks as if the learning rate that you were given has no say, {LOOP}"
+    still = [name for name in before if name in linears and torch.equal(weights[name], before[name])]
+    if len(still) == len(linears) and _flat(losses, texts(inputs)[0]):
+        yield (
+            "It looks as if no step moved the LoRA matrices: your losses do not fall. A step is backward(), "
+            f"step() and zero_grad(), in this order, on the weights that require gradients, {LOOP}"
+        )
+    if still and len(still) < len(linears):
+        kinds = ", ".join(sorted({name.split(".")[-2] for name in still}))
+        yield (
+            f"It looks as if no LoRA matrices stood beside {kinds}. Every Linear of the decoder layers gets "
+            f"them, {LOOP}\nTry lora.targeted_module_names: which are missing?"
+        )
+    if _shifted_twice(model, losses, texts(inputs)[0]):
+        yield (
+            "It looks as if the labels were shifted twice. The model shifts them itself: tokens and labels "
+            f"are the same tensor, {LOOP}"
+        )
     if all(torch.equal(weights[name], before[name]) for name in before):
         yield f"It looks as if the adapters were taken out without being merged, {LOOP}"
     if any(not torch.equal(weights[name], before[name]) for name in before if name not in linears):
@@ -228,3 +249,19 @@ def mistakes(inputs: dict, answer: dict) -> Iterator[str]:
         numerical_rank(weights[name] - before[name], ROUNDING) > LOW for name in linears
     ):
         yield f"It looks as if the weights themselves were trained, not two thin matrices, {LOOP}"
+
+
+def _flat(losses: list[float], batches: list[torch.Tensor]) -> bool:
+    """Whether the last round over the batches lost as much as the first one."""
+    once = len(batches)
+    return len(losses) >= 2 * once and sum(losses[-once:]) > 0.9 * sum(losses[:once])
+
+
+@torch.no_grad()
+def _shifted_twice(model, losses: list[float], batches: list[torch.Tensor]) -> bool:
+    """Whether the first loss is the one of predicting not the next token, but the one after it."""
+    found = []
+    for batch in batches:
+        batch = batch.to(model.device)
+        found.append(model(input_ids=batch[:, :-1], labels=batch[:, 1:], use_cache=False).loss.item())
+    return any(math.isclose(losses[0], loss, rel_tol=1e-5) for loss in found)

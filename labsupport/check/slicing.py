@@ -218,6 +218,12 @@ def attention_cause(inputs: dict, answer: dict) -> Iterator[str]:
             "It looks as if q or o lost as many heads as k. Each key-value head serves "
             f"{served} query heads, which go and stay with it, {HEADS}"
         )
+    size = served * head_dim
+    if served > 1 and [h * head_dim + i for h in keep for i in range(size)] in (rows, columns):
+        yield (
+            f"It looks as if the blocks of q or o begin where those of k do. Theirs are {size} long, so that "
+            f"of key-value head 1 begins at {size}, {HEADS}"
+        )
     turns = of_heads([head for head in range(heads) if head % kv_heads in keep])
     by_group = of_heads([group + kv_heads * turn for group in keep for turn in range(served)])
     grouped = wanted(ATTENTION_NAMES, inputs)

@@ -153,7 +153,7 @@ def gradients_exchanged(gate, up, down, criterion, grads=None, generator=None):
 
 
 def half_overflows(gate, up, down, criterion, grads=None, generator=None):
-    """half precision ends at 65504"""
+    """half precision overflowed before the sum"""
     if criterion == "random":
         return torch.rand(len(gate), generator=generator)
     slopes = grads or (gate, up, down)

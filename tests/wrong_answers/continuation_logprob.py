@@ -27,6 +27,22 @@ def right_cross_entropy(model, context_ids, continuation_ids):
     return -functional.cross_entropy(logits, continuation_ids, reduction="sum").item()
 
 
+def right_with_a_cache(model, context_ids, continuation_ids):
+    """With the keys and values of what came before kept in a cache."""
+    total, past, ids = 0.0, None, context_ids
+    for token in continuation_ids:
+        with torch.no_grad():
+            found = model(ids[None].to(model.device), past_key_values=past, use_cache=True)
+        total += found.logits[0, -1].float().log_softmax(dim=-1)[token].item()
+        past, ids = found.past_key_values, token[None]
+    return total
+
+
+def mean_of_all_times_n(model, context_ids, continuation_ids):
+    """the context has a say in that mean"""
+    return _each(model, context_ids, continuation_ids).mean().item() * len(continuation_ids)
+
+
 def right_without_the_last_token(model, context_ids, continuation_ids):
     logits = _logits(model, context_ids, continuation_ids[:-1])[-len(continuation_ids) :]
     return torch.distributions.Categorical(logits=logits).log_prob(continuation_ids).sum().item()

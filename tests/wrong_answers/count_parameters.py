@@ -85,6 +85,29 @@ def divides_for_head_dim(config):
     return _count(config, head_dim=config.hidden_size // config.num_attention_heads)
 
 
+def square_queries(config):
+    """q_proj and o_proj were counted as hidden_size x hidden_size"""
+    queries = config.num_attention_heads * config.head_dim
+    over = 2 * config.hidden_size * (config.hidden_size - queries)
+    return _count(config) + config.num_hidden_layers * over
+
+
+def a_row_for_each_key_head(config):
+    """k_proj and v_proj were given one row a head"""
+    over = 2 * config.hidden_size * config.num_key_value_heads * (config.head_dim - 1)
+    return _count(config) - config.num_hidden_layers * over
+
+
+def right_from_a_dict(config):
+    numbers = config.to_dict()
+    hidden, head_dim = numbers["hidden_size"], numbers["head_dim"]
+    queries, keys = (numbers[f"num_{kind}_heads"] * head_dim for kind in ("attention", "key_value"))
+    total = numbers["vocab_size"] * hidden * (1 + (not numbers["tie_word_embeddings"])) + hidden
+    for _ in range(numbers["num_hidden_layers"]):
+        total += 2 * hidden * (queries + keys) + 3 * hidden * numbers["intermediate_size"] + 2 * hidden
+    return total
+
+
 def with_biases(config):
     """biases were counted"""
     q, k = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim

@@ -169,7 +169,7 @@ def k_and_v_gradients_exchanged(q, k, v, o, head_dim, kv_heads, criterion, grads
 
 
 def half_overflows(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
-    """half precision ends at 65504"""
+    """half precision overflowed before the sum"""
     if criterion != "l2":
         return right_views(q, k, v, o, head_dim, kv_heads, criterion, grads, generator)
     q, k, v, o = (weight.square() for weight in (q, k, v, o))

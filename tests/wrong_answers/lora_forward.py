@@ -88,6 +88,21 @@ def in_double(x, weight, a, b, scaling):
     return right_transposes(x.double(), weight.double(), a.double(), b.double(), scaling)
 
 
+def columns(x, weight, a, b, scaling):
+    """x was taken for columns"""
+    return weight @ x + scaling * (b @ (a @ x))
+
+
+def columns_beside_rows(x, weight, a, b, scaling):
+    """x was taken for columns"""
+    return x @ weight.T + scaling * b @ (a @ x)
+
+
+def transposed(x, weight, a, b, scaling):
+    """x was taken for columns"""
+    return (x @ weight.T + scaling * x @ a.T @ b.T).T if x.dim() == 2 else x @ weight.T
+
+
 def not_written(x, weight, a, b, scaling):
     """not written yet"""
     raise NotImplementedError()

@@ -115,6 +115,13 @@ def no_head_dim(config, tokens):
     return tokens * (config.num_hidden_layers * layer + _head(config))
 
 
+def square_queries(config, tokens):
+    """q_proj and o_proj were taken to be hidden_size x hidden_size"""
+    queries = config.num_attention_heads * config.head_dim
+    over = 2 * config.hidden_size * (config.hidden_size - queries)
+    return right_closed_form(config, tokens) + tokens * config.num_hidden_layers * over
+
+
 def biases_too(config, tokens):
     """biases were counted"""
     with torch.device("meta"):

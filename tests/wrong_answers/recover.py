@@ -143,6 +143,50 @@ def unloaded(model, batches, steps, learning_rate):
     return losses
 
 
+def two_kinds(model, batches, steps, learning_rate):
+    """no LoRA matrices stood beside down_proj, gate_proj, k_proj, o_proj, up_proj"""
+    return _recover(model, batches, steps, learning_rate, {"target_modules": ["q_proj", "v_proj"]})
+
+
+def gradients_cleared_too_early(model, batches, steps, learning_rate):
+    """no step moved the LoRA matrices"""
+
+    class Early(torch.optim.AdamW):
+        def step(self, closure=None):
+            self.zero_grad()
+            super().step(closure)
+
+    return _recover(model, batches, steps, learning_rate, optimizer=Early)
+
+
+class _Beside(torch.nn.Module):
+    """A frozen Linear and two thin matrices, without peft."""
+
+    def __init__(self, linear):
+        super().__init__()
+        device, rank = linear.weight.device, 8
+        self.linear = linear.requires_grad_(False)
+        self.a = torch.nn.Parameter(torch.randn(rank, linear.in_features, device=device) / rank)
+        self.b = torch.nn.Parameter(torch.zeros(linear.out_features, rank, device=device))
+
+    def forward(self, x):
+        return self.linear(x) + x @ self.a.T @ self.b.T
+
+
+def right_without_peft(model, batches, steps, learning_rate):
+    names = [name.rpartition(".") for name in pruned_linears(model)]
+    places = [(model.get_submodule(parent), name) for parent, _, name in names]
+    for parent, name in places:
+        setattr(parent, name, _Beside(getattr(parent, name)))
+    losses = _train(model, batches, steps, learning_rate)
+    for parent, name in places:
+        beside = getattr(parent, name)
+        with torch.no_grad():
+            beside.linear.weight += beside.b @ beside.a * (beside.linear.weight != 0)
+        setattr(parent, name, beside.linear)
+    return losses
+
+
 def tensors(model, batches, steps, learning_rate):
     """it is a tensor; .item() makes it a Python number"""
     return _recover(model, batches, steps, learning_rate, value=lambda loss: loss)
@@ -174,7 +218,7 @@ def uphill(model, batches, steps, learning_rate):
 
 
 def double_shift(model, batches, steps, learning_rate):
-    """the perplexity on text that it did not train on fell"""
+    """the labels were shifted twice"""
 
     def shifted_twice(lora, batch):
         return lora(input_ids=batch[:, :-1], labels=batch[:, 1:]).loss

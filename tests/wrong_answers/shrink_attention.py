@@ -120,6 +120,14 @@ def only_k_and_v(q, k, v, o, keep, head_dim, kv_heads):
     return right_lists(q, k, v, o, keep, head_dim, kv_heads)[1:3]
 
 
+def queries_begin_where_keys_do(q, k, v, o, keep, head_dim, kv_heads):
+    """the blocks of q or o begin where those of k do"""
+    size = len(q) // kv_heads
+    queries = [head * head_dim + place for head in keep.tolist() for place in range(size)]
+    keys = _rows(keep.tolist(), head_dim)
+    return q[queries], k[keys], v[keys], o[:, queries]
+
+
 def forgets_return(q, k, v, o, keep, head_dim, kv_heads):
     """is a return missing?"""
     right_lists(q, k, v, o, keep, head_dim, kv_heads)

@@ -123,6 +123,12 @@ def one_pointer_a_row(shape, sparsity, format, dtype_bytes):
     return _bytes(shape, sparsity, format, dtype_bytes, pointers=shape[0])
 
 
+def pointers_of_one_byte(shape, sparsity, format, dtype_bytes):
+    """each row pointer was given one byte"""
+    total = _bytes(shape, sparsity, format, dtype_bytes)
+    return total - 3 * (shape[0] + 1) if format == "csr" else total
+
+
 def compressed_columns(shape, sparsity, format, dtype_bytes):
     """columns were compressed"""
     return _bytes(shape, sparsity, format, dtype_bytes, pointers=shape[1] + 1)
