@@ -31,7 +31,8 @@ demo: setup sandbox model
 test: setup sandbox model
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 lab: setup model notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -47,13 +47,14 @@ class Row:
     accuracy: float  # mean over the tasks
     accuracy_stderr: float
     parameters: int  # held, zeros included
-    macs: int  # of all Linear layers, for one window
-    memory: int  # bytes: the weights, and the peak of one pass over a window
-    seconds: float  # median of one pass over a window
+    macs: int  # of all Linear layers, for one text of TOKENS
+    memory: int  # bytes: the weights, and the peak of one pass over such a text
+    seconds: float  # median of one such pass
     dense_seconds: float  # the dense model's, measured in turns with it
 
 
-REPEATS = 5  # passes that a median is taken of
+TOKENS = 128  # of the text that MACs, memory and time are measured on
+REPEATS = 7  # passes that a median is taken of
 TRAINING_WINDOW = 256  # tokens
 LEARNING_RATE = 1e-3  # ten times the report's: dozens of steps instead of sixteen hundred
 
@@ -126,8 +127,8 @@ class Bench:
         """Prune a copy of the dense model, and measure it."""
         model = METHODS[method](self, models.load(self.chosen.model))
         scores = self._scores(model)
-        window = self.evaluation[:1].to(model.device)
-        run = torch.no_grad()(lambda m: m(window, use_cache=False))
+        text = self.evaluation[:1, :TOKENS].to(model.device)
+        run = torch.no_grad()(lambda m: m(text, use_cache=False))
         run(model)  # code is loaded on the first call
         _, peak = cost.peak_memory(lambda: run(model) and None)
         times = cost.latencies({"this": lambda: run(model), "dense": lambda: run(self.dense)}, REPEATS)
@@ -139,7 +140,7 @@ class Bench:
             accuracy=sum(s.acc for s in scores) / len(scores),
             accuracy_stderr=sum((s.acc_stderr or 0.0) ** 2 for s in scores) ** 0.5 / len(scores),
             parameters=sum(weight.numel() for weight in model.parameters()),
-            macs=cost.model_macs(model, window.shape[1]),
+            macs=cost.model_macs(model, text.shape[1]),
             memory=cost.weight_bytes(model) + peak,
             seconds=times["this"][0],
             dense_seconds=times["dense"][0],

@@ -489,7 +489,7 @@ print(columns(["what", "yours", "reference"], rows))
 #
 # That was the last piece. Here is the whole course in one table: every method at one setting, half of the
 # weights, or 30 % of all blocks but the first and last four, each measured in the same way. The accuracy is
-# that of lab 07's task on 48 documents, chance is 0.25. Peak memory, MACs and time belong to one pass over a window; each time
+# that of lab 07's task on 48 documents, chance is 0.25. Peak memory, MACs and time belong to one pass over 128 tokens; each time
 # is taken in turns with the dense model's.
 #
 # The first run takes about five minutes on two CPU cores. Each method is written down as soon as it is measured: interrupt it,

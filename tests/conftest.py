@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,19 @@ from huggingface_hub import constants
 
 from labsupport import models, settings
 
-torch.set_num_threads(min(2, torch.get_num_threads()))
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+torch.set_num_threads(1 if SIDE_BY_SIDE else min(2, torch.get_num_threads()))
+
+# What starts sandboxes, watches a clock or needs all cores runs by itself; the rest may run side by side.
+ALONE = ("class", "hostile", "sandbox", "verdicts", "notebooks", "embedded", "facts", "doctor", "report")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what must run alone: `make test` runs these tests after the others."""
+    for item in items:
+        markers = {marker.name for marker in item.iter_markers()}
+        if item.path.stem.removeprefix("test_") in ALONE or markers & {"model", "notebook", "browser"}:
+            item.add_marker("alone")
 
 
 @pytest.fixture

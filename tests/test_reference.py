@@ -4,7 +4,6 @@ import warnings
 
 import nbformat
 import pytest
-import torch
 
 from grader import build, course, reference
 from labsupport.check import EXERCISES
@@ -47,7 +46,6 @@ check.prune_magnitude(prune_magnitude)
 @pytest.fixture(autouse=True)
 def tiny_course(monkeypatch):
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    torch.set_num_threads(2)
 
 
 def verdict(name, function, seed):

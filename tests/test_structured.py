@@ -340,7 +340,6 @@ def test_no_llama_is_one_sentence(content, capsys, tmp_path):
 @pytest.mark.model
 def test_taylor_beats_random_and_l1():
     """On the embedded model at 20 %, gradients find what matters; magnitudes are worse than chance."""
-    torch.set_num_threads(2)
     tokenizer = models.tokenizer("smollm2-135m")
     evaluation = corpora.windows("sotu", tokenizer, "evaluation", CPU.window, 2)
     batches = list(corpora.windows("sotu", tokenizer, "calibration", CPU.window, 2)[:, None])

@@ -9,6 +9,8 @@ from labsupport import settings
 from labsupport.check.exercise import Wrong
 from labsupport.check.wire import Opaque
 
+NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
+
 
 def is_tensor(value, what: str = "the answer") -> None:
     """Raises Wrong unless the value is a torch.Tensor."""
@@ -43,7 +45,8 @@ def is_number(value) -> None:
         raise Wrong("it is a tensor; .item() makes it a Python number")
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind = value.type_name if isinstance(value, Opaque) else type(value).__name__
-        raise Wrong("it is None: is a return missing?" if value is None else f"it is a {kind}")
+        numpy = "; float() or int() makes it a Python number" if kind in NUMPY else ""
+        raise Wrong("it is None: is a return missing?" if value is None else f"it is a {kind}{numpy}")
     if not math.isfinite(value):
         raise Wrong(f"it is {value}")
 

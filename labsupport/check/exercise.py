@@ -137,8 +137,7 @@ def _error_name(answer: dict) -> str:
 def _answered(answer: dict) -> None:
     error = answer["error"]
     where = f" in {error['where']}" if error["where"] else ""
-    raise Wrong(f"your function raised {error['names'][0]}{where}: {error['text']}" if error["text"] else
-                f"your function raised {error['names'][0]}{where}")  # fmt: skip
+    raise Wrong(f"your function raised {error['names'][0]}{where}" + _text(error))
 
 
 def _raised(expected: str, answer: dict) -> None:
@@ -148,7 +147,11 @@ def _raised(expected: str, answer: dict) -> None:
         kind = value.type_name if isinstance(value, Opaque) else type(value).__name__
         raise Wrong(f"your function returned a {kind} instead")
     if expected not in error["names"]:
-        raise Wrong(f"your function raised {error['names'][0]} instead: {error['text']}")
+        raise Wrong(f"your function raised {error['names'][0]} instead" + _text(error))
+
+
+def _text(error: dict) -> str:
+    return f": {error['text']}" if error["text"] else ""
 
 
 def _untouched(answer: dict) -> None:
