@@ -136,16 +136,19 @@ def test_a_peak_is_seen(measure):
 
 
 def test_a_peak_is_no_sum():
-    """Eight times 16 MiB, one after the other, peak at 16; held together they peak at 128."""
+    """Four times 40 MiB, one after the other, peak at 40; held together they peak at 160.
+
+    Pieces of more than 32 MiB: smaller ones the C library may keep when they are freed, and hand out again.
+    """
 
     def piece(_) -> torch.Tensor:
-        return torch.ones(16 * MIB // 4, device=device())
+        return torch.ones(40 * MIB // 4, device=device())
 
-    _, one_by_one = cost.peak_memory(lambda: [piece(i).sum().item() for i in range(8)])
-    held, together = cost.peak_memory(lambda: [piece(i) for i in range(8)])
-    assert len(held) == 8
-    assert 12 * MIB < one_by_one < 40 * MIB
-    assert 120 * MIB < together < 140 * MIB
+    _, one_by_one = cost.peak_memory(lambda: [piece(i).sum().item() for i in range(4)])
+    held, together = cost.peak_memory(lambda: [piece(i) for i in range(4)])
+    assert len(held) == 4
+    assert 36 * MIB < one_by_one < 64 * MIB
+    assert 152 * MIB < together < 172 * MIB
 
 
 def test_peak_of_an_error():
