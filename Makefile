@@ -1,12 +1,12 @@
 # Every target sets up what it needs; what is done already is skipped.
-#   make demo   make test   make lab   make notebooks
+#   make demo   make test   make lab   make labs   make notebooks
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := --constraint constraints.txt --editable .[dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup sandbox model demo test lab notebooks
+.PHONY: setup sandbox model demo test labs lab notebooks
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -32,7 +32,11 @@ test: setup sandbox model
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "alone and not slow"
+
+# Every lab, answers in place, on the real model.
+labs: setup model
+	$(BIN)/python -m pytest -m notebook
 
 lab: setup model notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -72,7 +72,7 @@ async def run_notebook(job: dict, say) -> None:
         say(event="start", cell=index)
         allowed = client.room = max(room, KEPT)
         client.overflow = asyncio.Event()
-        ended = await run_cell(client, cell, index, job["cell_seconds"])
+        ended = await run_cell(client, cell, index, job["cell_seconds"], say)
         cut = client.overflow.is_set()
         outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
         room -= len(json.dumps(outputs))
@@ -140,14 +140,19 @@ async def start_kernel(notebook):
     return client
 
 
-async def run_cell(client, cell, index: int, seconds: float) -> str:
-    """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED."""
+async def run_cell(client, cell, index: int, seconds: float, say) -> str:
+    """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED.
+
+    A flood of output is said at once: it may fill the memory before the cell can be stopped.
+    """
     count = client.code_cells_executed + 1
     running = asyncio.ensure_future(client.async_execute_cell(cell, index, execution_count=count))
     too_much = asyncio.ensure_future(client.overflow.wait())
     try:
         await asyncio.wait({running, too_much}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         late = not running.done() and not too_much.done()
+        if too_much.done():
+            say(event="flood", cell=index)
         if not running.done():
             await client.km.interrupt_kernel()
             await asyncio.wait({running}, timeout=GRACE)

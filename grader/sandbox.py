@@ -63,7 +63,7 @@ class _Run:
     ready: bool = False
     cell: int | None = None  # the one that is running
     since: float = 0.0
-    cut: list[int] = field(default_factory=list)  # cells that put out too much
+    cut: set[int] = field(default_factory=set)  # cells that put out too much
     code: int | None = None
     seconds: float = 0.0
     unenforced: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def run_notebook(
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
     most = 2 * limits.output + 2**17 * (len(code) + 8)
     run = _run(job, socket_path, limits, isolation, grace=GRACE, most=most, keep=keep)
-    cell = run.cut[0] if run.status == OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
+    cell = min(run.cut) if run.status == OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
     name = _name(executed, cell) if run.status != FINISHED else ""
     reason = _reason(run, name, limits)
     return Outcome(run.status, name, reason, _bytes(executed), run.seconds, run.unenforced)
@@ -204,10 +204,12 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[dict], None]) -> N
             run.ready = True
         elif kind == "start":
             run.cell, run.since = int(event["cell"]), time.monotonic()
+        elif kind == "flood":
+            run.cut.add(int(event["cell"]))
         elif kind == "end":
             keep(event)
             if event["cut"]:
-                run.cut.append(int(event["cell"]))
+                run.cut.add(int(event["cell"]))
             if event["ended"] == FINISHED:
                 run.cell = None
         elif kind == "text":

@@ -51,8 +51,13 @@ def test_a_lab_runs_on_the_tiny_model(lab, monkeypatch):
     assert_runs_clean(lab)
 
 
+BY_DEFAULT = ("02_magnitude_pruning", "03_wanda_calibration")  # the others: `make labs`
+
+
 @pytest.mark.notebook
-@pytest.mark.parametrize("lab", course.labs())
+@pytest.mark.parametrize(
+    "lab", [pytest.param(lab, marks=() if lab in BY_DEFAULT else pytest.mark.slow) for lab in course.labs()]
+)
 def test_a_lab_runs_on_the_course_model(lab, monkeypatch, capsys):
     monkeypatch.delenv("PRUNING_LABS_MODEL", raising=False)
     monkeypatch.delenv("PRUNING_LABS_TEXT", raising=False)
