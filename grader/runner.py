@@ -7,6 +7,7 @@ nothing in there can kill it; and as it is not dumpable, nothing can look into i
 
 import asyncio
 import base64
+import contextlib
 import ctypes
 import itertools
 import json
@@ -156,6 +157,8 @@ async def run_cell(client, cell, index: int, seconds: float, say) -> str:
         if not running.done():
             await client.km.interrupt_kernel()
             await asyncio.wait({running}, timeout=GRACE)
+            if running.done():
+                await settled(client)
         if not running.done():
             return "TIMEOUT"
         running.result()
@@ -165,6 +168,12 @@ async def run_cell(client, cell, index: int, seconds: float, say) -> str:
     finally:
         running.cancel()
         too_much.cancel()
+
+
+async def settled(client) -> None:
+    """Ask the kernel for nothing, so that an interrupt that came late hits this and not the next cell."""
+    with contextlib.suppress(Exception):  # a dead kernel is found by the next cell
+        await client.kc.execute("", silent=True, store_history=False, reply=True, timeout=GRACE)
 
 
 def joined(outputs: list) -> list:
