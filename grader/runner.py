@@ -20,6 +20,7 @@ import threading
 import time
 from pathlib import Path
 
+PATIENCE = 0.5  # seconds in which a loud cell may end by itself
 GRACE = 5.0  # seconds an interrupted cell has to end
 KEPT = 2**16  # bytes that stay of a cell's output when it was far too much
 START = 120.0  # seconds a kernel may take to start
@@ -64,7 +65,7 @@ async def run_notebook(job: dict, say) -> None:
     """Execute the code cells in order; say what each one put out; stop where no next one makes sense."""
     import nbformat
 
-    client = await start_kernel(nbformat.from_dict(job["notebook"]))
+    client = await start_kernel(nbformat.from_dict(job["notebook"]), say)
     say(event="ready")
     room = job["output"]
     for index, cell in enumerate(client.nb.cells):
@@ -73,7 +74,7 @@ async def run_notebook(job: dict, say) -> None:
         say(event="start", cell=index)
         allowed = client.room = max(room, KEPT)
         client.overflow = asyncio.Event()
-        ended = await run_cell(client, cell, index, job["cell_seconds"], say)
+        ended = await run_cell(client, cell, index, job["cell_seconds"])
         cut = client.overflow.is_set()
         outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
         room -= len(json.dumps(outputs))
@@ -84,7 +85,7 @@ async def run_notebook(job: dict, say) -> None:
     say(event="over", status="FINISHED")
 
 
-async def start_kernel(notebook):
+async def start_kernel(notebook, say):
     """A client of nbclient with a quiet kernel of this very interpreter, whatever the notebook asks for."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpecManager
@@ -108,6 +109,7 @@ async def start_kernel(notebook):
                 self.room -= 64 + (len(content["text"]) if "text" in content else len(json.dumps(content)))
                 if self.room < 0:
                     if not self.overflow.is_set():
+                        say(event="flood", cell=cell_index)  # at once: it may fill the memory next
                         keep_beginning(self, msg, cell, cell_index)
                     self.overflow.set()
                     return None
@@ -141,19 +143,16 @@ async def start_kernel(notebook):
     return client
 
 
-async def run_cell(client, cell, index: int, seconds: float, say) -> str:
-    """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED.
-
-    A flood of output is said at once: it may fill the memory before the cell can be stopped.
-    """
+async def run_cell(client, cell, index: int, seconds: float) -> str:
+    """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED."""
     count = client.code_cells_executed + 1
     running = asyncio.ensure_future(client.async_execute_cell(cell, index, execution_count=count))
     too_much = asyncio.ensure_future(client.overflow.wait())
     try:
         await asyncio.wait({running, too_much}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         late = not running.done() and not too_much.done()
-        if too_much.done():
-            say(event="flood", cell=index)
+        if not late:  # what is nearly over ends by itself: an interrupt might swallow its reply
+            await asyncio.wait({running}, timeout=PATIENCE)
         if not running.done():
             await client.km.interrupt_kernel()
             await asyncio.wait({running}, timeout=GRACE)
@@ -173,7 +172,8 @@ async def run_cell(client, cell, index: int, seconds: float, say) -> str:
 async def settled(client) -> None:
     """Ask the kernel for nothing, so that an interrupt that came late hits this and not the next cell."""
     with contextlib.suppress(Exception):  # a dead kernel is found by the next cell
-        await client.kc.execute("", silent=True, store_history=False, reply=True, timeout=GRACE)
+        quietly = {"silent": True, "store_history": False, "stop_on_error": False}
+        await client.kc.execute("", **quietly, reply=True, timeout=GRACE)
 
 
 def joined(outputs: list) -> list:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+from nbformat import v4
 
 from grader import enclosures
 from grader.limits import Limits, fallbacks, groups
@@ -25,6 +26,7 @@ FINISHED, TIMEOUT, OUT_OF_MEMORY = "FINISHED", "TIMEOUT", "OUT_OF_MEMORY"
 KERNEL_DIED, OUTPUT_LIMIT, GRADER_ERROR = "KERNEL_DIED", "OUTPUT_LIMIT", "GRADER_ERROR"
 DEFAULTS = Limits()
 ISOLATIONS = ("bwrap", "none")
+CUT = "[output cut: more than is allowed]\n"  # for a cell that was killed before the runner could say so
 GRACE = 15.0  # seconds after a cell's time is up in which the runner may end it more gently
 __all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
 
@@ -95,6 +97,8 @@ def run_notebook(
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
     most = 2 * limits.output + 2**17 * (len(code) + 8)
     run = _run(job, socket_path, limits, isolation, grace=GRACE, most=most, keep=keep)
+    if run.cell in run.cut and run.cell in code and not executed.cells[run.cell].outputs:
+        executed.cells[run.cell].outputs = [v4.new_output("stream", name="stderr", text=CUT)]
     cell = min(run.cut) if run.status == OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
     name = _name(executed, cell) if run.status != FINISHED else ""
     reason = _reason(run, name, limits)
