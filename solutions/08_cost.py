@@ -502,7 +502,7 @@ methods = comparison.compare(setting)
 print(comparison.as_text(setting, methods))
 
 # %%
-plots.comparison(methods, "Zeros keep more quality and save nothing; smaller matrices save, and cost more")
+plots.comparison(methods, "The choice of weights decides the quality; only smaller matrices save anything")
 
 # %% [markdown]
 # Read it column by column. *Perplexity*: what is removed matters more than how much of it; by magnitude (or l1) a
