@@ -1,4 +1,4 @@
-"""The masks of labs 02 and 04 for a whole model, given from lab 06 on: where pruning is not the question."""
+"""The masks of labs 02 and 04 for a whole model, where pruning is a means and not the exercise."""
 
 import numpy as np
 import torch
@@ -38,9 +38,15 @@ def kept(score: torch.Tensor, sparsity: float) -> torch.Tensor:
     k = round(sparsity * score.shape[1])
     if k == 0:
         return torch.ones_like(score, dtype=torch.bool)
-    values = score.detach().float().cpu().numpy()
-    threshold = torch.from_numpy(np.partition(values, k - 1, axis=1)[:, k - 1 : k])  # [rows, 1]; no full sort
-    return score > threshold.to(score)
+    return score > cut(score.detach().float().cpu(), k).to(score)
+
+
+def cut(scores: torch.Tensor, k: int) -> torch.Tensor:
+    """The k-th smallest score along the last axis, k at least 1, on a CPU: [..., n] -> [..., 1].
+
+    By partial selection, several times faster than a sort.
+    """
+    return torch.from_numpy(np.partition(scores.numpy(), k - 1, axis=-1)[..., k - 1 : k])
 
 
 def _scores(model: nn.Module, norms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
