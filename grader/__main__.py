@@ -60,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected"
     )
 
+    one.add_argument("--cold", action="store_true", help="start Python afresh for every submission")
+
     one = command(feedback, "nbgrader's feedback pages")
     one.add_argument("lab", metavar="LAB")
 
@@ -138,7 +140,7 @@ def grade(chosen) -> int:
 
     lab = course.lab(chosen.lab)
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
-    records = grade_class(lab, chosen.student, chosen.workers, limits, chosen.isolation)
+    records = grade_class(lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold)
     for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
         print(f"Note: {sentence}")
     otherwise = [record for record in records if record.status != GRADED]

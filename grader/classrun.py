@@ -21,6 +21,7 @@ def grade_class(
     workers: int = 1,
     limits: Limits = DEFAULTS,
     isolation: str = "bwrap",
+    cold: bool = False,
 ) -> list[Record]:
     """Grade every submission of a lab that is not settled; the records of all, old and new, by student.
 
@@ -38,7 +39,7 @@ def grade_class(
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
     before = {each.student: journal.read(lab, each.student) for each in found}
     todo = [
-        Task(each, release.read_text("utf-8"), course.seed(), version, limits, isolation)
+        Task(each, release.read_text("utf-8"), course.seed(), version, limits, isolation, cold)
         for each in found
         if not journal.settled(before[each.student], each.digest, version)
     ]

@@ -44,6 +44,7 @@ class Task:
     version: str
     limits: Limits = DEFAULTS
     isolation: str = "bwrap"
+    cold: bool = False  # start Python afresh, where a fork of the warm parent would do
 
 
 def grade(task: Task) -> Record:
@@ -82,7 +83,7 @@ def _grade(task: Task, record: Record) -> None:
     ):
         clock = time.monotonic()
         outcome = run_notebook(
-            nbformat.writes(admitted.notebook).encode(), examiner.path, task.limits, task.isolation
+            nbformat.writes(admitted.notebook).encode(), examiner.path, task.limits, task.isolation, task.cold
         )
         record.phases["sandbox"] = time.monotonic() - clock
     record.phases["judging"] = examiner.seconds

@@ -83,7 +83,7 @@ def groups(limits: Limits, system: Path = Path("/")) -> Iterator[Groups]:
     found = Groups()
     try:
         for controller, settings in wanted.items():
-            for version, parent in _parents(controller, system):
+            for version, parent in parents(controller, system):
                 if version == 2 and any(v == 2 and p != parent for v, p in made):
                     continue  # a process is in one group of version 2 only
                 if folder := _limited(made, version, parent, settings[version]):
@@ -113,7 +113,7 @@ def _limited(made: dict, version: int, parent: Path, settings: dict[str, int]) -
     return folder if entry.returncode == 0 else None
 
 
-def _parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
+def parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
     """Where groups with this controller might be made, as (version, folder), the likeliest first."""
     own = {}
     for line in (system / "proc/self/cgroup").read_text().splitlines():

@@ -72,7 +72,11 @@ class _Run:
 
 
 def run_notebook(
-    notebook: bytes, socket_path: Path | None, limits: Limits = DEFAULTS, isolation: str = "bwrap"
+    notebook: bytes,
+    socket_path: Path | None,
+    limits: Limits = DEFAULTS,
+    isolation: str = "bwrap",
+    cold: bool = True,
 ) -> Outcome:
     """Execute a notebook's code cells in a sandbox, in order, as far as they go.
 

@@ -510,8 +510,9 @@ def grouped() -> bool:
 
 
 def left_groups() -> list[Path]:
-    """Control groups of ours, or of graders that are gone, which nobody removed."""
-    found = Path("/sys/fs/cgroup").rglob(f"{limits.PREFIX}-*-*")
+    """Control groups of ours, or of graders that were here and are gone, which nobody removed."""
+    places = {place for kind in ("memory", "pids") for _, place in limits.parents(kind, Path("/"))}
+    found = [path for place in places for path in place.glob(f"{limits.PREFIX}-*-*")]
     return [
         path
         for path in found
