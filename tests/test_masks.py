@@ -34,3 +34,46 @@ def test_two_of_every_four_stay(tiny_model):
         assert bool((groups.sum(dim=1) == 2).all())
         lowest_kept = score.masked_fill(~groups, torch.inf).amin(dim=1)
         assert bool((score.masked_fill(groups, -torch.inf).amax(dim=1) <= lowest_kept).all())
+
+
+def drawn(kind: str, count: int) -> torch.Tensor:
+    values = torch.randn(count, generator=torch.Generator().manual_seed(3)).abs()
+    return {
+        "distinct": values,
+        "tied": (values * 4).round(),
+        "equal": torch.full_like(values, 2.0),
+        "sorted": values.sort().values,
+        "one column in 4096 is loud": torch.where(torch.arange(count) % 4096 == 7, values * 50, values),
+        "the sample sees what nothing else is": torch.where(
+            torch.arange(count) % 17 == 0, values + 9, values
+        ),
+        "half precision": values.half(),
+    }[kind]
+
+
+@pytest.mark.parametrize("share", [1e-6, 0.3, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("kind", ["distinct", "tied", "equal", "sorted", "one column in 4096 is loud",
+                                  "the sample sees what nothing else is", "half precision"])  # fmt: skip
+def test_the_cut_of_very_many_scores(kind, share):
+    """Selection by a sample is exact, also where the sample misleads: the sorted list says the same."""
+    scores = drawn(kind, masks.MANY + 12_345)
+    k = max(1, round(share * len(scores)))
+    assert masks.cut(scores, k) == scores.sort().values[k - 1]
+    assert torch.equal(masks.kept(scores[None], share)[0], scores > scores.sort().values[k - 1])
+
+
+def test_one_nan_is_no_low_score():
+    """A NaN ranks above every number, as in torch's own sort, and is never kept."""
+    scores = drawn("distinct", masks.MANY + 1)
+    scores[::1000] = torch.nan
+    assert masks.cut(scores, 1000) == scores.sort().values[999]
+    assert not masks.kept(scores[None], 0.5)[0][::1000].any()
+
+
+@pytest.mark.parametrize("shape", [(3, 40_000), (700, 300), (2, 1)])
+def test_rows_in_blocks(shape):
+    """Every row is cut by its own scores, wherever a block of rows ends."""
+    scores = torch.randn(shape, generator=torch.Generator().manual_seed(1)).abs()
+    k = round(0.5 * shape[1])
+    expected = scores > scores.kthvalue(k, dim=1, keepdim=True).values if k else scores > -1
+    assert torch.equal(masks.kept(scores, 0.5), expected)
