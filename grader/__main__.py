@@ -52,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
     one = command(grade, "grade what is not graded yet; resumable")
     one.add_argument("lab", metavar="LAB")
     one.add_argument("--student", metavar="ID")
-    one.add_argument("--workers", type=positive, default=1, metavar="N", help="sandboxes side by side")
+    where = one.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="sandboxes side by side on this machine"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, whose workers grade: tcp://HOST:8786")
     one.add_argument(
         "--timeout", type=positive, metavar="S", help=f"seconds for a cell; default {Limits.cell_seconds:.0f}"
     )
@@ -140,7 +144,9 @@ def grade(chosen) -> int:
 
     lab = course.lab(chosen.lab)
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
-    records = grade_class(lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold)
+    records = grade_class(
+        lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
+    )
     for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
         print(f"Note: {sentence}")
     otherwise = [record for record in records if record.status != GRADED]

@@ -1,18 +1,20 @@
 """A whole class: what is not settled yet is graded, journalled one by one, and handed to nbgrader."""
 
+import contextlib
 import hashlib
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 
-from grader import course, intake, journal
+from grader import course, executors, intake, journal
 from grader.grading import Submission, Task, continued, grade
 from grader.journal import NOT_SUBMITTED, UNREADABLE, Record
 from grader.sandbox import DEFAULTS, Limits
 from labsupport.progress import bar
 from labsupport.settings import LabError
+
+LOOK = 5  # seconds after which a pool is asked again how many it takes: workers come and go
 
 
 def grade_class(
@@ -22,55 +24,64 @@ def grade_class(
     limits: Limits = DEFAULTS,
     isolation: str = "bwrap",
     cold: bool = False,
+    scheduler: str | None = None,
 ) -> list[Record]:
     """Grade every submission of a lab that is not settled; the records of all, old and new, by student.
 
     Each record is written before the next is awaited, so a killed run goes on where it stopped.
+    workers: processes of this machine; or scheduler: the address of a Dask scheduler, whose workers
+    grade instead.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
         raise LabError(
             f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first."
         )
-    version = journal.version(lab)
     found = [s for s in submissions(lab) if student in (None, s.student)]
     if not found:
         whose = f"of {student} " if student else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
     before = {each.student: journal.read(lab, each.student) for each in found}
-    todo = [
-        Task(each, release.read_text("utf-8"), course.seed(), version, limits, isolation, cold)
-        for each in found
-        if not journal.settled(before[each.student], each.digest, version)
-    ]
-    with bar(total=len(todo), what=f"grading {lab}") as progress:
-        for record in finished(todo, workers):
+    version = journal.version(lab)
+    with contextlib.ExitStack() as later:
+        pool = None
+        if scheduler:
+            from grader import cluster
+
+            there = later.enter_context(cluster.connected(scheduler))
+            pool, version = there.pool(), there.version(version)
+        todo = [
+            Task(each, release.read_text("utf-8"), course.seed(), version, limits, isolation, cold)
+            for each in found
+            if not journal.settled(before[each.student], each.digest, version)
+        ]
+        if not scheduler and (count := executors.affordable(min(workers, len(todo)))) > 1:
+            pool = later.enter_context(executors.local(count))
+        records = later.enter_context(contextlib.closing(finished(todo, pool)))
+        progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
+        for record in records:
             journal.write(continued(record, before[record.student]))
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
     return [journal.read(lab, each.student) for each in found]
 
 
-def finished(tasks: list[Task], workers: int) -> Iterator[Record]:
-    """The records as they come, at most `workers` at a time."""
-    if workers == 1:
+def finished(tasks: list[Task], pool: executors.Pool | None) -> Iterator[Record]:
+    """The records as they come: one after the other in this process, or as many at a time as a pool takes."""
+    if pool is None:
         yield from map(grade, tasks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        pending = {executor.submit(grade, task) for task in tasks}
-        try:
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as fault:
-            raise LabError(
-                "A grading process was killed from outside, perhaps for want of memory. "
-                "All finished records are kept; run the same command again, with fewer workers."
-            ) from fault
-        finally:
-            for future in pending:
-                future.cancel()
+    waiting, pending = deque(tasks), {}
+    try:
+        while waiting or pending:
+            while waiting and len(pending) < pool.width():
+                task = waiting.popleft()
+                pending[pool.submit(task)] = task
+            for future in wait(pending, LOOK, FIRST_COMPLETED).done:
+                yield pool.record(pending.pop(future), future)
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 def submissions(lab: str) -> list[Submission]:

@@ -1,0 +1,60 @@
+"""How many gradings fit into this machine's memory side by side."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from labsupport import models, settings
+
+BASE = 2 * 2**30  # bytes: two interpreters with torch and transformers, and what one notebook keeps
+COPIES = 4  # of the course model: the judge's, the student's, its pruned copy, what is computed with them
+
+
+def need() -> int:
+    """Bytes that one grading may take, judging process and sandbox together: an estimate from above."""
+    name = settings.current().model
+    if name in models.SHAPES:
+        weights = sum(weight.numel() for weight in models.shape(name).parameters())
+        return BASE + COPIES * weights * settings.current().dtype.itemsize
+    return BASE + COPIES * sum(path.stat().st_size for path in Path(name).glob("*.safetensors"))
+
+
+def fitting(workers: int) -> int:
+    """How many of these workers there is memory for now: one at least, each further one when it fits too."""
+    free, each, count = available(), need(), 1
+    while count < workers and (count + 1) * each <= free:
+        count += 1
+    return count
+
+
+def available(system: Path = Path("/")) -> int:
+    """Bytes that new processes may take: of the machine, and of each control group around this one."""
+    words = (system / "proc/meminfo").read_text().split()
+    rooms = [int(words[words.index("MemAvailable:") + 1]) * 1024]
+    for folder in _groups(system):
+        for names in (
+            ("memory.max", "memory.current", "inactive_file"),  # version 2
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
+        ):
+            with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is no number: no limit
+                limit, used = (int((folder / name).read_text()) for name in names[:2])
+                lines = (folder / "memory.stat").read_text().splitlines()
+                rooms.append(limit - used + int(dict(line.split() for line in lines)[names[2]]))
+    return max(0, min(rooms))
+
+
+def _groups(system: Path) -> Iterator[Path]:
+    """This process's memory groups, own one first, up to where they are mounted."""
+    own = {}
+    for line in (system / "proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        own |= dict.fromkeys(names.split(","), path)
+    for line in (system / "proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        root, point = left.split()[3:5]
+        kind, _, options = right.split()
+        controller = {"cgroup": "memory", "cgroup2": ""}.get(kind)
+        if controller in own and (kind == "cgroup2" or "memory" in options.split(",")):
+            mount = system / point.lstrip("/")
+            here = mount / own[controller].removeprefix("" if root == "/" else root).lstrip("/")
+            yield from (folder for folder in (here, *here.parents) if folder.is_relative_to(mount))
