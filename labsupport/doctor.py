@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
 import torch
 import transformers
 
@@ -15,6 +16,7 @@ from labsupport.table import columns
 # What a lab costs: how often it runs the evaluation windows through the model (calibration, the checks
 # and the figures included), and what it does besides, in forwards of one window.
 LABS = {
+    "00 start_here": (0, 3),
     "01 perplexity": (16, 10),
     "02 magnitude_pruning": (23, 13),
     "03 wanda_calibration": (4, 7),
@@ -40,6 +42,7 @@ def report() -> str:
         ["sizes", f"{now.evaluation_windows} windows of {now.window} tokens to evaluate, "
                   f"{now.calibration_windows} to calibrate"],
         ["cache", f"{cache.folder()} ({', '.join(stored()) or 'empty'})"],
+        ["memory", f"{psutil.virtual_memory().total / 1e9:.1f} GB; the labs need 8"],
         ["free disk", f"{shutil.disk_usage(existing(cache.folder())).free / 1e9:.1f} GB there"],
         ["model hub", "can be reached" if hub.reachable() else "cannot be reached; the course needs none"],
         ["one window", f"{seconds:.2f} s through the model ({how})"],

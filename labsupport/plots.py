@@ -6,6 +6,7 @@ tell apart, and every series has a marker or a line style of its own besides.
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
@@ -360,4 +361,18 @@ def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, 
     ax.set_xlim(right=ax.get_xlim()[1] * 1.2)
     ax.grid(False)
     ax.legend(frameon=False, fontsize=9, loc="upper right")
+    plt.show()
+
+
+def mask_patterns(masks: dict[str, torch.Tensor], title: str) -> None:
+    """Masks side by side, True = keep: a kept weight is a full square, a dropped one an empty one."""
+    figure, row = plt.subplots(1, len(masks), figsize=(7, 1.8), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    for ax, (name, mask) in zip(row, masks.items(), strict=True):
+        height, width = mask.shape
+        ax.pcolormesh(
+            ~mask.cpu().numpy(), cmap="Blues_r", vmin=-0.3, vmax=1, edgecolors="grey", linewidth=0.5
+        )
+        ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
+        ax.set_xlabel(name, fontsize=9)
     plt.show()

@@ -56,4 +56,4 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.strip() == str(tmp_path / "students.zip")
     assert (tmp_path / "gradebook.db").exists()
     assert main(["release", "99"]) == 2
-    assert "Known: 01_perplexity" in capsys.readouterr().err
+    assert "Known: 00_start_here" in capsys.readouterr().err

@@ -1,0 +1,165 @@
+# %% [markdown]
+# # 00  Start here
+#
+# Five minutes before the first lab: see what your machine can do, write one line of code, and meet the checks
+# that will keep you company through the course.
+#
+# | | |
+# |---|---|
+# | **You learn** | what runs where, how long a lab takes on your machine, and how to read a check |
+# | **You need** | this notebook, open in JupyterLab; not yet the model |
+# | **It takes** | five minutes; all cells together run a few seconds |
+# | **Sources** | none: the papers come with the labs |
+#
+# A cell runs with **Shift+Enter**, which also moves on to the next one. Run them from top to bottom.
+
+# %%
+import torch
+from labsupport import check, doctor, patterns, plots
+
+# %% [markdown]
+# ## Your machine
+#
+# The next cell measures it; if your machine is offline, it takes a few seconds to notice.
+
+# %%
+print(doctor.report())
+
+# %% [markdown]
+# Three lines are worth a look. **memory** should say 8 GB or more. **cache** should name the course model; if it
+# says *empty*, type `python -m labsupport fetch` in a terminal once (93 MB; `start.py` has done it for you).
+# **device** says CPU or CUDA: both are fine, and on a CPU half a minute of patience goes a long way. The second table
+# is how long *all the cells* of each lab run here; thinking takes longer, about an hour a lab.
+
+# %% [markdown]
+# ## What runs where
+#
+# | | where | what it needs |
+# |---|---|---|
+# | the notebook, the model, the checks | on this machine, in this notebook's kernel | no network, no account |
+# | **Validate**, or `python -m labsupport check` | on this machine, in a fresh kernel | the same |
+# | your grade | at your instructor's, in a locked sandbox | the notebook file alone, as you hand it in |
+#
+# Grading runs your notebook again and asks your functions *other questions* of the same kind. What is right in
+# general passes there too; what was fitted to the numbers of a check does not.
+
+# %% [markdown]
+# ## 0.1 sparsity
+#
+# **Goal** how much of a matrix does a mask drop? | **Points** 1 | **Minutes** 3
+#
+# ### True means keep
+#
+# To *prune* a weight is to set it to zero for good. Which weights stay is written down in a **mask**: a bool tensor of
+# the shape of the weight. In this whole course `True` means *keep*, `False` means *drop*, so that
+# `weight * mask` is the pruned matrix. The share that is gone is called **sparsity**:
+#
+# $$\mathrm{sparsity}(M) = \frac{\text{number of } \mathtt{False} \text{ in } M}{\text{number of entries of } M}$$
+#
+# Shapes: a bool tensor of any shape in, one Python number from 0 to 1 out. 0 is a dense matrix, 1 an empty one.
+#
+# ### The three faces of a check
+#
+# Below every exercise stands a check. Run the next two cells as they are: nothing is written yet, and so it says.
+#
+#     Check 0.1  sparsity: not written yet
+#
+# Now replace the lines below the docstring by a typical slip, `return mask.float().mean().item()`, and run both
+# cells again:
+#
+#     Check 0.1  sparsity: not yet (2 of 8 parts pass)
+#
+#       passed    one Python number
+#       passed    between 0 and 1
+#       FAILED    the share of the dropped weights, the False ones
+#       open      the arguments are as they were
+#       FAILED    a mask that keeps all: the share of the dropped weights, the False ones
+#       FAILED    a mask that drops all: the share of the dropped weights, the False ones
+#       FAILED    a single row: the share of the dropped weights, the False ones
+#       FAILED    120,000 weights: the share of the dropped weights, the False ones
+#
+#       mask         [[0, 0, 1, 0, 0], [0, 1, 0, 1, 0]]
+#       your answer  0.3
+#       expected     the zeros of the mask, counted, over the number of all its entries
+#
+#       It looks as if the share of the kept weights was taken, or True was read as drop:
+#       see section 0.1, "True means keep".
+#       Try sparsity(torch.tensor([True, True, True, False])): one of four is dropped,
+#       0.25.
+#
+# Read it from top to bottom: what is right already, what is not, numbers that you can redo on paper, the
+# likely mistake, and something to try. Do try it, in a cell of your own. Then mend the function, until you read
+#
+#     Check 0.1  sparsity: all 8 parts pass
+#
+# <details><summary>Hint 1</summary>
+#
+# `~mask` turns `True` and `False` around. A sum over a bool tensor counts the `True` ones.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `mask.numel()` is the number of all entries, and `.item()` makes a Python number of a tensor that holds one.
+#
+# </details>
+
+
+# %% exercise="sparsity"
+def sparsity(mask: torch.BoolTensor) -> float:
+    """The share of dropped weights, 0 to 1. mask: bool of any shape, True = keep."""
+    ### BEGIN SOLUTION
+    return (~mask).sum().item() / mask.numel()
+    ### END SOLUTION
+
+
+# %% check="sparsity" points=1
+check.sparsity(sparsity)
+
+# %% [markdown]
+# A check may be run as often as you like, and costs nothing. A run of *all* cells stops at the first check that
+# does not pass: that is where you go on.
+
+# %% [markdown]
+# ## One sparsity, many masks
+#
+# Sparsity says how much is gone, not *what*. Here are 8 x 16 weights, some rows larger than others, and four masks
+# that keep the large ones, each by a rule of its own. Your function gives the numbers.
+
+# %%
+generator = torch.Generator().manual_seed(2)
+weight = torch.randn(8, 16, generator=generator) * torch.linspace(0.5, 1.5, 8)[:, None]  # [out, in]
+masks = patterns.halves(weight.abs())
+named = {f"{name}\nsparsity {sparsity(mask):.2f}": mask for name, mask in masks.items()}
+plots.mask_patterns(named, "The same half, four times: full squares stay")
+
+# %% [markdown]
+# All four drop half, and a model feels each of them differently. The further to the right, the more regular the
+# pattern: less freedom to choose what stays, and more for the hardware to gain. This trade is what the course is about.
+
+# %% [markdown]
+# ## Before you hand in
+#
+# Click **Validate** above the notebook, or type this in a terminal, in the folder that holds `notebooks`:
+#
+#     python -m labsupport check notebooks/00_start_here/00_start_here.ipynb
+#
+# Both run the notebook in a fresh kernel, so both find what only works because of a cell that you have
+# deleted since. Save first; then hand in the file under the name it has.
+
+# %% [markdown]
+# ## The labs, in order
+#
+# | lab | you write |
+# |---|---|
+# | [01 perplexity](../01_perplexity/01_perplexity.ipynb) | how good a language model is, as one number |
+# | [02 magnitude pruning](../02_magnitude_pruning/02_magnitude_pruning.ipynb) | drop the smallest weights |
+# | [03 Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) | how loud the inputs of every layer are |
+# | [04 Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) | drop what the inputs do not need |
+# | [05 structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) | make the matrices themselves smaller |
+# | [06 recovery](../06_recovery/06_recovery.ipynb) | train a pruned model back to its feet |
+# | [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) | does it still choose the right answer? |
+# | [08 cost](../08_cost/08_cost.ipynb) | what was saved, and what was not |
+#
+# A link to a lab that your instructor has not handed out yet leads nowhere. Each lab is about an hour; 02 leads to 04, and
+# 01 comes before all. Go on with **01 perplexity**.
