@@ -9,22 +9,30 @@ nbgrader_config.py names these classes.
 import hashlib
 import logging
 import os
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 from nbgrader import utils
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateFeedback
+from nbgrader.api import Assignment, Gradebook, SubmittedAssignment
+from nbgrader.converters import Autograde, GenerateFeedback, autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades, latesubmissions, saveautogrades
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
+from tornado.log import app_log
 
 from grader import course, journal
 from grader.grading import CHECK
 from grader.journal import Record
 from labsupport.settings import LabError
+
+AGAIN = "The journal keeps all records; run the command again."
 
 
 class AdoptNotebook(NbGraderPreprocessor):
@@ -68,18 +76,85 @@ def adopted(resources: dict) -> Record:
 def hand_over(lab: str, records: list[Record]) -> None:
     """Enter all records that have a notebook into nbgrader's gradebook; what was entered is not again.
 
-    One writer: call it once, after the class. Raises LabError when the gradebook does not take them;
-    the journal keeps everything, and the same command enters the rest later.
+    One writer: call it once, after the class. A record that nbgrader refuses costs the others nothing.
+    Raises LabError for such records, and when the gradebook is out of reach; the journal keeps
+    everything, and the same command enters the rest later.
     """
-    for record in records:
-        if not record.notebook:
-            continue
-        mark = journal.folder(lab) / f"{record.student}.entered"
-        digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
-        if mark.exists() and mark.read_text() == digest:
-            continue
-        adopt(record)
-        course.write_whole(mark, digest.encode())
+    records = [record for record in records if record.notebook]
+    refused: dict[str, str] = {}
+    if not records:
+        return
+    with one_gradebook() as book:
+        there = book.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == lab)
+        entered = {student for (student,) in there}
+        for record in records:
+            mark = journal.folder(lab) / f"{record.student}.entered"
+            digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
+            if record.student in entered and mark.exists() and mark.read_text() == digest:
+                continue
+            try:
+                adopt(record)
+                book.keep()
+                course.write_whole(mark, digest.encode())
+            except OSError as problem:
+                raise LabError(f"{mark.parent} cannot be written: {problem.strerror}. {AGAIN}") from problem
+            except LabError as problem:
+                if book.faults:  # nobody else's can be entered either
+                    raise book.faults[0] from problem
+                refused[record.student] = str(problem)
+                book.db.rollback()
+    if refused:
+        student, *others = refused
+        also = f" So it is with {len(others)} others: {', '.join(others[:10])}." if others else ""
+        raise LabError(f"{refused[student]}{also} {AGAIN}")
+
+
+class OneGradebook(Gradebook):
+    """nbgrader's gradebook, opened once for a class, with one transaction for each submission.
+
+    nbgrader opens the gradebook seven times for a submission and commits after every cell. Here what it
+    commits waits until keep() is called: a submission is in the gradebook as a whole or not at all, at
+    a third of the cost. faults: what the database has refused because it is locked or out of reach.
+    """
+
+    def __init__(self):
+        super().__init__(course.gradebook_url(), course.config().CourseDirectory.course_id)
+        self.faults: list[OperationalError] = []
+        event.listen(self.engine, "handle_error", self._heed)
+        self.keep = self.db.commit
+        self.db.commit = self._commit
+
+    def _heed(self, context) -> None:
+        if isinstance(context.sqlalchemy_exception, OperationalError):
+            self.faults.append(context.sqlalchemy_exception)
+
+    def _commit(self) -> None:
+        self.db.flush()
+        self.db.expire_all()
+
+    def close(self) -> None:
+        """What nbgrader calls when it has done one step: the next one reads everything anew."""
+        self.db.expunge_all()
+
+
+@contextmanager
+def one_gradebook() -> Iterator[OneGradebook]:
+    """Let nbgrader open one and the same gradebook wherever it opens one. One sentence where none can be."""
+    places = (autograde, saveautogrades, latesubmissions)
+    try:
+        book = OneGradebook()
+        for module in places:
+            module.Gradebook = lambda *_, **__: book
+        try:
+            yield book
+        finally:
+            for module in places:
+                module.Gradebook = Gradebook
+            book.db.remove()
+            book.engine.dispose()
+    except (SQLAlchemyError, ImportError) as problem:
+        url = make_url(course.gradebook_url())
+        raise LabError(f"The gradebook {url!r} is out of reach: {brief(problem)}. {AGAIN}") from problem
 
 
 def adopt(record: Record) -> None:
@@ -112,17 +187,25 @@ def run(converter: type, config, sentence: str) -> None:
     handler = logging.Handler()
     handler.emit = lambda message: heard.append(message.getMessage())
     log.addHandler(handler)
+    app_log.disabled = True  # nbgrader prints tracebacks there of what it raises too
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries cause them
             converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log).start()
     except (NbGraderException, SQLAlchemyError, OSError) as problem:
-        reason = next((text.strip().splitlines()[-1] for text in heard if "Error" in text), str(problem))
-        raise LabError(
-            f"{sentence}: {reason}. The journal keeps all records; run the command again."
-        ) from problem
+        cause = problem.__context__ if isinstance(problem.__context__, SQLAlchemyError) else problem
+        raised = re.findall(r"^[\w.]+: .+", "\n".join(heard), re.MULTILINE)  # the ends of tracebacks
+        why = raised[-1].rstrip(".") if raised and cause is problem else brief(cause)
+        raise LabError(f"{sentence}: {why}.") from cause
     except SystemExit as problem:
         raise LabError(f"{sentence}: {heard[-1] if heard else problem}.") from problem
+    finally:
+        app_log.disabled = False
+
+
+def brief(problem: BaseException) -> str:
+    """What a database, or nbgrader, has to say, as one line."""
+    return str(getattr(problem, "orig", None) or problem).strip().splitlines()[0].rstrip(".")
 
 
 def students(lab: str) -> dict[str, dict]:

@@ -9,9 +9,10 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbgrader.api import Gradebook, SubmittedAssignment
+from nbgrader.api import Assignment, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import selectinload
 
 from grader import course, journal, roster, source
 from grader.journal import GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
@@ -30,6 +31,11 @@ ENDS = (
     "late_seconds",
     "submission",
     "submitted_at",
+)
+AT_ONCE = (  # a query for the class, where there would be some for each student
+    selectinload(SubmittedAssignment.notebooks)
+    .selectinload(SubmittedNotebook.grades)
+    .selectinload(Grade.cell)
 )
 FORMULA = "=+-@\t\r\n＝＋－＠"  # a cell that begins with one of these is code to a spreadsheet
 
@@ -66,9 +72,14 @@ def rows(lab: str, records: list[Record] | None = None) -> list[dict[str, str]]:
     asked = questions(lab)
     known = {record.student: record for record in (journal.records(lab) if records is None else records)}
     enrolled, by_hand = gradebook(lab)
+    waiting = set(submitting(lab)) - set(known)
     students = enrolled | set(known) | set(submitting()) | on_roster()
     return [
-        _row(lab, asked, student, known.get(student), by_hand.get(student, ByHand()))
+        _row(
+            asked,
+            known.get(student) or _unrecorded(lab, student, student in waiting),
+            by_hand.get(student, ByHand()),
+        )
         for student in sorted(students)
     ]
 
@@ -100,15 +111,12 @@ def points(value: float | None) -> str:
 # One student
 
 
-def _row(
-    lab: str, asked: list[source.Cell], student: str, record: Record | None, by_hand: ByHand
-) -> dict[str, str]:
-    record = record or _unrecorded(lab, student)
+def _row(asked: list[source.Cell], record: Record, by_hand: ByHand) -> dict[str, str]:
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
     return {
-        "student": student,
+        "student": record.student,
         **{name: points(score) for name, score in scores.items()},
         "late_penalty": points(by_hand.penalty) if given and by_hand.penalty else "",
         "total": points(max(0.0, math.fsum(given) - by_hand.penalty)) if given else "",
@@ -134,9 +142,9 @@ def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
     return score + by_hand.extra.get(cell.id, 0.0)
 
 
-def _unrecorded(lab: str, student: str) -> Record:
-    """What is to be said about a student without a record."""
-    if student in submitting(lab):
+def _unrecorded(lab: str, student: str, waiting: bool) -> Record:
+    """What is to be said about a student without a record; waiting: something was submitted."""
+    if waiting:
         return Record(
             student, lab, "", "", NOT_GRADED_YET, f"Its submission waits for `python -m grader grade {lab}`."
         )
@@ -167,7 +175,8 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
         if url.drivername.startswith("sqlite") and not Path(url.database or "").is_file():
             return set(), {}
         with Gradebook(config.db_url, config.course_id) as book:
-            found = {each.student_id: _by_hand(each) for each in book.assignment_submissions(lab)}
+            query = book.db.query(SubmittedAssignment).join(Assignment).filter(Assignment.name == lab)
+            found = {each.student_id: _by_hand(each) for each in query.options(AT_ONCE)}
             return {student.id for student in book.students}, found
     except (SQLAlchemyError, ImportError) as problem:
         why = str(getattr(problem, "orig", None) or problem).splitlines()[0]
@@ -175,7 +184,7 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
 
 
 def _by_hand(submission: SubmittedAssignment) -> ByHand:
-    found = ByHand(penalty=submission.late_submission_penalty or 0.0)
+    found = ByHand(penalty=sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks))
     if submission.timestamp and submission.assignment.duedate:
         found.late = submission.total_seconds_late
     for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):

@@ -1,0 +1,320 @@
+"""The gradebook of a class: each record whole or not at all, one bad record nobody else's, late is late."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from sqlalchemy import Engine, event
+
+from grader import course, gradebook, grades, grading, journal
+from grader.journal import GRADED, Record
+from grader.release import release
+from labsupport.settings import LabError
+
+LAB = "02_magnitude_pruning"
+WRITTEN = "magnitude_reflection"
+ON_TIME = "2026-11-20 11:00:00 UTC"
+LATE = "2026-11-20 15:00:00 UTC"  # three hours after what `due` says
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
+
+
+def fresh(folder: Path, url: str = "") -> None:
+    """A course with the lab released and nobody in it; url: of its gradebook, where that is its own."""
+    if url:
+        own = course.prepare() / course.CONFIG.name
+        own.write_text(f"{course.OWN_CONFIG}c.CourseDirectory.db_url = {url!r}\n")
+    release([LAB])
+    assert (folder / "gradebook.db").exists() == (not url)
+
+
+def graded(student: str, share: float = 1.0, at: str = ON_TIME) -> Record:
+    """A record in the journal as grading leaves it: every exercise earned this share of its points."""
+    notebook = nbformat.read(course.folder() / "release" / LAB / f"{LAB}.ipynb", as_version=4)
+    record = Record(student, LAB, "0" * 64, "v", GRADED, submitted_at=at, graded_at=f"{at} and {share}")
+    for name, points in grading.check_points(notebook).items():
+        record.verdicts[name] = {
+            "status": "right" if share == 1 else "wrong", "share": share, "passed": 1, "total": 1,
+            "points": points, "message": "Check", "submission": "0" * 64,
+        }  # fmt: skip
+    written = next(
+        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == WRITTEN
+    )
+    written.source = "Small weights matter less."
+    record.notebook = nbformat.writes(grading.annotated(notebook, record))
+    journal.write(record)
+    return record
+
+
+def book() -> Gradebook:
+    return Gradebook(course.gradebook_url(), "pruning-labs")
+
+
+def due(moment: str) -> None:
+    with book() as open_book:
+        open_book.update_or_create_assignment(LAB, duedate=moment)
+
+
+def row(student: str) -> dict[str, str]:
+    return next(each for each in grades.rows(LAB) if each["student"] == student)
+
+
+@pytest.fixture(scope="session")
+def released_course(tmp_path_factory) -> Path:
+    """Made once: nbgrader takes a second for a new gradebook."""
+    folder = tmp_path_factory.mktemp("released") / "course"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_LABS_COURSE", str(folder))
+        fresh(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(released_course, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(released_course, tmp_path / "course")
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    return tmp_path / "course"
+
+
+@pytest.fixture
+def spoiled(monkeypatch):
+    """Call it with students: nbgrader fails on their submissions, as on a bug of its own."""
+    true = Autograde.init_assignment
+
+    def spoil(*students):
+        def init(self, assignment, student):
+            true(self, assignment, student)
+            if student in students:
+                raise ValueError(f"no luck with {student}")
+
+        monkeypatch.setattr(Autograde, "init_assignment", init)
+
+    return spoil
+
+
+# Whole or not at all
+
+
+def test_a_class_is_entered(folder):
+    """Scores, what waits for a person, and the notebooks that formgrader shows."""
+    gradebook.hand_over(LAB, [graded("ann"), graded("bob", 0.5)])
+    found = gradebook.students(LAB)
+    assert {student: found[student]["score"] for student in found} == {"ann": 10, "bob": 5}
+    assert all(each["needs_manual_grade"] for each in found.values())
+    for student in found:
+        shown = nbformat.read(folder / "autograded" / student / LAB / f"{LAB}.ipynb", as_version=4)
+        assert "Check" in json.dumps(shown)
+
+
+def test_one_bad_record_costs_nobody_else_anything(folder, spoiled):
+    """It is named with its reason; the others are in, nothing of it is, and the next run enters it alone."""
+    records = [graded(student) for student in ("ann", "bob", "cem")]
+    spoiled("bob")
+    with pytest.raises(LabError, match=r"on bob .*ValueError: no luck with bob\. The journal keeps all"):
+        gradebook.hand_over(LAB, records)
+    assert gradebook.students(LAB).keys() == {"ann", "cem"}
+    with book() as open_book:
+        assert {student.id for student in open_book.students} == {"ann", "cem"}  # not half of bob
+    spoiled()
+    kept = (folder / "autograded" / "ann" / LAB / f"{LAB}.ipynb").stat().st_mtime_ns
+    gradebook.hand_over(LAB, records)
+    assert gradebook.students(LAB)["bob"]["score"] == 10
+    assert (folder / "autograded" / "ann" / LAB / f"{LAB}.ipynb").stat().st_mtime_ns == kept
+
+
+def test_many_bad_records_are_one_sentence(folder, spoiled):
+    """The first with its reason, the others by name."""
+    spoiled("ann", "bob", "cem")
+    with pytest.raises(LabError) as told:
+        gradebook.hand_over(LAB, [graded(student) for student in ("ann", "bob", "cem")])
+    said = str(told.value)
+    assert "\n" not in said and "no luck with ann" in said and "2 others: bob, cem." in said
+
+
+def test_what_a_bad_resubmission_had_earned_before_still_stands(folder, spoiled):
+    gradebook.hand_over(LAB, [graded("ann", 0.5)])
+    spoiled("ann")
+    with pytest.raises(LabError):
+        gradebook.hand_over(LAB, [graded("ann", 1.0)])
+    assert gradebook.students(LAB)["ann"]["score"] == 5
+
+
+def test_killed_in_the_middle_of_a_record(folder, monkeypatch):
+    """What nbgrader had written of it is not in the gradebook, and the next run enters it."""
+    records = [graded("ann"), graded("bob")]
+    true = gradebook.AdoptVerdicts._add_score
+
+    def killed(self, cell, resources):
+        true(self, cell, resources)
+        if self.student_id == "bob":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gradebook.AdoptVerdicts, "_add_score", killed)
+    with pytest.raises(KeyboardInterrupt):
+        gradebook.hand_over(LAB, records)
+    assert gradebook.students(LAB).keys() == {"ann"}
+    monkeypatch.setattr(gradebook.AdoptVerdicts, "_add_score", true)
+    gradebook.hand_over(LAB, records)
+    assert gradebook.students(LAB)["bob"]["score"] == 10
+
+
+def test_locked_in_the_middle(folder, monkeypatch):
+    """The rest waits for the next run, and nobody is tried in vain: each would wait for the lock again."""
+    records = [graded(student) for student in ("ann", "bob", "cem")]
+    tried, true = [], gradebook.adopt
+    with sqlite3.connect(folder / "gradebook.db") as other:
+
+        def locked(record):
+            tried.append(record.student)
+            if tried == ["ann", "bob"]:
+                other.execute("BEGIN IMMEDIATE")
+            true(record)
+
+        monkeypatch.setattr(gradebook, "adopt", locked)
+        with pytest.raises(
+            LabError, match=r"gradebook .* is out of reach: database is locked\. The journal keeps all"
+        ):
+            gradebook.hand_over(LAB, records)
+        other.rollback()
+    assert tried == ["ann", "bob"] and gradebook.students(LAB).keys() == {"ann"}
+    gradebook.hand_over(LAB, records)
+    assert gradebook.students(LAB).keys() == {"ann", "bob", "cem"}
+
+
+def test_a_new_gradebook_is_filled_again(folder):
+    """Whoever moves to another database, or loses one, enters the class by the same command."""
+    records = [graded("ann"), graded("bob")]
+    gradebook.hand_over(LAB, records)
+    (folder / "gradebook.db").unlink()
+    with pytest.raises(LabError, match="No assignment with ID"):
+        gradebook.hand_over(LAB, records)
+    release([LAB])
+    gradebook.hand_over(LAB, records)
+    assert gradebook.students(LAB).keys() == {"ann", "bob"}
+
+
+def test_a_persons_grade_stands_when_the_exercises_are_graded_again(folder):
+    gradebook.hand_over(LAB, [graded("ann", 0.5)])
+    with book() as open_book:
+        open_book.find_grade(WRITTEN, LAB, LAB, "ann").manual_score = 2
+        open_book.db.commit()
+    gradebook.hand_over(LAB, [graded("ann", 1.0)])
+    assert gradebook.students(LAB)["ann"]["score"] == 12 and row("ann")[WRITTEN] == "2"
+
+
+def test_nbgrader_gets_its_gradebook_back(folder, spoiled):
+    """After a class, with or without a fault, nbgrader opens gradebooks as before."""
+    spoiled("ann")
+    with pytest.raises(LabError):
+        gradebook.hand_over(LAB, [graded("ann")])
+    for module in (gradebook.autograde, gradebook.saveautogrades, gradebook.latesubmissions):
+        assert module.Gradebook is Gradebook
+
+
+# Late
+
+
+def penalty(lines: str) -> None:
+    """nbgrader's own way: a plugin in the course's nbgrader_config.py."""
+    own = course.folder() / course.CONFIG.name
+    own.write_text(f"""{own.read_text()}
+from nbgrader.plugins import LateSubmissionPlugin
+
+class Rule(LateSubmissionPlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        {lines}
+
+c.AssignLatePenalties.plugin_class = Rule
+""")
+
+
+def test_a_late_submission_loses_what_the_course_says(folder):
+    """A point an hour: three hours late cost 3 of 10, on time nothing, and the table says so."""
+    due("2026-11-20 12:00:00")
+    penalty("return total_seconds_late / 3600")
+    gradebook.hand_over(LAB, [graded("ann"), graded("bob", at=LATE), graded("cem", at="")])
+    assert [row(student)["late_penalty"] for student in ("ann", "bob", "cem")] == ["", "3", ""]
+    assert [row(student)["total"] for student in ("ann", "bob", "cem")] == ["10", "7", "10"]
+    assert [row(student)["late"] for student in ("ann", "bob", "cem")] == ["no", "yes", ""]
+    assert row("bob")["late_seconds"] == "10800"
+
+
+def test_the_penalty_is_reckoned_from_the_examiners_points(folder):
+    """A share of the score: the score is the one just entered, not the 0 before it."""
+    due("2026-11-20 12:00:00")
+    penalty("return score / 2")
+    gradebook.hand_over(LAB, [graded("ann", 0.5, LATE)])
+    assert (row("ann")["late_penalty"], row("ann")["total"]) == ("2.5", "2.5")
+
+
+def test_without_a_rule_late_work_gets_nothing_off(folder):
+    """nbgrader's own rule is none: the table says late, and the points stay."""
+    due("2026-11-20 12:00:00")
+    gradebook.hand_over(LAB, [graded("bob", at=LATE)])
+    assert (row("bob")["late"], row("bob")["late_penalty"], row("bob")["total"]) == ("yes", "", "10")
+
+
+def test_an_extension_takes_the_penalty_back(folder):
+    due("2026-11-20 12:00:00")
+    penalty("return 2")
+    gradebook.hand_over(LAB, [graded("bob", at=LATE)])
+    assert row("bob")["total"] == "8"
+    with book() as open_book:
+        open_book.grant_extension(LAB, "bob", hours=5)
+    gradebook.hand_over(LAB, [graded("bob", 0.999, LATE)])
+    assert (row("bob")["late"], row("bob")["late_penalty"]) == ("no", "")
+
+
+# A large class
+
+
+@pytest.fixture
+def statements():
+    """The SQL that is run, and how often something was kept."""
+    seen: list[str] = []
+    listeners = {
+        "before_cursor_execute": lambda conn, cursor, statement, *_: seen.append(statement),
+        "commit": lambda conn: seen.append("COMMIT"),
+    }
+    for name, heard in listeners.items():
+        event.listen(Engine, name, heard)
+    yield seen
+    for name, heard in listeners.items():
+        event.remove(Engine, name, heard)
+
+
+def test_a_record_costs_the_same_in_a_large_class(folder, statements, monkeypatch):
+    """The gradebook is opened once, each record is kept once, and no record asks more than the first did."""
+    opened, true = [], Gradebook.__init__
+    monkeypatch.setattr(
+        Gradebook, "__init__", lambda *words, **named: opened.append(1) or true(*words, **named)
+    )
+    counts = []
+    for size in (1, 4, 8):
+        records = [graded(f"of-{size}-{number}") for number in range(size)]
+        statements.clear(), opened.clear()
+        gradebook.hand_over(LAB, records)
+        counts.append((len(statements), statements.count("COMMIT"), len(opened)))
+    (one, kept, _), (four, _, _), (eight, kept_of_eight, opened_for_eight) = counts
+    assert kept_of_eight - kept == 7 and opened_for_eight == 1
+    assert (four - one) / 3 == (eight - one) / 7
+
+
+def test_nothing_is_asked_twice_of_a_large_class(folder, statements, monkeypatch):
+    """The table of grades takes as many queries for eight students as for two, and looks as often around."""
+    counts, looks = [], []
+    true = grades.submitting
+    monkeypatch.setattr(grades, "submitting", lambda *words: looks.append(words) or true(*words))
+    gradebook.hand_over(LAB, [graded(f"s{number}") for number in range(2)])
+    for size in (2, 8):
+        for number in range(size):
+            (folder / "submitted" / f"waits-{number}" / LAB).mkdir(parents=True, exist_ok=True)
+        gradebook.hand_over(LAB, [graded(f"s{number}") for number in range(size)])
+        statements.clear(), looks.clear()
+        assert len(grades.rows(LAB)) == 2 * size
+        counts.append((len(statements), len(looks)))
+    assert counts[0] == counts[1]
