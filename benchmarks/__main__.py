@@ -1,0 +1,38 @@
+"""`python -m benchmarks [NAME ...]`: one table of ratios, printed and written to a file."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from benchmarks import table
+from labsupport.settings import LabError
+
+NAMES = ("classes", "growth", "perplexity", "selection", "pruning")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print and write; what a person can mend is one sentence and a 2."""
+    chosen = parser().parse_args(arguments)
+    try:
+        for name in chosen.names or NAMES:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            table.keep(name, *importlib.import_module(f"benchmarks.{name}").run())
+        content = table.text(*table.kept(NAMES))
+        print(content)
+        table.write(chosen.file, content)
+    except (LabError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    top.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=", ".join(NAMES))
+    top.add_argument("--file", type=Path, default=table.RESULTS, help="where the table goes")
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main())

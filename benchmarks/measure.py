@@ -1,0 +1,90 @@
+"""One measurement in a fresh process: nothing that ran before it warms it up or adds to its memory."""
+
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from labsupport.settings import LabError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fresh(job: str, **arguments) -> dict:
+    """What a job returns in a process of its own, with `wall`, the seconds that process lived.
+
+    job: "module:function", one that returns a dict of plain values. As many torch threads as cores.
+    Raises LabError, with the last line on standard error, when it fails.
+    """
+    command = [sys.executable, "-m", "benchmarks.measure", job, json.dumps(arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(cores())}
+    started = time.monotonic()
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    wall = time.monotonic() - started
+    if ended.returncode:
+        reason = (ended.stderr.strip() or "it does not say why").splitlines()[-1]
+        raise LabError(f"The measurement {job} failed: {reason}")
+    return {**json.loads(ended.stdout.splitlines()[-1]), "wall": wall}
+
+
+def in_turn(jobs: dict[str, Callable[[], dict]], rounds: int) -> dict[str, dict]:
+    """The medians of each job's numbers; the jobs run in turn, because the machine's speed drifts.
+
+    A value that is no number is the last round's.
+    """
+    results: dict[str, list[dict]] = {name: [] for name in jobs}
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            results[name].append(job())
+    return {name: {key: middle([each[key] for each in seen]) for key in seen[0]}
+            for name, seen in results.items()}  # fmt: skip
+
+
+def middle(values: list):
+    """The median of numbers; of anything else the last."""
+    return statistics.median(values) if all(isinstance(v, int | float) for v in values) else values[-1]
+
+
+def clocked(action: Callable) -> tuple[object, float]:
+    """The value of action() and how many seconds it took, the device's queue included."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    value = action()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return value, time.perf_counter() - started
+
+
+def peak() -> int:
+    """The most bytes this process has held: of tensors on CUDA, else of resident memory."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def main(job: str, arguments: str) -> None:
+    """Run one job here and print its result as the last line."""
+    module, function = job.split(":")
+    result = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**json.loads(arguments))
+    print()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
