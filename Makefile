@@ -1,12 +1,12 @@
 # Every target sets up what it needs; what is done already is skipped.
-#   make demo   make test   make lab   make labs   make notebooks
+#   make demo   make test   make lab   make labs   make notebooks   make benchmark
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := --constraint constraints.txt --editable .[dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup sandbox model demo test labs lab notebooks
+.PHONY: setup sandbox model demo test labs lab notebooks benchmark
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -43,3 +43,7 @@ lab: setup model notebooks
 
 notebooks: setup
 	@$(BIN)/python -m grader build
+
+# Every ratio against its baseline, more than an hour; into benchmarks/RESULTS.md.
+benchmark: setup sandbox model
+	@$(BIN)/python -m benchmarks

@@ -15,6 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print and write; what a person can mend is one sentence and a 2."""
     chosen = parser().parse_args(arguments)
     try:
+        if unknown := [name for name in chosen.names if name not in NAMES]:
+            raise LabError(f"There is no benchmark called '{unknown[0]}'. Known: {', '.join(NAMES)}.")
         for name in chosen.names or NAMES:
             print(f"{name} ...", file=sys.stderr, flush=True)
             table.keep(name, *importlib.import_module(f"benchmarks.{name}").run())
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    top.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=", ".join(NAMES))
+    top.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     top.add_argument("--file", type=Path, default=table.RESULTS, help="where the table goes")
     return top
 

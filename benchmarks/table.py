@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,17 +41,17 @@ def machine() -> str:
     )
 
 
-def keep(name: str, rows: list[Row], notes: list[str], folder: Path = KEPT) -> None:
+def keep(name: str, rows: list[Row], notes: list[str]) -> None:
     """Store what one benchmark found."""
     found = {"machine": machine(), "rows": [asdict(row) for row in rows], "notes": notes}
-    write_whole(folder / f"{name}.json", json.dumps(found).encode())
+    write_whole(KEPT / f"{name}.json", json.dumps(found).encode())
 
 
-def kept(names: list[str], folder: Path = KEPT) -> tuple[list[Row], list[str]]:
+def kept(names: Iterable[str]) -> tuple[list[Row], list[str]]:
     """The rows and notes of these benchmarks that were measured on this machine, in this order."""
     rows, notes = [], []
     for name in names:
-        path = folder / f"{name}.json"
+        path = KEPT / f"{name}.json"
         if path.exists() and (found := json.loads(path.read_text()))["machine"] == machine():
             rows += [Row(**row) for row in found["rows"]]
             notes += found["notes"]

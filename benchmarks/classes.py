@@ -1,0 +1,82 @@
+"""(a) A mixed class of lab 02: plain `nbgrader autograde`, ours cold, ours warm; (e) their memory."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from benchmarks import ours, plain, submissions
+from benchmarks.measure import fresh, in_turn
+from benchmarks.table import Row, megabytes
+from labsupport.settings import LabError
+
+CELL_SECONDS = 120  # for a cell, with all three; the slowest honest cell takes half a minute
+PHASES = ("intake", "start", "code", "judging", "gradebook")
+
+
+def run(
+    count: int = submissions.COUNT, cell_seconds: int = CELL_SECONDS, rounds: int = 1
+) -> tuple[list[Row], list[str]]:
+    """Submissions an hour, where the seconds go, and peak memory.
+
+    Each round grades the whole class in a new course folder.
+    """
+    mix = submissions.mixed(count)
+    ways = {"plain": partial(once_plain, mix, cell_seconds)}
+    ways |= {way: partial(once_ours, mix, cell_seconds, way == "cold") for way in ("cold", "warm")}
+    found = in_turn(ways, rounds)
+    for way, result in found.items():
+        if missing := {student for student in mix if student.startswith("right")} - set(result["full"]):
+            raise LabError(
+                f"{', '.join(sorted(missing))} did not get all points with {way}: nothing to compare."
+            )
+    rows = []
+    for way in ("cold", "warm"):
+        hourly = [3600 * count / found[each]["wall"] for each in ("plain", way)]
+        peaks = [found[each]["peak"] for each in ("plain", way)]
+        what = f"a class of {count}, ours {way}"
+        goal = ">= 5" if way == "warm" else ""
+        rates = [f"{rate:,.0f} an hour" for rate in hourly]
+        rows.append(Row(f"{what}: throughput", *rates, hourly[1] / hourly[0], goal))
+        rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), peaks[1] / peaks[0]))
+    notes = [f"Seconds a submission, {way}: {breakdown(result, count)}." for way, result in found.items()]
+    return rows, [*notes, ABOUT.format(cell_seconds=cell_seconds)]
+
+
+ABOUT = (
+    "Plain nbgrader runs the checks' public cases in the student's own kernel, so its judging is there. "
+    "A cell may take {cell_seconds} s with all three, and one student's loop takes all of that. "
+    "Other seconds are the interpreter's, the imports' and the warm parent's start. "
+    "A class's memory is that of all its processes at one time, shared pages counted once, sampled."
+)
+
+
+def once_plain(mix: dict[str, bytes], cell_seconds: int) -> dict:
+    """The class with plain nbgrader, in a new course folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain.prepare(Path(folder), mix, cell_seconds)
+        released(fresh("plain:release", folder=folder))
+        return fresh("plain:autograde", folder=folder)
+
+
+def once_ours(mix: dict[str, bytes], cell_seconds: int, cold: bool) -> dict:
+    """The class with this course's grader, in a new course folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours.prepare(Path(folder), mix)
+        released(fresh("ours:release", folder=folder))
+        return fresh("ours:grade", folder=folder, seconds=cell_seconds, cold=cold)
+
+
+def released(result: dict) -> None:
+    """Raises LabError when the lab could not be released."""
+    if result["status"]:
+        raise LabError("The lab cannot be released for the benchmark.")
+
+
+def breakdown(result: dict, count: int) -> str:
+    """Seconds a submission by phase, and the rest of the process's life."""
+    phases = result["phases"]
+    names = [*PHASES, *(name for name in phases if name not in PHASES)]
+    parts = {name: phases.get(name, 0.0) / count for name in names}
+    total = result["wall"] / count
+    parts["other"] = max(0.0, total - sum(parts.values()))
+    return f"{total:.2f} = " + " + ".join(f"{name} {value:.2f}" for name, value in parts.items())

@@ -1,0 +1,35 @@
+"""(b) What a submission costs as the class grows, on an exercise that needs no course model; (e) memory."""
+
+from itertools import pairwise
+
+from benchmarks.classes import breakdown, once_ours
+from benchmarks.submissions import without_course_model
+from benchmarks.table import Row, megabytes
+from labsupport.settings import LabError
+
+SIZES = (10, 100, 1000)
+CELL_SECONDS = 120
+
+
+def run(sizes: tuple[int, ...] = SIZES) -> tuple[list[Row], list[str]]:
+    """Seconds a submission, each size against the one before."""
+    found = {size: grade(size) for size in sizes}
+    rows = []
+    for smaller, larger in pairwise(sizes):
+        each = [found[size]["wall"] / size for size in (smaller, larger)]
+        peaks = [found[size]["peak"] for size in (smaller, larger)]
+        what = f"a class of {larger} against one of {smaller}"
+        costs = [f"{cost:.2f} s each" for cost in each]
+        rows.append(Row(f"{what}: time", *costs, each[1] / each[0], "<= 1"))
+        rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), peaks[1] / peaks[0]))
+    return rows, [f"Seconds a submission, {size} of them: {breakdown(found[size], size)}." for size in sizes]
+
+
+def grade(size: int) -> dict:
+    """A class of this size, warm; every submission is graded and earns its points."""
+    result = once_ours(
+        {f"student-{n:04d}": without_course_model(n) for n in range(size)}, CELL_SECONDS, False
+    )
+    if result["scores"] != [3.0] * size:
+        raise LabError(f"Of {size} submissions {result['scores'].count(3.0)} got their 3 points.")
+    return result

@@ -1,0 +1,55 @@
+"""This course's own grading, from the command line's `grade`."""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.family import Peak
+from benchmarks.submissions import LAB, hand_in
+from grader import course
+
+
+def prepare(folder: Path, submissions: dict[str, bytes]) -> None:
+    """A course of its own with this class in it."""
+    hand_in(folder, submissions)
+
+
+def release(folder: str) -> dict:
+    """`python -m grader release` in that course."""
+    return {"status": command(folder, "release", LAB)}
+
+
+def grade(folder: str, seconds: int, cold: bool = False) -> dict:
+    """`python -m grader grade` in that course: seconds by phase, peak memory, and who has all the points."""
+    from grader import gradebook, journal
+
+    entered, spent = gradebook.hand_over, []
+
+    def hand_over(*arguments):
+        started = time.monotonic()
+        entered(*arguments)
+        spent.append(time.monotonic() - started)
+
+    gradebook.hand_over = hand_over
+    with Peak() as family:
+        command(folder, "grade", LAB, "--timeout", str(seconds), *(["--cold"] if cold else []))
+    records = journal.records(LAB)
+    phases = Counter()
+    for record in records:
+        phases.update(record.phases)
+    return {
+        "phases": {**phases, "gradebook": sum(spent)},
+        "peak": family.bytes,
+        "full": [each.student for each in records if each.verdicts and each.score() == each.points()],
+        "scores": [each.score() for each in records],
+    }
+
+
+def command(folder: str, *words: str) -> int:
+    """One of the grader's commands in that course; its exit status, 1 when a submission ended otherwise."""
+    os.environ["PRUNING_LABS_COURSE"] = folder
+    from grader.__main__ import main
+
+    assert course.folder() == Path(folder)
+    return main(list(words))

@@ -1,0 +1,183 @@
+"""The benchmarks run through and compare like with like. How fast this machine is, no test says."""
+
+import importlib
+import json
+import subprocess
+
+import nbformat
+import pytest
+import torch
+
+from benchmarks import classes, growth, measure, perplexity, pruning, selection, submissions, table
+from benchmarks.__main__ import NAMES, main
+from benchmarks.table import Row
+from grader import course, intake
+from labsupport import models
+from labsupport.settings import LabError
+
+TINY = (models.TINY,)
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """The tiny model, the jobs run in this process, and nothing of the checkout is written to."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    monkeypatch.setattr(table, "KEPT", tmp_path / "kept")
+
+    def here(job, **arguments):
+        module, function = job.split(":")
+        found = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**arguments)
+        return json.loads(json.dumps(found)) | {"wall": 1.0}
+
+    for module in (perplexity, selection, pruning):
+        monkeypatch.setattr(module, "fresh", here)
+    return tmp_path
+
+
+def small(name: str):
+    """The smallest version of a benchmark."""
+    return {
+        "perplexity": lambda: perplexity.run(length=64, rounds=1),
+        "selection": lambda: selection.run(TINY, rounds=1),
+        "pruning": lambda: pruning.run(rounds=1),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", ["perplexity", "selection", "pruning"])
+def test_runs_through(tiny, name):
+    """Every row has a baseline, ours, and a ratio that is above 0."""
+    rows, _ = small(name)
+    assert len(rows) >= 2
+    for row in rows:
+        assert row.ratio > 0, row
+        assert row.baseline[0].isdigit(), row
+        assert row.ours[0].isdigit(), row
+
+
+@pytest.mark.parametrize("way", selection.WAYS)
+def test_a_selection_with_other_masks_is_no_comparison(tiny, monkeypatch, way):
+    """One weight more or less, on either side, and no ratio is given."""
+    right = selection.WAYS[way]
+
+    def one_wrong(score):
+        mask = right(score).clone()
+        mask[0, score[0].argmax()] = False
+        return mask
+
+    monkeypatch.setitem(selection.WAYS, way, one_wrong)
+    with pytest.raises(LabError, match="q_proj"):
+        small("selection")
+
+
+@pytest.mark.parametrize("way", pruning.WAYS)
+def test_a_pruning_with_other_masks_is_no_comparison(tiny, monkeypatch, way):
+    """A layer that keeps all its weights is found."""
+    right = pruning.WAYS[way]
+
+    def one_layer_dense(model, batches):
+        masks = right(model, batches)
+        return masks | {"model.layers.1.mlp.up_proj": torch.ones(80, 48, dtype=torch.bool)}
+
+    monkeypatch.setitem(pruning.WAYS, way, one_layer_dense)
+    with pytest.raises(LabError, match="up_proj"):
+        small("pruning")
+
+
+def test_another_perplexity_is_no_comparison(tiny, monkeypatch):
+    """A loop that is faster because it measures something else wins nothing."""
+    monkeypatch.setitem(perplexity.WAYS, "given", lambda model, windows: 1.0)
+    with pytest.raises(LabError, match="differ"):
+        small("perplexity")
+
+
+def test_a_class_is_mixed():
+    """Twenty different files: 8 right, 8 mistaken, 2 untouched, one that loops, and one that is damaged."""
+    mix = submissions.mixed()
+    assert len(mix) == len(set(mix.values())) == submissions.COUNT
+    kinds = [student.partition("-")[0] for student in mix]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "right": 8, "wrong": 8, "untouched": 2, "endless": 1, "damaged": 1,
+    }  # fmt: skip
+    released = nbformat.read(course.notebook(submissions.LAB), as_version=4)
+    refused = [s for s, raw in mix.items() if isinstance(intake.admit(raw, released), intake.Refused)]
+    assert refused == ["damaged"]
+
+
+def test_a_class_that_fails_is_no_comparison(monkeypatch):
+    """A way that is fast because the students' code does not run there wins nothing."""
+    result = {"wall": 1.0, "phases": {}, "peak": 1, "full": ["right-1"]}
+    monkeypatch.setattr(classes, "once_plain", lambda *_: result)
+    monkeypatch.setattr(classes, "once_ours", lambda *_: result | {"full": []})
+    with pytest.raises(LabError, match="right-1 did not get all points with cold"):
+        classes.run(2, 20)
+
+
+@pytest.mark.alone
+def test_classes(monkeypatch):
+    """One right and one mistaken submission with all three ways, and a class that grows from 1 to 2."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    rows, notes = classes.run(count=2, cell_seconds=60)
+    assert len(rows) == 4
+    more, notes_too = growth.run(sizes=(1, 2))
+    assert len(more) == 2
+    assert all(row.ratio > 0 for row in rows + more)
+    for note in [*notes[:3], *notes_too]:
+        assert all(phase in note for phase in classes.PHASES), note
+
+
+def test_failed_measurement_says_why():
+    """What goes wrong in the other process is one sentence here."""
+    with pytest.raises(LabError, match="selection:measure failed: KeyError: 'guess'"):
+        measure.fresh("selection:measure", way="guess", name=models.TINY, folder=".")
+
+
+def test_jobs_take_turns():
+    """A machine that slows down is no advantage to either: A B A B, and the medians."""
+    heard, clock = [], iter(range(100))
+
+    def job(name):
+        return lambda: heard.append(name) or {"seconds": next(clock), "who": name}
+
+    found = measure.in_turn({"a": job("a"), "b": job("b")}, rounds=3)
+    assert heard == ["a", "b"] * 3
+    assert found == {"a": {"seconds": 2, "who": "a"}, "b": {"seconds": 3, "who": "b"}}
+
+
+def test_the_table_is_written_whole(tiny, monkeypatch, capsys):
+    """One benchmark run again replaces its rows; another machine's go; what is printed is the file."""
+    monkeypatch.setattr(selection, "run", lambda: ([Row("masks", "8 ms", "1 ms", 8.0, ">= 8")], ["A note."]))
+    table.keep("pruning", [Row("a model", "14 s", "10 s", 1.4)], [])
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(table, "machine", lambda: "another machine")
+        table.keep("growth", [Row("not here", "1 s", "1 s", 1.0)], [])
+    file = tiny / "new" / "RESULTS.md"
+    assert main(["selection", "--file", str(file)]) == 0
+    lines = file.read_text().splitlines()
+    assert capsys.readouterr().out.strip() == file.read_text().strip()
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")][
+        2:
+    ] == [
+        ["masks", "8 ms", "1 ms", "8.00", ">= 8"],
+        ["a model", "14 s", "10 s", "1.40", ""],
+    ]
+    assert table.machine() in file.read_text()
+    assert "- A note." in lines
+
+
+def test_bad_words(tiny, monkeypatch, capsys):
+    """An unknown benchmark, or a measurement that fails, is one sentence and a 2; the old table stays."""
+    file = tiny / "RESULTS.md"
+    file.write_text("old")
+    assert main(["speed", "--file", str(file)]) == 2
+    assert "no benchmark called 'speed'" in capsys.readouterr().err
+    monkeypatch.setattr(selection, "run", lambda: measure.fresh("selection:nothing"))
+    assert main(["selection", "--file", str(file)]) == 2
+    assert "failed" in capsys.readouterr().err
+    assert file.read_text() == "old"
+
+
+def test_make_benchmark():
+    """`make benchmark` sets up what it needs and runs them all."""
+    plan = subprocess.run(["make", "-n", "benchmark"], cwd=course.ROOT, capture_output=True, text=True)
+    assert plan.stdout.rstrip().endswith("-m benchmarks")
+    assert set(NAMES) == {"classes", "growth", "perplexity", "selection", "pruning"}
