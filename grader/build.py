@@ -92,7 +92,9 @@ class _Heard(logging.Handler):
     def cause(self) -> str:
         """The last line of the traceback it logged, else its first error."""
         traces = [text for text in self.errors if text.startswith("Traceback")]
-        return (traces or self.errors or ["it does not say why"])[0].strip().splitlines()[-1].rstrip(".")
+        lines = (traces or self.errors or ["it does not say why"])[0].strip().splitlines()
+        database = ("(Background on", "[SQL:", "[parameters:")  # what follows an error of the database's
+        return next(line for line in reversed(lines) if not line.startswith(database)).rstrip(".")
 
 
 def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:

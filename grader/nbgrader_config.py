@@ -15,6 +15,9 @@ here = str(Path(sys.executable).parent)
 if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader calls `alembic` by name for a new gradebook
     os.environ["PATH"] = here + os.pathsep + os.environ["PATH"]
 
+os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # seconds; without these two a PostgreSQL server that does
+os.environ.setdefault("PGOPTIONS", "-c lock_timeout=10s")  # not answer, or a forgotten lock, is waited for
+
 c = get_config()  # noqa: F821  traitlets puts it there
 c.CourseDirectory.course_id = "pruning-labs"
 c.CourseDirectory.root = str(course.folder())
