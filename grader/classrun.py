@@ -45,7 +45,7 @@ def grade_class(
     version = journal.version(lab)
     with contextlib.ExitStack() as later:
         pool = None
-        if scheduler:
+        if scheduler is not None:
             from grader import cluster
 
             there = later.enter_context(cluster.connected(scheduler))
@@ -55,7 +55,7 @@ def grade_class(
             for each in found
             if not journal.settled(before[each.student], each.digest, version)
         ]
-        if not scheduler and (count := executors.affordable(min(workers, len(todo)))) > 1:
+        if scheduler is None and (count := executors.affordable(min(workers, len(todo)))) > 1:
             pool = later.enter_context(executors.local(count))
         records = later.enter_context(contextlib.closing(finished(todo, pool)))
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))

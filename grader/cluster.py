@@ -1,86 +1,35 @@
 """Grading on the workers of a Dask scheduler, which share nothing with this machine but the code.
 
 A submission goes there as bytes and its record comes back. A worker that dies has its work done again
-elsewhere. This file is imported on the workers too; `distributed` itself only where it is asked for.
+elsewhere. `distributed` is imported where it is asked for, and nowhere else.
 """
 
 import contextlib
 import hashlib
 import logging
 import os
-import platform
+import pickle
 import re
 import socket
-import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
-from functools import cache as once
-from pathlib import Path
+from dataclasses import replace
 
-import labsupport
 from grader.executors import Pool
-from grader.grading import Task, grade
+from grader.grading import Task
 from grader.journal import GRADER_ERROR, Record
-from labsupport import settings
+from grader.worker import NAMES, circumstances, code, grade_there
 from labsupport.progress import Bar
 from labsupport.settings import LabError
 
 CONNECT = 10  # seconds that a scheduler has to answer
 AGAIN = 2  # times that a worker which could not grade a submission hands it back
-NAMES = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT")
 GONE = (
     "The scheduler at {} is gone. All finished records are kept; "
     "run the same command again when there is one."
 )
-_alone = threading.Lock()  # judges share models: one submission at a time in a worker, whatever its threads
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What a verdict depends on besides the task, which must be the same wherever a class is graded."""
-
-    code: str  # digest of labsupport and grader
-    sizes: str  # model, text, windows
-    device: str  # "cpu" or "cuda"
-
-
-def grade_there(task: Task, names: dict[str, str], expected: Circumstances) -> Record:
-    """Grade on a worker. Raises LabError when this worker would grade otherwise than the others."""
-    with _alone:
-        here = circumstances(names)
-        if here.code != expected.code:
-            raise LabError(
-                f"The worker on {platform.node()} has another labsupport or grader than this machine: "
-                "install the same version there, restart the worker, and run the same command again."
-            )
-        if here != expected:
-            raise LabError(
-                f"The worker on {platform.node()} computes on {here.device} with {here.sizes}, another on "
-                f"{expected.device} with {expected.sizes}: one class needs workers of one kind. "
-                "Start those with a GPU with `--resources GPU=1`."
-            )
-        return grade(task)
-
-
-def circumstances(names: dict[str, str]) -> Circumstances:
-    """Those of this process, when model and text are these."""
-    for name in NAMES:
-        os.environ.pop(name, None)
-    os.environ.update(names)
-    return Circumstances(code(), str(settings.current()), settings.device().type)
-
-
-@once
-def code() -> str:
-    """Digest of the packages that grade, as they are installed here."""
-    digest = hashlib.sha256()
-    for package in (Path(labsupport.__file__).parent, Path(__file__).parent):
-        for path in sorted(package.rglob("*.py")):
-            digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 class Cluster:
@@ -92,17 +41,18 @@ class Cluster:
         needs = {"resources": {"GPU": 1}} if self._first_workers() else {}
         self.gpu = bool(needs)
         self.executor = client.get_executor(pure=False, retries=AGAIN, **needs)
-        self.circumstances = self._result(self.executor.submit(circumstances, self.names))
+        first = self._result(self._call(circumstances, self.names))
+        self.circumstances = replace(first, code=code())
 
     def pool(self) -> Pool:
         return Pool(self._width, self._submit, self._record)
 
     def version(self, version: str) -> str:
         """A course version as this machine makes it, told apart when the workers compute otherwise."""
-        here = circumstances(self.names)
-        if (here.sizes, here.device) == (self.circumstances.sizes, self.circumstances.device):
+        there = self.circumstances
+        if circumstances(self.names) == there:
             return version
-        return hashlib.sha256(f"{version} {self.circumstances}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{version} {there.device} {there.sizes}".encode()).hexdigest()[:16]
 
     def _first_workers(self) -> bool:
         """Wait until there is a worker. Whether one announces a GPU."""
@@ -124,27 +74,41 @@ class Cluster:
         return max(1, len(able))
 
     def _submit(self, task: Task) -> Future:
+        return self._call(grade_there, task, self.names, self.circumstances)
+
+    def _call(self, function: Callable, *arguments) -> Future:
+        """A function of worker.py, called on a worker; its result comes as bytes.
+
+        All travels as bytes: the scheduler unpacks nothing, so it needs neither this project nor torch.
+        """
+
+        def there(name: str, packed: bytes) -> bytes:  # sent by value
+            from grader import worker
+
+            return worker.call(name, packed)
+
         with self._connected(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")  # a notebook with figures
-            return self.executor.submit(grade_there, task, self.names, self.circumstances)
+            return self.executor.submit(there, function.__name__, pickle.dumps(arguments))
 
     def _record(self, task: Task, future: Future) -> Record:
         from distributed import KilledWorker
 
         try:
             return self._result(future)
-        except KilledWorker as fault:
+        except LabError as problem:
+            fault = problem.__cause__
+            if not isinstance(fault, KilledWorker):
+                raise
             given, times = task.submission, fault.allowed_failures + 1
             reason = f"The grader failed: its worker died, {times} times in a row."
             return Record(given.student, given.lab, given.digest, task.version, GRADER_ERROR, reason,
                           submitted_at=given.submitted_at, flags=list(given.flags))  # fmt: skip
 
     def _result(self, future: Future):
-        from distributed import KilledWorker
-
         try:
-            return future.result()
-        except (LabError, KilledWorker):
+            return pickle.loads(future.result())
+        except LabError:
             raise
         except CancelledError as fault:
             raise LabError(GONE.format(self.address)) from fault

@@ -15,7 +15,19 @@ SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
 torch.set_num_threads(1 if SIDE_BY_SIDE else min(2, torch.get_num_threads()))
 
 # What starts sandboxes, watches a clock or needs all cores runs by itself; the rest may run side by side.
-ALONE = ("class", "hostile", "sandbox", "verdicts", "notebooks", "embedded", "facts", "doctor", "report")
+ALONE = (
+    "class",
+    "workers",
+    "dask",
+    "hostile",
+    "sandbox",
+    "verdicts",
+    "notebooks",
+    "embedded",
+    "facts",
+    "doctor",
+    "report",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,0 +1,77 @@
+"""A small class with every kind of end, and its records when it is graded one after the other."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import cache as once
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grader import course
+from grader.classrun import grade_class
+from grader.journal import Record
+from grader.release import release
+from grader.sandbox import Limits
+from tests.hostile.submissions import FILE, LAB, find
+from tests.test_hostile import hand_in, right_answers
+
+LIMITS = Limits(cell_seconds=60, total_seconds=300, memory=3 * 2**30)
+CLOCK = ("seconds", "phases", "graded_at")
+
+
+def without_torch(cell: str = "") -> dict[str, bytes]:
+    """A submission that is graded fast: its cells fail before torch is imported; this cell runs first."""
+    notebook = right_answers()
+    notebook.cells[0] = nbformat.v4.new_code_cell(cell, id="first")
+    return {FILE: nbformat.writes(notebook).encode()}
+
+
+def half_right() -> dict[str, bytes]:
+    """Right, but for the last exercise, whose judge then has much to say."""
+    notebook = right_answers()
+    cell = find(notebook, "global_magnitude_masks")
+    cell.source = cell.source.replace("<=", ">").replace("<", ">") + "\n# the wrong way round"
+    return {FILE: nbformat.writes(notebook).encode()}
+
+
+def hand_in_all() -> None:
+    """Everybody's submission, into the course folder."""
+    hand_in("ada", half_right())
+    hand_in("ben", without_torch())
+    hand_in("cem", without_torch("import os; os._exit(1)"))
+    hand_in("eve", {FILE: b"<html>"})
+    hand_in("fay", {})
+
+
+@contextlib.contextmanager
+def another_course(**environment: str) -> Iterator[Path]:
+    """A course folder of its own with the lab released and always the same seed, on the tiny model."""
+    folder = Path(tempfile.mkdtemp())
+    with pytest.MonkeyPatch.context() as patch:
+        settings = {"PRUNING_LABS_COURSE": str(folder), "PRUNING_LABS_MODEL": "tiny", "OMP_NUM_THREADS": "1"}
+        for name, value in (settings | environment).items():
+            patch.setenv(name, value)
+        (folder / "seed").write_text("7\n")
+        release([LAB])
+        yield course.folder()
+    shutil.rmtree(folder)
+
+
+def comparable(records: list[Record]) -> dict[str, dict]:
+    """The records by student, less what the clock has a part in."""
+    return {
+        record.student: {name: value for name, value in asdict(record).items() if name not in CLOCK}
+        for record in records
+    }
+
+
+@once
+def one_after_the_other() -> dict[str, dict]:
+    """The class graded by this process alone: what any other way must come to."""
+    with another_course():
+        hand_in_all()
+        return comparable(grade_class(LAB, limits=LIMITS))

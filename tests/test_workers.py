@@ -1,0 +1,132 @@
+"""Several workers on one machine give what one gives, and never more of them than there is memory for."""
+
+import os
+
+import pytest
+import torch
+
+from grader import executors, memory
+from grader.classrun import grade_class
+from grader.mounts import environment
+from tests.hostile.submissions import LAB
+from tests.mixed import LIMITS, another_course, comparable, hand_in_all, one_after_the_other
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_as_one_after_the_other(workers):
+    """Whoever grades with several workers finds the same scores and messages, to the last bit."""
+    expected = one_after_the_other()
+    with another_course():
+        hand_in_all()
+        found = comparable(grade_class(LAB, workers=workers, limits=LIMITS))
+    for student, record in expected.items():
+        for name, value in record.items():
+            assert found[student][name] == value, (student, name)
+    assert {record["status"] for record in found.values()} == {
+        "GRADED", "KERNEL_DIED", "UNREADABLE", "NOT_SUBMITTED",
+    }  # fmt: skip
+
+
+def machine(root, files: dict[str, str]):
+    """A /proc and a /sys of these files, with 8 GiB free on the whole machine."""
+    for name, text in {"proc/meminfo": f"MemTotal: 1 kB\nMemAvailable: {8 * 2**20} kB\n", **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_memory_of_a_machine(tmp_path):
+    """Without a control group, free is what the kernel says."""
+    root = machine(tmp_path, {"proc/self/cgroup": "", "proc/self/mountinfo": ""})
+    assert memory.available(root) == 8 * GIB
+
+
+@pytest.mark.parametrize("limited", ["job", "job/step"])
+def test_memory_of_a_batch_job(tmp_path, limited):
+    """A job of 4 GiB on a large machine has 4 GiB, whichever group around it says so; caches don't count."""
+    group = f"sys/fs/cgroup/{limited}"
+    root = machine(
+        tmp_path,
+        {
+            "proc/self/cgroup": "0::/job/step\n",
+            "proc/self/mountinfo": "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+            "sys/fs/cgroup/job/memory.max": "max\n",
+            "sys/fs/cgroup/job/memory.current": "1\n",
+            f"{group}/memory.max": f"{4 * GIB}\n",
+            f"{group}/memory.current": f"{3 * GIB}\n",
+            f"{group}/memory.stat": f"anon {GIB}\ninactive_file {2 * GIB}\n",
+        },
+    )
+    assert memory.available(root) == 3 * GIB
+
+
+def test_memory_of_a_container(tmp_path):
+    """In a container of control groups' first version its own limit counts, seen at the mount's root."""
+    group = "sys/fs/cgroup/memory"
+    root = machine(
+        tmp_path,
+        {
+            "proc/self/cgroup": "4:memory:/docker/1f\n1:cpu:/docker/1f\n",
+            "proc/self/mountinfo": f"35 31 0:32 /docker/1f /{group} rw - cgroup cgroup rw,memory\n",
+            f"{group}/memory.limit_in_bytes": f"{2 * GIB}\n",
+            f"{group}/memory.usage_in_bytes": f"{3 * GIB}\n",
+            f"{group}/memory.stat": "total_inactive_file 0\n",
+        },
+    )
+    assert memory.available(root) == 0
+
+
+def test_larger_models_need_more(monkeypatch):
+    """A class on a model of a billion weights is not given the workers that the small one would get."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "smollm2-135m")
+    small = memory.need()
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tinyllama-1.1b-chat")
+    assert memory.need() > small + 2 * 4 * 1_100_048_384 - 2 * 4 * 135_000_000
+
+
+@pytest.mark.parametrize(("free", "count"), [(0.1, 1), (1.9, 1), (2, 2), (3.5, 3), (99, 4)])
+def test_no_more_than_fit(monkeypatch, capsys, free, count):
+    """Who asks for more than fits gets what fits, one at least, and one sentence that says why."""
+    monkeypatch.setattr(memory, "available", lambda: int(free * memory.need()))
+    assert executors.affordable(4) == count
+    said = capsys.readouterr().out
+    assert (said == "") == (count == 4)
+    if count < 4:
+        assert said.startswith(f"{count} of 4 workers run: ")
+        assert said.count("\n") == 1
+
+
+def test_little_memory_grades_all_the_same(monkeypatch, capsys):
+    """With memory for one worker the class is graded by one."""
+    monkeypatch.setattr(memory, "available", lambda: 0)
+    with another_course():
+        from tests.test_hostile import hand_in
+
+        hand_in("eve", {})
+        hand_in("fay", {})
+        assert [record.status for record in grade_class(LAB, workers=2)] == ["NOT_SUBMITTED"] * 2
+    assert "1 of 2 workers run" in capsys.readouterr().out
+
+
+def test_cores_are_shared_out(monkeypatch, tmp_path):
+    """A worker's judges and its sandboxes compute with the worker's share of the cores."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "environ", {})
+    try:
+        executors.prepare(3)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    inside = environment(tmp_path, None, tmp_path, tmp_path, tmp_path)
+    assert {inside[name] for name in executors.THREADS} == {"3"}
+
+
+def test_own_thread_count_stands(monkeypatch):
+    """Who set OMP_NUM_THREADS has thought about it."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "5", "HOME": "/"})
+    executors.prepare(before + 1)
+    assert torch.get_num_threads() == before
+    assert os.environ["OMP_NUM_THREADS"] == "5"
