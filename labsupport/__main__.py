@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="device, dtype, versions, cache, free disk, minutes a lab takes")
     getter = commands.add_parser("fetch", help="get a model or a text ahead of class")
     getter.add_argument("name", nargs="?", metavar="NAME", help="default: the course model")
+    checker = commands.add_parser("check", help="run a notebook in a fresh kernel; what every exercise says")
+    checker.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="the .ipynb file; it is not changed")
     planner = commands.add_parser("plan", help="what structured pruning of a model will leave of it")
     planner.add_argument("model", metavar="MODEL", help="a name, a folder with a config.json, or that file")
     planner.add_argument("--ratio", type=float, required=True, help="share to remove of each layer, 0 to 1")
@@ -58,6 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
             from labsupport.doctor import report
 
             print(report())
+        elif chosen.command == "check":
+            from labsupport.checking import report as checked
+
+            text, fine = checked(chosen.notebook)
+            print(text)
+            return 0 if fine else 1
         elif chosen.command == "plan":
             plan(chosen)
         elif chosen.command == "compare":

@@ -1,15 +1,17 @@
 """Asks an exercise: in this process, or over the examiner's socket when being graded."""
 
+import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable
 
 from labsupport.check import wire
 from labsupport.check.exercise import Exercise, judge
 from labsupport.check.verdict import RIGHT, CheckFailed
+from labsupport.perplexity import SOCKET
 
 PUBLIC_SEED = 0
-SOCKET = "PRUNING_LABS_SOCKET"
 
 
 def check(exercise: Exercise, function: Callable) -> None:
@@ -18,7 +20,10 @@ def check(exercise: Exercise, function: Callable) -> None:
         answer_examiner(exercise, function, os.environ[SOCKET])
         print(f"Check {exercise.number}  {exercise.name}: answered; your grade comes with the feedback")
         return
-    verdict = judge(exercise, exercise.cases(PUBLIC_SEED), lambda case: here(exercise, function, case.inputs))
+    with contextlib.redirect_stderr(sys.stdout):  # the Validate button takes a line on stderr for a failure
+        verdict = judge(
+            exercise, exercise.cases(PUBLIC_SEED), lambda case: here(exercise, function, case.inputs)
+        )
     if verdict.status != RIGHT:
         raise CheckFailed(verdict.message())
     print(verdict.message())

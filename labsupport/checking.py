@@ -1,0 +1,165 @@
+"""`python -m labsupport check NOTEBOOK`: the verdicts of the Validate button, exercise by exercise.
+
+Runs every cell in a fresh kernel and writes nothing. Whether a cell passes is asked of nbgrader, as
+the button does; the words are those of the checks.
+"""
+
+import contextlib
+import re
+import subprocess
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbgrader import utils
+from nbgrader.preprocessors import CheckCellMetadata, ClearOutput
+
+from labsupport.progress import bar
+from labsupport.settings import LabError
+from labsupport.table import columns
+
+CELL_SECONDS = 600  # as nbgrader_config.py tells the button
+PASSED, NOT_YET, UNWRITTEN, FAILED, NOT_RUN = "passed", "not yet", "not written yet", "failed", "not run"
+CHANGED, WRITTEN = "changed", "written"  # a person grades what is written
+LATE = {"ename": "Timeout", "evalue": f"it ran for more than {CELL_SECONDS} s", "traceback": []}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One graded cell: the exercise or question, how it stands, and the reason in full."""
+
+    name: str
+    status: str
+    detail: str = ""  # a few words
+    message: str = ""  # the judge's, or what went wrong
+
+    @property
+    def fine(self) -> bool:
+        return self.status in (PASSED, WRITTEN)
+
+
+def check(path: Path) -> list[Finding]:
+    """Run a notebook in a fresh kernel; what each graded cell says. Raises LabError."""
+    notebook = read(path)
+    ran = run(notebook, path.parent)
+    return [
+        finding(cell, notebook, index in ran)
+        for index, cell in enumerate(notebook.cells)
+        if utils.is_grade(cell)
+    ]
+
+
+def read(path: Path) -> NotebookNode:
+    """The notebook without outputs. Raises LabError unless it is one with graded cells."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of cells with one id, or with none
+            notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    except OSError as problem:
+        raise LabError(f"{path} cannot be read: {problem.strerror}.") from problem
+    except Exception as problem:  # not UTF-8, not JSON, or JSON of something else
+        raise LabError(f"{path} is not a notebook.") from problem
+    if not any(utils.is_grade(cell) for cell in notebook.cells):
+        raise LabError(f"{path} has no check cell, so there is nothing to check.")
+    try:
+        notebook, _ = CheckCellMetadata().preprocess(notebook, {})
+    except Exception as problem:
+        why = str(problem).strip().partition("\n")[0].rstrip(".")
+        raise LabError(
+            f"{path} cannot be checked: {why}. Copy your functions into a fresh notebook."
+        ) from problem
+    return ClearOutput().preprocess(notebook, {})[0]
+
+
+def run(notebook: NotebookNode, folder: Path) -> set[int]:
+    """Run all cells in order, going on after errors; the indices of those that the kernel survived."""
+    ran: set[int] = set()
+    codes = sum(cell.cell_type == "code" for cell in notebook.cells)
+
+    def after(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+        ran.add(cell_index)
+        reply = execute_reply["content"]
+        if reply["status"] == "error" and not any(out.output_type == "error" for out in cell.outputs):
+            told = {key: reply[key] for key in ("ename", "evalue", "traceback")}
+            cell.outputs.append(nbformat.v4.new_output("error", **told))
+        progress.update()
+
+    client = NotebookClient(
+        notebook, kernel_name="python3", timeout=CELL_SECONDS, allow_errors=True, interrupt_on_timeout=True,
+        error_on_timeout=LATE, on_cell_executed=after, resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
+    with bar(total=codes, what="cells") as progress, contextlib.suppress(DeadKernelError):
+        client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return ran
+
+
+def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool) -> Finding:
+    """What nbgrader makes of one graded cell that was run, in the words of the check."""
+    name = cell.metadata.nbgrader.grade_id.removeprefix("check_")
+    if changed(cell):
+        return Finding(name, CHANGED, "grading puts the check back as it was handed out")
+    score, most = utils.determine_grade(cell)
+    if score is None:
+        return Finding(name, WRITTEN, "a person grades it")
+    if cell.cell_type != "code":
+        return Finding(name, UNWRITTEN)
+    if not ran:
+        return Finding(name, NOT_RUN, "the kernel died before: out of memory, or ended by a cell")
+    if score == most:
+        return Finding(name, PASSED)
+    return failure(name, cell, notebook)
+
+
+def failure(name: str, cell: NotebookNode, notebook: NotebookNode) -> Finding:
+    """Why a check that ran does not pass."""
+    message = error(cell)
+    if message is None:
+        loud = "".join(out.text for out in cell.outputs if out.get("name") == "stderr").strip()
+        said = loud or "It shows a number, which nbgrader takes for points."
+        return Finding(name, FAILED, "the check cell shows what it should not", said)
+    if found := re.match(r"CheckFailed: Check \S+  \w+: not yet \((.+)\)", message):
+        return Finding(name, NOT_YET, found[1], message.removeprefix("CheckFailed: "))
+    if re.match(r"CheckFailed: Check \S+  \w+: not written yet", message):
+        return Finding(name, UNWRITTEN, " ".join(message.splitlines()[1:]).strip())
+    for other in notebook.cells:  # its function was never defined
+        if other.metadata.get("nbgrader", {}).get("grade_id") == name and (why := error(other)):
+            return Finding(name, FAILED, "its cell ends with an error", why)
+    return Finding(name, FAILED, "the check cell ends with an error", message)
+
+
+def error(cell: NotebookNode) -> str | None:
+    """Name and text of the error that a cell ended with, if it did."""
+    for out in cell.get("outputs", []):
+        if out.output_type == "error":
+            return f"{out.ename}: {out.evalue}"
+    return None
+
+
+def changed(cell: NotebookNode) -> bool:
+    """Whether a locked cell is not what was handed out, or a graded one is of another type."""
+    graded = cell.metadata.nbgrader
+    retyped = graded.get("cell_type", cell.cell_type) != cell.cell_type
+    return retyped or (graded.locked and graded.get("checksum", "") != utils.compute_checksum(cell))
+
+
+def report(path: Path) -> tuple[str, bool]:
+    """The findings as text, and whether all is fine."""
+    start = time.perf_counter()
+    findings = check(path)
+    seconds = time.perf_counter() - start
+    rows = [[each.name, each.status, each.detail] for each in findings]
+    blocks = [
+        f"{path.name}, all cells in a fresh kernel, {seconds:.0f} s",
+        "\n".join(f"  {line}" for line in columns(["", "", ""], rows, left=3).splitlines()[2:]),
+    ]
+    for each in findings:
+        if each.message:
+            known = each.message.startswith("Check ")
+            blocks.append(each.message.rstrip() if known else f"{each.name}: {each.detail}\n\n{each.message}")
+    done = sum(each.fine for each in findings)
+    blocks.append("All done." if done == len(findings) else f"{done} of {len(findings)} done.")
+    return "\n\n".join(blocks), done == len(findings)
