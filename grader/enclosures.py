@@ -10,11 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import labsupport
-from grader import mounts
+from grader import mounts, warm
 from grader.limits import Groups, Limits
 from labsupport import cache
 
@@ -24,18 +25,69 @@ def sandboxed(
     own: Groups, socket_path: Path | None, limits: Limits, job: BinaryIO
 ) -> Iterator[subprocess.Popen]:
     """The runner as the first process of a sandbox; all of the sandbox is dead afterwards."""
+    program = [sys.executable, "-I", str(mounts.INSIDE / "runner.py")]
+    with _bubblewrapped(own, socket_path, limits, program, job) as (process, _):
+        yield process
+
+
+@contextlib.contextmanager
+def forked(
+    own: Groups, socket_path: Path | None, limits: Limits, job: BinaryIO
+) -> Iterator["subprocess.Popen | Fork"]:
+    """The runner as a fork of the warm parent, moved into a sandbox; all of the sandbox is dead afterwards.
+
+    Raises warm.Gone where there is no parent any more.
+    """
+    holder = ["/bin/sh", "-c", "echo; exec sleep infinity"]
+    with (
+        open(os.devnull, "rb") as nothing,
+        _bubblewrapped(own, socket_path, limits, holder, nothing) as (process, first),
+    ):
+        if first is None or not process.stdout.read(1):
+            yield process  # no sandbox, and its errors say why
+            return
+        with contextlib.ExitStack() as later:
+            pipes = [os.pipe(), os.pipe()]
+            reading = [later.enter_context(os.fdopen(read, "rb")) for read, _ in pipes]
+            request = {
+                "pid": first, "groups": [str(folder) for folder in {*own.folders.values()}],
+                "env": mounts.inside(socket_path), "work": str(mounts.WORK),
+            }  # fmt: skip
+            try:
+                warm.parent.fork(request, [job.fileno(), *(write for _, write in pipes)])
+            finally:
+                for _, write in pipes:
+                    os.close(write)
+            yield Fork(*reading)
+
+
+@dataclass(frozen=True)
+class Fork:
+    """What there is of a forked runner out here."""
+
+    stdout: BinaryIO
+    stderr: BinaryIO
+
+
+@contextlib.contextmanager
+def _bubblewrapped(
+    own: Groups, socket_path: Path | None, limits: Limits, program: list[str], stdin: BinaryIO
+) -> Iterator[tuple[subprocess.Popen, int | None]]:
+    """A program as the first process of a sandbox, and its pid, None where bubblewrap made none."""
     read, write = os.pipe()
     with os.fdopen(read, "rb") as info, contextlib.ExitStack() as later:
         later.callback(os.close, write)
-        command, fds = mounts.sandboxed(limits, socket_path, write)
+        command, fds = mounts.sandboxed(limits, socket_path, write, program)
         for fd in fds:
             later.callback(os.close, fd)
-        process = _start(own.join(command), job, pass_fds=(write, *fds), env={})
+        process = _start(own.join(command), stdin, pass_fds=(write, *fds), env={})
         later.close()
+        first = None
         try:
             text = info.read(4096)
-            first = os.pidfd_open(json.loads(text)["child-pid"]) if text else None
-            yield process
+            pid = json.loads(text)["child-pid"] if text else None
+            first = os.pidfd_open(pid) if pid else None
+            yield process, pid
         finally:
             _end(process, first)
 

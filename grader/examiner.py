@@ -12,16 +12,21 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from labsupport.check import EXERCISES, wire
+import torch
+
+from labsupport.check import EXERCISES, pruning, remember, wire
 from labsupport.check.exercise import Case, Exercise, judge
 from labsupport.check.verdict import WRONG, Line, Verdict
 
 ANSWER_SECONDS = 60  # for one answer; a costly one, with the course model in it, gets more
 COSTLY_SECONDS = 900
 ROUNDS = 20  # times that one submission may have one exercise asked
+SHARED = 100  # perplexities of masks that one submission may ask for
+AT_ONCE = 8  # connections that one submission may have
 
 
 class Silence(Exception):
@@ -43,8 +48,11 @@ class Examiner:
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # of the grader itself, never of the student
         self.seconds = 0.0  # spent on making cases and judging, not on waiting for answers
+        self.shared: list[dict] = []  # the perplexities of masks that were answered
         self._socket = socket.socket(socket.AF_UNIX)
         self._open, self._waited = True, 0.0
+        self._one_exercise = threading.Lock()
+        self._work = threading.Lock()  # held by whoever makes cases, judges or measures
 
     def __enter__(self):
         self._socket.bind(str(self.path))
@@ -63,22 +71,56 @@ class Examiner:
         self.path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
-        while self._open:
-            connection, _ = self._socket.accept()
-            with connection:
+        """Accept until the end; a perplexity may be asked for while an exercise is."""
+        with ThreadPoolExecutor(AT_ONCE) as executor:
+            while True:
+                connection, _ = self._socket.accept()
                 if not self._open:
+                    connection.close()
                     return
-                try:
-                    self._converse(connection)
-                except Exception as fault:
-                    self.fault = fault
+                executor.submit(self._answer, connection)
 
-    def _converse(self, connection: socket.socket) -> None:
-        connection.settimeout(ANSWER_SECONDS)
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                connection.settimeout(ANSWER_SECONDS)
+                request = wire.receive(connection)
+                masks = request.get("masks")
+                exercise = None if masks else EXERCISES[request["exercise"]]
+            except (wire.WireError, OSError, EOFError, TypeError, KeyError, AttributeError):
+                return  # it asked for nothing that there is
+            try:
+                if exercise is None:
+                    self._measure(connection, masks)
+                else:
+                    with self._one_exercise, self._work:
+                        self._converse(connection, exercise)
+            except Exception as fault:
+                self.fault = fault
+
+    def _measure(self, connection: socket.socket, masks) -> None:
+        """Answer the perplexity of the course model under these masks, or None: measure it yourself."""
+        value = None
+        if len(self.shared) < SHARED and are_masks(masks):
+            with self._work:
+                started = time.monotonic()
+                value = self._shared(masks)
+                self.seconds += time.monotonic() - started
+        with contextlib.suppress(OSError):
+            wire.send(connection, {"perplexity": value})
+
+    def _shared(self, masks: dict) -> float | None:
+        about = pruning.course_case()
+        key = remember.key("perplexity", about, masks)
+        how = "known" if remember.knows(key) else "measured"
         try:
-            exercise = EXERCISES[wire.receive(connection)["exercise"]]
-        except (wire.WireError, OSError, EOFError, TypeError, KeyError):
-            return  # it never said which exercise
+            value = pruning.masked_perplexity(about, masks)
+        except (KeyError, ValueError, OverflowError):  # not masks of this model, or no perplexity
+            return None
+        self.shared.append({"masks": key, "perplexity": value, "how": how})
+        return value
+
+    def _converse(self, connection: socket.socket, exercise: Exercise) -> None:
         self.rounds[exercise.name] = self.rounds.get(exercise.name, 0) + 1
         if self.rounds[exercise.name] > ROUNDS:
             return
@@ -97,6 +139,7 @@ class Examiner:
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS
         connection.settimeout(seconds)
         started = time.monotonic()
+        self._work.release()  # while the other side works it may ask for a perplexity
         try:
             wire.send(connection, {"inputs": case.inputs})
             answer = wire.receive(connection, deadline=started + seconds)
@@ -107,8 +150,16 @@ class Examiner:
         except (EOFError, OSError):
             raise Silence("the process ended before it answered") from None
         finally:
+            self._work.acquire()
             self._waited += time.monotonic() - started
         return plausible(answer)
+
+
+def are_masks(masks) -> bool:
+    """Whether it is a dict of bool tensors by name, as a perplexity is asked for with."""
+    return isinstance(masks, dict) and all(
+        isinstance(mask, torch.Tensor) and mask.dtype is torch.bool for mask in masks.values()
+    )
 
 
 def plausible(answer) -> dict:

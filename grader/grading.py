@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from grader import course, intake
+from grader import course, intake, warm
 from grader.examiner import Examiner, not_asked
 from grader.inert import inert, text_output
 from grader.journal import GRADED, GRADER_ERROR, Record
@@ -77,6 +77,8 @@ def _grade(task: Task, record: Record) -> None:
         return
     record.flags += admitted.flags
     remember.folder = course.folder() / "references"
+    if task.isolation == "bwrap" and not task.cold:
+        warm.parent.ready()
     with (
         tempfile.TemporaryDirectory() as folder,
         Examiner(Path(folder, "socket"), task.course_seed) as examiner,
@@ -85,8 +87,12 @@ def _grade(task: Task, record: Record) -> None:
         outcome = run_notebook(
             nbformat.writes(admitted.notebook).encode(), examiner.path, task.limits, task.isolation, task.cold
         )
-        record.phases["sandbox"] = time.monotonic() - clock
-    record.phases["judging"] = examiner.seconds
+        seconds = time.monotonic() - clock
+    record.phases |= {
+        "start": outcome.start, "judging": examiner.seconds,
+        "code": seconds - outcome.start - examiner.seconds,
+    }  # fmt: skip
+    record.shared = examiner.shared
     if examiner.fault:
         raise examiner.fault
     if outcome.status == GRADER_ERROR:

@@ -20,9 +20,12 @@ class Record:
     """What became of one submission.
 
     submission: SHA-256 of the files that were taken, "" when there were none. version: of the course it
-    was graded with. verdicts: by exercise, each with status, share (0 to 1), passed, total, points,
-    message and the submission it is from. notebook: the executed one, made inert; "" when there is none.
-    earlier: the records of earlier submissions of the same student, without their notebooks.
+    was graded with. phases: seconds of intake, start, code (the student's) and judging. shared: the
+    perplexities of masks that the examiner answered, each with the masks' key and whether it was
+    "measured" for this submission or "known" from an earlier one. verdicts: by exercise, each with
+    status, share (0 to 1), passed, total, points, message and the submission it is from. notebook: the
+    executed one, made inert; "" when there is none. earlier: the records of earlier submissions of the
+    same student, without their notebooks.
     """
 
     student: str
@@ -38,6 +41,7 @@ class Record:
     phases: dict[str, float] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     unenforced: list[str] = field(default_factory=list)
+    shared: list[dict] = field(default_factory=list)
     verdicts: dict[str, dict] = field(default_factory=dict)
     notebook: str = ""
     earlier: list[dict] = field(default_factory=list)

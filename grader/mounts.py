@@ -19,9 +19,11 @@ from labsupport import cache
 from labsupport.settings import LabError
 
 INSIDE = Path("/opt/pruning-labs")
+DOOR, CACHE, HUB = INSIDE / "examiner.sock", INSIDE / "cache", INSIDE / "hub"
 WORK, HOME = Path("/tmp/work"), Path("/tmp/home")
 SYSTEM = (Path("/usr"), Path("/usr/local"))
 RUNNER = Path(__file__).with_name("runner.py")
+MODULES = Path(labsupport.__file__).parent.parent  # a forked kernel knows labsupport by this path
 PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "share", "include", "etc", "ssl", "targets", "pyvenv.cfg")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 DRIVERS = (
@@ -75,9 +77,15 @@ def hub() -> Path:
     return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
 
 
-def sandboxed(limits: Limits, socket: Path | None, info: int) -> tuple[list[str], list[int]]:
-    """bubblewrap's command line for the runner, and the file descriptors that it must inherit."""
-    door = INSIDE / "examiner.sock"
+def inside(socket: Path | None) -> dict[str, str]:
+    """The environment of a submission in its sandbox, with or without the door to the examiner."""
+    return environment(HOME, DOOR if socket else None, CACHE, MODULES, HUB)
+
+
+def sandboxed(
+    limits: Limits, socket: Path | None, info: int, program: list[str]
+) -> tuple[list[str], list[int]]:
+    """bubblewrap's command line for a program, and the file descriptors that it must inherit."""
     command = [
         bubblewrap(),
         "--unshare-user",
@@ -90,9 +98,7 @@ def sandboxed(limits: Limits, socket: Path | None, info: int) -> tuple[list[str]
     command += ["--hostname", "sandbox", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv"]
     if "--disable-userns" in _options():
         command += ["--disable-userns"]
-    for name, value in environment(
-        HOME, door if socket else None, INSIDE / "cache", INSIDE, INSIDE / "hub"
-    ).items():
+    for name, value in inside(socket).items():
         command += ["--setenv", name, value]
     fds = []
     command += ["--info-fd", str(info), *_system(limits)]
@@ -100,21 +106,21 @@ def sandboxed(limits: Limits, socket: Path | None, info: int) -> tuple[list[str]
         fds.append(_file(text))
         command += ["--ro-bind-data", str(fds[-1]), path]
     command += _python()
-    command += ["--ro-bind", str(Path(labsupport.__file__).parent), f"{INSIDE}/labsupport"]
+    command += ["--ro-bind", f"{MODULES}/labsupport", f"{MODULES}/labsupport"]
     command += [
         "--ro-bind",
         str(RUNNER),
         f"{INSIDE}/runner.py",
         "--ro-bind-try",
         str(cache.folder()),
-        f"{INSIDE}/cache",
+        str(CACHE),
     ]
     for name in ("hub", "datasets"):  # not the folder above: it holds the user's token
-        command += ["--ro-bind-try", str(hub() / name), f"{INSIDE}/hub/{name}"]
+        command += ["--ro-bind-try", str(hub() / name), f"{HUB}/{name}"]
     if socket:
-        command += ["--ro-bind", str(socket), str(door)]
+        command += ["--ro-bind", str(socket), str(DOOR)]
     command += ["--remount-ro", "/", "--chdir", str(WORK), "--"]
-    return [*command, sys.executable, "-I", f"{INSIDE}/runner.py"], fds
+    return [*command, *program], fds
 
 
 @once

@@ -24,19 +24,22 @@ PATIENCE = 0.5  # seconds in which a loud cell may end by itself
 GRACE = 5.0  # seconds an interrupted cell has to end
 KEPT = 2**16  # bytes that stay of a cell's output when it was far too much
 START = 120.0  # seconds a kernel may take to start
+threads = 0  # of torch, in a forked kernel
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
-def main() -> None:
-    job = json.load(sys.stdin)
-    say = private_channel()
+def main(warm: bool = False) -> None:
+    """Do one job. warm: this process was forked from one that has loaded all, and forks the kernel."""
+    job = json.load(os.fdopen(0, "rb", closefd=False))
     for name, value in job["rlimits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
+    forked = ForkedKernel() if warm else None  # before there is anything that it must not have
+    say = private_channel()
     try:
         if "command" in job:
             run_command(job, say)
         else:
-            asyncio.run(run_notebook(job, say))
+            asyncio.run(run_notebook(job, say, forked))
     except BaseException as problem:
         say(event="over", status="GRADER_ERROR", detail=f"{type(problem).__name__}: {problem}"[:500])
     while True:
@@ -61,11 +64,82 @@ def private_channel():
     return say
 
 
-async def run_notebook(job: dict, say) -> None:
+class ForkedKernel:
+    """A kernel that is this process's fork instead of a new program; like a Popen, as far as it is used."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self):
+        read, self.write = os.pipe()
+        self.returncode = None
+        self.pid = os.fork()
+        if self.pid:
+            os.close(read)
+        else:
+            os.close(self.write)
+            become_kernel(read)
+
+    def start(self, command: list[str], **_) -> "ForkedKernel":
+        """Stands in for jupyter_client's launch_kernel."""
+        os.write(self.write, json.dumps(command).encode())
+        os.close(self.write)
+        os.setpgid(self.pid, self.pid)
+        return self
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            with contextlib.suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        while self.poll() is None:
+            time.sleep(0.02)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    terminate = kill
+
+
+def become_kernel(read: int) -> None:
+    """Wait for the command line, then be the kernel that it would have started. Never returns."""
+    import numpy
+    import torch
+    from ipykernel.kernelapp import IPKernelApp
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as a program that was just started
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    os.dup2(0, 1)
+    os.dup2(0, 2)
+    with os.fdopen(read) as pipe:
+        sys.argv = json.load(pipe)[2:]
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.path.remove(str(Path(__file__).parent))
+    here = [index for index, path in enumerate(sys.path) if path.endswith("-packages")]
+    sys.path.insert(here[0] if here else len(sys.path), "")  # its own folder, where IPython has it
+    sys.modules.pop("runner", None)
+    numpy.random.seed()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or threads))
+    try:
+        IPKernelApp.launch_instance(sys.argv[1:])
+    finally:
+        os._exit(0)
+
+
+async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> None:
     """Execute the code cells in order; say what each one put out; stop where no next one makes sense."""
     import nbformat
 
-    client = await start_kernel(nbformat.from_dict(job["notebook"]), say)
+    client = await start_kernel(nbformat.from_dict(job["notebook"]), say, forked)
     say(event="ready")
     room = job["output"]
     for index, cell in enumerate(client.nb.cells):
@@ -85,10 +159,11 @@ async def run_notebook(job: dict, say) -> None:
     say(event="over", status="FINISHED")
 
 
-async def start_kernel(notebook, say):
+async def start_kernel(notebook, say, forked: ForkedKernel | None):
     """A client of nbclient with a quiet kernel of this very interpreter, whatever the notebook asks for."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.provisioning import local_provisioner
     from nbclient import NotebookClient
 
     class Client(NotebookClient):
@@ -133,6 +208,8 @@ async def start_kernel(notebook, say):
     folder.joinpath("kernel.json").write_text(
         json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
     )
+    if forked:
+        local_provisioner.launch_kernel = forked.start
     specs = KernelSpecManager(kernel_dirs=[str(folder.parent)])
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
     client = Client(notebook, km=manager, allow_errors=True, startup_timeout=START, store_widget_state=False,

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import v4
 
-from grader import enclosures
+from grader import enclosures, warm
 from grader.limits import Limits, fallbacks, groups
 from labsupport.settings import LabError
 
@@ -41,6 +41,7 @@ class Outcome:
     notebook: bytes | None
     seconds: float
     unenforced: tuple[str, ...]  # limits that nothing on this machine could hold, a sentence each
+    start: float = 0.0  # seconds until the kernel was ready
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class _Run:
     status: str | None = None
     detail: str = ""
     ready: bool = False
+    start: float = 0.0
     cell: int | None = None  # the one that is running
     since: float = 0.0
     cut: set[int] = field(default_factory=set)  # cells that put out too much
@@ -81,7 +83,8 @@ def run_notebook(
     """Execute a notebook's code cells in a sandbox, in order, as far as they go.
 
     socket_path: the examiner's Unix socket, or None for none. isolation: "bwrap", or "none" for a
-    plain process. Raises LabError when no sandbox can be made on this machine.
+    plain process. cold: start Python afresh; otherwise the warm parent is forked, where there is one.
+    Raises LabError when no sandbox can be made on this machine.
     """
     try:
         executed = nbformat.reads(notebook.decode(), as_version=4)
@@ -100,13 +103,17 @@ def run_notebook(
 
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
     most = 2 * limits.output + 2**17 * (len(code) + 8)
-    run = _run(job, socket_path, limits, isolation, grace=GRACE, most=most, keep=keep)
+    try:
+        run = _run(job, socket_path, limits, isolation, cold, grace=GRACE, most=most, keep=keep)
+    except warm.Gone:  # through no fault of this submission: it is run again, without the parent
+        warm.parent.lose()
+        run = _run(job, socket_path, limits, isolation, True, grace=GRACE, most=most, keep=keep)
     if run.cell in run.cut and run.cell in code and not executed.cells[run.cell].outputs:
         executed.cells[run.cell].outputs = [v4.new_output("stream", name="stderr", text=CUT)]
     cell = min(run.cut) if run.status == OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
     name = _name(executed, cell) if run.status != FINISHED else ""
     reason = _reason(run, name, limits)
-    return Outcome(run.status, name, reason, _bytes(executed), run.seconds, run.unenforced)
+    return Outcome(run.status, name, reason, _bytes(executed), run.seconds, run.unenforced, run.start)
 
 
 def run_command(
@@ -131,13 +138,13 @@ def run_command(
     contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
     job = {"command": command, "files": contents}
     most = 8 * limits.output + 2**20
-    run = _run(job, socket_path, limits, isolation, grace=0.0, most=most, keep=keep)
+    run = _run(job, socket_path, limits, isolation, True, grace=0.0, most=most, keep=keep)
     output = "".join(texts)[: limits.output]
     reason = _reason(run, "", limits).replace("The notebook", "The command")
     return CommandOutcome(run.status, reason, run.code, output, run.seconds, run.unenforced)
 
 
-def _run(job, socket_path, limits, isolation, *, grace: float, most: int, keep: Callable) -> _Run:
+def _run(job, socket_path, limits, isolation, cold, *, grace: float, most: int, keep: Callable) -> _Run:
     """Start the runner with this job, follow it until it ends or must, and leave nothing of it behind."""
     if isolation not in ISOLATIONS:
         raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
@@ -146,9 +153,12 @@ def _run(job, socket_path, limits, isolation, *, grace: float, most: int, keep: 
         rlimits, run.unenforced = fallbacks(limits, own, isolation != "none")
         task.write(json.dumps({**job, "rlimits": rlimits, "output": limits.output}).encode())
         task.seek(0)
-        enclosure = enclosures.plain if isolation == "none" else enclosures.sandboxed
+        enclosure = enclosures.sandboxed if cold or warm.parent.address is None else enclosures.forked
+        enclosure = enclosures.plain if isolation == "none" else enclosure
         with enclosure(own, socket_path, limits, task) as process:
             errors = _follow(process, run, limits, grace=grace, most=most, keep=keep)
+        if run.status is None and enclosure is enclosures.forked and not warm.parent.alive():
+            raise warm.Gone
         died = run.status in (None, KERNEL_DIED) or (run.status == FINISHED and run.code)
         if died and own.out_of_memory():
             flood = run.cell in run.cut  # what it put out filled its memory faster than it was read
@@ -209,7 +219,7 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[dict], None]) -> N
         event = json.loads(line, parse_constant=lambda name: None)
         kind = event["event"]
         if kind == "ready":
-            run.ready = True
+            run.ready, run.start = True, time.monotonic() - run.started
         elif kind == "start":
             run.cell, run.since = int(event["cell"]), time.monotonic()
         elif kind == "flood":

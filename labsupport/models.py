@@ -60,6 +60,15 @@ SHAPES = {
 }  # fmt: skip
 
 
+_ready: dict[tuple, LlamaForCausalLM] = {}
+
+
+def keep_ready() -> None:
+    """Load the course model for a process that is going to fork: the first `load` of each child has it."""
+    model = load()
+    _ready[settings.current().model, model.device, model.dtype] = model
+
+
 def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None = None) -> LlamaForCausalLM:
     """A course model in eval mode, its gradients off; `smollm2-135m` is made on first use.
 
@@ -74,6 +83,8 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
         raise LabError("There is no CUDA device here; leave `device` out or say 'cpu'.")
     if name == TINY:
         return tiny(seed=0).to(device, dtype)
+    if (name, device, dtype) in _ready:
+        return _ready.pop((name, device, dtype))
     source = location(name)
     with _readable(name, source):
         sliced = hasattr(AutoConfig.from_pretrained(source), "layer_widths")

@@ -119,13 +119,14 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
 
 def masked_perplexity(inputs: dict, masks: dict[str, torch.Tensor]) -> float:
     """The judge's own perplexity of the dense model under these masks."""
+    about = {name: inputs[name] for name in ("model", "evaluation")}  # all that it depends on
 
     def measure() -> float:
-        model = recipes.model(inputs["model"])
+        model = recipes.model(about["model"])
         apply_masks(model, masks)
-        return perplexity(model, recipes.windows(inputs["evaluation"]))
+        return perplexity(model, recipes.windows(about["evaluation"]))
 
-    return remember.number("perplexity", inputs, masks, measure)
+    return remember.number("perplexity", about, masks, measure)
 
 
 def tiny_case(seed: int, **more) -> dict:

@@ -4,14 +4,16 @@ Kept in this process, and in a folder when the grader names one: whole classes h
 Keys say everything that the value depends on.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from labsupport import settings
 
@@ -21,13 +23,23 @@ _known: dict[str, float] = {}
 
 def number(what: str, inputs: dict, masks: dict[str, torch.Tensor], compute: Callable[[], float]) -> float:
     """A number that depends on a case and on masks alone: computed, or remembered from the last time."""
-    key = hashlib.sha256(json.dumps([what, inputs, circumstances()], sort_keys=True, default=str).encode())
-    for name in sorted(masks):
-        key.update(name.encode() + np.packbits(masks[name].cpu().numpy()).tobytes())
-    place = key.hexdigest()
+    place = key(what, inputs, masks)
     if place not in _known:
         _known[place] = _stored(place, compute)
     return _known[place]
+
+
+def key(what: str, inputs: dict, masks: dict[str, torch.Tensor]) -> str:
+    """What a number is kept under: SHA-256 of all that it depends on."""
+    digest = hashlib.sha256(json.dumps([what, inputs, circumstances()], sort_keys=True, default=str).encode())
+    for name in sorted(masks):
+        digest.update(name.encode() + np.packbits(masks[name].cpu().numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def knows(place: str) -> bool:
+    """Whether the number under this key need not be computed."""
+    return place in _known or (folder is not None and (folder / place).exists())
 
 
 def circumstances() -> list[str]:
@@ -36,17 +48,32 @@ def circumstances() -> list[str]:
 
 
 def _stored(place: str, compute: Callable[[], float]) -> float:
-    path = folder / place if folder else None
-    try:
-        return float(path.read_text())
-    except (OSError, ValueError, AttributeError):
-        value = compute()
-    if path:
+    """The number as another process has stored it; else computed, while others that want it wait."""
+    if folder is None:
+        return compute()
+    path = folder / place
+    with _alone(folder / f".lock-{place[0]}"):
+        try:
+            return float(path.read_text())
+        except (OSError, ValueError):
+            value = compute()
         draft = path.with_suffix(f".{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_text(repr(float(value)))
             draft.replace(path)
         except OSError:
             draft.unlink(missing_ok=True)  # a full disk costs time later, and nothing now
     return value
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time; where no lock can be made, all of them."""
+    lock = FileLock(path)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,82 @@
+"""Under grading: the perplexity of the masked course model is asked of the examiner, not measured here.
+
+The examiner is sent the masks and nothing else. It believes nothing it is told: it sets them on its own
+copy of the model and measures, once for each distinct set of masks of a class. Anything that is not
+just the course model under masks, on the course's evaluation windows, is measured where it is.
+"""
+
+import socket
+from functools import cache
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn.modules import module as hooks
+from transformers import LlamaForCausalLM
+
+from labsupport import models, settings
+from labsupport.check import recipes, wire
+from labsupport.linears import pruned_linears
+
+SECONDS = 900  # that the examiner may take: others may be waiting for the same number
+
+
+def perplexity(model: nn.Module, token_windows: torch.Tensor, address: str) -> float | None:
+    """What the examiner at this address says, or None where it is to be measured here."""
+    masks = course_masks(model, token_windows)
+    if masks is None:
+        return None
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS)
+            connection.connect(address)
+            wire.send(connection, {"masks": masks})
+            answer = wire.receive(connection)["perplexity"]
+    except (OSError, EOFError, wire.WireError, LookupError, TypeError):
+        return None
+    return answer if isinstance(answer, float) else None
+
+
+def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, torch.Tensor] | None:
+    """The masks under which the course model is this very model, or None when there are none.
+
+    None too for a model that is not computed as it is built (hooks, a forward of its own), and for
+    other windows than the course's.
+    """
+    if type(model) is not LlamaForCausalLM or not _as_built(model):
+        return None
+    if not torch.equal(token_windows.cpu(), recipes.windows(recipes.course_windows("evaluation"))):
+        return None
+    weights, dense = dict(model.named_parameters()), stored()
+    if weights.keys() != dense.keys():
+        return None
+    pruned, masks = pruned_linears(model), {}
+    for name, weight in weights.items():
+        reference = dense[name].to(weight.device)
+        if (weight.shape, weight.dtype) != (reference.shape, settings.current().dtype):
+            return None
+        kept = weight.detach() == reference
+        layer = name.removesuffix(".weight")
+        if layer in pruned and bool((kept | (weight.detach() == 0)).all()):
+            masks[layer] = kept
+        elif not bool(kept.all()):
+            return None
+    return masks
+
+
+def _as_built(model: nn.Module) -> bool:
+    if hooks._global_forward_hooks or hooks._global_forward_pre_hooks:
+        return False
+    return not any(
+        each._forward_hooks or each._forward_pre_hooks or "forward" in vars(each) for each in model.modules()
+    )
+
+
+@cache
+def stored() -> dict[str, torch.Tensor]:
+    """The course model's weights as they are stored, by name; read when used, not copied."""
+    now = settings.current()
+    if now.model == models.TINY:
+        return dict(models.tiny().named_parameters())
+    weights = load_file(models.location(now.model) / "model.safetensors")
+    return {name: weight.to(now.dtype) for name, weight in weights.items()}
