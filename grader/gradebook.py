@@ -76,7 +76,8 @@ def adopted(resources: dict) -> Record:
 def hand_over(lab: str, records: list[Record]) -> None:
     """Enter all records that have a notebook into nbgrader's gradebook; what was entered is not again.
 
-    One writer: call it once, after the class. A record that nbgrader refuses costs the others nothing.
+    One writer: call it once, after the class. A record that nbgrader refuses costs the others nothing;
+    one whose due date was moved since is entered again, for its late penalty.
     Raises LabError for such records, and when the gradebook is out of reach; the journal keeps
     everything, and the same command enters the rest later.
     """
@@ -85,12 +86,15 @@ def hand_over(lab: str, records: list[Record]) -> None:
     if not records:
         return
     with one_gradebook() as book:
-        there = book.db.query(SubmittedAssignment.student_id).join(Assignment).filter(Assignment.name == lab)
-        entered = {student for (student,) in there}
+        duedate = book.db.query(Assignment.duedate).filter(Assignment.name == lab).scalar()
+        submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
+        extension = dict(submissions.join(Assignment).filter(Assignment.name == lab).all())
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
             digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
-            if record.student in entered and mark.exists() and mark.read_text() == digest:
+            if duedate:  # a penalty depends on it
+                digest += f" due {duedate} {extension.get(record.student)}"
+            if record.student in extension and mark.exists() and mark.read_text() == digest:
                 continue
             try:
                 adopt(record)

@@ -63,6 +63,11 @@ def row(student: str) -> dict[str, str]:
     return next(each for each in grades.rows(LAB) if each["student"] == student)
 
 
+def entered_at(student: str) -> int:
+    """When nbgrader last wrote its copy of a submission, in nanoseconds."""
+    return (course.folder() / "autograded" / student / LAB / f"{LAB}.ipynb").stat().st_mtime_ns
+
+
 @pytest.fixture(scope="session")
 def released_course(tmp_path_factory) -> Path:
     """Made once: nbgrader takes a second for a new gradebook."""
@@ -120,10 +125,10 @@ def test_one_bad_record_costs_nobody_else_anything(folder, spoiled):
     with book() as open_book:
         assert {student.id for student in open_book.students} == {"ann", "cem"}  # not half of bob
     spoiled()
-    kept = (folder / "autograded" / "ann" / LAB / f"{LAB}.ipynb").stat().st_mtime_ns
+    kept = entered_at("ann")
     gradebook.hand_over(LAB, records)
     assert gradebook.students(LAB)["bob"]["score"] == 10
-    assert (folder / "autograded" / "ann" / LAB / f"{LAB}.ipynb").stat().st_mtime_ns == kept
+    assert entered_at("ann") == kept
 
 
 def test_many_bad_records_are_one_sentence(folder, spoiled):
@@ -259,14 +264,30 @@ def test_without_a_rule_late_work_gets_nothing_off(folder):
 
 
 def test_an_extension_takes_the_penalty_back(folder):
+    """Granted after the class was graded: the next run takes it off, though nothing is graded anew."""
     due("2026-11-20 12:00:00")
     penalty("return 2")
-    gradebook.hand_over(LAB, [graded("bob", at=LATE)])
-    assert row("bob")["total"] == "8"
+    records = [graded("ann", at=LATE), graded("bob", at=LATE)]
+    gradebook.hand_over(LAB, records)
+    assert row("ann")["total"] == row("bob")["total"] == "8"
     with book() as open_book:
         open_book.grant_extension(LAB, "bob", hours=5)
-    gradebook.hand_over(LAB, [graded("bob", 0.999, LATE)])
-    assert (row("bob")["late"], row("bob")["late_penalty"]) == ("no", "")
+    kept = entered_at("ann")
+    gradebook.hand_over(LAB, records)
+    assert (row("bob")["late"], row("bob")["late_penalty"], row("bob")["total"]) == ("no", "", "10")
+    assert row("ann")["total"] == "8" and entered_at("ann") == kept
+
+
+def test_a_due_date_set_after_grading_counts(folder):
+    penalty("return 2")
+    records = [graded("ann"), graded("bob", at=LATE)]
+    gradebook.hand_over(LAB, records)
+    due("2026-11-20 12:00:00")
+    gradebook.hand_over(LAB, records)
+    assert (row("ann")["total"], row("bob")["total"]) == ("10", "8")
+    kept = entered_at("bob")
+    gradebook.hand_over(LAB, records)
+    assert entered_at("bob") == kept
 
 
 # A large class
