@@ -6,24 +6,37 @@ from pathlib import Path
 
 from grader import build, course
 
-BESIDE = ("environment.yml", "pyproject.toml", "constraints.txt")
+BESIDE = (
+    "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE"
+)  # fmt: skip
 README = """\
 # LLM pruning labs
 
 Notebooks on pruning large language models. You write the functions that say YOUR CODE HERE, and the cell
 below each one tells you what is right already and what is not.
 
-With Python 3.11 or newer:
+## Start
 
-    python3 -m venv .venv
-    .venv/bin/pip install --constraint constraints.txt --editable .
-    .venv/bin/python -m labsupport fetch        # the model, 93 MB, once
-    .venv/bin/jupyter lab --notebook-dir notebooks
+With Python 3.11 or newer, in this folder (on Windows: `py start.py`):
 
-or with conda: `conda env create --file environment.yml`, then `conda activate pruning-labs` and the last
-two commands without `.venv/bin/`. `python -m labsupport doctor` says how long a lab takes on your machine.
+    python3 start.py
 
-Hand in the notebook file, with its name as it is. The checks are asked again, with other questions.
+It makes `.venv` here, installs what the labs need, gets the model (93 MB) and opens JupyterLab. The first
+time takes several minutes; interrupted, it goes on where it was. The same command starts the labs on every
+other day, offline as well.
+
+With conda instead: `conda env create --file environment.yml`, `conda activate pruning-labs`,
+`python -m labsupport fetch`, `jupyter lab --notebook-dir notebooks`.
+
+## Hand in
+
+Click **Validate**, or type one of
+
+    .venv/bin/python -m labsupport check notebooks/NN_topic/NN_topic.ipynb
+    .venv\\Scripts\\python -m labsupport check notebooks\\NN_topic\\NN_topic.ipynb
+
+and hand in the notebook file, with its name as it is. When it is graded, the checks are asked again, with
+other questions. `-m labsupport doctor` in place of `check` says how long a lab takes on your machine.
 """
 EPOCH = (2026, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
@@ -41,7 +54,11 @@ def release(labs: list[str]) -> Path:
 def students_zip(labs: list[str]) -> bytes:
     """The zip for students of these labs."""
     support = course.ROOT / "labsupport"
-    files = {f"labsupport/{path.relative_to(support)}": path.read_bytes() for path in support.rglob("*.py")}
+    files = {
+        f"labsupport/{path.relative_to(support)}": path.read_bytes()
+        for path in support.rglob("*")
+        if path.suffix in (".py", ".yaml")  # the packages and their data, as pyproject.toml lists it
+    }
     files |= {name: (course.ROOT / name).read_bytes() for name in BESIDE}
     files |= {
         f"notebooks/{path.stem}/{path.name}": data for path, data in build.student_notebooks(labs).items()

@@ -1,6 +1,7 @@
 """What students get, and what they must not get."""
 
 import io
+import re
 import tomllib
 import zipfile
 
@@ -10,7 +11,9 @@ from grader import course
 from grader.__main__ import main
 from grader.release import students_zip
 
-ALLOWED = {"notebooks", "labsupport", "README.md", "environment.yml", "pyproject.toml", "constraints.txt"}
+INSTALLS = {"start.py", "environment.yml", "pyproject.toml", "constraints.txt"}
+INSTALLS |= {"README.md", "LICENSE", "nbgrader_config.py"}
+ALLOWED = {"notebooks", "labsupport"} | INSTALLS
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +24,13 @@ def archive():
 def test_everything_a_student_needs(archive):
     """Notebooks, what they import, and what installs them."""
     names = {name.removeprefix("pruning-labs/") for name in archive.namelist()}
-    assert {"README.md", "environment.yml", "pyproject.toml", "constraints.txt"} <= names
+    assert names >= INSTALLS
     assert {f"notebooks/{lab}/{lab}.ipynb" for lab in course.labs()} <= names
-    support = {f"labsupport/{p.relative_to(course.ROOT / 'labsupport')}" for p in
-               (course.ROOT / "labsupport").rglob("*.py")}  # fmt: skip
+    packages = course.ROOT / "labsupport"
+    files = [path for path in packages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    support = {f"labsupport/{path.relative_to(packages)}" for path in files}
     assert support <= names
+    assert any(name.endswith(".yaml") for name in names)  # lab 07 reads its task from one
 
 
 def test_nothing_that_grades(archive):
@@ -42,6 +47,16 @@ def test_the_project_file_works_without_the_grader(archive):
     project = tomllib.loads(archive.read("pruning-labs/pyproject.toml").decode())
     assert project["tool"]["setuptools"]["packages"]["find"]["include"] == ["labsupport*", "grader*"]
     assert f"pruning-labs/{project['project']['readme']}" in archive.namelist()
+
+
+def test_the_readme_names_what_is_there(archive):
+    """Every file and command of the zip's README exists in the zip."""
+    said = archive.read("pruning-labs/README.md").decode()
+    for name in ("start.py", "environment.yml"):
+        assert name in said and f"pruning-labs/{name}" in archive.namelist()
+    commands = archive.read("pruning-labs/labsupport/__main__.py").decode()
+    for command in re.findall(r"-m labsupport (\w+)", said):
+        assert f'add_parser("{command}"' in commands
 
 
 def test_same_bytes_again():
