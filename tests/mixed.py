@@ -1,5 +1,6 @@
 """A small class with every kind of end, and its records when it is graded one after the other."""
 
+import atexit
 import contextlib
 import shutil
 import tempfile
@@ -48,17 +49,26 @@ def hand_in_all() -> None:
 
 
 @contextlib.contextmanager
-def another_course(**environment: str) -> Iterator[Path]:
-    """A course folder of its own with the lab released and always the same seed, on the tiny model."""
-    folder = Path(tempfile.mkdtemp())
-    with pytest.MonkeyPatch.context() as patch:
-        settings = {"PRUNING_LABS_COURSE": str(folder), "PRUNING_LABS_MODEL": "tiny", "OMP_NUM_THREADS": "1"}
-        for name, value in (settings | environment).items():
+def another_course() -> Iterator[Path]:
+    """A course folder with the lab released and always the same seed, on the tiny model."""
+    settings = {"PRUNING_LABS_MODEL": "tiny", "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
             patch.setenv(name, value)
-        (folder / "seed").write_text("7\n")
-        release([LAB])
+        patch.setenv("PRUNING_LABS_COURSE", str(shutil.copytree(released(), Path(folder, "course"))))
         yield course.folder()
-    shutil.rmtree(folder)
+
+
+@once
+def released() -> Path:
+    """A course folder as it is after the release."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    (folder / "seed").write_text("7\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_LABS_COURSE", str(folder))
+        release([LAB])
+    return folder
 
 
 def comparable(records: list[Record]) -> dict[str, dict]:
