@@ -11,6 +11,21 @@ from labsupport.settings import LabError
 
 ISOLATIONS = ("bwrap", "none")
 HELP = "Build, release and grade the pruning labs."
+EXAMPLES = """\
+a class, from release to grades:
+  python -m grader release                         students.zip, and the labs in nbgrader's gradebook
+  python -m grader collect 02 downloads.zip --roster roster.csv
+  python -m grader grade 02                        started again, it goes on where it was
+  python -m grader report 02                       one page on the class
+  python -m grader grades 02 --csv grades.csv
+  python -m grader feedback 02                     a page for each student
+
+a lab is named 02, 2 or 02_magnitude_pruning. Everything lies in the course folder: course/ in the checkout,
+or PRUNING_LABS_COURSE. PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text.
+
+exit status: 0 all went well; 1 it ran, and something needs a look; 2 it could not be carried out, and one
+sentence says why. `python -m grader COMMAND --help` tells more.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m grader", description=HELP)
+    top = argparse.ArgumentParser(
+        prog="python -m grader",
+        description=HELP,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(run, help: str) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""What a person runs outside the notebooks: `python -m labsupport doctor`, `fetch` and `plan`."""
+"""What a person runs outside the notebooks: `python -m labsupport COMMAND`."""
 
 import argparse
 import sys
@@ -9,6 +9,8 @@ examples:
   python -m labsupport doctor                      what this machine has, and how long a lab takes here
   python -m labsupport fetch                       the course model, ahead of class
   python -m labsupport fetch tinyllama-1.1b-chat   another model; wikitext2, ptb and c4 are texts
+  python -m labsupport check notebooks/02_magnitude_pruning/02_magnitude_pruning.ipynb
+                                                   what the Validate button says, before handing in
   python -m labsupport plan tinyllama-1.1b-chat --ratio 0.3 --layers 4:18
                                                    what structured pruning will leave, with no weights
   python -m labsupport compare                     every method at one setting, in one table
@@ -17,6 +19,9 @@ environment:
   PRUNING_LABS_MODEL   the course model: a name, or a folder that save_pretrained made
   PRUNING_LABS_TEXT    the course text
   PRUNING_LABS_CACHE   where the embedded model is kept
+
+exit status: 0 all went well; 1 (check) something is not done yet; 2 the command could not be carried out,
+and one sentence says why
 """
 
 
@@ -24,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. 0 when it went well, 2 for what a person can mend, said in one sentence."""
     parser = argparse.ArgumentParser(
         prog="python -m labsupport",
-        description="Look after this machine for the pruning labs.",
+        description="What the pruning labs offer outside the notebooks.",
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
