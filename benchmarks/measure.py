@@ -1,6 +1,5 @@
-"""One measurement in a fresh process: nothing that ran before it warms it up or adds to its memory."""
+"""Measurements in fresh processes, taken in turn: nothing that ran before warms one up."""
 
-import importlib
 import json
 import os
 import statistics
@@ -26,7 +25,7 @@ def fresh(job: str, **arguments) -> dict:
     job: "module:function", one that returns a dict of plain values. As many torch threads as cores.
     Raises LabError, with the last line on standard error, when it fails.
     """
-    command = [sys.executable, "-m", "benchmarks.measure", job, json.dumps(arguments)]
+    command = [sys.executable, "-m", "benchmarks.job", job, json.dumps(arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(cores())}
     started = time.monotonic()
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -53,38 +52,3 @@ def in_turn(jobs: dict[str, Callable[[], dict]], rounds: int) -> dict[str, dict]
 def middle(values: list):
     """The median of numbers; of anything else the last."""
     return statistics.median(values) if all(isinstance(v, int | float) for v in values) else values[-1]
-
-
-def clocked(action: Callable) -> tuple[object, float]:
-    """The value of action() and how many seconds it took, the device's queue included."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    started = time.perf_counter()
-    value = action()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return value, time.perf_counter() - started
-
-
-def peak() -> int:
-    """The most bytes this process has held: of tensors on CUDA, else of resident memory."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-
-
-def main(job: str, arguments: str) -> None:
-    """Run one job here and print its result as the last line."""
-    module, function = job.split(":")
-    result = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**json.loads(arguments))
-    print()
-    print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

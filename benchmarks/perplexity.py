@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from benchmarks import workload
-from benchmarks.measure import clocked, fresh, in_turn, peak
+from benchmarks.job import clocked, peak
+from benchmarks.measure import fresh, in_turn
 from benchmarks.table import Row, megabytes
 from labsupport import settings
 from labsupport.check.compare import is_close

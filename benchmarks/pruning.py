@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from benchmarks import workload
-from benchmarks.measure import clocked, fresh, in_turn, peak
+from benchmarks.job import clocked, peak
+from benchmarks.measure import fresh, in_turn
 from benchmarks.selection import SPARSITY, wanda_rows
 from benchmarks.table import Row, megabytes, seconds
 from labsupport import settings

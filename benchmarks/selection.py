@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.measure import clocked, fresh, in_turn, middle, peak
+from benchmarks.job import clocked, peak
+from benchmarks.measure import fresh, in_turn, middle
 from benchmarks.table import Row, megabytes, seconds
 from labsupport import masks, models, settings
 from labsupport.check.compare import drops_lowest
@@ -50,7 +51,7 @@ def scores(name: str) -> dict[str, torch.Tensor]:
     return found
 
 
-def measure(way: str, name: str, folder: str, repeats: int = 5) -> dict:
+def measure(way: str, name: str, folder: str, repeats: int = 3) -> dict:
     """The seconds that all masks of a layer take one way; they are left in the folder."""
     drawn = scores(name)
     found = {kind: WAYS[way](score).cpu() for kind, score in drawn.items()}
