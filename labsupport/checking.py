@@ -4,7 +4,6 @@ Runs every cell in a fresh kernel and writes nothing. Whether a cell passes is a
 the button does; the words are those of the checks.
 """
 
-import contextlib
 import re
 import subprocess
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
@@ -92,8 +92,13 @@ def run(notebook: NotebookNode, folder: Path) -> set[int]:
         notebook, kernel_name="python3", timeout=CELL_SECONDS, allow_errors=True, interrupt_on_timeout=True,
         error_on_timeout=LATE, on_cell_executed=after, resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip
-    with bar(total=codes, what="cells") as progress, contextlib.suppress(DeadKernelError):
-        client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with bar(total=codes, what="cells") as progress:
+        try:
+            client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except DeadKernelError:
+            pass  # what ran before it keeps its verdict
+        except (NoSuchKernel, OSError, RuntimeError) as problem:
+            raise LabError(f"No Python kernel can be started here: {problem}.") from problem
     return ran
 
 

@@ -5,11 +5,14 @@ import logging
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 from nbformat import v4
+from nbgrader.apps import NbGrader
+from nbgrader.preprocessors import Execute
 from nbgrader.utils import compute_checksum
 from nbgrader.validator import Validator
 
-from grader import build
+from grader import build, course
 from labsupport import checking
 from labsupport.__main__ import main
 from labsupport.checking import CHANGED, FAILED, NOT_RUN, NOT_YET, PASSED, UNWRITTEN, WRITTEN
@@ -175,3 +178,22 @@ def test_no_such_file(tmp_path, capsys):
         capsys.readouterr().err
         == f"{tmp_path / 'nothing.ipynb'} cannot be read: No such file or directory.\n"
     )
+
+
+def test_no_kernel(tmp_path, monkeypatch, capsys):
+    """An environment without a kernel is told so, in one sentence."""
+
+    def fail(*_arguments, **_options):
+        raise NoSuchKernel("python3")
+
+    monkeypatch.setattr(checking.NotebookClient, "execute", fail)
+    assert main(["check", str(written(tmp_path, notebook(RIGHT)))]) == 2
+    assert capsys.readouterr().err == "No Python kernel can be started here: No such kernel named python3.\n"
+
+
+def test_the_button_is_as_patient(monkeypatch):
+    """JupyterLab started in this folder gives a cell as long as the command does, not half a minute."""
+    monkeypatch.chdir(course.ROOT)
+    button = NbGrader()
+    button.load_config_file()
+    assert Execute(parent=Validator(config=button.config)).timeout == checking.CELL_SECONDS
