@@ -51,7 +51,7 @@ def forked(
             reading = [later.enter_context(os.fdopen(read, "rb")) for read, _ in pipes]
             request = {
                 "pid": first, "groups": [str(folder) for folder in {*own.folders.values()}],
-                "env": mounts.inside(socket_path), "work": str(mounts.WORK),
+                "env": mounts.inside(socket_path) | {"PWD": str(mounts.WORK)}, "work": str(mounts.WORK),
             }  # fmt: skip
             try:
                 warm.parent.fork(request, [job.fileno(), *(write for _, write in pipes)])

@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
+import time
 from pathlib import Path
 
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "cgroup")
@@ -30,11 +30,13 @@ def main() -> None:
     """Load, say "ready", and fork for whoever connects to the socket; the end of stdin is the end."""
     about = json.loads(sys.stdin.readline())  # not an argument: children see those
     sys.path[:0] = [about["modules"], str(Path(__file__).parent)]
+    paths = [*sys.path]
     with tempfile.TemporaryDirectory() as home:  # a library may look for its settings there
         os.environ |= {"HOME": home, "PRUNING_LABS_CACHE": about["cache"]}
         load(about["model"])
-    if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
-        sys.exit("the warm parent has more than one thread")
+    sys.path[:] = paths  # setuptools adds to it
+    if len(threads := running()) > 1:
+        sys.exit(f"the warm parent has more than one thread: {', '.join(threads)}")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children bury themselves
     gc.freeze()
     listener = socket.socket(fileno=about["listener"])
@@ -71,6 +73,16 @@ def load(model: bool) -> None:
         recipes.windows(recipes.course_windows("evaluation"))
         shared.stored()
         models.keep_ready()
+
+
+def running(seconds: float = 5) -> list[str]:
+    """The names of this process's threads; those that are about to end are waited for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+        if len(names) == 1 or time.monotonic() > deadline:
+            return names
+        time.sleep(0.05)
 
 
 def serve(connection: socket.socket) -> None:

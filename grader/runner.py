@@ -127,7 +127,8 @@ def become_kernel(read: int) -> None:
     here = [index for index, path in enumerate(sys.path) if path.endswith("-packages")]
     sys.path.insert(here[0] if here else len(sys.path), "")  # its own folder, where IPython has it
     sys.modules.pop("runner", None)
-    numpy.random.seed()
+    numpy.random.seed()  # not the parent's, which all its children would share
+    torch.seed()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or threads))
     try:
         IPKernelApp.launch_instance(sys.argv[1:])

@@ -111,11 +111,16 @@ class Parent:
 
 
 def quiet() -> dict[str, str]:
-    """A submission's own environment, with which its parent starts too, but on one thread."""
-    one = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
-    still = {"TOKENIZERS_PARALLELISM": "false", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-    shown = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    return mounts.inside(None) | one | still | shown
+    """A submission's own environment, with which its parent starts too, less whatever starts threads."""
+    return mounts.inside(None) | {
+        "OPENBLAS_NUM_THREADS": "1",
+        "NUMEXPR_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_DEACTIVATE_ASYNC_LOAD": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the other check starts CUDA, which no child then could
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
 
 
 parent = Parent()
