@@ -74,7 +74,7 @@ def finished(tasks: list[Task], pool: executors.Pool | None) -> Iterator[Record]
     waiting, pending = deque(tasks), {}
     try:
         while waiting or pending:
-            while waiting and len(pending) < pool.width():
+            for _ in range(min(pool.width() - len(pending), len(waiting))):
                 task = waiting.popleft()
                 pending[pool.submit(task)] = task
             for future in wait(pending, LOOK, FIRST_COMPLETED).done:

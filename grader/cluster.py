@@ -38,8 +38,9 @@ class Cluster:
     def __init__(self, client, address: str):
         self.client, self.address = client, address
         self.names = {name: os.environ[name] for name in NAMES if os.environ.get(name)}
-        needs = {"resources": {"GPU": 1}} if self._first_workers() else {}
-        self.gpu = bool(needs)
+        self.gpu = self.waits = False
+        self.gpu = any(worker["resources"].get("GPU") for worker in self._first_workers())
+        needs = {"resources": {"GPU": 1}} if self.gpu else {}
         self.executor = client.get_executor(pure=False, retries=AGAIN, **needs)
         first = self._result(self._call(circumstances, self.names))
         self.circumstances = replace(first, code=code())
@@ -54,24 +55,26 @@ class Cluster:
             return version
         return hashlib.sha256(f"{version} {there.device} {there.sizes}".encode()).hexdigest()[:16]
 
-    def _first_workers(self) -> bool:
-        """Wait until there is a worker. Whether one announces a GPU."""
-        said = False
+    def _first_workers(self) -> list[dict]:
+        """Wait until there are workers."""
         while not (workers := self._workers()):
-            if not said:
-                Bar.write(f"The scheduler at {self.address} has no workers yet; waiting for the first.")
-            said = True
             time.sleep(0.5)
-        return any(worker["resources"].get("GPU") for worker in workers)
+        return workers
 
     def _workers(self) -> list[dict]:
+        """What the scheduler knows of each worker that may be asked; says once that there is none."""
         with self._connected():
-            return list(self.client.scheduler_info()["workers"].values())
+            workers = self.client.scheduler_info()["workers"].values()
+        able = [worker for worker in workers if not self.gpu or worker["resources"].get("GPU")]
+        if not able and not self.waits:
+            kind = " with a GPU" if self.gpu else ""
+            Bar.write(f"The scheduler at {self.address} has no worker{kind} now; waiting for one.")
+        self.waits = not able
+        return able
 
     def _width(self) -> int:
         """One submission a worker: none waits behind one that may kill its worker."""
-        able = [worker for worker in self._workers() if not self.gpu or worker["resources"].get("GPU")]
-        return max(1, len(able))
+        return max(1, len(self._workers()))
 
     def _submit(self, task: Task) -> Future:
         return self._call(grade_there, task, self.names, self.circumstances)
@@ -142,10 +145,7 @@ def connected(address: str) -> Iterator[Cluster]:
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is wrong is said once, by us
     try:
-        place = re.fullmatch(r"(?:tcp://|tls://)?\[?([^\s/]+?)\]?:([0-9]{1,5})", address)
-        if place is None:
-            raise ValueError(address)
-        socket.create_connection((place[1], int(place[2])), CONNECT).close()  # says no at once
+        knock(address)
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError, OverflowError) as fault:
         raise LabError(
@@ -156,3 +156,18 @@ def connected(address: str) -> Iterator[Cluster]:
         yield Cluster(client, address)
     finally:
         client.close(timeout=2)
+
+
+def knock(address: str) -> None:
+    """Raise OSError or ValueError unless something at the address speaks as Dask does.
+
+    Dask's own client waits without end for one that is silent, and believes any other in what it says.
+    """
+    place = re.fullmatch(r"(tcp://|tls://|)\[?([^\s/]+?)\]?:([0-9]{1,5})", address)
+    if place is None:
+        raise ValueError(address)
+    with socket.create_connection((place[2], int(place[3])), CONNECT) as door:
+        if place[1] != "tls://":  # there the client speaks first, and encrypted
+            length = int.from_bytes(door.recv(8, socket.MSG_WAITALL), "little")
+            if not 0 < length < 2**20:  # of the scheduler's first words
+                raise ConnectionError(address)

@@ -48,7 +48,10 @@ def grade_there(task: Task, names: dict[str, str], expected: Circumstances) -> R
                 f"{expected.device} with {expected.sizes}: one class needs workers of one kind. "
                 "Start those with a GPU with `--resources GPU=1`."
             )
-        return grade(task)
+        try:
+            return grade(task)
+        except LabError as problem:
+            raise LabError(f"On the worker {platform.node()}: {problem}") from problem
 
 
 def circumstances(names: dict[str, str]) -> Circumstances:

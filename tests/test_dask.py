@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -120,6 +121,8 @@ def test_a_killed_worker(processes):
     assert "its worker died, 2 times in a row" in doom["reason"]
     assert not doom["verdicts"]
     assert found == expected
+    maps = Path(f"/proc/{processes.scheduler.pid}/maps").read_text()
+    assert "libtorch" not in maps, "the scheduler unpacks what it should only pass on"
 
 
 def test_a_killed_scheduler(processes, capsys):
@@ -161,6 +164,26 @@ def test_no_scheduler(capsys):
         assert not journal.records(LAB)
 
 
+@pytest.mark.parametrize("words", [b"", b"220 mail.example.org ESMTP"])
+def test_another_service(words, monkeypatch, capsys):
+    """At the address of something else that listens, silent or not, nobody waits for long."""
+    monkeypatch.setattr(cluster, "CONNECT", 1)
+    with another_course(), socket.create_server(("127.0.0.1", 0)) as service:
+        hand_in("fay", {})
+
+        def speak() -> None:
+            guest, _ = service.accept()
+            guest.sendall(words)
+            with contextlib.suppress(ConnectionError):
+                guest.recv(1)
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        assert main(["grade", LAB, "--scheduler", f"tcp://127.0.0.1:{service.getsockname()[1]}"]) == 2
+        speaker.join()
+    assert "There is no scheduler at" in capsys.readouterr().err
+
+
 def test_without_the_package(monkeypatch, capsys):
     """Who grades on one machine need not have Dask; who asks for a cluster without it is told."""
     monkeypatch.setitem(sys.modules, "distributed", None)
@@ -173,6 +196,7 @@ def test_without_the_package(monkeypatch, capsys):
 
 def test_workers_of_two_kinds(monkeypatch):
     """A worker that computes on another device or with other sizes refuses, rather than grade otherwise."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
     here = worker.circumstances({"PRUNING_LABS_MODEL": "tiny"})
     for other in ("device", "sizes"):
         expected = worker.Circumstances(**(vars(here) | {other: "another"}))
@@ -198,9 +222,10 @@ class Told:
         return SimpleNamespace(submit=lambda *_: answer)
 
 
-def test_workers_with_a_gpu(monkeypatch):
+def test_workers_with_a_gpu(monkeypatch, capsys):
     """Where workers announce a GPU, they alone are asked; the records say that they computed otherwise."""
-    here = worker.circumstances(dict.fromkeys([]))
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    here = worker.circumstances({"PRUNING_LABS_MODEL": "tiny"})
     plain = Told([{}, {}, {}], here)
     pool = Cluster(plain, "tcp://x:1")
     assert "resources" not in plain.asked
@@ -209,4 +234,7 @@ def test_workers_with_a_gpu(monkeypatch):
     pool = Cluster(mixed, "tcp://x:1")
     assert mixed.asked["resources"] == {"GPU": 1}
     assert pool.pool().width() == 2
+    mixed.workers.clear()
+    assert [pool.pool().width() for _ in range(3)] == [1, 1, 1]
+    assert capsys.readouterr().out.count("no worker with a GPU now") == 1
     assert pool.version("7") not in ("7", pool.version("8"))
