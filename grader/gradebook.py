@@ -28,6 +28,7 @@ from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
 from tornado.log import app_log
 
 from grader import course, journal
+from grader.grades import AT_ONCE
 from grader.grading import CHECK
 from grader.journal import Record
 from labsupport.settings import LabError
@@ -218,11 +219,13 @@ def students(lab: str) -> dict[str, dict]:
         return {}
     found = {}
     with Gradebook(course.gradebook_url(), course.config().CourseDirectory.course_id) as book:
-        for submission in book.assignment_submissions(lab):
-            found[submission.student.id] = {
-                "score": submission.score,
-                "max_score": submission.max_score,
-                "needs_manual_grade": submission.needs_manual_grade,
+        submissions = book.db.query(SubmittedAssignment).join(Assignment).filter(Assignment.name == lab)
+        for submission in submissions.options(AT_ONCE):
+            given = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            found[submission.student_id] = {
+                "score": sum(grade.score for grade in given),
+                "max_score": submission.assignment.max_score,
+                "needs_manual_grade": any(grade.needs_manual_grade for grade in given),
                 "late_seconds": submission.total_seconds_late,
             }
     return found
