@@ -8,7 +8,7 @@
 # |---|---|
 # | **You learn** | what runs where, how long a lab takes on your machine, and how to read a check |
 # | **You need** | this notebook, open in JupyterLab; not yet the model |
-# | **It takes** | five minutes; all cells together run a few seconds |
+# | **It takes** | five minutes; all cells together run a quarter of a minute |
 # | **Sources** | none: the papers come with the labs |
 #
 # A cell runs with **Shift+Enter**, which also moves on to the next one. Run them from top to bottom.
@@ -28,7 +28,7 @@ print(doctor.report())
 # %% [markdown]
 # Three lines are worth a look. **memory** should say 8 GB or more. **cache** should name the course model; if it
 # says *empty*, type `python -m labsupport fetch` in a terminal once (93 MB; `start.py` has done it for you).
-# **device** says CPU or CUDA: both are fine, and on a CPU half a minute of patience goes a long way. The second table
+# **device** says CPU or CUDA: both are fine; a CPU is slower. The second table
 # is how long *all the cells* of each lab run here; thinking takes longer, about an hour a lab.
 
 # %% [markdown]
