@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 
-from grader import course, executors, intake, journal
+from grader import course, executors, intake, journal, warm
 from grader.grading import Submission, Task, continued, grade
 from grader.journal import NOT_SUBMITTED, UNREADABLE, Record
 from grader.sandbox import DEFAULTS, Limits
@@ -56,6 +56,8 @@ def grade_class(
             if not journal.settled(before[each.student], each.digest, version)
         ]
         if scheduler is None and (count := executors.affordable(min(workers, len(todo)))) > 1:
+            if isolation == "bwrap" and not cold:
+                warm.parent.ready()
             pool = later.enter_context(executors.local(count))
         records = later.enter_context(contextlib.closing(finished(todo, pool)))
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))

@@ -7,10 +7,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 import torch
 
-from grader import memory
+from grader import memory, warm
 from grader.grading import Task, grade
 from grader.journal import Record
 from labsupport.progress import Bar
@@ -35,17 +36,18 @@ def local(workers: int) -> Iterator[Pool]:
         workers,
         mp_context=get_context("spawn"),
         initializer=prepare,
-        initargs=(max(1, cores() // workers),),
+        initargs=(max(1, cores() // workers), warm.parent.address),
     )
     with start as executor:
         yield Pool(lambda: workers, lambda task: executor.submit(grade, task), _record)
 
 
-def prepare(threads: int) -> None:
+def prepare(threads: int, parent: Path | None) -> None:
     """The first thing in every local worker: its share of the cores, for its judges and its sandboxes.
 
-    What the user has set in the environment stands.
+    What the user has set in the environment stands. parent: where the warm parent of all listens.
     """
+    warm.parent.lend(parent)
     if THREADS[0] not in os.environ:
         torch.set_num_threads(threads)
     for name in THREADS:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
+from grader.release import release
 from labsupport import models, settings
 
 SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
@@ -21,6 +22,8 @@ ALONE = (
     "dask",
     "hostile",
     "sandbox",
+    "shared",
+    "warm",
     "verdicts",
     "notebooks",
     "embedded",
@@ -44,6 +47,16 @@ def tiny_course(monkeypatch):
     for device in ("CPU", "CUDA"):
         short = replace(getattr(settings, device), model="tiny", window=64)
         monkeypatch.setattr(settings, device, short)
+
+
+@pytest.fixture
+def empty_course(tmp_path, monkeypatch):
+    """A course folder with lab 02 released and nobody in it."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    release(["02_magnitude_pruning"])
+    return tmp_path / "course"
 
 
 @pytest.fixture(scope="session")

@@ -18,16 +18,6 @@ from tests.hostile.submissions import FILE, LAB, find, with_source
 from tests.test_hostile import hand_in, right_answers
 
 
-@pytest.fixture
-def empty_course(tmp_path, monkeypatch):
-    """A course with the lab released and nobody in it."""
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
-    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    release([LAB])
-    return tmp_path / "course"
-
-
 def without_imports() -> nbformat.NotebookNode:
     """A submission that is graded fast: its cells fail before torch is imported."""
     notebook = right_answers()

@@ -37,9 +37,9 @@ def hand_in(student: str, files: dict) -> None:
             (folder / name).symlink_to(content)
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """The whole class, graded once: records by student."""
+@pytest.fixture(scope="module", params=["warm", "cold"])
+def graded(request, tmp_path_factory):
+    """The whole class, graded once with each way to start: records by student."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNING_LABS_COURSE", str(tmp_path_factory.mktemp("class") / "course"))
         patch.setenv("PRUNING_LABS_MODEL", "tiny")
@@ -48,7 +48,7 @@ def graded(tmp_path_factory):
         release([LAB])
         for student, entry in ENTRIES.items():
             hand_in(student, entry.files(right_answers()))
-        records = grade_class(LAB, workers=2, limits=LIMITS)
+        records = grade_class(LAB, workers=2, limits=LIMITS, cold=request.param == "cold")
         gradebook.hand_over(LAB, records)
         yield {record.student: record for record in records}
 
