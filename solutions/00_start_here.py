@@ -27,7 +27,7 @@ print(doctor.report())
 
 # %% [markdown]
 # Three lines are worth a look. **memory** should say 8 GB or more. **cache** should name the course model; if it
-# says *empty*, type `python -m labsupport fetch` in a terminal once (93 MB; `start.py` has done it for you).
+# says *empty*, type `.venv/bin/python -m labsupport fetch` in a terminal once (93 MB; `start.py` does it for you).
 # **device** says CPU or CUDA: both are fine; a CPU is slower. The second table
 # is how long *all the cells* of each lab run here; thinking takes longer, about an hour a lab.
 
@@ -140,9 +140,10 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # %% [markdown]
 # ## Before you hand in
 #
-# Click **Validate** above the notebook, or type this in a terminal, in the folder that holds `notebooks`:
+# Click **Validate** above the notebook, or type this in a terminal, in the folder that holds `notebooks` and
+# `.venv` (on Windows `.venv\Scripts\python`, with conda just `python`):
 #
-#     python -m labsupport check notebooks/00_start_here/00_start_here.ipynb
+#     .venv/bin/python -m labsupport check notebooks/00_start_here/00_start_here.ipynb
 #
 # Both run the notebook in a fresh kernel, so both find what only works because of a cell that you have
 # deleted since. Save first; then hand in the file under the name it has.

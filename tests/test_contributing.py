@@ -18,10 +18,12 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "course", "build", "__pycache
 ONLY = """
 import sys, pytest
 from tests.hostile.submissions import ENTRIES
-for name in list(ENTRIES):
-    if name not in ({new!r}, "honest-ada"):
-        del ENTRIES[name]
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_hostile.py", "-k", "test_submission"]))
+
+if __name__ == "__main__":  # grading starts processes that read this file too
+    for name in list(ENTRIES):
+        if name not in ({new!r}, "honest-ada"):
+            del ENTRIES[name]
+    sys.exit(pytest.main(["-p", "no:cacheprovider", "tests/test_hostile.py", "-k", "test_submission"]))
 """
 
 
@@ -90,7 +92,7 @@ def test_the_new_hostile_submission(followed):
     copy, _ = followed
     (name,) = re.findall(r"^def (\w+)\(right\)", TEXT, re.MULTILINE)
     (copy / "only.py").write_text(ONLY.format(new=name.replace("_", "-")))
-    assert re.search(r"^\.\. +\[100%\]$", run(copy, ".venv/bin/python only.py"), re.MULTILINE)
+    assert re.search(r"^(\.\.)+ +\[100%\]$", run(copy, ".venv/bin/python only.py"), re.MULTILINE)
 
 
 def test_every_path_that_is_named_is_there():
