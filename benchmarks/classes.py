@@ -23,7 +23,9 @@ c.ExecutePreprocessor.timeout = {seconds}
 ABOUT = (
     "Plain nbgrader runs the checks' public cases in the student's own kernel, so its judging is there. "
     "A cell may take {cell_seconds} s with all three, and one student's loop takes all of that. "
-    "Other seconds are the interpreter's, the imports' and the warm parent's start. "
+    "Ours grades with as many workers as there are cores, each with its share of them; plain nbgrader takes "
+    "one after the other, on all cores. The clock also counts the start of interpreters, workers and warm "
+    "parent. "
     "A class's memory is that of all its processes at one time, shared pages counted once, sampled."
 )
 
@@ -84,10 +86,8 @@ def released(result: dict) -> None:
 
 
 def breakdown(result: dict, count: int) -> str:
-    """Seconds a submission by phase, and the rest of the process's life."""
+    """Seconds a submission by phase, all workers' together, and what the class took by the clock."""
     phases = result["phases"]
     names = [*PHASES, *(name for name in phases if name not in PHASES)]
-    parts = {name: phases.get(name, 0.0) / count for name in names}
-    total = result["wall"] / count
-    parts["other"] = max(0.0, total - sum(parts.values()))
-    return f"{total:.2f} = " + " + ".join(f"{name} {value:.2f}" for name, value in parts.items())
+    parts = [f"{name} {phases.get(name, 0.0) / count:.2f}" for name in names]
+    return f"{', '.join(parts)}; {result['wall'] / count:.2f} by the clock"

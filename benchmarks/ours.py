@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.family import Peak
 from benchmarks.submissions import LAB
 from grader import course
+from grader.executors import cores
 
 
 def release(folder: str) -> dict:
@@ -29,7 +30,16 @@ def grade(folder: str, seconds: int, cold: bool = False) -> dict:
 
     gradebook.hand_over = hand_over
     with Peak() as family:
-        status = command(folder, "grade", LAB, "--timeout", str(seconds), *(["--cold"] if cold else []))
+        status = command(
+            folder,
+            "grade",
+            LAB,
+            "--timeout",
+            str(seconds),
+            "--workers",
+            str(cores()),
+            *(["--cold"] if cold else []),
+        )
     if status == 2:
         sys.exit(status)  # the sentence is on standard error
     records = journal.records(LAB)

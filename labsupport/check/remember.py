@@ -58,11 +58,12 @@ def _stored(place: str, compute: Callable[[], float]) -> float:
         except (OSError, ValueError):
             value = compute()
         draft = path.with_suffix(f".{os.getpid()}")
-        try:
-            draft.write_text(repr(float(value)))
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)  # a full disk costs time later, and nothing now
+        with contextlib.suppress(OSError):  # a full disk costs time later, and nothing now
+            try:
+                draft.write_text(repr(float(value)))
+                draft.replace(path)
+            finally:
+                draft.unlink(missing_ok=True)
     return value
 
 
