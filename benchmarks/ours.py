@@ -30,16 +30,8 @@ def grade(folder: str, seconds: int, cold: bool = False) -> dict:
 
     gradebook.hand_over = hand_over
     with Peak() as family:
-        status = command(
-            folder,
-            "grade",
-            LAB,
-            "--timeout",
-            str(seconds),
-            "--workers",
-            str(cores()),
-            *(["--cold"] if cold else []),
-        )
+        options = ["--timeout", str(seconds), "--workers", str(cores()), *(["--cold"] if cold else [])]
+        status = command(folder, "grade", LAB, *options)
     if status == 2:
         sys.exit(status)  # the sentence is on standard error
     records = journal.records(LAB)
