@@ -10,6 +10,7 @@ from grader.limits import Limits
 from labsupport.settings import LabError
 
 ISOLATIONS = ("bwrap", "none")
+LAYOUTS = ("canvas", "moodle")
 HELP = "Build, release and grade the pruning labs."
 EXAMPLES = """\
 a class, from release to grades:
@@ -92,6 +93,10 @@ def parser() -> argparse.ArgumentParser:
     one = command(grades, "scores as CSV")
     one.add_argument("lab", metavar="LAB")
     one.add_argument("--csv", required=True, metavar="F", type=Path)
+    one.add_argument("--layout", choices=LAYOUTS, help="the columns that this learning platform imports")
+    one.add_argument(
+        "--column", metavar="TITLE", default="", help="what the platform calls the lab: 'Lab 2 (4711)'"
+    )
 
     one = command(report, "one HTML page on the class")
     one.add_argument("lab", metavar="LAB")
@@ -186,11 +191,17 @@ def feedback(chosen) -> int:
 
 
 def grades(chosen) -> int:
-    """Write one row per student: points per exercise, total, status, late."""
+    """Write one row per student: points per exercise, total, status, late; or what a platform imports."""
     from grader import grades as table
+    from grader import layouts
 
-    table.write_csv(course.lab(chosen.lab), chosen.csv)
-    print(chosen.csv)
+    lab = course.lab(chosen.lab)
+    if chosen.column and not chosen.layout:
+        raise LabError("--column names the lab's column on a learning platform: say which with --layout.")
+    lines = layouts.table(lab, chosen.layout, chosen.column) if chosen.layout else table.table(lab)
+    print(table.write_csv(lab, chosen.csv, lines))
+    if chosen.layout:
+        print(layouts.notes(lab))
     return 0
 
 

@@ -84,14 +84,20 @@ def rows(lab: str, records: list[Record] | None = None) -> list[dict[str, str]]:
     ]
 
 
-def write_csv(lab: str, path: Path) -> Path:
-    """Write the table as a CSV, whole or not at all; a spreadsheet reads none of it as a formula."""
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, columns(lab))
-    writer.writeheader()
-    writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in rows(lab))
+def table(lab: str) -> list[list[str]]:
+    """The columns' titles, then the rows."""
+    return [columns(lab), *(list(row.values()) for row in rows(lab))]
+
+
+def write_csv(lab: str, path: Path, lines: list[list[str]] | None = None) -> Path:
+    """Write the table as a CSV, whole or not at all; a spreadsheet reads none of it as a formula.
+
+    lines: another table of the lab, its titles first, as layouts.py makes them.
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([harmless(cell) for cell in line] for line in lines or table(lab))
     try:
-        course.write_whole(Path(path), table.getvalue().encode())
+        course.write_whole(Path(path), text.getvalue().encode())
     except OSError as problem:
         raise LabError(f"The grades cannot be written to {path}: {problem.strerror}.") from problem
     return Path(path)

@@ -1,7 +1,8 @@
 """Who is who: the names and numbers of a learning platform, as the student ids of the course.
 
 A roster is a CSV with the column `student_id`, and `name` or `first_name` and `last_name`; every
-other column whose title speaks of an id, login, user or mail identifies the student too.
+other column whose title speaks of an id, login, user or mail identifies the student too. What Canvas
+and Moodle call a name (`Student`, `Full name`) is one, so that their own lists of a class will do.
 """
 
 import csv
@@ -16,6 +17,7 @@ from labsupport.settings import LabError
 
 LARGEST = 20 * 2**20  # bytes
 IDENTIFIES = re.compile("id|login|user|mail")
+NAMES = ("name", "full_name", "student")
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Roster:
         default_factory=lambda: defaultdict(set)
     )  # the platform's ids alone
     by_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    lines: dict[str, dict[str, str]] = field(default_factory=dict)  # by student id, as they were read
 
     def find(self, name: str, number: str = "", own_numbers: bool = True) -> tuple[str | None, str]:
         """The student id for a platform's name and number, or None and why.
@@ -87,6 +90,7 @@ def read(path: Path) -> Roster:
             what = f"the student_id '{student}' a second time" if student else "no student_id"
             raise LabError(f"The roster {path} has {what} in line {number}.")
         seen.add(student)
+        roster.lines[student] = row
         enter(roster, student, row)
     return roster
 
@@ -94,7 +98,8 @@ def read(path: Path) -> Roster:
 def enter(roster: Roster, student: str, row: dict[str, str]) -> None:
     """One student, by all that a platform may call them."""
     numbers = [value for title, value in row.items() if title != "student_id" and IDENTIFIES.search(title)]
-    full_names = (row.get("name", ""), f"{row.get('first_name', '')} {row.get('last_name', '')}")
+    full_names = [row.get(title, "") for title in NAMES]
+    full_names.append(f"{row.get('first_name', '')} {row.get('last_name', '')}")
     names = {spelling for name in full_names for spelling in spellings(name)}
     names |= {
         key(value.split("@")[0]) for value in numbers

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from nbgrader.api import Gradebook
 
-from grader import course, grades, journal
+from grader import course, grades, journal, layouts
+from grader.__main__ import main
 from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
 from labsupport.settings import LabError
 
@@ -265,3 +266,113 @@ def test_the_old_table_stands_when_the_new_one_cannot_be_written(tmp_path, monke
     with pytest.raises(LabError, match=r"grades\.csv: No space left on device\.$"):
         grades.write_csv(LAB, path)
     assert path.read_bytes() == old and [each.name for each in tmp_path.glob("*.csv*")] == ["grades.csv"]
+
+
+# As a learning platform imports them
+
+ROSTER = """student_id,name,canvas_id,sis_login_id,section,id_number,email
+ann,"Lee, Ann",4001,alee,Mon,S-1,ann@uni.edu
+bob,Bob Ray,4002,bray,Mon,S-2,bob@uni.edu
+eve,=cmd|'/c calc'!A1,4003,@eve,Tue,+3,-eve@uni.edu
+"""
+
+
+@pytest.fixture
+def class_of_four(folder, book):
+    """Ann lost points for being late, Bob's answer waits, Eve's file is none, Zoe is not on the roster."""
+    record("ann", 1, 1, 1)
+    record("bob", 1, 0.5, 0)
+    record("eve", status=UNREADABLE, reason="It is no notebook: it begins with '<b>'.")
+    record("zoe", 0, 0, 0)
+    hand_in(book, "ann", timedelta(days=2, hours=3), penalty=3)
+    hand_in(book, "bob")
+    by_hand(book, "ann", WRITTEN, manual_score=3.0)
+    (folder / "roster.csv").write_text(ROSTER)
+
+
+def typed(path, *options):
+    """The file that the command writes, as titles and rows."""
+    assert main(["grades", "02", "--csv", str(path), *options]) == 0
+    with path.open(newline="", encoding="utf-8") as file:
+        titles, *lines = csv.reader(file)
+    return titles, lines
+
+
+def test_canvas_finds_one_assignment_and_everybody(class_of_four, tmp_path):
+    """Canvas makes an assignment of each column behind Section that does not speak of a final grade."""
+    titles, (most, *lines) = typed(tmp_path / "c.csv", "--layout", "canvas", "--column", "Lab 2 (4711)")
+    assert titles[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert [title for title in titles[5:] if "Final Grade" not in title] == ["Lab 2 (4711)"]
+    assert most[0].strip() == "Points Possible" and most[5:] == ["13", "(read only)"]
+    ann, bob, eve, zoe = lines
+    assert ann[:6] == ["Lee, Ann", "4001", "", "alee", "Mon", "10"]
+    assert ann[6] == "GRADED, late by 2 d 3 h, 3 points off"
+    assert bob[5:] == ["5", "GRADED, a written answer waits to be graded"]
+    assert (eve[1], eve[5:]) == ("4003", ["", "UNREADABLE"])
+    assert zoe[:6] == ["zoe", "", "", "zoe", "", "0"]  # Canvas knows logins; a number would be another's
+
+
+def test_canvas_gets_a_new_assignment_when_none_is_named(class_of_four):
+    assert layouts.table("2", "canvas")[0][5] == "Lab 02: magnitude pruning"
+
+
+def test_moodle_reads_points_percent_and_comments(class_of_four, tmp_path):
+    titles, lines = typed(tmp_path / "m.csv", "--layout", "moodle")
+    assert {"Identifier", "Email address", "ID number", "Grade", "Last modified (grade)"} <= set(titles)
+    ann, bob, eve, zoe = (dict(zip(titles, line, strict=True)) for line in lines)
+    who = ("Full name", "ID number", "Email address", "Grade", "Maximum Grade", "Percentage")
+    assert [ann[title] for title in who] == ["Lee, Ann", "S-1", "ann@uni.edu", "10", "13", "76.92"]
+    said = ann["Feedback comments"]
+    assert (
+        said.startswith("10 of 13 points: magnitude_mask 3 of 3,")
+        and "Late by 2 d 3 h, 3 points off." in said
+    )
+    assert "magnitude_reflection – of 3. A written answer is not graded yet." in bob["Feedback comments"]
+    assert (eve["Grade"], eve["Percentage"], eve["Status"]) == ("", "", "UNREADABLE")
+    assert "begins with '&lt;b&gt;'" in eve["Feedback comments"]  # Moodle shows comments as HTML
+    assert (zoe["Username"], zoe["Grade"]) == ("zoe", "0")
+
+
+@pytest.mark.parametrize("layout", ["canvas", "moodle"])
+def test_a_spreadsheet_calculates_nothing_in_a_platforms_layout(layout, class_of_four, tmp_path):
+    _, lines = typed(tmp_path / "p.csv", "--layout", layout, "--column", "=1+1")
+    eve = next(line for line in lines if any("calc" in cell for cell in line))
+    assert not [cell for cell in eve if cell[:1] in "=+-@" and cell]
+    assert sum(cell[:1] == "'" for cell in eve) >= 2
+    assert typed(tmp_path / "p.csv", "--layout", layout, "--column", "=1+1")[0].count("'=1+1") == 1
+
+
+@pytest.mark.parametrize(
+    "titles", ["Student,ID,SIS User ID,SIS Login ID", "Full name,Identifier,ID number,Email address"]
+)
+def test_a_platforms_own_list_is_a_roster(titles, folder, tmp_path):
+    """Its export and a column student_id in front: no column must be renamed, and all come back."""
+    record("ann", 1, 1, 1)
+    folder.joinpath("roster.csv").write_text(f"student_id,{titles}\nann,Ann Lee,77,s9,ann@uni.edu\n")
+    assert layouts.roster.read(folder / "roster.csv").find("leeann")[0] == "ann"
+    for layout in ("canvas", "moodle"):
+        line = layouts.table(LAB, layout)[-1]
+        assert {"Ann Lee", "s9" if "SIS" in titles or layout == "moodle" else "ann"} <= set(line)
+
+
+def test_the_command_says_what_the_import_will_not_show(class_of_four, tmp_path, capsys):
+    typed(tmp_path / "c.csv", "--layout", "canvas")
+    said = capsys.readouterr().out
+    assert "3 of 4 students have a score; the others' cells are empty, not 0." in said
+    assert "Late: 1." in said and "a total without it: 2." in said and "the student id alone: 1." in said
+
+
+def test_the_layout_that_was_there_stays(class_of_four, tmp_path, capsys):
+    titles, lines = typed(tmp_path / "g.csv")
+    assert titles == grades.columns(LAB) and [line[0] for line in lines] == ["ann", "bob", "eve", "zoe"]
+    assert capsys.readouterr().out == f"{tmp_path / 'g.csv'}\n"
+    assert main(["grades", "02", "--csv", str(tmp_path / "g.csv"), "--column", "x"]) == 2
+    assert "--layout" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(59, "less than a minute"), (60, "1 min"), (5400, "1 h 30 min"), (86461, "1 d"), (90061, "1 d 1 h")],
+)
+def test_a_time_is_said_as_a_person_says_it(seconds, words):
+    assert layouts.span(seconds) == words
