@@ -114,15 +114,27 @@ def test_a_class_that_fails_is_no_comparison(monkeypatch):
 
 @pytest.mark.alone
 def test_classes(monkeypatch):
-    """One right and one mistaken submission with all three ways, and a class that grows from 1 to 2."""
+    """One right and one mistaken submission with all three ways; one that answers a single exercise."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
     rows, notes = classes.run(count=2, cell_seconds=60)
     assert len(rows) == 4
-    more, notes_too = growth.run(sizes=(1, 2))
-    assert len(more) == 2
-    assert all(row.ratio > 0 for row in rows + more)
-    for note in [*notes[:3], *notes_too]:
+    assert all(row.ratio > 0 for row in rows)
+    _, more = growth.run(sizes=(1,))
+    for note in [*notes[:3], *more]:
         assert all(phase in note for phase in classes.PHASES), note
+
+
+def test_growth(monkeypatch):
+    """Each size is compared with the one before, by what a submission costs; all of them must earn points."""
+    cost = {1: 10.0, 10: 20.0, 100: 400.0}
+    monkeypatch.setattr(growth, "once_ours", lambda mix, *_: {
+        "wall": cost[len(mix)], "phases": {"code": 1.0}, "peak": 1, "scores": [3.0] * len(mix)
+    })  # fmt: skip
+    rows, _ = growth.run(sizes=(1, 10, 100))
+    assert [row.ratio for row in rows if "time" in row.what] == [0.2, 2.0]
+    monkeypatch.setattr(growth, "once_ours", lambda *_: {"wall": 1.0, "scores": [3.0, 0.0]})
+    with pytest.raises(LabError, match="Of 2 submissions 1 got"):
+        growth.run(sizes=(2,))
 
 
 def test_failed_measurement_says_why():
