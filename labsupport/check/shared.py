@@ -9,12 +9,11 @@ import socket
 from functools import cache
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules import module as hooks
 from transformers import LlamaForCausalLM
 
-from labsupport import models, settings
+from labsupport import models
 from labsupport.check import recipes, wire
 from labsupport.linears import pruned_linears
 
@@ -52,14 +51,15 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
         return None
     pruned, masks = pruned_linears(model), {}
     for name, weight in weights.items():
-        reference = dense[name].to(weight.device)
-        if (weight.shape, weight.dtype) != (reference.shape, settings.current().dtype):
+        reference, zeros = dense[name]
+        form = (weight.shape, weight.dtype, weight.device)
+        if form != (reference.shape, reference.dtype, reference.device):
             return None
         kept = weight.detach() == reference
-        layer = name.removesuffix(".weight")
-        if layer in pruned and bool((kept | (weight.detach() == 0)).all()):
+        count, layer = int(kept.count_nonzero()), name.removesuffix(".weight")
+        if layer in pruned and count == int(weight.detach().count_nonzero()) + zeros:  # all others are zero
             masks[layer] = kept
-        elif not bool(kept.all()):
+        elif count < kept.numel():
             return None
     return masks
 
@@ -73,10 +73,7 @@ def _as_built(model: nn.Module) -> bool:
 
 
 @cache
-def stored() -> dict[str, torch.Tensor]:
-    """The course model's weights as they are stored, by name; read when used, not copied."""
-    now = settings.current()
-    if now.model == models.TINY:
-        return dict(models.tiny().named_parameters())
-    weights = load_file(models.location(now.model) / "model.safetensors")
-    return {name: weight.to(now.dtype) for name, weight in weights.items()}
+def stored() -> dict[str, tuple[torch.Tensor, int]]:
+    """The course model's weights as they are stored, by name, each with the number of its zeros."""
+    weights = {name: weight.detach() for name, weight in models.load().named_parameters()}
+    return {name: (weight, weight.numel() - int(weight.count_nonzero())) for name, weight in weights.items()}
