@@ -1,5 +1,7 @@
 """The masks of labs 02 and 04 for a whole model, where pruning is a means and not the exercise."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import nn
@@ -23,13 +25,13 @@ def wanda_masks(model: nn.Module, norms: dict[str, torch.Tensor], sparsity: floa
 
     norms: what calibration.input_norms measured. Source: Wanda (Sun et al. 2024), equation 1.
     """
-    return {name: kept(score, sparsity) for name, score in _scores(model, norms).items()}
+    return {name: kept(score, sparsity) for name, score in _scores(model, norms)}
 
 
 def two_of_four_masks(model: nn.Module, norms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Masks by full name that keep the 2 highest Wanda scores of every 4 consecutive inputs."""
     masks = {}
-    for name, score in _scores(model, norms).items():
+    for name, score in _scores(model, norms):
         groups = score.unflatten(1, (-1, 4))  # [out, groups, 4]
         best = groups.sort(dim=2, descending=True, stable=True).indices[:, :, :2]
         masks[name] = torch.zeros_like(groups, dtype=torch.bool).scatter_(2, best, True).flatten(1)
@@ -98,6 +100,7 @@ def _cut_on_cuda(score: torch.Tensor, k: int) -> torch.Tensor:
     return score.topk(k, dim=1, largest=False, sorted=False).values.amax(dim=1, keepdim=True)
 
 
-def _scores(model: nn.Module, norms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    linears = pruned_linears(model)
-    return {name: linear.weight.detach().abs() * norms[name] for name, linear in linears.items()}
+def _scores(model: nn.Module, norms: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and scores [out, in] of one layer after the other: all at once are as large as the model."""
+    for name, linear in pruned_linears(model).items():
+        yield name, linear.weight.detach().abs() * norms[name]
