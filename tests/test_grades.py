@@ -54,6 +54,7 @@ def written(path):
 def empty_gradebook(tmp_path_factory):
     """nbgrader's gradebook with the lab in it and a due date, made once: making one takes seconds."""
     path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
+    course.config()  # nbgrader finds alembic
     with Gradebook(f"sqlite:///{path}", "pruning-labs") as book:
         book.add_assignment(LAB, duedate=DUE)
         book.add_notebook(LAB, LAB)
