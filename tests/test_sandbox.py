@@ -424,6 +424,7 @@ def test_a_killed_grader_takes_its_sandboxes_along():
 
 UNPRIVILEGED = """
 import json, sys
+from grader import warm
 from grader.sandbox import *
 bomb = "import subprocess\\nfor _ in range(10000): subprocess.Popen(['sh', '-c', 'sleep 86399; : MARK'])"
 hog = "hold = [bytearray(b'x' * 2**24) for _ in range(200)]"
@@ -432,12 +433,16 @@ cells = [dict(cell_type="code", id=f"c{i}", metadata={}, source=source, outputs=
          for i, source in enumerate([look, hog, bomb])]
 notebook = dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)
 limits = Limits(memory=2**31, processes=60)
-outcome = run_notebook(json.dumps(notebook).encode(), None, limits)
+if not COLD:
+    warm.parent.ready()
+    assert warm.parent.address
+outcome = run_notebook(json.dumps(notebook).encode(), None, limits, cold=COLD)
 print(json.dumps([outcome.status, outcome.reason, outcome.notebook.decode(), outcome.unenforced]))
 """
 
 
-def test_unprivileged_user(tmp_path):
+@pytest.mark.parametrize("cold", [True, False], ids=["cold", "warm"])
+def test_unprivileged_user(tmp_path, cold):
     """Somebody who is not root gets the same sandbox, with rlimits, and is told what nothing holds."""
     packages, version = site.getsitepackages()[0], f"{sys.version_info[0]}.{sys.version_info[1]}"
     system = "/usr/bin/python3"
@@ -450,11 +455,14 @@ def test_unprivileged_user(tmp_path):
         (Path(home) / "own").mkdir()
         os.chmod(f"{home}/own", 0o777)
         mark = uuid.uuid4().hex
-        script = UNPRIVILEGED.replace("MARK", mark).replace("ROOT", str(course.ROOT))
+        script = (
+            UNPRIVILEGED.replace("MARK", mark).replace("ROOT", str(course.ROOT)).replace("COLD", str(cold))
+        )
         user = {"user": 65534, "group": 65534, "extra_groups": []} if root else {}
         done = subprocess.run(
             [f"{home}/venv/bin/python3", "-c", script],
-            env={"HOME": f"{home}/own", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(course.ROOT)},
+            env={"HOME": f"{home}/own", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(course.ROOT),
+                 "PRUNING_LABS_MODEL": "tiny"},
             cwd="/", capture_output=True, text=True, **user,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
