@@ -91,7 +91,7 @@ def lateness(row: dict[str, str]) -> str:
     """How late, and what it cost: 'late by 2 d 3 h, 3 points off'; "" for what came in time."""
     if row["late"] != "yes":
         return ""
-    cost = f", {row['late_penalty']} points off" if row["late_penalty"] else ""
+    cost = row["late_penalty"] and f", {row['late_penalty']} point{'s' * (row['late_penalty'] != '1')} off"
     return f"late by {span(float(row['late_seconds']))}{cost}"
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
-from grader import course, grades, journal
+from grader import charts, course, grades, journal, layouts
 from grader.grades import NOT_GRADED_YET, SCORELESS
 from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
 from grader.reading import shown
@@ -51,6 +51,13 @@ KINDS = {  # how an exercise went: in words, and the pattern of its bar
     "unwritten": "not written",
     "open": "not reached",
 }
+PHASES = {  # where the time of a submission goes, and the pattern of its bar
+    "intake": "reading and mending the notebook",
+    "start": "starting the sandbox",
+    "code": "the student's code",
+    "judging": "judging",
+    "other": "everything else",
+}
 NUMBER = re.compile(r"(?<![A-Za-z_])-?\d[\d.,]*(?:e[-+]?\d+)?")
 SHOWN = re.compile(r"  \S+(?: \S+)*  +\S")  # a verdict's line of numbers: label, gap, value
 
@@ -78,7 +85,7 @@ def page(lab: str, folder: Path) -> str:
     shared = _shared(people)
     for person in people:
         person["alone"] = [sentence for sentence in person["unenforced"] if sentence not in shared]
-        person["why"] = person["status"] != GRADED or person["flags"] or person["alone"]
+        person["why"] = person["status"] != GRADED or person["flags"] or person["alone"] or person["nothing"]
     scored = [person for person in people if person["row"]["total"]]
     exercises = [_exercise(cell, people) for cell in grades.questions(lab) if cell.kind == "check"]
     written = [cell for cell in grades.questions(lab) if cell.kind == "written"]
@@ -90,10 +97,11 @@ def page(lab: str, folder: Path) -> str:
     return environment.get_template("report.html").render(
         title=f"Lab {number}: {words.replace('_', ' ')}", made=f"{datetime.now():%d %B %Y, %H:%M}",
         people=people, scored=scored, exercises=exercises, written=written, kinds=KINDS, MEANING=MEANING,
-        spread=_spread(scored, exercises, written), hardest=_hardest(exercises), statuses=_statuses(people),
+        phases=PHASES, spread=_spread(scored, exercises, written), hardest=_hardest(exercises),
+        statuses=_statuses(people), late=_late(people), time=_time(people), span=layouts.span,
         look=sorted((person for person in people if person["why"]), key=lambda person: person["rank"]),
         flags=_groups(people, "flags"), unenforced=_groups(people, "unenforced"), slowest=_slowest(people),
-        shared=shared, points=grades.points,
+        flagged=sum(bool(person["flags"]) for person in people), shared=shared, points=grades.points,
     )  # fmt: skip
 
 
@@ -127,12 +135,14 @@ def mistake(message: str) -> str:
 def _person(lab: str, number: int, row: dict, record: Record | None, folder: Path) -> dict:
     """A student as the template shows them."""
     status, verdicts = row["status"], record.verdicts if record else {}
+    kinds = {name: _kind(status, verdict) for name, verdict in verdicts.items()}
     return {
         "anchor": f"student-{number}", "row": row, "record": record, "status": status,
         "rank": ORDER.index(status) if status in ORDER else 0,
         "flags": record.flags if record else [], "unenforced": record.unenforced if record else [],
-        "verdicts": verdicts, "kinds": {name: _kind(status, verdict) for name, verdict in verdicts.items()},
-        "feedback": _feedback(lab, row["student"], folder),
+        "verdicts": verdicts, "kinds": kinds, "late": layouts.lateness(row),
+        "nothing": status == GRADED and bool(kinds) and not {"right", "partly"} & set(kinds.values()),
+        "phases": _phases(record) if record else {}, "feedback": _feedback(lab, row["student"], folder),
     }  # fmt: skip
 
 
@@ -142,6 +152,12 @@ def _feedback(lab: str, student: str, folder: Path) -> str:
     if "/" in student or not path.is_file():
         return ""
     return quote(os.fsencode(os.path.relpath(path, folder)))
+
+
+def _phases(record: Record) -> dict[str, float]:
+    """The seconds of a submission by the keys of PHASES; other is what no phase accounts for."""
+    known = {name: max(0.0, float(record.phases.get(name, 0.0))) for name in PHASES if name != "other"}
+    return known | {"other": max(0.0, record.seconds - math.fsum(known.values()))}
 
 
 def _kind(status: str, verdict: dict) -> str:
@@ -173,8 +189,9 @@ def _exercise(cell, people: list[dict]) -> dict:
         }
         for group in sorted(groups.values(), key=len, reverse=True)
     ]
+    parts = [(kind, counts[kind], f"{counts[kind]} {words}") for kind, words in KINDS.items()]
     return {"name": cell.name, "number": number_of(cell.name), "points": cell.points, "counts": counts,
-            "judged": len(judged), "mistakes": mistakes}  # fmt: skip
+            "judged": len(judged), "mistakes": mistakes, "chart": charts.bar(parts)}  # fmt: skip
 
 
 def number_of(exercise: str) -> str:
@@ -204,9 +221,19 @@ def _spread(scored: list[dict], exercises: list[dict], written: list) -> dict:
     bars = [0] * (math.ceil(most / width) + 1)
     for value in values:
         bars[-1 if value >= most else int(value // width)] += 1
-    return {"bars": bars, "width": width, "most": most, "whole": whole, "full": bars[-1],
-            "median": statistics.median(values) if values else None,
-            "top": max([1, *bars])}  # fmt: skip
+    median = statistics.median(values) if values else None
+    return {"bars": bars, "width": width, "most": most, "whole": whole, "full": bars[-1], "median": median,
+            "chart": _histogram(bars, width, most, median) if values else ""}  # fmt: skip
+
+
+def _histogram(bars: list[int], width: int, most: float, median: float):
+    names = [grades.points(place * width) for place in range(len(bars) - 1)] + [grades.points(most)]
+    counted = ", ".join(f"{number} with {name}" for number, name in zip(bars, names, strict=True))
+    middle = f"median {grades.points(median)}"
+    place = len(bars) - 1 if median >= most else int(median // width)
+    return charts.histogram(
+        bars, names, f"Students by points: {counted}; {middle} of {grades.points(most)}", place, middle
+    )
 
 
 def _hardest(exercises: list[dict]) -> dict | None:
@@ -231,6 +258,36 @@ def _groups(people: list[dict], what: str) -> list[tuple[str, list[dict]]]:
     return sorted(found.items(), key=lambda item: -len(item[1]))
 
 
+def _late(people: list[dict]) -> list[dict]:
+    """Those who were late, the latest first."""
+    return sorted(
+        (person for person in people if person["late"]),
+        key=lambda person: -float(person["row"]["late_seconds"]),
+    )
+
+
 def _slowest(people: list[dict]) -> list[dict]:
     ran = [person for person in people if person["record"] and person["record"].seconds > 0]
-    return sorted(ran, key=lambda person: -person["record"].seconds)[:10]
+    ran = sorted(ran, key=lambda person: -person["record"].seconds)[:10]
+    for person in ran:
+        person["chart"] = _phase_bar(person["phases"], 14, ran[0]["record"].seconds)
+    return ran
+
+
+def _phase_bar(phases: dict[str, float], height: int, most: float = 0.0):
+    parts = [(f"phase-{name}", each, f"{PHASES[name]} {each:.1f} s") for name, each in phases.items()]
+    return charts.bar(parts, height, most)
+
+
+def _time(people: list[dict]) -> dict:
+    """Where the time of the class went, and how many perplexities were answered from one measurement."""
+    records = [person["record"] for person in people if person["record"] and person["record"].seconds > 0]
+    phases = {name: math.fsum(person["phases"].get(name, 0.0) for person in people) for name in PHASES}
+    seconds = [record.seconds for record in records]
+    asked = [answer.get("how") for record in records for answer in record.shared]
+    return {
+        "phases": {name: each for name, each in phases.items() if each >= 0.05},
+        "chart": _phase_bar(phases, 20), "ran": len(records),
+        "total": math.fsum(seconds), "median": statistics.median(seconds) if seconds else 0.0,
+        "asked": len(asked), "known": asked.count("known"),
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from grader import course, grades, journal, report
+from grader import charts, course, grades, journal, report
 from grader.journal import GRADED, NOT_SUBMITTED, UNREADABLE, Record
 from labsupport.check.verdict import RIGHT, UNWRITTEN, WRONG, Line, Verdict
 from labsupport.settings import LabError
@@ -274,8 +274,69 @@ def test_flags_are_listed_once_with_all_they_were_said_of():
 
 def test_the_slowest_come_first_with_what_took_the_time():
     html = made([right("quick", seconds=1.5), right("slow", seconds=99.5, phases={"sandbox": 90.0})])
-    slowest = html.split('<h2 id="slowest">')[1].split("<h2")[0]
+    slowest = html.split('<h3 id="slowest"')[1].split("<h2")[0]
     assert slowest.index("slow</bdi>") < slowest.index("quick</bdi>") and "sandbox 90.0 s" in slowest
+
+
+def test_the_phases_of_the_class_add_up_to_its_time():
+    """What no phase accounts for is shown too, and nobody reads a share that is not there."""
+    phases = {"intake": 1.0, "start": 9.0, "code": 60.0, "judging": 20.0, "made up": 5.0}
+    time = made([right("s1", seconds=100.0, phases=phases)]).split('<h2 id="time">')[1].split("<h2")[0]
+    shares = re.findall(r"([a-z' ]+): (\d+) %", Page("<h2>" + time).text)
+    assert [int(share) for _, share in shares] == [1, 9, 60, 20, 10]
+    assert shares[2][0] == "the student's code" and shares[-1][0] == "everything else"
+    assert time.count('class="phase-') == 5 + 5 + 5  # the legend, the class, the slowest
+
+
+def test_it_says_how_many_perplexities_were_shared():
+    answers = [{"masks": "k", "perplexity": 9.0, "how": how} for how in ("measured", "known", "known")]
+    assert "2 of 3 perplexities were known" in made(
+        [right("s1", shared=answers[1:]), right("s2", shared=answers[:1])]
+    )
+    assert "perplexities were known" not in made([right("s1"), right("s2")])
+
+
+def test_who_was_late_is_told_with_what_it_cost(monkeypatch):
+    """The latest first; on time is not late, and without a due date nobody is called punctual."""
+    html = made([right(name) for name in ("early", "later", "latest")])
+    assert "Not known: that takes a due date" in html and '<strong><a href="#late">' not in html
+    late = {"early": -5.0, "later": 3600.0, "latest": 190_000.0}
+    known = {name: grades.ByHand(late=value, penalty=2.0 * (value > 9999)) for name, value in late.items()}
+    monkeypatch.setattr(grades, "gradebook", lambda lab: (set(), known))
+    html = made([])
+    part = html.split('<h2 id="late">')[1].split("<h2")[0]
+    assert part.index("latest</bdi>") < part.index("later</bdi>") and "early" not in part
+    assert "late by 2 d 4 h, 2 points off<" in part and "late by 1 h, nothing off<" in part
+    assert "Late by 2 d 4 h, 2 points off." in section(html, "latest")
+    assert "late" not in Page(section(html, "early")).text
+
+
+def test_whoever_has_not_one_point_needs_a_look():
+    """Graded to the end and nothing flagged: still somebody to talk to."""
+    lost = right("lost", verdicts={name: verdict(name, WRONG, share=0.0) for name in EXERCISES})
+    partly = right("partly", verdicts={name: verdict(name, WRONG, share=0.5) for name in EXERCISES})
+    look = made([lost, partly, right("fine")]).split('<h2 id="look">')[1].split("<h2")[0]
+    assert re.findall("<bdi>(.+?)</bdi>", look) == ["lost"] and "No exercise has a point." in look
+
+
+def test_the_first_lines_name_who_needs_a_look_and_why():
+    short = Page(made(mixed(30)).split('<ul class="short">')[1].split("</ul>")[0]).text
+    assert "bruno.22 (GRADER_ERROR), farida.06 (UNREADABLE)" in short and "more." in short
+    assert "Flagged: 4 students, most often:" in short
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 3e5])
+def test_charts_stay_inside_the_page(seconds):
+    """Whatever the sizes: no part begins left of the chart or ends right of it, and the parts touch."""
+    chart = charts.bar([("right", seconds, "a"), ("wrong", 1.0, "b"), ("open", 0.0, "c")], most=seconds / 2)
+    parts = [(float(each["x"][:-1]), float(each["width"][:-1])) for each in Page(str(chart)).all("rect")]
+    assert len(parts) == 1 + (seconds > 0)
+    ends = [x + width for x, width in parts]
+    assert all(abs(x - end) < 0.01 for (x, _), end in zip(parts, [0, *ends], strict=False))
+    assert ends[-1] <= 100.01
+    bars = str(charts.histogram([0, 4, 9], ["0", "1", "<2"], 'a "label"', 2, "median 2"))
+    assert Page(bars).all("svg")[0]["aria-label"] == 'a "label"' and "<2" in Page(bars).text
+    assert "median 2 ▲" in bars and bars.count("<rect") == 2  # none for nobody
 
 
 def test_it_says_which_submission_a_score_is_from_and_what_came_before():
