@@ -2,7 +2,8 @@
 
 Every file is listed with what became of it. A student is whom the exchange's folder or the roster
 names; nobody is guessed. What lands in submitted/STUDENT/LAB/ is the notebook, under the name nbgrader
-expects, and timestamp.txt where the time is known; it lands whole or not at all.
+expects, timestamp.txt where the time is known, and .late where a platform says so without one; it lands
+whole or not at all.
 """
 
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from nbgrader.utils import parse_utc
 
 from grader import downloads, roster
+from grader.grades import LATE
 from grader.intake import HARMLESS, by_number, is_copy, listed, pick
 from grader.reading import Unreadable, shown
 from labsupport.settings import LabError
@@ -236,30 +238,33 @@ def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitt
                 notes = (*notes, "The platform marks it late, and the download does not say when it came.")
             if len(sent) > 1:
                 notes = (*notes, f"The latest of {len(sent)} submissions that holds a notebook.")
-            outcome, why = compared(submitted / student / lab, lab, raw, submission.time)
+            outcome, why = compared(submitted / student / lab, lab, raw, submission)
             if outcome == COLLECTED:
-                write(draft / "new" / student, lab, raw, submission.time)
+                write(draft / "new" / student, lab, raw, submission)
             arrivals.append(Arrival(shown(submission.origin, 120), student, outcome, (*notes, *why)))
     return arrivals
 
 
-def compared(there: Path, lab: str, raw: bytes, time: datetime | None) -> tuple[str, tuple[str, ...]]:
+def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple[str, tuple[str, ...]]:
     """Whether a notebook takes the place of what the course folder holds."""
-    stamp, notebook = there / "timestamp.txt", there / f"{lab}.ipynb"
+    stamp, notebook, time = there / "timestamp.txt", there / f"{lab}.ipynb", submission.time
     before = moment(stamp.read_text(errors="replace")) if stamp.is_file() else None
     if time and before and before > time:
         return OLDER, (f"The one collected before is later, {before:%Y-%m-%d %H:%M} UTC, and stays.",)
-    if notebook.is_file() and notebook.read_bytes() == raw and (time is None or time == before):
+    same_time = (time is None or time == before) and submission.late == (there / LATE).exists()
+    if notebook.is_file() and notebook.read_bytes() == raw and same_time:
         return UNCHANGED, ()
     return COLLECTED, (("It takes the place of the one collected before.",) if there.exists() else ())
 
 
-def write(folder: Path, lab: str, raw: bytes, time: datetime | None) -> None:
-    """A submission as nbgrader keeps it."""
+def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
+    """A submission as nbgrader keeps it, and whether a platform marks it late."""
     folder.mkdir(parents=True)
     (folder / f"{lab}.ipynb").write_bytes(raw)
-    if time:
-        (folder / "timestamp.txt").write_text(f"{time:%Y-%m-%d %H:%M:%S.%f} UTC")
+    if submission.time:
+        (folder / "timestamp.txt").write_text(f"{submission.time:%Y-%m-%d %H:%M:%S.%f} UTC")
+    if submission.late:
+        (folder / LATE).touch()
 
 
 def put(target: Path, new: Path, aside: Path) -> None:

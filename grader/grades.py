@@ -37,6 +37,7 @@ AT_ONCE = (  # a query for the class, where there would be some for each student
     .selectinload(SubmittedNotebook.grades)
     .selectinload(Grade.cell)
 )
+LATE = ".late"  # beside a notebook that a platform marks late without saying when it came
 FORMULA = "=+-@\t\r\n＝＋－＠"  # a cell that begins with one of these is code to a spreadsheet
 
 
@@ -72,6 +73,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[dict[str, str]]:
     asked = questions(lab)
     known = {record.student: record for record in (journal.records(lab) if records is None else records)}
     enrolled, by_hand = gradebook(lab)
+    marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
     waiting = set(submitting(lab)) - set(known)
     students = enrolled | set(known) | set(submitting()) | on_roster()
     return [
@@ -79,6 +81,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[dict[str, str]]:
             asked,
             known.get(student) or _unrecorded(lab, student, student in waiting),
             by_hand.get(student, ByHand()),
+            student in marked,
         )
         for student in sorted(students)
     ]
@@ -117,7 +120,7 @@ def points(value: float | None) -> str:
 # One student
 
 
-def _row(asked: list[source.Cell], record: Record, by_hand: ByHand) -> dict[str, str]:
+def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool) -> dict[str, str]:
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
@@ -129,7 +132,7 @@ def _row(asked: list[source.Cell], record: Record, by_hand: ByHand) -> dict[str,
         "max": points(sum(cell.points for cell in asked)),
         "status": record.status,
         "reason": record.reason,
-        "late": "" if by_hand.late is None else "yes" if by_hand.late > 0 else "no",
+        "late": "yes" * marked if by_hand.late is None else "yes" if by_hand.late > 0 else "no",
         "late_seconds": "" if by_hand.late is None else f"{by_hand.late:.0f}",
         "submission": record.submission[:12],
         "submitted_at": record.submitted_at,

@@ -92,7 +92,8 @@ def lateness(row: dict[str, str]) -> str:
     if row["late"] != "yes":
         return ""
     cost = row["late_penalty"] and f", {row['late_penalty']} point{'s' * (row['late_penalty'] != '1')} off"
-    return f"late by {span(float(row['late_seconds']))}{cost}"
+    by = f" by {span(float(row['late_seconds']))}" if row["late_seconds"] else " as the platform marks it"
+    return f"late{by}{cost}"
 
 
 def span(seconds: float) -> str:

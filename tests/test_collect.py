@@ -91,7 +91,17 @@ def test_platform_names_find_their_student(tmp_path, submitted, people, name, st
     for pack, outcome in ((zipped, COLLECTED), (unfolded, UNCHANGED)):
         arrivals = collect(LAB, pack(tmp_path, {name: b"work"}), submitted, people)
         assert [(arrival.student, arrival.outcome) for arrival in arrivals] == [(student, outcome)]
-        assert landed(submitted) == {f"{student}/{LAB}/{NOTEBOOK}": b"work"}
+        mark = {f"{student}/{LAB}/.late": b""} if "_LATE_" in name else {}
+        assert landed(submitted) == {f"{student}/{LAB}/{NOTEBOOK}": b"work"} | mark
+
+
+def test_a_mark_of_lateness_goes_with_the_submission_that_had_it(tmp_path, submitted, people):
+    """The same work, marked late: it is taken again. One in time in its place: nobody is late any more."""
+    steps = (("", COLLECTED), ("LATE_", COLLECTED), ("LATE_", UNCHANGED), ("", COLLECTED))
+    for name, outcome in steps:
+        download = zipped(tmp_path, {f"smithjane_{name}12345_67890_{NOTEBOOK}": b"work"})
+        assert one(collect(LAB, download, submitted, people), outcome).student == "js1"
+        assert (submitted / "js1" / LAB / ".late").exists() == bool(name)
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,17 @@ def test_lateness_and_what_it_costs(book, late, penalty, expected):
     assert tuple(found[name] for name in ("late", "late_seconds", "late_penalty", "total")) == expected
 
 
+def test_a_platforms_mark_of_lateness_stands_where_no_time_is_known(folder):
+    """Canvas's download says LATE and not how late: the table and what Canvas gets back say so too."""
+    record("ann", 1, 1, 1)
+    record("bob", 1, 1, 1)
+    folder.joinpath("submitted", "ann", LAB).mkdir(parents=True)
+    folder.joinpath("submitted", "ann", LAB, grades.LATE).touch()
+    assert [(row(who)["late"], row(who)["late_seconds"]) for who in ("ann", "bob")] == [("yes", ""), ("", "")]
+    ann, bob = layouts.table(LAB, "canvas")[2:]
+    assert "late as the platform marks it" in ann[-1] and "late" not in bob[-1]
+
+
 def test_an_extension_is_no_lateness_and_without_a_due_date_nothing_is_known(book):
     record("ann", 1)
     hand_in(book, "ann", timedelta(hours=2))
