@@ -1,7 +1,8 @@
 """Makes an executed notebook inert: whatever a browser shows of it later, nothing of it runs there.
 
 Text and PNG pictures stay. HTML, script, SVG, widgets and LaTeX that a submission put out are dropped,
-and in prose that is not the release's own, angle brackets and script links become plain text.
+and in prose that is not the release's own, angle brackets, script links and pictures become plain text: a
+picture from elsewhere would tell its server who looks at the page, and when.
 """
 
 import re
@@ -10,7 +11,8 @@ import nbformat
 from nbformat import NotebookNode
 
 PICTURE, TEXT = "image/png", "text/plain"
-SCRIPT_LINK = re.compile(r"(javascript|vbscript|data)(\s*:)", re.IGNORECASE)
+SCRIPT_LINK = re.compile(r"(javascript|vbscript|data)([\s\\]*:)", re.IGNORECASE)  # \: is a colon in Markdown
+ENTITY = re.compile(r"&(?=#|\w+;)")  # and &#58; is one, even as &amp;#58;
 DROPPED = "[an output that is neither text nor a PNG picture is not shown]"
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
@@ -34,8 +36,9 @@ def inert(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
 
 
 def tame(prose: str) -> str:
-    """Markdown in which no HTML and no script link is left."""
-    return SCRIPT_LINK.sub(r"\1 \2", prose.replace("<", "&lt;"))
+    """Markdown in which no HTML, no script link and no picture is left."""
+    prose = ENTITY.sub("& ", prose).replace("<", "&lt;").replace("![", "!\\[")
+    return SCRIPT_LINK.sub(r"\1 \2", prose)
 
 
 def safe(output: NotebookNode) -> NotebookNode:
