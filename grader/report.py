@@ -262,7 +262,7 @@ def _late(people: list[dict]) -> list[dict]:
     """Those who were late, the latest first."""
     return sorted(
         (person for person in people if person["late"]),
-        key=lambda person: -float(person["row"]["late_seconds"]),
+        key=lambda person: -float(person["row"]["late_seconds"] or 0),
     )
 
 

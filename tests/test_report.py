@@ -311,6 +311,14 @@ def test_who_was_late_is_told_with_what_it_cost(monkeypatch):
     assert "late" not in Page(section(html, "early")).text
 
 
+def test_late_without_a_time_is_told_too(course_folder):
+    """Canvas's download marks it late and says no more: it comes behind those of whom more is known."""
+    (course_folder / "submitted" / "marked" / LAB).mkdir(parents=True)
+    (course_folder / "submitted" / "marked" / LAB / grades.LATE).touch()
+    part = made([right("marked"), right("other")]).split('<h2 id="late">')[1].split("<h2")[0]
+    assert "late as the platform marks it, nothing off" in part and "other" not in part
+
+
 def test_whoever_has_not_one_point_needs_a_look():
     """Graded to the end and nothing flagged: still somebody to talk to."""
     lost = right("lost", verdicts={name: verdict(name, WRONG, share=0.0) for name in EXERCISES})
