@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 REQUIRED = "PRUNING_LABS_CHROMIUM" in os.environ  # .ci/run installs it
-PATIENCE = 60_000  # milliseconds that a busy machine may take for one step
+PATIENCE = 120_000  # milliseconds that a busy machine may take for one step
 HERE = ("127.0.0.1", "localhost", "::1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it is there, an event loop is running
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM and not REQUIRED:
         pytest.skip("no Chromium here: Debian's `chromium`")

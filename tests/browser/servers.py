@@ -14,7 +14,10 @@ SECONDS = 120  # that a busy machine may take
 
 @contextlib.contextmanager
 def jupyterlab(folder: Path, root: Path) -> Iterator[Callable[[str], str]]:
-    """JupyterLab started in a folder, serving `root`, with nobody's settings: from a path to its address."""
+    """JupyterLab started in a folder, serving `root`, with nobody's settings.
+
+    Yields a function from a path to the address that opens it, which waits until the server is up.
+    """
     home = folder / ".home"
     environment = os.environ | {
         "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data"),
@@ -27,10 +30,14 @@ def jupyterlab(folder: Path, root: Path) -> Iterator[Callable[[str], str]]:
     log = folder / ".jupyterlab.log"
     with log.open("w") as said:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
-    try:
+
+    def address(path: str) -> str:
         place = written(home / "runtime", process)
         assert place, log.read_text()
-        yield lambda path: f"{place['url']}login?token={place['token']}&next=/{path}"
+        return f"{place['url']}login?token={place['token']}&next=/{path}"
+
+    try:
+        yield address
     finally:
         process.terminate()
         process.wait()

@@ -29,26 +29,31 @@ LINKS = "() => [...document.links].map(link => link.protocol)"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A graded class: ann, all right, and mallory, whose submission is full of traps."""
-    folder = tmp_path_factory.mktemp("class") / "course"
+def empty(tmp_path_factory):
+    """A course folder with the lab released."""
+    folder = shutil.copytree(released(), tmp_path_factory.mktemp("class") / "course")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNING_LABS_MODEL", "tiny")
         patch.setenv("OMP_NUM_THREADS", "1")
-        shutil.copytree(released(), folder)
         patch.setenv("PRUNING_LABS_COURSE", str(folder))
-        hand_in("mallory", {f"{LAB}.ipynb": nbformat.writes(submission()).encode()})
-        records = grade_class(LAB, limits=Limits(cell_seconds=60, total_seconds=300, memory=3 * 2**30))
-        gradebook.hand_over(LAB, [graded("ann"), *records])
-        assert main(["feedback", LAB]) == main(["report", LAB]) == 0
         yield folder
 
 
 @pytest.fixture(scope="module")
-def address(folder):
+def address(empty):
     """JupyterLab, started in the course folder."""
-    with jupyterlab(folder, folder) as address:
+    with jupyterlab(empty, empty) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def folder(empty, address):
+    """A graded class: ann, all right, and mallory, whose submission is full of traps."""
+    hand_in("mallory", {f"{LAB}.ipynb": nbformat.writes(submission()).encode()})
+    records = grade_class(LAB, limits=Limits(cell_seconds=60, total_seconds=300, memory=3 * 2**30))
+    gradebook.hand_over(LAB, [graded("ann"), *records])
+    assert main(["feedback", LAB]) == main(["report", LAB]) == 0
+    return empty
 
 
 def listed(page: Page, address, student: str) -> Locator:
@@ -66,7 +71,7 @@ def open_submission(page: Page, address, student: str) -> None:
     expect(page.locator(".tabbable:focus")).to_be_attached()  # and keys work
 
 
-def test_a_grade_given_by_hand(address, page):
+def test_a_grade_given_by_hand(folder, address, page):
     """Points for a written answer change the totals in formgrader, in the gradebook and in the table."""
     assert row("ann")["total"] == "10"
     open_submission(page, address, "ann")
@@ -79,7 +84,7 @@ def test_a_grade_given_by_hand(address, page):
     expect(listed(page, address, "ann").locator("td.score")).to_have_text("12.5 / 13")
 
 
-def test_traps_spring_where_nothing_tames_them(folder, watched, tmp_path):
+def test_traps_spring_where_nothing_tames_them(watched, tmp_path):
     """What the other tests would see if a submission came through as it is."""
     log = logging.Logger("quiet")
     page, _ = HTMLExporter(log=log).from_notebook_node(submission())
@@ -89,7 +94,7 @@ def test_traps_spring_where_nothing_tames_them(folder, watched, tmp_path):
     assert watched.dialogs and watched.abroad
 
 
-def test_a_submission_is_inert_in_formgrader(address, page):
+def test_a_submission_is_inert_in_formgrader(folder, address, page):
     """Where it would be worst: formgrader is served by what can run code as the instructor."""
     open_submission(page, address, "mallory")
     page.wait_for_load_state("networkidle")
