@@ -1,12 +1,12 @@
 # Every target sets up what it needs; what is done already is skipped.
-#   make demo   make test   make lab   make labs   make notebooks   make benchmark
+#   make demo   make test   make lab   make labs   make notebooks   make benchmark   make site
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := --constraint constraints.txt --editable .[dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup sandbox model demo test labs lab notebooks benchmark
+.PHONY: setup sandbox model demo test labs lab notebooks benchmark site
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -28,7 +28,7 @@ model: setup
 demo: setup sandbox model
 	@$(BIN)/python -m grader demo
 
-test: setup sandbox model
+test: setup sandbox model .venv/site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 -m "not alone"
@@ -43,6 +43,15 @@ lab: setup model notebooks
 
 notebooks: setup
 	@$(BIN)/python -m grader build
+
+# What builds the site; only `make site` and `make test` install it.
+.venv/site: .venv/ready
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[site]
+	@touch $@
+
+# Every lab as a walkthrough, executed on the real model: a quarter of an hour, the second time seconds.
+site: setup model .venv/site
+	@$(BIN)/python site/build.py
 
 # Every ratio against its baseline, more than an hour; into benchmarks/RESULTS.md.
 benchmark: setup sandbox model

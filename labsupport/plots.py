@@ -10,6 +10,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
+from labsupport.alternative import describe
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLES = ("-", "--", "-.", ":", "-", "--", "-.")
@@ -24,6 +26,17 @@ def axes(title: str, x: str, y: str, width: float = 7.0, height: float = 4.0) ->
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, axis="y", alpha=0.25)
     return ax
+
+
+def show() -> None:
+    """Show the newest figure; in a notebook its text alternative goes with it, as the image's metadata."""
+    if "inline" not in plt.get_backend():
+        plt.show()
+        return
+    from IPython.display import display
+
+    display(plt.gcf(), metadata={"image/png": {"alt": describe(plt.gcf())}})
+    plt.close()
 
 
 def look(index: int) -> dict:
@@ -41,7 +54,7 @@ def perplexity_against_sparsity(curves: dict[str, dict[float, float]], title: st
     ax.set_yscale("log")
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False)
-    plt.show()
+    show()
 
 
 def weight_histogram(weight, threshold: float, name: str) -> None:
@@ -56,7 +69,7 @@ def weight_histogram(weight, threshold: float, name: str) -> None:
         ax.axvline(side, color="black", linestyle="--", linewidth=1)
     ax.text(threshold, ax.get_ylim()[1] * 0.97, f"  threshold {threshold:.3f}", va="top", fontsize=9)
     ax.legend(frameon=False, loc="upper left")
-    plt.show()
+    show()
 
 
 def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline_name: str = "dense") -> None:
@@ -71,7 +84,7 @@ def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline
     ax.set_ylim(-1, len(values) - 0.5)
     ax.set_xlim(0, max(values.values()) * 1.12)
     ax.grid(False)
-    plt.show()
+    show()
 
 
 def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -> None:
@@ -85,7 +98,7 @@ def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -
     ax.axhline(overall, color="black", linewidth=1)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False, ncols=4, fontsize=9)
-    plt.show()
+    show()
 
 
 def perplexity_against_window(curves: dict[str, dict[int, float]], title: str) -> None:
@@ -97,7 +110,7 @@ def perplexity_against_window(curves: dict[str, dict[int, float]], title: str) -
     lengths = list(next(iter(curves.values())))
     ax.set_xticks(lengths, labels=[f"{length:,}" for length in lengths])
     ax.legend(frameon=False)
-    plt.show()
+    show()
 
 
 def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: str) -> None:
@@ -111,7 +124,7 @@ def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: st
     names = [f"{low:,}" if low == 1 else f"{low:,}–{2 * low - 1:,}" for low in octaves]
     ax.set_xticks(octaves, labels=names, rotation=30, fontsize=9)
     ax.legend(frameon=False)
-    plt.show()
+    show()
 
 
 def sorted_norms(norms: dict, title: str) -> None:
@@ -127,7 +140,7 @@ def sorted_norms(norms: dict, title: str) -> None:
     ax.set_yscale("log")
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(frameon=False, fontsize=9)
-    plt.show()
+    show()
 
 
 def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
@@ -138,7 +151,7 @@ def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
     ax.set_yscale("log")
     ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
     ax.set_ylim(top=ax.get_ylim()[1] * 3)
-    plt.show()
+    show()
 
 
 def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24, inputs: int = 48) -> None:
@@ -158,7 +171,7 @@ def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24
         bar.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         bar.spines[["top", "right"]].set_visible(False)
     panels[0, 0].figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-    plt.show()
+    show()
 
 
 def mask_differences(shares: dict[str, float], title: str) -> None:
@@ -172,7 +185,7 @@ def mask_differences(shares: dict[str, float], title: str) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
     ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
-    plt.show()
+    show()
 
 
 def comparison(rows: list, title: str) -> None:
@@ -208,7 +221,7 @@ def comparison(rows: list, title: str) -> None:
             ax.set_xlim(0, max(1.15, *values) * 1.05)
     every[0].set_yticks(places, labels=names)
     every[0].invert_yaxis()
-    plt.show()
+    show()
 
 
 def storage_against_sparsity(
@@ -228,7 +241,7 @@ def storage_against_sparsity(
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_ylim(0, None)
     ax.legend(frameon=False, fontsize=9)
-    plt.show()
+    show()
 
 
 def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
@@ -250,7 +263,7 @@ def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
     ax.set_xticks(range(len(times)), labels=list(times))
     ax.set_ylim(0, ax.get_ylim()[1] * 1.2)
     ax.legend(frameon=False, ncols=3, loc="upper right")
-    plt.show()
+    show()
 
 
 def loss_curves(curves: dict[str, list[float]], title: str, smooth: int = 8) -> None:
@@ -263,7 +276,7 @@ def loss_curves(curves: dict[str, list[float]], title: str, smooth: int = 8) -> 
         means = [np.mean(losses[max(0, step - smooth) : step]) for step in steps]
         ax.plot(steps, means, label=name, color=style["color"], linestyle=style["linestyle"], linewidth=2.5)
     ax.legend(frameon=False)
-    plt.show()
+    show()
 
 
 def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: str, x: str) -> None:
@@ -283,7 +296,7 @@ def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: 
     ax.margins(x=0.12)
     ax.grid(False)
     ax.legend(frameon=False, ncols=2, loc="lower right")
-    plt.show()
+    show()
 
 
 def shares_with_errors(
@@ -309,7 +322,7 @@ def shares_with_errors(
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_ylim(0, 1)
     ax.legend(frameon=False, ncols=len(series) + 1, fontsize=9, loc="upper left")
-    plt.show()
+    show()
 
 
 def two_importances(by_size, by_loss, ratio: float, title: str) -> None:
@@ -328,7 +341,7 @@ def two_importances(by_size, by_loss, ratio: float, title: str) -> None:
     ax.set_yscale("log")
     _plain_ticks(ax.yaxis)
     ax.legend(frameon=False, fontsize=9)
-    plt.show()
+    show()
 
 
 def _plain_ticks(axis) -> None:
@@ -361,7 +374,7 @@ def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, 
     ax.set_xlim(right=ax.get_xlim()[1] * 1.2)
     ax.grid(False)
     ax.legend(frameon=False, fontsize=9, loc="upper right")
-    plt.show()
+    show()
 
 
 def mask_patterns(masks: dict[str, torch.Tensor], title: str) -> None:
@@ -375,4 +388,4 @@ def mask_patterns(masks: dict[str, torch.Tensor], title: str) -> None:
         )
         ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
         ax.set_xlabel(name, fontsize=9)
-    plt.show()
+    show()

@@ -1,0 +1,88 @@
+"""What a figure shows, in words: read by a screen reader, and shown where an image cannot be."""
+
+import re
+
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+ALL = 12  # a series of so many points is told point by point; of a longer one its ends and extremes
+
+
+def describe(figure: Figure) -> str:
+    """The text alternative of a figure: title, then what each panel has across, up and in its series."""
+    told = [figure.get_suptitle(), *(part for ax in figure.axes for part in _panel(ax))]
+    return re.sub(r"\s+", " ", ". ".join(part.strip() for part in told if part.strip())) + "."
+
+
+def _panel(ax: Axes) -> list[str]:
+    told = [ax.get_title(loc="left")]
+    told += [f"{way}: {text}" for way, text in (("Across", ax.get_xlabel()), ("Up", ax.get_ylabel())) if text]
+    across, up = _names(ax, "x"), _names(ax, "y")
+    for label, points in _series(ax):
+        said = ", ".join(_said(x, y, across, up) for x, y in _chosen(points))
+        told.append(f"{label}: {said}" if label and not label.startswith("_") else said)
+    told += [f"{dots.get_label()}: {len(dots.get_offsets())} points" for dots in _clouds(ax)]
+    return told + [text.get_text() for text in ax.texts if re.search("[A-Za-z]", text.get_text())]
+
+
+def _clouds(ax: Axes) -> list:
+    """The named groups of a scatter plot."""
+    return [
+        each for each in ax.collections if isinstance(each, PathCollection) and each.get_label()[0] != "_"
+    ]
+
+
+def _series(ax: Axes) -> list[tuple[str, list]]:
+    """Name and points of every line that has markers, and of every group of a few bars."""
+    names, caps, found = {}, set(), []
+    for group in ax.containers:
+        if isinstance(group, ErrorbarContainer):
+            names[group[0]] = group.get_label()
+            caps.update(group[1])
+        elif group.orientation == "horizontal":
+            points = [(bar.get_width(), bar.get_y() + bar.get_height() / 2) for bar in group]
+            found.append((group.get_label(), points))
+        else:
+            points = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in group]
+            found.append((group.get_label(), points))
+    found = [(label, points) for label, points in found if len(points) <= ALL]  # a histogram has more
+    labels = {}  # a line without a label belongs to the series that looks like it
+    for line in (line for line in ax.lines if line not in caps):
+        own = names.get(line, line.get_label())
+        label = own if not own.startswith("_") else labels.get(line.get_color(), own)
+        labels[line.get_color()] = label
+        if line.get_marker() not in ("None", "", None) or not label.startswith("_"):
+            found.append((label, list(zip(line.get_xdata(), line.get_ydata(), strict=True))))
+    return found
+
+
+def _chosen(points: list) -> list:
+    if len(points) <= ALL:
+        return points
+    lowest, highest = (end(points, key=lambda point: point[1]) for end in (min, max))
+    return list(dict.fromkeys([points[0], lowest, highest, points[-1]]))
+
+
+def _names(ax: Axes, way: str) -> dict[float, str]:
+    """What stands at the ticks of an axis, or of one that it shares, where these are words, not numbers."""
+    for each in getattr(ax, f"get_shared_{way}_axes")().get_siblings(ax):
+        axis = getattr(each, f"{way}axis")
+        texts = [label.get_text() for label in axis.get_ticklabels()]
+        if any(re.search("[A-Za-z]", text) and "$" not in text for text in texts):
+            return dict(zip(axis.get_majorticklocs(), texts, strict=True))
+    return {}
+
+
+def _said(x: float, y: float, across: dict[float, str], up: dict[float, str]) -> str:
+    names, place, value = (up, y, x) if up else (across, x, y)
+    near = min(names, key=lambda tick: abs(tick - place), default=None)
+    if near is None or abs(near - place) > 0.5:
+        return f"{_number(y)} at {_number(x)}"
+    return f"{names[near]} {_number(value)}"
+
+
+def _number(value: float) -> str:
+    """Four digits, 1,234,000 rather than 1.234e+06."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,231 @@
+"""A reader alone: the site of two labs is whole, tells its figures in words and folds its answers."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import matplotlib
+import pytest
+from bs4 import BeautifulSoup
+from matplotlib import pyplot as plt
+from nbformat import v4
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from grader import source
+from grader.course import ROOT
+from labsupport import comparison, plots
+from labsupport.alternative import describe
+from labsupport.settings import LabError
+
+pytestmark = pytest.mark.alone  # kernels run beside the tests
+LABS = ["00_start_here", "02_magnitude_pruning"]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def build(folder: Path) -> subprocess.CompletedProcess:
+    """`python site/build.py 00 02` on the tiny model."""
+    tiny = {**os.environ, "PRUNING_LABS_MODEL": "tiny", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "site/build.py", "00", "02", "--to", str(folder)]
+    return subprocess.run(command, cwd=ROOT, env=tiny, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    pytest.importorskip("myst_nb", reason="the site's own requirements are not installed: make site")
+    pytest.importorskip("furo", reason="the site's own requirements are not installed: make site")
+    folder = tmp_path_factory.mktemp("site")
+    done = build(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(folder) -> dict[Path, BeautifulSoup]:
+    found = {
+        path: BeautifulSoup(path.read_text(), "html.parser") for path in (folder / "html").glob("*.html")
+    }
+    assert {f"{name}.html" for name in ("index", "sources", *LABS)} <= {path.name for path in found}
+    return found
+
+
+def one(pages: dict[Path, BeautifulSoup], name: str) -> BeautifulSoup:
+    (found,) = (page for path, page in pages.items() if path.stem == name)
+    return found
+
+
+def visible(page: BeautifulSoup) -> str:
+    """The text of the article with everything folded taken away."""
+    article = BeautifulSoup(str(page.find("article")), "html.parser")
+    for each in article.find_all("details"):
+        assert not each.has_attr("open"), each.get_text()[:80]
+        each.decompose()
+    return article.get_text()
+
+
+def words(text: str) -> str:
+    """The words of a text alone: its markup differs from the page's."""
+    return " ".join(re.findall("[A-Za-z]+", text))
+
+
+def test_no_link_leads_nowhere(pages):
+    """A reader who follows a link, or whose page loads a script or an image, finds a file and its place."""
+    for path, page in pages.items():
+        for tag in page.find_all(href=True) + page.find_all(src=True):
+            link = urlsplit(tag.get("href") or tag.get("src"))
+            if link.scheme in ("http", "https"):
+                assert tag.name == "a", f"{path.name} loads {link.geturl()}"
+                continue
+            if link.scheme == "data":
+                continue
+            target = (path.parent / unquote(link.path)).resolve() if link.path else path
+            assert target.is_file(), f"{path.name}: {link.geturl()}"
+            if link.fragment and target in pages:
+                assert pages[target].find(id=unquote(link.fragment)), f"{path.name}: {link.geturl()}"
+
+
+def test_a_lab_that_is_not_there_is_no_link(pages):
+    """Lab 00 lists all labs; this site has two of them, and the others are named without a link."""
+    article = one(pages, "00_start_here").find("article")
+    assert "04 Wanda pruning" in article.get_text()
+    assert {a["href"] for a in article.find_all("a") if "_" in a["href"]} == {"02_magnitude_pruning.html"}
+
+
+def test_every_figure_is_told_in_words(pages):
+    """Who cannot see a figure reads its title, what its axes are and the numbers of its series."""
+    for name, least in (("index", 1), ("00_start_here", 1), ("02_magnitude_pruning", 4)):
+        told = [image.get("alt", "") for image in one(pages, name).find("article").find_all("img")]
+        assert len(told) >= least
+        assert all(len(text) > 60 and "Across" in text for text in told), told
+    assert "magnitude, per matrix: " in " ".join(
+        image["alt"] for image in one(pages, "02_magnitude_pruning").find_all("img")
+    )
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_answers_are_folded_and_checks_are_not(pages, lab):
+    """A reader can try first: signature and check are in sight, answers and rubrics behind a summary."""
+    page = one(pages, lab)
+    seen, folded = visible(page), " ".join(each.get_text() for each in page.find_all("details"))
+    for cell in source.read(lab):
+        if cell.kind == "exercise":
+            answer = re.search(r"BEGIN SOLUTION\n(.+)\n *### END", cell.text, re.DOTALL)[1]
+            assert f"def {cell.name}(" in seen and "raise NotImplementedError" in seen
+            assert answer in folded and answer not in seen
+        elif cell.kind == "check":
+            assert re.search(rf"^Check \d+\.\d+  {cell.name}: all \d+ parts pass$", seen, re.MULTILINE)
+        elif cell.kind in ("written", "answer"):
+            start = words(cell.text)[:40]
+            assert start in words(folded) and start not in words(seen)
+    assert "BEGIN SOLUTION" not in seen + folded
+
+
+def test_formulas_are_set_without_a_script(pages):
+    """Formulas stand in the page itself: no TeX is left over, and none waits for a script from a network."""
+    page = one(pages, "02_magnitude_pruning")
+    assert page.find("math")
+    assert "\\mathrm" not in page.get_text()
+    assert not [script["src"] for script in page.find_all("script", src=True) if "math" in script["src"]]
+
+
+def test_the_first_page_has_every_method(pages):
+    """The closing comparison stands in front, computed: a line for each method, a figure below it."""
+    article = one(pages, "index").find("article")
+    rows = [[cell.get_text(strip=True) for cell in row.find_all("td")] for row in article.find_all("tr")]
+    assert [row[0] for row in rows if row] == list(comparison.METHODS)
+    assert all(re.search(r"\d", cell) for row in rows for cell in row[1:])
+    assert article.find("img") and not article.find("div", class_="cell_input")
+
+
+def test_sources_and_licences_are_named(pages):
+    """Whoever passes the site on knows whose the model, the texts and the documents are."""
+    said = one(pages, "sources").get_text()
+    for part in (
+        "SmolLM2",
+        "Apache-2.0",
+        "State of the Union",
+        "public domain",
+        "Shin",
+        "Herbst",
+        "Wanda",
+        "MIT",
+    ):
+        assert part in said
+
+
+def test_a_second_build_runs_no_lab_again(folder, pages):
+    """Who mends a word of prose does not wait minutes for what has been computed."""
+    before = {path: path.stat().st_mtime_ns for path in (folder / "executed").iterdir()}
+    done = build(folder)
+    assert done.returncode == 0, done.stderr
+    assert "..." not in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in (folder / "executed").iterdir()} == before
+
+
+def test_a_lab_that_fails_is_named(folder, tmp_path, monkeypatch):
+    """When a lab breaks, the sentence says which one and how, and nothing is kept of it."""
+    monkeypatch.syspath_prepend(str(ROOT / "site"))
+    monkeypatch.delitem(sys.modules, "build", raising=False)
+    import build as builder
+
+    broken = v4.new_notebook(cells=[v4.new_code_cell("1 / 0")])
+    with pytest.raises(LabError, match="03_some_lab does not run to its end: ZeroDivisionError"):
+        builder.executed("03_some_lab", broken, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.browser
+def test_no_page_has_an_error_in_a_browser(pages):
+    """In Chromium, as wide as a screen and as a phone: no error, no request elsewhere, nothing too wide."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM and "PRUNING_LABS_CHROMIUM" not in os.environ:
+        pytest.skip("no Chromium here: Debian's `chromium`")
+    said: list[str] = []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu", "--no-sandbox"])
+        for width in (1300, 390):
+            tab = browser.new_page(viewport={"width": width, "height": 900})
+            tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+            tab.on("pageerror", lambda error: said.append(str(error)))
+            tab.on("requestfailed", lambda request: said.append(request.url))
+            tab.on("request", lambda request: request.url.startswith("http") and said.append(request.url))
+            for path in pages:
+                tab.goto(path.as_uri())
+                assert tab.evaluate("document.documentElement.scrollWidth") <= width, path.name
+        tab.goto(next(path for path in pages if path.stem == LABS[1]).as_uri())
+        summary = tab.locator("summary", has_text="Answer: magnitude_mask")
+        answer = tab.locator("details", has=summary).locator("pre")
+        assert not answer.is_visible()
+        summary.press("Enter")
+        assert answer.is_visible()
+        browser.close()
+    assert not said
+
+
+def test_what_builds_the_site_is_pinned():
+    """`make site` brings the versions that the site was tested with, and nobody else installs them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+    pinned = {canonicalize_name(name): version for name, version in lines.items()}
+    site = [Requirement(line) for line in project["optional-dependencies"]["site"]]
+    assert all(each.specifier.contains(pinned[canonicalize_name(each.name)]) for each in site)
+    others = project["dependencies"] + project["optional-dependencies"]["dev"]
+    assert not {each.name for each in site} & {Requirement(line).name for line in others}
+
+
+def test_a_figure_in_words_has_its_numbers(monkeypatch):
+    """Names stand by their values; a long curve is told by its ends and extremes."""
+    matplotlib.use("Agg")
+    told = []
+    monkeypatch.setattr(plots, "show", lambda: (told.append(describe(plt.gcf())), plt.close()))
+    plots.bars({"mlp": 90.25, "attention": 41.0}, 25.6, "The MLP minds most", "perplexity")
+    plots.loudness_by_depth({"q_proj": {layer: 10.0 + (layer == 7) for layer in range(30)}}, "Loud")
+    plots.shares_with_errors({"dense": {"acc": (0.31, 0.02)}}, {"acc": 0.25}, "Chance", "accuracy")
+    assert told[0] == "The MLP minds most. Across: perplexity. attention 41, mlp 90.25. dense 25.6."
+    assert "q_proj: 10 at 0, 11 at 7, 10 at 29." in told[1]
+    assert "Up: accuracy. dense: acc 0.31." in told[2]
