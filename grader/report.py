@@ -5,10 +5,8 @@ what is not printable (a change of the writing direction, for one) is shown as a
 templates/report.html for how the page looks.
 """
 
-import math
 import os
 import re
-import statistics
 from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +14,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
-from grader import charts, course, grades, journal, layouts
+from grader import charts, course, grades, journal, layouts, overview
 from grader.grades import NOT_GRADED_YET, SCORELESS
-from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
+from grader.journal import GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
 from grader.reading import shown
 from labsupport.check import EXERCISES
 from labsupport.check.verdict import RIGHT, UNWRITTEN
@@ -36,27 +34,12 @@ MEANING = {
     NOT_GRADED_YET: "a submission waits to be graded",
     NOT_SUBMITTED: "nothing was handed in; no score, not a 0",
 }
-ORDER = (
-    GRADER_ERROR,
-    UNREADABLE,
-    *ENDED_OTHERWISE,
-    NOT_GRADED_YET,
-    NOT_SUBMITTED,
-    GRADED,
-)  # the urgent first
 KINDS = {  # how an exercise went: in words, and the pattern of its bar
     "right": "all right",
     "partly": "partly right",
     "wrong": "not yet",
     "unwritten": "not written",
     "open": "not reached",
-}
-PHASES = {  # where the time of a submission goes, and the pattern of its bar
-    "intake": "reading and mending the notebook",
-    "start": "starting the sandbox",
-    "code": "the student's code",
-    "judging": "judging",
-    "other": "everything else",
 }
 NUMBER = re.compile(r"(?<![A-Za-z_])-?\d[\d.,]*(?:e[-+]?\d+)?")
 SHOWN = re.compile(r"  \S+(?: \S+)*  +\S")  # a verdict's line of numbers: label, gap, value
@@ -82,7 +65,7 @@ def page(lab: str, folder: Path) -> str:
         _person(lab, number, row, by_student.get(row["student"]), folder)
         for number, row in enumerate(rows, 1)
     ]
-    shared = _shared(people)
+    shared = overview.shared(people)
     for person in people:
         person["alone"] = [sentence for sentence in person["unenforced"] if sentence not in shared]
         person["why"] = person["status"] != GRADED or person["flags"] or person["alone"] or person["nothing"]
@@ -97,10 +80,11 @@ def page(lab: str, folder: Path) -> str:
     return environment.get_template("report.html").render(
         title=f"Lab {number}: {words.replace('_', ' ')}", made=f"{datetime.now():%d %B %Y, %H:%M}",
         people=people, scored=scored, exercises=exercises, written=written, kinds=KINDS, MEANING=MEANING,
-        phases=PHASES, spread=_spread(scored, exercises, written), hardest=_hardest(exercises),
-        statuses=_statuses(people), late=_late(people), time=_time(people), span=layouts.span,
+        PHASES=overview.PHASES, spread=overview.spread(scored, exercises, written),
+        hardest=overview.hardest(exercises), statuses=overview.statuses(people), late=overview.late(people),
+        time=overview.time(people), slowest=overview.slowest(people), span=layouts.span,
         look=sorted((person for person in people if person["why"]), key=lambda person: person["rank"]),
-        flags=_groups(people, "flags"), unenforced=_groups(people, "unenforced"), slowest=_slowest(people),
+        flags=overview.groups(people, "flags"), unenforced=overview.groups(people, "unenforced"),
         flagged=sum(bool(person["flags"]) for person in people), shared=shared, points=grades.points,
     )  # fmt: skip
 
@@ -138,11 +122,12 @@ def _person(lab: str, number: int, row: dict, record: Record | None, folder: Pat
     kinds = {name: _kind(status, verdict) for name, verdict in verdicts.items()}
     return {
         "anchor": f"student-{number}", "row": row, "record": record, "status": status,
-        "rank": ORDER.index(status) if status in ORDER else 0,
+        "rank": overview.ORDER.index(status) if status in overview.ORDER else 0,
         "flags": record.flags if record else [], "unenforced": record.unenforced if record else [],
         "verdicts": verdicts, "kinds": kinds, "late": layouts.lateness(row),
         "nothing": status == GRADED and bool(kinds) and not {"right", "partly"} & set(kinds.values()),
-        "phases": _phases(record) if record else {}, "feedback": _feedback(lab, row["student"], folder),
+        "phases": overview.phases(record) if record else {},
+        "feedback": _feedback(lab, row["student"], folder),
     }  # fmt: skip
 
 
@@ -152,12 +137,6 @@ def _feedback(lab: str, student: str, folder: Path) -> str:
     if "/" in student or not path.is_file():
         return ""
     return quote(os.fsencode(os.path.relpath(path, folder)))
-
-
-def _phases(record: Record) -> dict[str, float]:
-    """The seconds of a submission by the keys of PHASES; other is what no phase accounts for."""
-    known = {name: max(0.0, float(record.phases.get(name, 0.0))) for name in PHASES if name != "other"}
-    return known | {"other": max(0.0, record.seconds - math.fsum(known.values()))}
 
 
 def _kind(status: str, verdict: dict) -> str:
@@ -197,97 +176,3 @@ def _exercise(cell, people: list[dict]) -> dict:
 def number_of(exercise: str) -> str:
     """An exercise's number, as 2.1; "" for one that the checks do not know."""
     return EXERCISES[exercise].number if exercise in EXERCISES else ""
-
-
-# The class
-
-
-def _shared(people: list[dict]) -> set[str]:
-    """The limits that held for nobody: a matter of this machine, and of no student."""
-    ran = [set(person["unenforced"]) for person in people if person["status"] not in SCORELESS]
-    return set.intersection(*ran) if len(ran) > 1 else set()
-
-
-def _spread(scored: list[dict], exercises: list[dict], written: list) -> dict:
-    """The histogram of totals; of the exercises alone while a written answer waits to be graded."""
-    whole = all(person["row"][cell.name] for person in scored for cell in written)
-    most = sum(item["points"] for item in exercises) + sum(cell.points for cell in written if whole)
-    names = [item["name"] for item in exercises]
-    values = [
-        float(person["row"]["total"]) if whole else sum(float(person["row"][name] or 0) for name in names)
-        for person in scored
-    ]
-    width = max(1, math.ceil(most / 15))  # points in a bar; the last bar holds full marks alone
-    bars = [0] * (math.ceil(most / width) + 1)
-    for value in values:
-        bars[-1 if value >= most else int(value // width)] += 1
-    median = statistics.median(values) if values else None
-    return {"bars": bars, "width": width, "most": most, "whole": whole, "full": bars[-1], "median": median,
-            "chart": _histogram(bars, width, most, median) if values else ""}  # fmt: skip
-
-
-def _histogram(bars: list[int], width: int, most: float, median: float):
-    names = [grades.points(place * width) for place in range(len(bars) - 1)] + [grades.points(most)]
-    counted = ", ".join(f"{number} with {name}" for number, name in zip(bars, names, strict=True))
-    middle = f"median {grades.points(median)}"
-    place = len(bars) - 1 if median >= most else int(median // width)
-    return charts.histogram(
-        bars, names, f"Students by points: {counted}; {middle} of {grades.points(most)}", place, middle
-    )
-
-
-def _hardest(exercises: list[dict]) -> dict | None:
-    """The exercise that the fewest have all right; None where all have everything right."""
-    missed = [item for item in exercises if item["counts"]["right"] < item["judged"]]
-    return min(missed, key=lambda item: item["counts"]["right"], default=None)
-
-
-def _statuses(people: list[dict]) -> list[tuple[str, int]]:
-    """The statuses that there are, and how often: those that ended well, then the urgent first."""
-    counts = Counter(person["status"] for person in people)
-    ordered = [status for status in (GRADED, *ORDER) if status in counts]
-    return [(status, counts[status]) for status in dict.fromkeys([*ordered, *counts])]
-
-
-def _groups(people: list[dict], what: str) -> list[tuple[str, list[dict]]]:
-    """The sentences of one sort with the students they were said of, the most frequent first."""
-    found: dict[str, list[dict]] = defaultdict(list)
-    for person in people:
-        for sentence in dict.fromkeys(person[what]):
-            found[sentence].append(person)
-    return sorted(found.items(), key=lambda item: -len(item[1]))
-
-
-def _late(people: list[dict]) -> list[dict]:
-    """Those who were late, the latest first."""
-    return sorted(
-        (person for person in people if person["late"]),
-        key=lambda person: -float(person["row"]["late_seconds"] or 0),
-    )
-
-
-def _slowest(people: list[dict]) -> list[dict]:
-    ran = [person for person in people if person["record"] and person["record"].seconds > 0]
-    ran = sorted(ran, key=lambda person: -person["record"].seconds)[:10]
-    for person in ran:
-        person["chart"] = _phase_bar(person["phases"], 14, ran[0]["record"].seconds)
-    return ran
-
-
-def _phase_bar(phases: dict[str, float], height: int, most: float = 0.0):
-    parts = [(f"phase-{name}", each, f"{PHASES[name]} {each:.1f} s") for name, each in phases.items()]
-    return charts.bar(parts, height, most)
-
-
-def _time(people: list[dict]) -> dict:
-    """Where the time of the class went, and how many perplexities were answered from one measurement."""
-    records = [person["record"] for person in people if person["record"] and person["record"].seconds > 0]
-    phases = {name: math.fsum(person["phases"].get(name, 0.0) for person in people) for name in PHASES}
-    seconds = [record.seconds for record in records]
-    asked = [answer.get("how") for record in records for answer in record.shared]
-    return {
-        "phases": {name: each for name, each in phases.items() if each >= 0.05},
-        "chart": _phase_bar(phases, 20), "ran": len(records),
-        "total": math.fsum(seconds), "median": statistics.median(seconds) if seconds else 0.0,
-        "asked": len(asked), "known": asked.count("known"),
-    }  # fmt: skip
