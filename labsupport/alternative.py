@@ -21,7 +21,7 @@ def _panel(ax: Axes) -> list[str]:
     told += [f"{way}: {text}" for way, text in (("Across", ax.get_xlabel()), ("Up", ax.get_ylabel())) if text]
     across, up = _names(ax, "x"), _names(ax, "y")
     for label, points in _series(ax):
-        said = ", ".join(_said(x, y, across, up) for x, y in _chosen(points))
+        said = ", ".join(dict.fromkeys(_said(x, y, across, up) for x, y in _chosen(points)))
         told.append(f"{label}: {said}" if label and not label.startswith("_") else said)
     told += [f"{dots.get_label()}: {len(dots.get_offsets())} points" for dots in _clouds(ax)]
     return told + [text.get_text() for text in ax.texts if re.search("[A-Za-z]", text.get_text())]
@@ -36,26 +36,32 @@ def _clouds(ax: Axes) -> list:
 
 def _series(ax: Axes) -> list[tuple[str, list]]:
     """Name and points of every line that has markers, and of every group of a few bars."""
+    labels: dict = {}  # by colour: what has no label of its own belongs to the series that looks like it
+
+    def label(own: str, colour) -> str:
+        labels[colour] = labels.get(colour, own) if own.startswith("_") else own
+        return labels[colour]
+
     names, caps, found = {}, set(), []
     for group in ax.containers:
         if isinstance(group, ErrorbarContainer):
             names[group[0]] = group.get_label()
             caps.update(group[1])
-        elif group.orientation == "horizontal":
-            points = [(bar.get_width(), bar.get_y() + bar.get_height() / 2) for bar in group]
-            found.append((group.get_label(), points))
-        else:
-            points = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in group]
-            found.append((group.get_label(), points))
-    found = [(label, points) for label, points in found if len(points) <= ALL]  # a histogram has more
-    labels = {}  # a line without a label belongs to the series that looks like it
+        elif len(group) <= ALL:  # a histogram has more
+            across = group.orientation == "horizontal"
+            points = [_end(bar, across) for bar in group]
+            found.append((label(group.get_label(), group[0].get_facecolor()), points))
     for line in (line for line in ax.lines if line not in caps):
-        own = names.get(line, line.get_label())
-        label = own if not own.startswith("_") else labels.get(line.get_color(), own)
-        labels[line.get_color()] = label
-        if line.get_marker() not in ("None", "", None) or not label.startswith("_"):
-            found.append((label, list(zip(line.get_xdata(), line.get_ydata(), strict=True))))
+        name = label(names.get(line, line.get_label()), line.get_color())
+        if line.get_marker() not in ("None", "", None) or not name.startswith("_"):
+            found.append((name, list(zip(line.get_xdata(), line.get_ydata(), strict=True))))
     return found
+
+
+def _end(bar, across: bool) -> tuple[float, float]:
+    """The point that a bar reaches: its length and its middle."""
+    x, y = bar.get_x() + bar.get_width() / 2, bar.get_y() + bar.get_height() / 2
+    return (bar.get_width(), y) if across else (x, bar.get_height())
 
 
 def _chosen(points: list) -> list:
@@ -80,7 +86,7 @@ def _said(x: float, y: float, across: dict[float, str], up: dict[float, str]) ->
     near = min(names, key=lambda tick: abs(tick - place), default=None)
     if near is None or abs(near - place) > 0.5:
         return f"{_number(y)} at {_number(x)}"
-    return f"{names[near]} {_number(value)}"
+    return f"{names[near]} = {_number(value)}"
 
 
 def _number(value: float) -> str:

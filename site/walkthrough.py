@@ -73,7 +73,7 @@ def _code(text: str, ran: NotebookNode) -> NotebookNode:
 
 
 def _mend(cell: NotebookNode, name: str = "") -> NotebookNode:
-    """Bars of progress as they ended, the home folder as ~, and the figure's text alternative."""
+    """Bars of progress as they ended or gone, the home folder as ~, and the figure's text alternative."""
     merged = []
     for output in cell.outputs:
         if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
@@ -84,7 +84,7 @@ def _mend(cell: NotebookNode, name: str = "") -> NotebookNode:
         if output.output_type == "stream":
             ended = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text.replace("\r\n", "\n"))
             output.text = ended.replace("\r", "").replace(str(Path.home()), "~")
-    cell.outputs = merged
+    cell.outputs = [output for output in merged if output.get("text", "shown").strip()]
     drawn = [output for output in cell.outputs if "image/png" in output.get("data", {})]
     told = [output.metadata.get("image/png", {}).get("alt", "") for output in drawn]
     if len(drawn) > 1 or not all(told):

@@ -226,6 +226,6 @@ def test_a_figure_in_words_has_its_numbers(monkeypatch):
     plots.bars({"mlp": 90.25, "attention": 41.0}, 25.6, "The MLP minds most", "perplexity")
     plots.loudness_by_depth({"q_proj": {layer: 10.0 + (layer == 7) for layer in range(30)}}, "Loud")
     plots.shares_with_errors({"dense": {"acc": (0.31, 0.02)}}, {"acc": 0.25}, "Chance", "accuracy")
-    assert told[0] == "The MLP minds most. Across: perplexity. attention 41, mlp 90.25. dense 25.6."
+    assert told[0] == "The MLP minds most. Across: perplexity. attention = 41, mlp = 90.25. dense 25.6."
     assert "q_proj: 10 at 0, 11 at 7, 10 at 29." in told[1]
-    assert "Up: accuracy. dense: acc 0.31." in told[2]
+    assert "Up: accuracy. dense: acc = 0.31." in told[2]
