@@ -111,10 +111,10 @@ class Examiner:
 
     def _shared(self, masks: dict) -> float | None:
         about = pruning.course_case()
-        key = remember.key("perplexity", about, masks)
+        key = pruning.perplexity_key(about, masks)
         how = "known" if remember.knows(key) else "measured"
         try:
-            value = pruning.masked_perplexity(about, masks)
+            value = pruning.masked_perplexity(about, masks, key)
         except (KeyError, ValueError, OverflowError):  # not masks of this model, or no perplexity
             return None
         self.shared.append({"masks": key, "perplexity": value, "how": how})

@@ -40,7 +40,7 @@ def apply_masks(model: nn.Module, masks: dict[str, torch.Tensor]) -> None:
         weight = linears[name].weight  # [out_features, in_features]
         if mask.shape != weight.shape:
             raise ValueError(f"the mask of {name} is {tuple(mask.shape)}, its weight {tuple(weight.shape)}")
-        weight.masked_fill_(~mask.to(weight.device), 0)
+        weight.mul_(mask.to(weight.device))  # several times faster than masked_fill_ on a CPU
 
 
 def dense_weights(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -117,16 +117,20 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
     ]
 
 
-def masked_perplexity(inputs: dict, masks: dict[str, torch.Tensor]) -> float:
-    """The judge's own perplexity of the dense model under these masks."""
-    about = {name: inputs[name] for name in ("model", "evaluation")}  # all that it depends on
+def masked_perplexity(inputs: dict, masks: dict[str, torch.Tensor], place: str | None = None) -> float:
+    """The judge's own perplexity of the dense model under these masks; place: their key, where known."""
 
     def measure() -> float:
-        model = recipes.model(about["model"])
+        model = recipes.model(inputs["model"])
         apply_masks(model, masks)
-        return perplexity(model, recipes.windows(about["evaluation"]))
+        return perplexity(model, recipes.windows(inputs["evaluation"]))
 
-    return remember.number("perplexity", about, masks, measure)
+    return remember.at(place or perplexity_key(inputs, masks), measure)
+
+
+def perplexity_key(inputs: dict, masks: dict[str, torch.Tensor]) -> str:
+    """What `masked_perplexity` is remembered under: it depends on model, text and masks alone."""
+    return remember.key("perplexity", {name: inputs[name] for name in ("model", "evaluation")}, masks)
 
 
 def tiny_case(seed: int, **more) -> dict:

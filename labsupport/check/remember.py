@@ -23,7 +23,11 @@ _known: dict[str, float] = {}
 
 def number(what: str, inputs: dict, masks: dict[str, torch.Tensor], compute: Callable[[], float]) -> float:
     """A number that depends on a case and on masks alone: computed, or remembered from the last time."""
-    place = key(what, inputs, masks)
+    return at(key(what, inputs, masks), compute)
+
+
+def at(place: str, compute: Callable[[], float]) -> float:
+    """The number that is kept under this key: computed, or remembered."""
     if place not in _known:
         _known[place] = _stored(place, compute)
     return _known[place]

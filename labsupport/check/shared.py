@@ -8,6 +8,7 @@ just the course model under masks, on the course's evaluation windows, is measur
 import socket
 from functools import cache
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules import module as hooks
@@ -55,13 +56,18 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
         form = (weight.shape, weight.dtype, weight.device)
         if form != (reference.shape, reference.dtype, reference.device):
             return None
-        kept = weight.detach() == reference
-        count, layer = int(kept.count_nonzero()), name.removesuffix(".weight")
-        if layer in pruned and count == int(weight.detach().count_nonzero()) + zeros:  # all others are zero
-            masks[layer] = kept
+        kept, layer = weight.detach() == reference, name.removesuffix(".weight")
+        count = _true(kept)
+        if layer in pruned and count + _true(weight.detach() == 0) == kept.numel() + zeros:
+            masks[layer] = kept  # every weight is its own or zero; where the stored one is zero it is both
         elif count < kept.numel():
             return None
     return masks
+
+
+def _true(these: torch.Tensor) -> int:
+    """How many are True; numpy counts them ten times faster than torch does on a CPU."""
+    return int(these.count_nonzero() if these.is_cuda else np.count_nonzero(these.numpy()))
 
 
 def _as_built(model: nn.Module) -> bool:
@@ -76,4 +82,4 @@ def _as_built(model: nn.Module) -> bool:
 def stored() -> dict[str, tuple[torch.Tensor, int]]:
     """The course model's weights as they are stored, by name, each with the number of its zeros."""
     weights = {name: weight.detach() for name, weight in models.load().named_parameters()}
-    return {name: (weight, weight.numel() - int(weight.count_nonzero())) for name, weight in weights.items()}
+    return {name: (weight, _true(weight == 0)) for name, weight in weights.items()}
