@@ -24,6 +24,8 @@ def notebook(page: Page, tmp_path) -> Page:
     folder = tmp_path / "pruning-labs"
     with jupyterlab(folder, folder / "notebooks") as address:
         page.goto(address(f"lab/tree/{LAB}/{LAB}.ipynb"))
+        page.wait_for_load_state("networkidle")  # on its way JupyterLab starts a kernel and takes another one
+        expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()
         expect(cell(page, "check.magnitude_mask(")).to_be_attached()
         yield page
 
