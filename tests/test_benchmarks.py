@@ -190,6 +190,6 @@ def test_bad_words(tiny, monkeypatch, capsys):
 
 def test_make_benchmark():
     """`make benchmark` sets up what it needs and runs them all."""
-    plan = subprocess.run(["make", "-n", "benchmark"], cwd=course.ROOT, capture_output=True, text=True)
+    plan = subprocess.run(["make", "--no-print-directory", "-n", "benchmark"], cwd=course.ROOT, capture_output=True, text=True)
     assert plan.stdout.rstrip().endswith("-m benchmarks")
     assert set(NAMES) == {"classes", "growth", "perplexity", "selection", "pruning"}
