@@ -72,11 +72,13 @@ def released() -> Path:
 
 
 def comparable(records: list[Record]) -> dict[str, dict]:
-    """The records by student, less what the clock has a part in."""
-    return {
-        record.student: {name: value for name, value in asdict(record).items() if name not in CLOCK}
-        for record in records
-    }
+    """The records by student, less what the clock, or who came first, has a part in."""
+    found = {}
+    for record in records:
+        kept = {name: value for name, value in asdict(record).items() if name not in CLOCK}
+        kept["shared"] = [(each["masks"], each["perplexity"]) for each in record.shared]
+        found[record.student] = kept
+    return found
 
 
 @once

@@ -113,6 +113,7 @@ def test_a_class_that_fails_is_no_comparison(monkeypatch):
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 def test_classes(monkeypatch):
     """One right and one mistaken submission with all three ways; one that answers a single exercise."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")

@@ -87,6 +87,7 @@ def test_the_checkout_is_left_alone(followed):
         assert how == "Run" or not path.exists() or block not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_new_hostile_submission(followed):
     """The entry of the text gets, in a real sandbox, what it says that it must get."""
     copy, _ = followed

@@ -37,7 +37,7 @@ def hand_in(student: str, files: dict) -> None:
             (folder / name).symlink_to(content)
 
 
-@pytest.fixture(scope="module", params=["warm", "cold"])
+@pytest.fixture(scope="module", params=["warm", pytest.param("cold", marks=pytest.mark.slow)])
 def graded(request, tmp_path_factory):
     """The whole class, graded once with each way to start: records by student."""
     with pytest.MonkeyPatch.context() as patch:

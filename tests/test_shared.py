@@ -136,8 +136,9 @@ def test_nobody_asks_without_end(course, monkeypatch):
     assert [asked(course) is None for _ in range(3)] == [False, False, True]
 
 
-def test_through_the_sandbox(empty_course):
+def test_through_the_sandbox(empty_course, monkeypatch):
     """Two students with equal masks: what they read is what it is without sharing, and is measured once."""
+    monkeypatch.setattr(remember, "_known", {})
     show = """
 from labsupport import corpora, masks, models, settings
 from labsupport.perplexity import perplexity

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from grader import executors, memory
+from grader import executors, memory, warm
 from grader.classrun import grade_class
 from grader.mounts import environment
 from tests.hostile.submissions import LAB
@@ -113,9 +113,10 @@ def test_little_memory_grades_all_the_same(monkeypatch, capsys):
 def test_cores_are_shared_out(monkeypatch, tmp_path):
     """A worker's judges and its sandboxes compute with the worker's share of the cores."""
     before = torch.get_num_threads()
+    monkeypatch.setattr(warm, "parent", warm.Parent())
     monkeypatch.setattr(os, "environ", {})
     try:
-        executors.prepare(3)
+        executors.prepare(3, None)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
@@ -126,7 +127,8 @@ def test_cores_are_shared_out(monkeypatch, tmp_path):
 def test_own_thread_count_stands(monkeypatch):
     """Who set OMP_NUM_THREADS has thought about it."""
     before = torch.get_num_threads()
+    monkeypatch.setattr(warm, "parent", warm.Parent())
     monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "5", "HOME": "/"})
-    executors.prepare(before + 1)
+    executors.prepare(before + 1, None)
     assert torch.get_num_threads() == before
     assert os.environ["OMP_NUM_THREADS"] == "5"
