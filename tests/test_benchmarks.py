@@ -191,6 +191,7 @@ def test_bad_words(tiny, monkeypatch, capsys):
 
 def test_make_benchmark():
     """`make benchmark` sets up what it needs and runs them all."""
-    plan = subprocess.run(["make", "--no-print-directory", "-n", "benchmark"], cwd=course.ROOT, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "-n", "benchmark"]
+    plan = subprocess.run(command, cwd=course.ROOT, capture_output=True, text=True)
     assert plan.stdout.rstrip().endswith("-m benchmarks")
     assert set(NAMES) == {"classes", "growth", "perplexity", "selection", "pruning"}
