@@ -109,10 +109,7 @@ def test_neither_parent_nor_siblings_can_be_reached():
     look = """
 import ctypes, glob, os, socket
 print(len([p for p in os.listdir("/proc") if p.isdigit()]), os.getppid() < os.getpid() < 60)
-ports = []
-for port in range(1024, 65536):
-    with socket.socket() as s:
-        if s.connect_ex(("127.0.0.1", port)) == 0: ports.append(port)
+ports = [line for line in open("/proc/net/tcp") if line.split()[3] == "0A"]  # listening
 print(len(ports) < 7)  # its own kernel's five
 print([p for p in glob.glob("/proc/[0-9]*/cwd") if os.path.exists(p + "/../../tmp/secret")])
 libc = ctypes.CDLL(None, use_errno=True)
