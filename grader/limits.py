@@ -115,6 +115,24 @@ def _limited(made: dict, version: int, parent: Path, settings: dict[str, int]) -
 
 def parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
     """Where groups with this controller might be made, as (version, folder), the likeliest first."""
+    for version, controllers, mount, here in hierarchies(system):
+        if version == 1 and controller in controllers:
+            yield 1, here
+            yield 1, mount
+        elif version == 2:
+            for folder in (here, *here.parents):
+                with contextlib.suppress(OSError):
+                    if controller in (folder / "cgroup.subtree_control").read_text().split():
+                        yield 2, folder
+                if folder == mount:
+                    break
+
+
+def hierarchies(system: Path) -> Iterator[tuple[int, set[str], Path, Path]]:
+    """The mounted hierarchies of control groups: version, controllers, mount point, this process's group.
+
+    In version 2 there is one for all controllers, and the set is {""}.
+    """
     own = {}
     for line in (system / "proc/self/cgroup").read_text().splitlines():
         _, names, path = line.split(":", 2)
@@ -123,19 +141,13 @@ def parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
         left, _, right = line.partition(" - ")
         root, point = left.split()[3:5]
         kind, _, options = right.split()
-        mount = system / point.lstrip("/")
-        if kind == "cgroup" and controller in options.split(","):
-            path = own[controller]
-            yield 1, mount / path.removeprefix("" if root == "/" else root).lstrip("/")
-            yield 1, mount
-        elif kind == "cgroup2" and "" in own:
-            here = mount / own[""].removeprefix("" if root == "/" else root).lstrip("/")
-            for folder in (here, *here.parents):
-                with contextlib.suppress(OSError):
-                    if controller in (folder / "cgroup.subtree_control").read_text().split():
-                        yield 2, folder
-                if folder == mount:
-                    break
+        if kind not in ("cgroup", "cgroup2"):
+            continue
+        controllers = own.keys() & (set(options.split(",")) if kind == "cgroup" else {""})
+        if controllers:
+            mount, path = system / point.lstrip("/"), own[min(controllers)]
+            here = mount / path.removeprefix("" if root == "/" else root).lstrip("/")
+            yield 1 if kind == "cgroup" else 2, controllers, mount, here
 
 
 def _sweep(parent: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from grader.limits import hierarchies
 from labsupport import models, settings
 
 BASE = 5 * 2**29  # bytes: interpreters, torch, texts, activations, and the figures that a notebook keeps
@@ -48,16 +49,6 @@ def available(system: Path = Path("/")) -> int:
 
 def _groups(system: Path) -> Iterator[Path]:
     """This process's memory groups, own one first, up to where they are mounted."""
-    own = {}
-    for line in (system / "proc/self/cgroup").read_text().splitlines():
-        _, names, path = line.split(":", 2)
-        own |= dict.fromkeys(names.split(","), path)
-    for line in (system / "proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        root, point = left.split()[3:5]
-        kind, _, options = right.split()
-        controller = {"cgroup": "memory", "cgroup2": ""}.get(kind)
-        if controller in own and (kind == "cgroup2" or "memory" in options.split(",")):
-            mount = system / point.lstrip("/")
-            here = mount / own[controller].removeprefix("" if root == "/" else root).lstrip("/")
+    for _, controllers, mount, here in hierarchies(system):
+        if controllers & {"memory", ""}:
             yield from (folder for folder in (here, *here.parents) if folder.is_relative_to(mount))
