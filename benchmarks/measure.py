@@ -9,24 +9,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from grader.executors import THREADS
 from labsupport.settings import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def fresh(job: str, **arguments) -> dict:
     """What a job returns in a process of its own, with `wall`, the seconds that process lived.
 
-    job: "module:function", one that returns a dict of plain values. As many torch threads as cores.
+    job: "module:function", one that returns a dict of plain values. As many threads as torch takes by itself,
+    one a core, unless the job says otherwise.
     Raises LabError, with the last line on standard error, when it fails.
     """
     command = [sys.executable, "-m", "benchmarks.job", job, json.dumps(arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(cores())}
+    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     started = time.monotonic()
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     wall = time.monotonic() - started

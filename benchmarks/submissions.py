@@ -16,32 +16,35 @@ OWN = ""  # the answer of the lab itself
 RIGHT = [  # magnitude_mask, prune_magnitude; two students may have written the same
     (OWN, OWN), ("right_kthvalue", OWN), ("right_topk", OWN), (OWN, "right_by_product"),
     (OWN, OWN), ("right_kthvalue", "right_in_place"), ("right_topk", OWN), (OWN, "right_in_place"),
+    (OWN, OWN), (OWN, "right_by_product"), ("right_kthvalue", "right_by_product"),
 ]  # fmt: skip
 MISTAKES = [
-    ("magnitude_mask", "inverted"), ("magnitude_mask", "signed"), ("magnitude_mask", "truncated"),
-    ("magnitude_mask", "fails_at_zero"), ("prune_magnitude", "not_applied"),
-    ("prune_magnitude", "lm_head_too"), ("prune_magnitude", "one_threshold"),
-    ("global_magnitude_masks", "own_thresholds"),
+    ("magnitude_mask", "signed"), ("prune_magnitude", "lm_head_too"), ("magnitude_mask", "truncated"),
+    ("prune_magnitude", "not_applied"), ("global_magnitude_masks", "own_thresholds"),
 ]  # fmt: skip
 LOOP = "while True: pass\n"
 
 
 def mixed(count: int = COUNT) -> dict[str, bytes]:
-    """A class by student: of 20, 8 are right, 8 mistaken, 2 untouched, 1 loops for ever, 1 is damaged.
+    """A class by student: of 20, 11 are right, 5 mistaken, and 4 came to less.
 
-    The loop is in the cell of prune_magnitude. A smaller class has the first of this order: right,
-    mistaken, and so on in turn, then the others.
+    Checks name most mistakes before anything is handed in, so more are right than wrong. Of the four, one
+    has written 2.1 alone, one nothing, one loops for ever in prune_magnitude, and one file is damaged. A
+    smaller class has the first of this order: right, mistaken, and so on in turn, then the others.
     """
-    pairs = [pair for both in zip(_right(), _mistaken(), strict=True) for pair in both]
+    right, mistaken = _right(), _mistaken()
+    pairs = [pair for both in zip(right, mistaken, strict=False) for pair in both]
     untouched = course.notebook(LAB).read_text("utf-8")
+    begun = answered(nbformat.reads(untouched, as_version=4), {"magnitude_mask": own("magnitude_mask")})
     loop = answered(with_answers(), {"prune_magnitude": LOOP})
     others = [
-        ("untouched-1", untouched + "\n"),
-        ("untouched-2", untouched + "\n\n"),
+        ("begun", nbformat.writes(begun)),
+        ("untouched", untouched + "\n"),
         ("endless-loop", nbformat.writes(loop)),
         ("damaged", untouched[: len(untouched) // 2]),
     ]
-    return {student: text.encode() for student, text in [*pairs, *others][:count]}
+    everyone = [*pairs, *right[len(mistaken) :], *others]
+    return {student: text.encode() for student, text in everyone[:count]}
 
 
 def _right() -> list[tuple[str, str]]:
@@ -66,6 +69,12 @@ def with_answers() -> NotebookNode:
     notebook = build.source_notebook(LAB)
     notebook.cells = [cell for cell in notebook.cells if "answer" not in cell.metadata.get("tags", [])]
     return notebook
+
+
+def own(exercise: str) -> str:
+    """The source of the lab's own answer."""
+    cells = with_answers().cells
+    return next(c.source for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == exercise)
 
 
 def answer(exercise: str, name: str) -> str:

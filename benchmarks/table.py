@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from benchmarks.measure import ROOT, cores
+from benchmarks.measure import ROOT
 from grader.course import write_whole
+from grader.executors import cores
 from labsupport import settings
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"

@@ -184,9 +184,11 @@ check.prune_magnitude(prune_magnitude)
 # %%
 magnitude = {0.0: dense_perplexity}
 for sparsity in (0.3, 0.4, 0.5, 0.6):
-    prune_magnitude(model, sparsity)
+    masks = prune_magnitude(model, sparsity)
     magnitude[sparsity] = perplexity(model, token_windows)
     linears.restore(model, dense)
+    if sparsity == 0.5:
+        half = masks  # the two experiments below start from these
     print(f"sparsity {sparsity:.0%}  perplexity {magnitude[sparsity]:8.2f}")
 
 # %%
@@ -210,7 +212,7 @@ def continuation(prompt: str) -> str:
 
 prompt = "The capital of France is"
 print(f"dense       {prompt} {continuation(prompt)}")
-prune_magnitude(model, 0.5)
+linears.apply_masks(model, half)
 print(f"50 % gone   {prompt} {continuation(prompt)}")
 linears.restore(model, dense)
 
@@ -222,8 +224,8 @@ linears.restore(model, dense)
 
 # %%
 by_kind = {}
-for kind in dict.fromkeys(map(linears.layer_kind, dense)):
-    masks = {name: magnitude_mask(w, 0.5) for name, w in dense.items() if linears.layer_kind(name) == kind}
+for kind in dict.fromkeys(map(linears.layer_kind, half)):
+    masks = {name: mask for name, mask in half.items() if linears.layer_kind(name) == kind}
     linears.apply_masks(model, masks)
     by_kind[kind] = perplexity(model, token_windows)
     linears.restore(model, dense)

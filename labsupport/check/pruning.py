@@ -86,7 +86,7 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
     def zeroed() -> None:
         for name, linear in pruned_linears(dense()).items():
             found = answer["digests"][f"{name}.weight"]
-            if found == digest(linear.weight.masked_fill(~masks[name].to(linear.weight.device), 0)):
+            if found == digest(linear.weight * masks[name].to(linear.weight.device)):
                 continue
             if found == digest(linear.weight):
                 raise Wrong(f"the weight of {name} is unchanged: masks must be applied in place")
