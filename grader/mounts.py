@@ -65,7 +65,6 @@ def environment(home: Path, socket: Path | None, models: Path, modules: Path, hu
         "PRUNING_LABS_CACHE": str(models),
         "HF_HUB_OFFLINE": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait let other sandboxes run
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # huge pages: a tenth less time where weights are copied
         "HF_HUB_CACHE": str(hub / "hub"),
         "HF_DATASETS_CACHE": str(hub / "datasets"),
         **({"PRUNING_LABS_SOCKET": str(socket)} if socket else {}),
