@@ -11,6 +11,7 @@ from labsupport.settings import LabError
 
 ISOLATIONS = ("bwrap", "none")
 LAYOUTS = ("canvas", "moodle")
+ONE_LAB = "02, 2 or 02_magnitude_pruning"
 HELP = "Build, release and grade the pruning labs."
 EXAMPLES = """\
 a class, from release to grades:
@@ -57,22 +58,24 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     one = command(build, "solutions/*.py -> notebooks/")
-    one.add_argument("labs", nargs="*", metavar="LAB")
+    one.add_argument("labs", nargs="*", metavar="LAB", help="02 or 02_magnitude_pruning; default: all")
     one.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 when notebooks/ differs by a byte"
     )
 
     one = command(release, "a zip for students, and the labs in the gradebook")
-    one.add_argument("labs", nargs="*", metavar="LAB")
+    one.add_argument("labs", nargs="*", metavar="LAB", help="02 or 02_magnitude_pruning; default: all")
 
     one = command(collect, "take submissions from nbgrader's exchange or a learning platform's download")
-    one.add_argument("lab", metavar="LAB")
-    one.add_argument("source", metavar="FOLDER_OR_ZIP", type=Path)
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument(
+        "source", metavar="FOLDER_OR_ZIP", type=Path, help="what was downloaded, or an exchange's inbound"
+    )
     one.add_argument("--roster", metavar="CSV", type=Path, help="names and student ids")
 
     one = command(grade, "grade what is not graded yet; resumable")
-    one.add_argument("lab", metavar="LAB")
-    one.add_argument("--student", metavar="ID")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("--student", metavar="ID", help="this one alone")
     where = one.add_mutually_exclusive_group()
     where.add_argument(
         "--workers", type=positive, default=1, metavar="N", help="sandboxes side by side on this machine"
@@ -84,26 +87,25 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected"
     )
-
     one.add_argument("--cold", action="store_true", help="start Python afresh for every submission")
 
     one = command(feedback, "nbgrader's feedback pages")
-    one.add_argument("lab", metavar="LAB")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
 
     one = command(grades, "scores as CSV")
-    one.add_argument("lab", metavar="LAB")
-    one.add_argument("--csv", required=True, metavar="F", type=Path)
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("--csv", required=True, metavar="F", type=Path, help="the file that is written")
     one.add_argument("--layout", choices=LAYOUTS, help="the columns that this learning platform imports")
     one.add_argument(
         "--column", metavar="TITLE", default="", help="what the platform calls the lab: 'Lab 2 (4711)'"
     )
 
     one = command(report, "one HTML page on the class")
-    one.add_argument("lab", metavar="LAB")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
 
     one = command(try_, "ask one function the hidden cases of its exercise")
-    one.add_argument("exercise", metavar="EXERCISE")
-    one.add_argument("file", metavar="FILE.py", type=Path)
+    one.add_argument("exercise", metavar="EXERCISE", help="its name, as magnitude_mask")
+    one.add_argument("file", metavar="FILE.py", type=Path, help="defines a function of that name")
     one.add_argument("--json", action="store_true", help="print the verdict as JSON")
     one.add_argument(
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected"

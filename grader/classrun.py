@@ -5,6 +5,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import replace
 from pathlib import Path
 
 from grader import course, executors, intake, journal, warm
@@ -41,7 +42,7 @@ def grade_class(
     if not found:
         whose = f"of {student} " if student else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
-    before = {each.student: journal.read(lab, each.student) for each in found}
+    before = {each.student: retimed(journal.read(lab, each.student), each) for each in found}
     version = journal.version(lab)
     with contextlib.ExitStack() as later:
         pool = None
@@ -66,6 +67,16 @@ def grade_class(
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
     return [journal.read(lab, each.student) for each in found]
+
+
+def retimed(record: Record | None, submission: Submission) -> Record | None:
+    """The student's record at the time that is known now: handed in again unchanged, it may be late."""
+    new = submission.submitted_at
+    if record is None or record.submission != submission.digest or new in ("", record.submitted_at):
+        return record
+    record = replace(record, submitted_at=new)
+    journal.write(record)
+    return record
 
 
 def finished(tasks: list[Task], pool: executors.Pool | None) -> Iterator[Record]:

@@ -78,7 +78,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
     """Enter all records that have a notebook into nbgrader's gradebook; what was entered is not again.
 
     One writer: call it once, after the class. A record that nbgrader refuses costs the others nothing;
-    one whose due date was moved since is entered again, for its late penalty.
+    one whose due date, time or penalty rule has changed since is entered again, for its late penalty.
     Raises LabError for such records, and when the gradebook is out of reach; the journal keeps
     everything, and the same command enters the rest later.
     """
@@ -90,11 +90,12 @@ def hand_over(lab: str, records: list[Record]) -> None:
         duedate = book.db.query(Assignment.duedate).filter(Assignment.name == lab).scalar()
         submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
         extension = dict(submissions.join(Assignment).filter(Assignment.name == lab).all())
+        rule = hashlib.sha256((course.folder() / course.CONFIG.name).read_bytes()).hexdigest()
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
             digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
-            if duedate:  # a penalty depends on it
-                digest += f" due {duedate} {extension.get(record.student)}"
+            if duedate:  # a penalty depends on all of these
+                digest += f" {record.submitted_at} due {duedate} {extension.get(record.student)} {rule}"
             if record.student in extension and mark.exists() and mark.read_text() == digest:
                 continue
             try:

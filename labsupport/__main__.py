@@ -34,12 +34,16 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("doctor", help="device, dtype, versions, cache, free disk, minutes a lab takes")
-    getter = commands.add_parser("fetch", help="get a model or a text ahead of class")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+
+    command("doctor", help="device, dtype, versions, cache, free disk, minutes a lab takes")
+    getter = command("fetch", help="get a model or a text ahead of class")
     getter.add_argument("name", nargs="?", metavar="NAME", help="default: the course model")
-    checker = commands.add_parser("check", help="run a notebook in a fresh kernel; what every exercise says")
+    checker = command("check", help="run a notebook in a fresh kernel; what every exercise says")
     checker.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="the .ipynb file; it is not changed")
-    planner = commands.add_parser("plan", help="what structured pruning of a model will leave of it")
+    planner = command("plan", help="what structured pruning of a model will leave of it")
     planner.add_argument("model", metavar="MODEL", help="a name, a folder with a config.json, or that file")
     planner.add_argument("--ratio", type=float, required=True, help="share to remove of each layer, 0 to 1")
     planner.add_argument("--layers", metavar="A:B", help="layers A to B - 1 (default: all)")
@@ -47,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--tokens", type=int, default=64, help="tokens that MACs are counted for (default: 64)"
     )
     planner.add_argument("--json", action="store_true", help="print JSON")
-    comparer = commands.add_parser("compare", help="every method of the course at one setting, in one table")
+    comparer = command("compare", help="every method of the course at one setting, in one table")
     comparer.add_argument("model", nargs="?", metavar="MODEL", help="default: the course model")
     comparer.add_argument(
         "--results", type=Path, metavar="FILE", help="where results are kept, and gone on from"

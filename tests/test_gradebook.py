@@ -1,5 +1,6 @@
 """The gradebook of a class: each record whole or not at all, one bad record nobody else's, late is late."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from sqlalchemy import Engine, event
 
-from grader import course, gradebook, grades, grading, journal
+from grader import classrun, course, gradebook, grades, grading, journal
 from grader.journal import GRADED, Record
 from grader.release import release
 from labsupport.settings import LabError
@@ -288,6 +289,42 @@ def test_a_due_date_set_after_grading_counts(folder):
     kept = entered_at("bob")
     gradebook.hand_over(LAB, records)
     assert entered_at("bob") == kept
+
+
+def test_a_penalty_rule_changed_after_grading_counts(folder):
+    """The rule is a text in a file: what it says now holds for who is in the gradebook already."""
+    due("2026-11-20 12:00:00")
+    records = [graded("bob", at=LATE)]
+    totals = []
+    for points in (0, 2, 3):
+        penalty(f"return {points}")
+        gradebook.hand_over(LAB, records)
+        totals.append(row("bob")["total"])
+    assert totals == ["10", "8", "7"]
+
+
+@pytest.mark.parametrize(("first", "then", "totals"), [
+    (ON_TIME, LATE, ["10", "8"]), (LATE, ON_TIME, ["8", "10"]), (LATE, "", ["8", "8"]),
+])  # fmt: skip
+def test_the_same_file_at_another_time_is_as_late_as_that(folder, monkeypatch, first, then, totals):
+    """Handed in again unchanged, or collected with another time: nothing is graded, and the time counts.
+
+    A time that is not said any more stays as it was.
+    """
+    due("2026-11-20 12:00:00")
+    penalty("return 2")
+    place = course.folder() / "submitted" / "bob" / LAB
+    course.write_whole(place / f"{LAB}.ipynb", b"{}")
+    record = graded("bob", at=first)
+    record.submission, record.version = hashlib.sha256(b"{}").hexdigest(), journal.version(LAB)
+    journal.write(record)
+    monkeypatch.setattr(classrun, "grade", lambda task: pytest.fail("it was graded again"))
+    found = []
+    for moment in (first, then):
+        course.write_whole(place / "timestamp.txt", moment.encode())
+        gradebook.hand_over(LAB, classrun.grade_class(LAB))
+        found.append(row("bob")["total"])
+    assert found == totals
 
 
 # A large class
