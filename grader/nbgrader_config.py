@@ -27,6 +27,7 @@ c.GenerateAssignment.preprocessors = [DropAnswers, *GenerateAssignment.preproces
 c.ExecutePreprocessor.timeout = 600  # seconds a cell; nbgrader's own 30 are too few for a model
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
+c.HTMLExporter.filters = {"markdown2html": "grader.formulas.markdown"}
 templates = Path("server_extensions", "formgrader", "templates")
 c.HTMLExporter.extra_template_basedirs = [  # ours before nbgrader's own: no page asks a network
     str(Path(course.__file__).with_name("templates")), str(Path(nbgrader.__file__).parent / templates)

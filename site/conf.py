@@ -1,11 +1,10 @@
 """Sphinx's settings for the site. Nothing on a page comes from a network: formulas are MathML."""
 
-import re
-
 from docutils import nodes
 from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
+
+from grader.formulas import mathml
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +31,8 @@ html_theme_options = {"navigation_with_keys": False}
 
 
 def _mathml(node, as_block: bool = False) -> str:
-    """MathML of a formula; TeX's sizes of brackets go, since MathML's brackets grow by themselves."""
     try:
-        return tex2mathml(
-            re.sub(r"\\[bB]ig+[lr]?(?![A-Za-z])", "", node.astext()).replace(r"\dots", r"\ldots"), as_block
-        )
+        return mathml(node.astext(), as_block)
     except MathError as problem:
         logger.warning("%s in %s", problem, node.astext(), location=node)
         return ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -325,6 +326,14 @@ def test_the_same_file_at_another_time_is_as_late_as_that(folder, monkeypatch, f
         gradebook.hand_over(LAB, classrun.grade_class(LAB))
         found.append(row("bob")["total"])
     assert found == totals
+
+
+def test_feedback_shows_formulas_without_a_network(folder):
+    """Set in the page itself: no TeX is left, and no script that would set it is asked for."""
+    gradebook.hand_over(LAB, [graded("ann")])
+    page = (gradebook.feedback(LAB) / "ann" / LAB / f"{LAB}.html").read_text()
+    assert page.count("<math") > 5
+    assert "\\mathrm" not in page and not re.search(r"<(script|link)[^>]*(src|href)=.?(https?:)?//", page)
 
 
 # A large class
