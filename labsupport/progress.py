@@ -17,7 +17,13 @@ def being_graded() -> bool:
 
 def nobody_watches() -> bool:
     """Whether a bar would only fill a log: under grading, or outside both a terminal and Jupyter."""
-    return being_graded() or not (sys.stdout.isatty() or "ipykernel" in sys.modules)
+    return being_graded() or not (sys.stdout.isatty() or in_a_notebook())
+
+
+def in_a_notebook() -> bool:
+    """Whether this process is a Jupyter kernel; who has only imported one's code is not."""
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and kernel.IPKernelApp.initialized()
 
 
 class Bar(tqdm):
