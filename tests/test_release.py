@@ -56,7 +56,7 @@ def test_the_readme_names_what_is_there(archive):
         assert name in said and f"pruning-labs/{name}" in archive.namelist()
     commands = archive.read("pruning-labs/labsupport/__main__.py").decode()
     for command in re.findall(r"-m labsupport (\w+)", said):
-        assert f'add_parser("{command}"' in commands
+        assert f'command("{command}"' in commands
 
 
 def test_same_bytes_again():
