@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def executed(name: str, notebook: NotebookNode, kept: Path) -> NotebookNode:
             notebook, kernel_name="python3", timeout=1800, resources={"metadata": {"path": course.ROOT}}
         )
         try:
-            client.execute()
+            client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except CellExecutionError as problem:
             raise LabError(f"{name} does not run to its end: {problem.ename}: {problem.evalue}") from problem
         course.write_whole(place, nbformat.writes(notebook).encode())
