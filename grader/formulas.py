@@ -4,10 +4,12 @@ Only the labs' own are set. One that a student typed stays as it was typed: a fo
 wrong would be the grader's mistake, and graded as the student's.
 """
 
+import contextlib
 import re
 from functools import cache
 
 import nbformat
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -28,10 +30,17 @@ def markdown(text: str) -> str:
 
 class _Renderer(IPythonRenderer):
     def inline_math(self, body: str) -> str:
-        return mathml(body) if f"${body}$" in _labs() else super().inline_math(body)
+        return _of_a_lab(f"${body}$", body) or super().inline_math(body)
 
     def block_math(self, body: str) -> str:
-        return mathml(body, as_block=True) if f"$${body}$$" in _labs() else super().block_math(body)
+        return _of_a_lab(f"$${body}$$", body, as_block=True) or super().block_math(body)
+
+
+def _of_a_lab(typed: str, tex: str, as_block: bool = False) -> str:
+    """The formula as MathML; "" for one that is in no lab, or that docutils cannot set."""
+    with contextlib.suppress(MathError):
+        return mathml(tex, as_block) if typed in _labs() else ""
+    return ""
 
 
 @cache
