@@ -90,7 +90,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
         duedate = book.db.query(Assignment.duedate).filter(Assignment.name == lab).scalar()
         submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
         extension = dict(submissions.join(Assignment).filter(Assignment.name == lab).all())
-        rule = hashlib.sha256((course.folder() / course.CONFIG.name).read_bytes()).hexdigest()
+        rule = hashlib.sha256((course.prepare() / course.CONFIG.name).read_bytes()).hexdigest()
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
             digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()

@@ -328,6 +328,13 @@ def test_the_same_file_at_another_time_is_as_late_as_that(folder, monkeypatch, f
     assert found == totals
 
 
+def test_a_course_folder_without_its_settings_gets_them_back(folder):
+    """Thrown away by mistake, the file is made anew; points are entered as ever."""
+    (folder / course.CONFIG.name).unlink()
+    gradebook.hand_over(LAB, [graded("ann")])
+    assert row("ann")["total"] == "10" and (folder / course.CONFIG.name).exists()
+
+
 def test_feedback_shows_formulas_without_a_network(folder):
     """Set in the page itself: no TeX is left, and no script that would set it is asked for."""
     gradebook.hand_over(LAB, [graded("ann")])
