@@ -14,9 +14,9 @@ COUNT = 20
 ANSWERS = ROOT / "tests" / "wrong_answers"
 OWN = ""  # the answer of the lab itself
 RIGHT = [  # magnitude_mask, prune_magnitude; two students may have written the same
-    (OWN, OWN), ("right_kthvalue", OWN), ("right_topk", OWN), (OWN, "right_by_product"),
-    (OWN, OWN), ("right_kthvalue", "right_in_place"), ("right_topk", OWN), (OWN, "right_in_place"),
-    (OWN, OWN), (OWN, "right_by_product"), ("right_kthvalue", "right_by_product"),
+    (OWN, OWN), ("right_kthvalue", OWN), (OWN, "right_by_product"), ("right_numpy", OWN),
+    (OWN, OWN), ("right_topk", OWN), (OWN, "right_in_place"), (OWN, OWN),
+    ("right_kthvalue", "right_in_place"), (OWN, "right_by_product"), (OWN, OWN),
 ]  # fmt: skip
 MISTAKES = [
     ("magnitude_mask", "signed"), ("prune_magnitude", "lm_head_too"), ("magnitude_mask", "truncated"),
@@ -78,8 +78,10 @@ def own(exercise: str) -> str:
 
 
 def answer(exercise: str, name: str) -> str:
-    """The source of one of the answers that the judges are tested with."""
-    return f"{(ANSWERS / f'{exercise}.py').read_text('utf-8')}\n\n{exercise} = {name}\n"
+    """The source of one of the answers that the judges are tested with; to prune a model it calls 2.1."""
+    text = (ANSWERS / f"{exercise}.py").read_text("utf-8")
+    calls = "_mask = magnitude_mask\n" if exercise == "prune_magnitude" else ""
+    return f"{text}\n\n{calls}{exercise} = {name}\n"
 
 
 def answered(notebook: NotebookNode, sources: dict[str, str]) -> NotebookNode:

@@ -109,12 +109,12 @@ class Examiner:
         with contextlib.suppress(OSError):
             wire.send(connection, {"perplexity": value})
 
-    def _shared(self, masks: dict) -> float | None:
+    def _shared(self, bits: dict) -> float | None:
         about = pruning.course_case()
-        key = pruning.perplexity_key(about, masks)
+        key = pruning.perplexity_key(about, bits)
         how = "known" if remember.knows(key) else "measured"
         try:
-            value = pruning.masked_perplexity(about, masks, key)
+            value = pruning.masked_perplexity(about, bits, key)
         except (KeyError, ValueError, OverflowError):  # not masks of this model, or no perplexity
             return None
         self.shared.append({"masks": key, "perplexity": value, "how": how})
@@ -156,9 +156,9 @@ class Examiner:
 
 
 def are_masks(masks) -> bool:
-    """Whether it is a dict of bool tensors by name, as a perplexity is asked for with."""
+    """Whether it is a dict of packed masks by name, as a perplexity is asked for with."""
     return isinstance(masks, dict) and all(
-        isinstance(mask, torch.Tensor) and mask.dtype is torch.bool for mask in masks.values()
+        isinstance(mask, torch.Tensor) and mask.dtype is torch.uint8 for mask in masks.values()
     )
 
 

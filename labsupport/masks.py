@@ -55,12 +55,19 @@ def kept(score: torch.Tensor, sparsity: float) -> torch.Tensor:
     return torch.from_numpy(keep)
 
 
-def cut(scores: torch.Tensor, k: int) -> torch.Tensor:
-    """The k-th smallest score along the last axis, k at least 1, on a CPU: [..., n] -> [..., 1].
+def kth_smallest(values: torch.Tensor, k: int) -> torch.Tensor:
+    """The k-th smallest along the last axis, k counted from 1: [..., n] -> [..., 1].
 
-    By partial selection, many times faster than a sort.
+    What torch.kthvalue finds too; on a CPU partial selection finds it several times faster.
+    Raises ValueError for a k outside 1 to n.
     """
-    return torch.from_numpy(_smallest(scores.numpy(), k))
+    values, n = values.detach(), values.shape[-1]
+    if not 1 <= k <= n:
+        raise ValueError(f"k is {k}: it must be from 1 to {n}")
+    if values.is_cuda:
+        return _cut_on_cuda(values.reshape(-1, n), k).view(*values.shape[:-1], 1)
+    exact = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+    return torch.from_numpy(_smallest(exact.numpy(), k)).to(values.dtype)
 
 
 def _smallest(values: np.ndarray, k: int) -> np.ndarray:

@@ -19,6 +19,7 @@
 # %%
 import torch
 from labsupport import check, corpora, expected, linears, models, plots, settings
+from labsupport.masks import kth_smallest
 from labsupport.perplexity import perplexity
 from labsupport.table import columns
 
@@ -58,6 +59,9 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 #
 # $$\mathrm{mask}_{ij} = \big[\, |W_{ij}| > t \,\big].$$
 #
+# `kth_smallest(values, k)` is given and finds $t$: what `torch.kthvalue` does as well, only several times
+# faster on a CPU. You will rank the 106 million weights of this model a few times.
+#
 # Three things to decide before you write a line:
 #
 # - *Which way round is the mask?* `True` means keep, in all labs.
@@ -68,14 +72,14 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 #
 # <details><summary>Hint 1</summary>
 #
-# Flatten the magnitudes. Several functions of torch find the $k$-th smallest number of a row without
-# sorting all of it; look at what they do for $k = 0$.
+# Flatten the magnitudes. `kth_smallest(values, k)` is given: it finds the $k$-th smallest without sorting
+# the rest.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# `torch.kthvalue` counts from 1. Treat $k = 0$ before you call it. `round`, not `int`:
+# `kth_smallest` counts from 1. Treat $k = 0$ before you call it. `round`, not `int`:
 # `int(0.29 * 100)` is 28.
 #
 # </details>
@@ -96,8 +100,7 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     if k == 0:
         return torch.ones_like(weight, dtype=torch.bool)
     magnitude = weight.abs()
-    threshold = magnitude.float().flatten().kthvalue(k).values
-    return magnitude > threshold
+    return magnitude > kth_smallest(magnitude.flatten(), k)
     ### END SOLUTION
 
 
@@ -274,7 +277,7 @@ def global_magnitude_masks(weights: dict[str, torch.Tensor], sparsity: float) ->
     Raises ValueError for a sparsity outside 0 to 1.
     """
     ### BEGIN SOLUTION
-    every = torch.cat([weight.abs().flatten() for weight in weights.values()])
+    every = torch.cat([weight.flatten() for weight in weights.values()])
     keep = magnitude_mask(every, sparsity)
     parts = keep.split([weight.numel() for weight in weights.values()])
     return {

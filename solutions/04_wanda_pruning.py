@@ -130,7 +130,7 @@ print(f"error {error:.4f}, score {wanda_score(weight, x.norm(dim=0))[1, 2]:.4f}"
 #
 # <details><summary>Hint 1</summary>
 #
-# You need one threshold for each row. What you used in lab 02 takes an argument `dim`.
+# You need one threshold for each row: `torch.kthvalue` takes an argument `dim`.
 #
 # </details>
 #

@@ -58,7 +58,7 @@ def test_the_cut_of_very_many_scores(kind, share):
     """Selection by a sample is exact, also where the sample misleads: the sorted list says the same."""
     scores = drawn(kind, masks.MANY + 12_345)
     k = max(1, round(share * len(scores)))
-    assert masks.cut(scores, k) == scores.sort().values[k - 1]
+    assert masks.kth_smallest(scores, k) == scores.sort().values[k - 1]
     assert torch.equal(masks.kept(scores[None], share)[0], scores > scores.sort().values[k - 1])
 
 
@@ -66,7 +66,7 @@ def test_one_nan_is_no_low_score():
     """A NaN ranks above every number, as in torch's own sort, and is never kept."""
     scores = drawn("distinct", masks.MANY + 1)
     scores[::1000] = torch.nan
-    assert masks.cut(scores, 1000) == scores.sort().values[999]
+    assert masks.kth_smallest(scores, 1000) == scores.sort().values[999]
     assert not masks.kept(scores[None], 0.5)[0][::1000].any()
 
 

@@ -10,7 +10,7 @@ from grader import examiner as examiner_module
 from grader.classrun import grade_class
 from grader.examiner import Examiner
 from labsupport import linears, masks, models, perplexity
-from labsupport.check import pruning, recipes, remember, shared, wire
+from labsupport.check import bits, pruning, recipes, remember, shared, wire
 from tests.hostile.submissions import FILE, LAB
 from tests.test_hostile import hand_in, right_answers
 
@@ -62,7 +62,7 @@ def test_the_same_number_as_the_judges(course):
     """What the judge of prune_magnitude measures of the same masks is found, not measured again."""
     model, _, examiner = course
     chosen = pruned(model, 0.5)
-    value = pruning.masked_perplexity(pruning.course_case(sparsity=0.5), chosen)
+    value = pruning.masked_perplexity(pruning.course_case(sparsity=0.5), bits.packed(chosen))
     assert asked(course) == value
     assert examiner.shared[0]["how"] == "known"
 
@@ -109,8 +109,10 @@ def test_other_windows_and_models_are_measured_where_they_are(course):
 @pytest.mark.parametrize(
     "claim",
     [
-        {"model.layers.0.mlp.up_proj": torch.ones(2, 2, dtype=torch.bool)},
-        {"model.layers.99.mlp.up_proj": torch.ones(2, 2, dtype=torch.bool)},
+        {"model.layers.0.mlp.up_proj": torch.ones(2, dtype=torch.uint8)},
+        {"model.layers.0.mlp.up_proj": torch.ones(2, 240, dtype=torch.uint8)},
+        {"model.layers.0.mlp.up_proj": torch.ones(80, 48, dtype=torch.bool)},
+        {"model.layers.99.mlp.up_proj": torch.ones(480, dtype=torch.uint8)},
         {"model.layers.0.mlp.up_proj": torch.ones(80, 48)},
         {"model.layers.0.mlp.up_proj": "all of them"},
         "everything",

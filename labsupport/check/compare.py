@@ -7,7 +7,7 @@ import torch
 from labsupport import settings
 from labsupport.check.exercise import Wrong
 from labsupport.check.wire import Opaque
-from labsupport.masks import cut
+from labsupport.masks import kth_smallest
 
 NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
 
@@ -65,7 +65,7 @@ def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float 
     dropped = ~mask
     if k == 0:
         return not bool(dropped.any())
-    threshold = cut(scores, k)
+    threshold = kth_smallest(scores, k)
     margin = threshold.abs() * slack
     must_go = scores < threshold - margin
     may_go = scores <= threshold + margin
@@ -75,4 +75,4 @@ def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float 
 
 def drop_range(scores: torch.Tensor, k: int) -> tuple[int, int]:
     """How many entries of one row of scores a right mask may drop: k, or more where scores tie."""
-    return (k, int((scores <= cut(scores, k)).sum())) if k else (0, 0)
+    return (k, int((scores <= kth_smallest(scores, k)).sum())) if k else (0, 0)

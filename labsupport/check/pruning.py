@@ -7,16 +7,18 @@ weights by what the masks leave of them, the perplexity by measuring it again.
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable
 
 import torch
 
 from labsupport.check import recipes, remember
 from labsupport.check.asking import attempt
+from labsupport.check.bits import packed, unpacked
 from labsupport.check.compare import is_close, is_mask
 from labsupport.check.exercise import Part, Wrong
 from labsupport.check.wire import Opaque
-from labsupport.linears import apply_masks, pruned_linears
+from labsupport.linears import pruned_linears
 from labsupport.perplexity import perplexity
 
 
@@ -99,7 +101,7 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
                 raise Wrong(f"{name} changed")
 
     def measured() -> None:
-        expected = masked_perplexity(inputs, masks)
+        expected = masked_perplexity(inputs, packed(masks))
         if not is_close(answer["perplexity"], expected, 1e-3):
             raise Wrong(
                 f"it came out as {answer['perplexity']:.4g}, and these masks have {expected:.4g}. "
@@ -117,20 +119,47 @@ def parts(inputs: dict, answer: dict, drops: str, right: Callable) -> list[Part]
     ]
 
 
-def masked_perplexity(inputs: dict, masks: dict[str, torch.Tensor], place: str | None = None) -> float:
-    """The judge's own perplexity of the dense model under these masks; place: their key, where known."""
+def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | None = None) -> float:
+    """The judge's own perplexity of the dense model under masks; place: their key, where known.
+
+    bits: the masks as bits.packed has them. Raises KeyError for a name that is no pruned Linear, and
+    ValueError for a mask of another size.
+    """
 
     def measure() -> float:
-        model = recipes.model(inputs["model"])
-        apply_masks(model, masks)
-        return perplexity(model, recipes.windows(inputs["evaluation"]))
+        return perplexity(masked(inputs["model"], bits), recipes.windows(inputs["evaluation"]))
 
-    return remember.at(place or perplexity_key(inputs, masks), measure)
+    return remember.at(place or perplexity_key(inputs, bits), measure)
 
 
-def perplexity_key(inputs: dict, masks: dict[str, torch.Tensor]) -> str:
+@torch.no_grad()
+def masked(recipe: dict, bits: dict[str, torch.Tensor]):
+    """The model of a recipe under these masks, and under no earlier ones."""
+    key = (json.dumps(recipe), *remember.circumstances())
+    model, dense = (_kept_pair if remember.folder else _pair)(*key)
+    linears = pruned_linears(model)
+    if unknown := bits.keys() - linears.keys():
+        raise KeyError(f"{min(unknown)} is no layer that is pruned")
+    for name, linear in linears.items():
+        if name in bits:
+            mask = unpacked(bits[name], linear.weight.shape)
+            torch.mul(dense[name].weight, mask.to(linear.weight.device), out=linear.weight)
+        else:
+            linear.weight.copy_(dense[name].weight)
+    return model
+
+
+def _pair(recipe: str, *_circumstances: str):
+    """A model to set masks on, and its layers as they are stored."""
+    return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe)))
+
+
+_kept_pair = functools.lru_cache(maxsize=4)(_pair)  # memory that was written to once is faster to write to
+
+
+def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:
     """What `masked_perplexity` is remembered under: it depends on model, text and masks alone."""
-    return remember.key("perplexity", {name: inputs[name] for name in ("model", "evaluation")}, masks)
+    return remember.key("perplexity", {name: inputs[name] for name in ("model", "evaluation")}, bits)
 
 
 def tiny_case(seed: int, **more) -> dict:

@@ -11,11 +11,11 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from filelock import FileLock
 
 from labsupport import settings
+from labsupport.check.bits import packed
 
 folder: Path | None = None
 _known: dict[str, float] = {}
@@ -23,7 +23,7 @@ _known: dict[str, float] = {}
 
 def number(what: str, inputs: dict, masks: dict[str, torch.Tensor], compute: Callable[[], float]) -> float:
     """A number that depends on a case and on masks alone: computed, or remembered from the last time."""
-    return at(key(what, inputs, masks), compute)
+    return at(key(what, inputs, packed(masks)), compute)
 
 
 def at(place: str, compute: Callable[[], float]) -> float:
@@ -33,11 +33,11 @@ def at(place: str, compute: Callable[[], float]) -> float:
     return _known[place]
 
 
-def key(what: str, inputs: dict, masks: dict[str, torch.Tensor]) -> str:
-    """What a number is kept under: SHA-256 of all that it depends on."""
+def key(what: str, inputs: dict, bits: dict[str, torch.Tensor]) -> str:
+    """What a number is kept under: SHA-256 of all that it depends on. bits: masks as bits.packed has them."""
     digest = hashlib.sha256(json.dumps([what, inputs, circumstances()], sort_keys=True, default=str).encode())
-    for name in sorted(masks):
-        digest.update(name.encode() + np.packbits(masks[name].cpu().numpy()).tobytes())
+    for name in sorted(bits):
+        digest.update(name.encode() + bits[name].numpy().tobytes())
     return digest.hexdigest()
 
 

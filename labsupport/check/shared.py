@@ -16,6 +16,7 @@ from transformers import LlamaForCausalLM
 
 from labsupport import models
 from labsupport.check import recipes, wire
+from labsupport.check.bits import packed_one
 from labsupport.linears import pruned_linears
 
 SECONDS = 900  # that the examiner may take: others may be waiting for the same number
@@ -38,7 +39,7 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor, address: str) -> f
 
 
 def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, torch.Tensor] | None:
-    """The masks under which the course model is this very model, or None when there are none.
+    """The masks, packed, under which the course model is this very model, or None when there are none.
 
     None too for a model that is not computed as it is built (hooks, a forward of its own), and for
     other windows than the course's.
@@ -62,7 +63,8 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
         if layer in pruned and (
             count == kept.numel() or count + _true(_where_equal(weight, 0)) == kept.numel() + zeros
         ):
-            masks[layer] = kept  # every weight is its own or zero; where the stored one is zero it is both
+            # every weight is its own or zero; where the stored one is zero it is both
+            masks[layer] = packed_one(kept.cpu().numpy())
         elif count < kept.numel():
             return None
     return masks
