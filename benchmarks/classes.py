@@ -22,6 +22,7 @@ c.ExecutePreprocessor.timeout = {seconds}
 """
 ABOUT = (
     "Plain nbgrader runs the checks' public cases in the student's own kernel, so its judging is there. "
+    "It runs every cell; ours leaves out the lab's own experiments, on which no point depends. "
     "A cell may take {cell_seconds} s with all three, and one student's loop takes all of that. "
     "Ours grades with as many workers as there are cores, each with its share of them; plain nbgrader takes "
     "one after the other, on all cores. The clock also counts the start of interpreters, workers and warm "

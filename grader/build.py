@@ -18,7 +18,6 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-ANSWER = {"tags": ["answer"]}
 REBUILD = "run `python -m grader build`"
 
 
@@ -41,7 +40,7 @@ def source_notebook(lab: str) -> NotebookNode:
 
 def _metadata(cell: source.Cell) -> dict:
     if not cell.name:
-        return ANSWER if cell.kind == "answer" else {}
+        return {"tags": [cell.kind]} if cell.kind in ("answer", "experiment") else {}
     graded = {"points": cell.points} if cell.points else {}
     return {
         "nbgrader": {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from grader import course, intake, warm
+from grader import course, experiments, intake, warm
 from grader.examiner import Examiner, not_asked
 from grader.inert import inert, text_output
 from grader.journal import GRADED, GRADER_ERROR, Record
@@ -79,14 +79,14 @@ def _grade(task: Task, record: Record) -> None:
     remember.folder = course.folder() / "references"
     if task.isolation == "bwrap" and not task.cold:
         warm.parent.ready()
+    spared = experiments.spared(admitted.notebook, released)
+    notebook = nbformat.writes(experiments.without(admitted.notebook, spared)).encode()
     with (
         tempfile.TemporaryDirectory() as folder,
         Examiner(Path(folder, "socket"), task.course_seed) as examiner,
     ):
         clock = time.monotonic()
-        outcome = run_notebook(
-            nbformat.writes(admitted.notebook).encode(), examiner.path, task.limits, task.isolation, task.cold
-        )
+        outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold)
         seconds = time.monotonic() - clock
     record.phases |= {
         "start": outcome.start, "judging": examiner.seconds,
@@ -108,6 +108,7 @@ def _grade(task: Task, record: Record) -> None:
     executed = (
         nbformat.reads(outcome.notebook.decode(), as_version=4) if outcome.notebook else admitted.notebook
     )
+    experiments.put_back(executed, admitted.notebook, spared)
     record.notebook = nbformat.writes(annotated(inert(executed, released), record))
 
 

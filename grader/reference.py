@@ -14,7 +14,7 @@ def functions(lab: str) -> dict[str, Callable]:
     namespace: dict = {"__name__": f"reference.{lab}"}
     found = {}
     for cell in source.read(lab):
-        if cell.kind == "code":
+        if cell.kind in ("code", "experiment"):
             _run(ast.unparse(imports(cell.text)), cell, namespace)
         elif cell.kind == "exercise":
             _run(cell.text, cell, namespace)

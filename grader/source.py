@@ -11,13 +11,13 @@ from labsupport.check import EXERCISES
 from labsupport.settings import LabError
 
 HEADERS = {"exercise": "code", "check": "code", "written": "markdown"}
-KNOWN = "exercise=NAME, check=NAME points=N, [markdown] written=NAME points=N, [markdown] answer"
+KNOWN = "exercise=NAME, check=NAME points=N, experiment, [markdown] written=NAME points=N, [markdown] answer"
 BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell. kind: prose, code, exercise, check, written or answer; name: what its header names."""
+    """One cell. kind: prose, code, experiment, exercise, check, written or answer; name: what it names."""
 
     lab: str
     position: int  # 1 for the first
@@ -67,6 +67,8 @@ def _cell(lab: str, position: int, raw) -> Cell:
     said = list(header)
     if raw.cell_type == "markdown" and header == {"title": "answer"}:
         kind, name = "answer", ""
+    elif raw.cell_type == "code" and header == {"title": "experiment"}:
+        kind, name = "experiment", ""
     elif not said and raw.cell_type in ("markdown", "code"):
         kind, name = "prose" if raw.cell_type == "markdown" else "code", ""
     elif len(said) == 1 and HEADERS.get(said[0]) == raw.cell_type:

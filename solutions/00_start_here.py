@@ -22,7 +22,7 @@ from labsupport import check, doctor, patterns, plots
 #
 # The next cell measures it; if your machine is offline, it takes a few seconds to notice.
 
-# %%
+# %% experiment
 print(doctor.report())
 
 # %% [markdown]
@@ -126,7 +126,7 @@ check.sparsity(sparsity)
 # Sparsity says how much is gone, not *what*. Here are 8 x 16 weights, some rows larger than others, and four masks
 # that keep the large ones, each by a rule of its own. Your function gives the numbers.
 
-# %%
+# %% experiment
 generator = torch.Generator().manual_seed(2)
 weight = torch.randn(8, 16, generator=generator) * torch.linspace(0.5, 1.5, 8)[:, None]  # [out, in]
 masks = patterns.halves(weight.abs())

@@ -36,7 +36,7 @@ with torch.no_grad():
     logits = model(prompt[None].to(model.device)).logits  # [1, length, vocabulary]
 print("tokens", len(prompt), "  logits", tuple(logits.shape))
 
-# %%
+# %% experiment
 p = logits[0, -1].float().softmax(dim=-1)  # [vocabulary]: guesses of what comes after the last token
 best = p.topk(5)
 rows = [
@@ -56,7 +56,7 @@ print(columns(["next token", "p", "-ln p"], rows))
 # Read it as a number of choices. A fair coin has perplexity 2, a fair die 6, and a model that knows
 # nothing about its $V$ tokens has perplexity $V$:
 
-# %%
+# %% experiment
 for choices in (2, 6, len(tokenizer)):
     p = torch.full((100,), 1 / choices, dtype=torch.float64)  # 100 guesses, all alike
     cost = -p.log().mean().item()
@@ -117,7 +117,7 @@ def windows(token_ids: torch.LongTensor, length: int) -> torch.LongTensor:
 # %% check="windows" points=2
 check.windows(windows)
 
-# %%
+# %% experiment
 text = corpora.tokens(now.text, tokenizer, "evaluation")[: now.window * now.evaluation_windows]
 token_windows = windows(text, now.window)
 print(f"{len(token_windows)} windows of {now.window} tokens; the first begins with")
@@ -190,7 +190,7 @@ def window_nll(logits: torch.Tensor, token_ids: torch.LongTensor) -> tuple[torch
 # %% check="window_nll" points=4
 check.window_nll(window_nll)
 
-# %%
+# %% experiment
 with torch.no_grad():
     nll, count = window_nll(model(prompt[None].to(model.device)).logits, prompt[None].to(model.device))
 print(f"{len(prompt)} tokens, {count} targets, {nll:.2f} nats in all: perplexity {math.exp(nll / count):.1f}")
@@ -266,7 +266,7 @@ def perplexity(model: torch.nn.Module, token_windows: torch.LongTensor) -> float
 # %% check="perplexity" points=4
 check.perplexity(perplexity)
 
-# %%
+# %% experiment
 dense = perplexity(model, token_windows)
 print(f"{now.model} on {now.text}, {len(token_windows)} windows of {now.window}: perplexity {dense:.2f}")
 
@@ -285,7 +285,7 @@ print(f"{now.model} on {now.text}, {len(token_windows)} windows of {now.window}:
 # factors' sum is what the total is divided by:
 
 
-# %%
+# %% experiment
 def from_means(losses: list[torch.Tensor], factors: list[float]) -> float:
     """Perplexity from every window's mean loss, weighted by its factor."""
     means = [window.mean().item() for window in losses]
@@ -296,7 +296,7 @@ def from_means(losses: list[torch.Tensor], factors: list[float]) -> float:
 equal = [torch.ones(7), 2 * torch.ones(7)]  # two windows of 8 tokens: 7 losses each
 unequal = [torch.ones(7), 5 * torch.ones(1)]  # the second is a ragged tail of 2 tokens: 1 loss
 
-# %%
+# %% experiment
 rows = []
 for name, losses in {"equal": equal, "unequal": unequal}.items():
     targets = [len(window) for window in losses]
@@ -326,7 +326,7 @@ print(columns(["windows", "all targets", "factor 2048", "factor length", "factor
 # before them, 2 to 3, 4 to 7, and so on. Your `window_nll` does that for any part of a window:
 
 
-# %%
+# %% experiment
 @torch.no_grad()
 def costs_by_context(token_windows: torch.Tensor, edges: list[int]) -> torch.Tensor:
     """NLL sums [n, len(edges) - 1]: of each window, the targets from each edge up to the next one."""
@@ -343,7 +343,7 @@ def costs_by_context(token_windows: torch.Tensor, edges: list[int]) -> torch.Ten
 # Five window lengths, each over the same tokens, once plain and once with BOS in front. (The tiny test
 # model has no BOS: its token 0 stands in.)
 
-# %%
+# %% experiment
 bos = tokenizer.bos_token_id or 0
 plain, led = {}, {}
 for length in (64, 128, 256, 512, 1024):
@@ -358,7 +358,7 @@ for length in (64, 128, 256, 512, 1024):
 # columns are the same targets as in `plain`. Now the same costs, read in four ways:
 
 
-# %%
+# %% experiment
 def over(costs: torch.Tensor, targets: int) -> float:
     """Perplexity of windows with this many targets each."""
     return (costs.sum() / (len(costs) * targets)).exp().item()
@@ -373,12 +373,12 @@ protocols = {
     },
 }
 
-# %%
+# %% experiment
 plots.perplexity_against_window(
     protocols, "Nothing changed but the protocol: one model, one text, many perplexities"
 )
 
-# %%
+# %% experiment
 rows = [[name, *(f"{value:.2f}" for value in curve.values())] for name, curve in protocols.items()]
 print(columns(["perplexity at window length", *map(str, plain)], rows))
 
@@ -406,7 +406,7 @@ print(columns(["perplexity at window length", *map(str, plain)], rows))
 # windows of 64, of which there are most; the others from the shortest windows that have them.
 
 
-# %%
+# %% experiment
 def by_context(costs: dict[int, torch.Tensor]) -> dict[int, tuple[float, float]]:
     """Least context of an octave -> mean cost of its targets, and the standard error over windows."""
     found = {}
@@ -434,7 +434,7 @@ plots.cost_by_context(
 # The reference was measured with the course's own evaluation on a CPU in float32. Another machine
 # differs in the fourth digit; "-" stands where there is no reference for your model, text or device.
 
-# %%
+# %% experiment
 reference = expected.perplexity("dense").get(0.0)
 rows = [["dense, the course's protocol", f"{dense:.2f}", f"{reference:.2f}" if reference else "-"]]
 rows += [[f"dense, windows of 64, {name}", f"{curve[64]:.2f}", "-"] for name, curve in protocols.items()]

@@ -36,7 +36,7 @@ dense = linears.dense_weights(model)  # a copy, so that we can go back
 token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
 models.describe(model)
 
-# %%
+# %% experiment
 dense_perplexity = perplexity(model, token_windows)
 print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all its weights")
 
@@ -110,7 +110,7 @@ check.magnitude_mask(magnitude_mask)
 # %% [markdown]
 # What did you just cut? Here is one layer of the model at 50 %.
 
-# %%
+# %% experiment
 name = list(dense)[len(dense) // 2]
 mask = magnitude_mask(dense[name], 0.5)
 threshold = dense[name].abs()[~mask].max().item()
@@ -121,7 +121,7 @@ plots.weight_histogram(dense[name], threshold, name)
 # go, but far less than half of the bell's *width*: their sum of squares is a small part of the whole.
 # That is the hope behind magnitude pruning.
 
-# %%
+# %% experiment
 lost = dense[name][~mask].square().sum() / dense[name].square().sum()
 print(f"half of the weights of {name} hold {lost:.1%} of its sum of squares")
 
@@ -184,7 +184,7 @@ check.prune_magnitude(prune_magnitude)
 # Prune, measure, put the dense weights back, prune again. Putting them back matters: on a model that
 # is pruned already, a lower sparsity silently does nothing.
 
-# %%
+# %% experiment
 magnitude = {0.0: dense_perplexity}
 for sparsity in (0.3, 0.4, 0.5, 0.6):
     masks = prune_magnitude(model, sparsity)
@@ -194,7 +194,7 @@ for sparsity in (0.3, 0.4, 0.5, 0.6):
         half = masks  # the two experiments below start from these
     print(f"sparsity {sparsity:.0%}  perplexity {magnitude[sparsity]:8.2f}")
 
-# %%
+# %% experiment
 plots.perplexity_against_sparsity(
     {"magnitude, per matrix": magnitude}, "The first 30 % cost a little, the second 30 % cost everything"
 )
@@ -205,7 +205,7 @@ plots.perplexity_against_sparsity(
 # model speak: the same beginning, continued with all weights and with half of them.
 
 
-# %%
+# %% experiment
 def continuation(prompt: str) -> str:
     """What the model says next, always taking the likeliest token."""
     ids = tokenizer(prompt, return_tensors="pt").to(model.device)
@@ -225,7 +225,7 @@ linears.restore(model, dense)
 # Now prune one kind of layer at a time, all others dense. The kinds differ in size, so this asks what
 # a kind is worth as a whole.
 
-# %%
+# %% experiment
 by_kind = {}
 for kind in dict.fromkeys(map(linears.layer_kind, half)):
     masks = {name: mask for name, mask in half.items() if linears.layer_kind(name) == kind}
@@ -233,7 +233,7 @@ for kind in dict.fromkeys(map(linears.layer_kind, half)):
     by_kind[kind] = perplexity(model, token_windows)
     linears.restore(model, dense)
 
-# %%
+# %% experiment
 plots.bars(by_kind, dense_perplexity, "Half of one kind of layer dropped: the MLP minds most", "perplexity")
 
 # %% [markdown]
@@ -289,14 +289,14 @@ def global_magnitude_masks(weights: dict[str, torch.Tensor], sparsity: float) ->
 # %% check="global_magnitude_masks" points=3
 check.global_magnitude_masks(global_magnitude_masks)
 
-# %%
+# %% experiment
 masks = global_magnitude_masks(dense, 0.5)
 linears.apply_masks(model, masks)
 global_perplexity = perplexity(model, token_windows)
 linears.restore(model, dense)
 print(f"at 50 %: one threshold a matrix {magnitude[0.5]:.1f}, one for all layers {global_perplexity:.1f}")
 
-# %%
+# %% experiment
 lost = {name: 1 - mask.float().mean().item() for name, mask in masks.items()}
 plots.layer_sparsities(lost, 0.5, "One threshold for all: layers with small weights lose most")
 
@@ -308,7 +308,7 @@ plots.layer_sparsities(lost, 0.5, "One threshold for all: layers with small weig
 # %% [markdown]
 # ## Your numbers beside ours
 
-# %%
+# %% experiment
 ours = expected.perplexity("dense") | expected.perplexity("magnitude")
 rows = [
     [f"{s:.0%}", f"{value:.2f}", f"{ours[s]:.2f}" if s in ours else "-"] for s, value in magnitude.items()

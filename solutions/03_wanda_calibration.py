@@ -26,7 +26,7 @@ from labsupport.table import columns
 # Take a layer with one output and two inputs, and three tokens that pass through it. Its weights are
 # 1 and 4. Magnitude drops the 1. Let us drop each in turn and see how far the output moves.
 
-# %%
+# %% experiment
 x = torch.tensor([[10.0, 1.0], [-10.0, 2.0], [10.0, 1.0]])  # [tokens, in_features]
 weight = torch.tensor([[1.0, 4.0]])  # [out_features, in_features]
 for channel in (0, 1):
@@ -46,7 +46,7 @@ for channel in (0, 1):
 # This is equation 1 of the Wanda paper, *weights and activations*. Not an estimate: for a single
 # weight it is exactly the distance that the layer's output moves.
 
-# %%
+# %% experiment
 print("|weight| * norm of its channel:", weight.abs() * x.norm(dim=0))
 
 # %% [markdown]
@@ -70,7 +70,7 @@ print("|weight| * norm of its channel:", weight.abs() * x.norm(dim=0))
 #
 # *Precision.* Models often run in half precision, and float16 ends at 65504. See what that means:
 
-# %%
+# %% experiment
 loud = torch.tensor([200.0, 256.0, 3000.0], dtype=torch.float16)
 print("squared in float16:", loud.square().tolist())
 print("squared in float32:", loud.float().square().tolist())
@@ -121,7 +121,7 @@ check.sum_of_squares(sum_of_squares)
 # calls whenever it runs. Here is one that looks at a single layer of a tiny model:
 
 
-# %%
+# %% experiment
 def look(module, inputs):
     print(
         f"Linear {tuple(module.weight.shape)} receives a {type(inputs).__name__} of {len(inputs)}: {tuple(inputs[0].shape)}"
@@ -143,7 +143,7 @@ handle.remove()
 # - **They look up names late.** A function made in a loop reads the loop's variable when it *runs*, and
 #   by then the loop is over:
 
-# %%
+# %% experiment
 functions = [lambda: name for name in ("q_proj", "k_proj", "v_proj")]  # noqa: B023
 print([function() for function in functions])
 
@@ -242,7 +242,7 @@ check.input_norms(input_norms)
 # Calibration text and evaluation text come from different years and never overlap: a method must not be
 # tuned on the text it is judged by. We take the windows one by one, as batches of one.
 
-# %%
+# %% experiment
 calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
 norms = input_norms(model, calibration[:, None])  # [windows, 1, length]
 print(f"{len(norms)} layers, {calibration.numel():,} tokens")
@@ -252,7 +252,7 @@ print(f"{len(norms)} layers, {calibration.numel():,} tokens")
 # `q_proj`, `k_proj` and `v_proj` all read the same normalised hidden state, and `gate_proj` and
 # `up_proj` share theirs. Their norms must agree to the last bit.
 
-# %%
+# %% experiment
 for number in range(model.config.num_hidden_layers):
     attention, mlp = f"model.layers.{number}.self_attn", f"model.layers.{number}.mlp"
     for one, other in (
@@ -318,7 +318,7 @@ check.outlier_channels(outlier_channels)
 #
 # The ratio for each of the four inputs, from the first decoder layer to the last.
 
-# %%
+# %% experiment
 kinds = {
     "q, k, v": "self_attn.q_proj",
     "o": "self_attn.o_proj",
@@ -346,7 +346,7 @@ plots.loudness_by_depth(ratios, f"Every input has a loud channel; the loudest is
 # The inputs of q, k, v and of gate, up are read from the same residual stream, so the same channel
 # number means the same place in every layer. Count how often a channel is among the five loudest:
 
-# %%
+# %% experiment
 streams = [norm for name, norm in norms.items() if linears.layer_kind(name) in ("q_proj", "gate_proj")]
 seen = Counter(channel for norm in streams for channel in outlier_channels(norm, 5)[0].tolist())
 for channel, times in seen.most_common(6):
@@ -362,7 +362,7 @@ for channel, times in seen.most_common(6):
 # And the spike of `down_proj`? A norm adds up all tokens. Hook that one layer again and look at its
 # loudest channel token by token, in a single window.
 
-# %%
+# %% experiment
 spike = max(ratios["down"], key=ratios["down"].get)
 name = f"model.layers.{spike}.mlp.down_proj"
 channel = outlier_channels(norms[name], 1)[0].item()
@@ -374,7 +374,7 @@ with torch.no_grad():
     model.model(calibration[:1].to(model.device), use_cache=False)
 handle.remove()
 
-# %%
+# %% experiment
 squares = values[0].square()
 place = squares.argmax().item()
 print(
@@ -396,7 +396,7 @@ print(
 #
 # All channels of four inputs, sorted: the spike, its quiet neighbour, and both inputs of the middle layer.
 
-# %%
+# %% experiment
 middle = model.config.num_hidden_layers // 2
 chosen = [
     (spike, "mlp.down_proj"),
@@ -423,7 +423,7 @@ plots.sorted_norms(
 #
 # Loudest over median for the first, the middle and the last decoder layer.
 
-# %%
+# %% experiment
 ours, rows = expected.norms(), []
 for number in dict.fromkeys((0, middle, model.config.num_hidden_layers - 1)):
     for kind in kinds.values():

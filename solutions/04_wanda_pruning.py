@@ -92,7 +92,7 @@ check.wanda_score(wanda_score)
 # %% [markdown]
 # Is it really the error? Take a small layer, drop one weight, and compare.
 
-# %%
+# %% experiment
 generator = torch.Generator().manual_seed(4)
 x, weight = torch.randn(100, 3, generator=generator), torch.randn(2, 3, generator=generator)
 without = weight.clone()
@@ -169,7 +169,7 @@ check.row_mask(row_mask)
 # can do that too.
 
 
-# %%
+# %% experiment
 def matrix_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     """As row_mask, but all scores of the matrix are ranked together."""
     return row_mask(score.reshape(1, -1), sparsity).view(score.shape)
@@ -247,7 +247,7 @@ check.prune_wanda(prune_wanda)
 # ranking and a perplexity.
 
 
-# %%
+# %% experiment
 def measured(masks: dict[str, torch.Tensor]) -> float:
     """The perplexity of the dense model under these masks; the model is dense again afterwards."""
     linears.apply_masks(model, masks)
@@ -256,7 +256,7 @@ def measured(masks: dict[str, torch.Tensor]) -> float:
     return value
 
 
-# %%
+# %% experiment
 magnitude, wanda = {0.0: dense_perplexity}, {0.0: dense_perplexity}
 for sparsity in (0.3, 0.4, 0.5, 0.6):
     magnitude[sparsity] = measured({name: matrix_mask(w.abs(), sparsity) for name, w in dense.items()})
@@ -264,7 +264,7 @@ for sparsity in (0.3, 0.4, 0.5, 0.6):
     wanda[sparsity] = measured(one_shot)
     print(f"sparsity {sparsity:.0%}  magnitude {magnitude[sparsity]:8.2f}  Wanda {wanda[sparsity]:8.2f}")
 
-# %%
+# %% experiment
 plots.perplexity_against_sparsity(
     {"magnitude, per matrix": magnitude, "Wanda, per row": wanda},
     "Equally many weights are gone, but not the same ones: Wanda bends later",
@@ -283,7 +283,7 @@ plots.perplexity_against_sparsity(
 # layer at the very moment when its input arrives.
 
 
-# %%
+# %% experiment
 @torch.no_grad()
 def prune_in_passing(batch: torch.Tensor, sparsity: float) -> dict[str, torch.Tensor]:
     """Sequential calibration in one forward pass, in place: each layer is pruned before it runs."""
@@ -304,7 +304,7 @@ def prune_in_passing(batch: torch.Tensor, sparsity: float) -> dict[str, torch.Te
     return masks
 
 
-# %%
+# %% experiment
 sequential = prune_in_passing(calibration, 0.5)
 linears.restore(model, dense)
 one_shot = {name: row_mask(wanda_score(w, norms[name]), 0.5) for name, w in dense.items()}
@@ -313,7 +313,7 @@ plots.mask_differences(
     differ, "The deeper the layer, the further its sequential mask is from the one-shot mask"
 )
 
-# %%
+# %% experiment
 sequential_perplexity = measured(sequential)
 print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2f}")
 
@@ -382,7 +382,7 @@ check.n_of_m_mask(n_of_m_mask)
 #
 # Here they are on a patch of one weight of the model, around its loudest input. White is dropped.
 
-# %%
+# %% experiment
 weight, score = dense[name], wanda_score(dense[name], norms[name])
 loudest = int(norms[name].argmax())
 patches = {
@@ -405,7 +405,7 @@ plots.masks_side_by_side(
 # %% [markdown]
 # ### What each of them costs
 
-# %%
+# %% experiment
 scores = {name: wanda_score(weight, norms[name]) for name, weight in dense.items()}
 at_half = {"magnitude, per matrix": magnitude[0.5], "Wanda, inside rows": wanda[0.5]}
 at_half["Wanda, sequential"] = sequential_perplexity
@@ -413,7 +413,7 @@ at_half["Wanda, per matrix"] = measured({name: matrix_mask(s, 0.5) for name, s i
 at_half["Wanda, 2:4"] = measured({name: n_of_m_mask(s, 2, 4) for name, s in scores.items()})
 at_half["magnitude, 2:4"] = measured({name: n_of_m_mask(w.abs(), 2, 4) for name, w in dense.items()})
 
-# %%
+# %% experiment
 plots.bars(
     at_half, dense_perplexity, "At 50 %: the norms matter most, then where the zeros may stand", "perplexity"
 )
@@ -427,7 +427,7 @@ plots.bars(
 # %% [markdown]
 # ## Your numbers beside ours
 
-# %%
+# %% experiment
 ours = {
     method: expected.perplexity("dense") | expected.perplexity(method) for method in ("magnitude", "wanda")
 }
@@ -438,7 +438,7 @@ def reference(method: str, sparsity: float) -> str:
     return f"{ours[method][sparsity]:.2f}" if sparsity in ours[method] else "-"
 
 
-# %%
+# %% experiment
 rows = [
     [f"{s:.0%}", f"{magnitude[s]:.2f}", reference("magnitude", s), f"{wanda[s]:.2f}", reference("wanda", s)]
     for s in wanda

@@ -95,7 +95,7 @@ check.count_parameters(count_parameters)
 # The report removes 30 % of layers 4 to 17 of TinyLlama. What a ratio will do can be said without any weight:
 # `structured.plan` builds both shapes and counts.
 
-# %%
+# %% experiment
 plan = structured.plan(tinyllama.config, ratio=0.3, layers=range(4, 18), tokens=64)
 before, after = plan.parameters_before, plan.parameters_after
 print(f"parameters      {before:>14,}  ->  {after:>14,}  ({after / before:.4%})")
@@ -383,7 +383,7 @@ check.shrink_attention(shrink_attention)
 # other we set only the rows of up and of v to zero that the slices lack, and leave gate, down, q, k and o whole.
 
 
-# %%
+# %% experiment
 @torch.no_grad()
 def slice_and_mask_mlp(small, large, count: int) -> None:
     """Keep `count` channels of one layer; in its twin set the other rows of up to zero."""
@@ -396,7 +396,7 @@ def slice_and_mask_mlp(small, large, count: int) -> None:
     large.mlp.up_proj.weight[gone.to(model.device)] = 0
 
 
-# %%
+# %% experiment
 @torch.no_grad()
 def slice_and_mask_attention(small, large, head_dim: int, kv_heads: int, count: int) -> None:
     """Keep `count` key-value heads of one layer; in its twin set the other rows of v to zero."""
@@ -410,14 +410,14 @@ def slice_and_mask_attention(small, large, head_dim: int, kv_heads: int, count: 
         large.v_proj.weight[head * head_dim : (head + 1) * head_dim] = 0
 
 
-# %%
+# %% experiment
 sliced, masked = models.load(), models.load()
 head_dim, kv_heads = model.config.head_dim, model.config.num_key_value_heads
 for small, large in zip(sliced.model.layers, masked.model.layers, strict=True):
     slice_and_mask_mlp(small, large, model.config.intermediate_size * 7 // 10)
     slice_and_mask_attention(small.self_attn, large.self_attn, head_dim, kv_heads, kv_heads - 1)
 
-# %%
+# %% experiment
 window = token_windows[:1, :128].to(model.device)
 with torch.no_grad():
     one, other = sliced(window).logits, masked(window).logits  # [1, L, vocabulary]
@@ -529,14 +529,14 @@ check.prune_blocks(prune_blocks)
 # as its weight. So the memory is bounded: *once more the weights of these layers*, and on top the activations of one
 # batch at a time, whatever the number of batches. As in the report, the first layers and the last ones stay whole.
 
-# %%
+# %% experiment
 depth = model.config.num_hidden_layers
 layers = range(depth * 2 // 15, depth - depth * 2 // 15)
 ours = [name for name in linears.pruned_linears(model) if int(name.split(".")[2]) in layers]
 bound = sum(linears.pruned_linears(model)[name].weight.nbytes for name in ours)
 print(f"layers {layers.start} to {layers[-1]}: {len(ours)} weights of {bound / 1e6:.1f} MB in all")
 
-# %%
+# %% experiment
 for some in (batches[:2], batches):
     slopes, peak = cost.peak_memory(lambda some=some: structured.gradients(model, some, layers))
     held = sum(slope.nbytes for slope in slopes.values())
@@ -552,7 +552,7 @@ for some in (batches[:2], batches):
 #
 # Every point below is a channel of one layer.
 
-# %%
+# %% experiment
 index = layers[len(layers) * 8 // 11]
 names = [f"model.layers.{index}.mlp.{name}_proj" for name in ("gate", "up", "down")]
 weights = [linears.pruned_linears(model)[name].weight.detach() for name in names]
@@ -574,7 +574,7 @@ del slopes
 #
 # Beforehand, what will a ratio leave of *this* model?
 
-# %%
+# %% experiment
 for ratio in (0.2, 0.3):
     plan = structured.plan(model.config, ratio, layers)
     print(f"{ratio:.0%}: {plan.parameters_after / plan.parameters_before:.1%} of the parameters stay")
@@ -585,7 +585,7 @@ for ratio in (0.2, 0.3):
 # step. (The published tool crashes there.) So below it is the MLPs that shrink. Every method starts from a freshly loaded model.
 
 
-# %%
+# %% experiment
 def pruned(criterion: str, ratio: float):
     """A fresh model with this share of its inner layers removed."""
     fresh = models.load()
@@ -593,7 +593,7 @@ def pruned(criterion: str, ratio: float):
     return fresh
 
 
-# %%
+# %% experiment
 found = {criterion: {} for criterion in ("l1", "l2", "random", "taylor")}
 for ratio in (0.2, 0.3):
     for criterion, points in found.items():
@@ -601,7 +601,7 @@ for ratio in (0.2, 0.3):
         points[ratio] = perplexity(small, token_windows)
         print(f"{ratio:.0%}  {criterion:7} {points[ratio]:8.2f}")
 
-# %%
+# %% experiment
 plots.perplexity_by_criterion(
     found, dense_perplexity, "Size is a worse guide than chance; the loss itself is a good one"
 )
@@ -617,7 +617,7 @@ plots.perplexity_by_criterion(
 # The last one, `small`, lost 30 % by taylor. The proof that it really is smaller: save it, load it in its new shape, and
 # compare.
 
-# %%
+# %% experiment
 with tempfile.TemporaryDirectory() as folder:
     small.save_pretrained(folder)
     small = models.load(folder)
@@ -626,7 +626,7 @@ print(f"{sum(weight.numel() for weight in small.parameters()):,} parameters")
 print(f"layer {layers[0]}: {small.model.layers[layers[0]].mlp}")
 print(f"perplexity before saving {found['taylor'][0.3]!r}\n          after loading {reloaded!r}")
 
-# %%
+# %% experiment
 prompt = tokenizer("The state of our union is", return_tensors="pt", return_token_type_ids=False)
 prompt = prompt.to(model.device)
 for name, each in {"dense": model, "taylor, 30 %": small, "l1, 30 %": pruned("l1", 0.3)}.items():
@@ -640,7 +640,7 @@ for name, each in {"dense": model, "taylor, 30 %": small, "l1, 30 %": pruned("l1
 # %% [markdown]
 # ## Your numbers beside ours
 
-# %%
+# %% experiment
 ours, report = expected.structured(), expected.REPORT  # the report's: TinyLlama
 rows = []
 for criterion, points in found.items():

@@ -38,20 +38,20 @@ calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, no
 batches = list(calibration[:, None])  # LongTensors [1, length]
 dense_perplexity = perplexity(masked, token_windows)
 
-# %%
+# %% experiment
 masks = {}
 for name, norm in input_norms(masked, batches).items():
     score = linears.pruned_linears(masked)[name].weight.abs() * norm
     masks[name] = score > score.median(dim=1, keepdim=True).values  # half of every row
 linears.apply_masks(masked, masks)
 
-# %%
+# %% experiment
 sliced = models.load()
 depth = len(sliced.model.layers)
 with warnings.catch_warnings(action="ignore"):  # a model with few heads keeps them all, and would say so
     structured.prune_blocks(sliced, 0.35, range(depth // 7, depth - depth // 7), "taylor", batches)
 
-# %%
+# %% experiment
 before = {"Wanda 50 %": perplexity(masked, token_windows), "sliced 35 %": perplexity(sliced, token_windows)}
 print(f"dense {dense_perplexity:.2f}", *(f"{name} {value:.2f}" for name, value in before.items()), sep="   ")
 
@@ -121,14 +121,14 @@ check.lora_forward(lora_forward)
 # means for each, besides the 4 that it takes itself. A frozen weight takes its 4 and nothing more.
 
 
-# %%
+# %% experiment
 def training_memory(frozen: int, trained: int) -> list[str]:
     """Counts and megabytes of a training: weights, gradients, AdamW's two means."""
     parts = (4 * (frozen + trained), 4 * trained, 8 * trained)
     return [f"{trained:,}", *(f"{part / 1e6:,.1f}" for part in (*parts, sum(parts)))]
 
 
-# %%
+# %% experiment
 everything, lora_size = sum(weight.numel() for weight in masked.parameters()), recovery.trainable(masked)
 rows = [["full fine-tuning", *training_memory(0, everything)]]
 rows.append(["LoRA, r = 8", *training_memory(everything, lora_size)])
@@ -200,7 +200,7 @@ check.merge_lora(merge_lora)
 # %% [markdown]
 # See the trap on a real layer, with two thin matrices at random.
 
-# %%
+# %% experiment
 name = next(reversed(masks))
 weight, mask = linears.pruned_linears(masked)[name].weight.cpu(), masks[name].cpu()
 generator = torch.Generator().manual_seed(6)
@@ -294,29 +294,29 @@ check.recover(recover)
 # besides: the learning rate rises and falls again, a bar shows the loss, and *stop* (the square in the toolbar) keeps
 # what was learned so far. It trains on the calibration years, of which the evaluation years know nothing.
 
-# %%
+# %% experiment
 steps, length = 32, now.window // 2
 practice = corpora.windows(now.text, tokenizer, "calibration", length, steps)[:, None]  # [steps, 1, length]
 losses = {"Wanda 50 %": recovery.recover(masked, list(practice), steps, 1e-3)}
 
-# %%
+# %% experiment
 original = {name: linear.weight.clone() for name, linear in linears.pruned_linears(sliced).items()}
 losses["sliced 35 %"] = recovery.recover(sliced, list(practice), steps, 1e-3)
 
-# %%
+# %% experiment
 plots.loss_curves(losses, "Most of what can be had in a minute is had in the first ten steps")
 
 # %% [markdown]
 # Every step sees another window, and some windows are harder: the thin lines jump, and they jump together, because both
 # models see the same windows in the same order. The thick ones, means of eight steps, show the way down.
 
-# %%
+# %% experiment
 after = {"Wanda 50 %": perplexity(masked, token_windows), "sliced 35 %": perplexity(sliced, token_windows)}
 print(f"zeros in the masked model: {linears.model_sparsity(masked):.4%}")
 for name, value in after.items():
     print(f"{name}: {before[name]:.2f} -> {value:.2f}, ratio {value / before[name]:.2f}")
 
-# %%
+# %% experiment
 plots.before_and_after(
     {name: (before[name], after[name]) for name in before}, dense_perplexity,
     "A minute of training takes back much of what pruning took", "perplexity",
@@ -329,7 +329,7 @@ plots.before_and_after(
 #
 # The sliced model shows it undisguised: its update is $s\,BA$, a few weights aside. Take one of the largest apart.
 
-# %%
+# %% experiment
 name = max(original, key=lambda name: original[name].numel())
 update = linears.pruned_linears(sliced)[name].weight - original[name]
 values = torch.linalg.svdvals(update.float()).cpu()
@@ -355,7 +355,7 @@ print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
 # %% [markdown]
 # ## Your numbers beside ours
 
-# %%
+# %% experiment
 ours = expected.recovery()
 rows = []
 for name, method in (("Wanda 50 %", "wanda"), ("sliced 35 %", "sliced")):

@@ -109,7 +109,7 @@ check.continuation_logprob(continuation_logprob)
 # Let the model answer the first question. (The blank between context and choice belongs to the continuation: in this
 # vocabulary, words begin with their blank.)
 
-# %%
+# %% experiment
 document = documents[0]
 context_ids = torch.tensor(tokenizer(document["context"], add_special_tokens=False)["input_ids"])
 for index, choice in enumerate(document["choices"]):
@@ -220,7 +220,7 @@ check.standard_error(standard_error)
 # %% [markdown]
 # How many questions does it take? Take an accuracy of one half, where the error is largest.
 
-# %%
+# %% experiment
 for n in (26, 80, 500, 1172, 10042):
     print(f"{n:6,} questions: 50 % plus or minus {1.96 * standard_error(0.5, n):.1%}")
 
@@ -234,7 +234,7 @@ for n in (26, 80, 500, 1172, 10042):
 # in memory. The harness reads a task from a small YAML file (`labsupport/tasks/addresses.yaml` is ours), asks the
 # log-probability of each choice, and computes the rest.
 
-# %%
+# %% experiment
 dense_scores = zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
 n = len(dense_scores.answers)
 print(
@@ -248,7 +248,7 @@ print(f"acc_norm  {dense_scores.acc_norm:.4f} +- {dense_scores.acc_norm_stderr:.
 #
 # `requests` holds the very tokens that the harness asked about. Ask your own function about the first few questions.
 
-# %%
+# %% experiment
 few = dense_scores.requests[:6]
 own = torch.tensor([[continuation_logprob(model, *request) for request in choices] for choices in few])
 difference = (own - dense_scores.logprobs[: len(few)]).abs().max()
@@ -259,7 +259,7 @@ assert torch.allclose(own.double(), dense_scores.logprobs[: len(few)], rtol=1e-4
 # %% [markdown]
 # Now the accuracies, from all of the harness's log-probabilities, and their standard errors.
 
-# %%
+# %% experiment
 acc, acc_norm = accuracies(dense_scores.logprobs, dense_scores.lengths, dense_scores.answers)
 pairs = {
     "acc": (acc, dense_scores.acc),
@@ -278,7 +278,7 @@ assert all(math.isclose(*pair, rel_tol=1e-9) for pair in pairs.values())
 #
 # And the two accuracies differ. How much of that is the length?
 
-# %%
+# %% experiment
 logprobs, lengths = dense_scores.logprobs, dense_scores.lengths
 shortest = lengths.argmin(dim=1)
 print(
@@ -297,7 +297,7 @@ print(f"the right answer in {(dense_scores.answers == shortest).float().mean():.
 # Half of the weights go, once by magnitude and once by Wanda, with the rules of labs 02 and 04. The pruned model
 # goes into the harness as it is: no file, no export.
 
-# %%
+# %% experiment
 dense = linears.dense_weights(model)
 calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
 norms = input_norms(model, list(calibration[:, None]))
@@ -308,7 +308,7 @@ def upper_half(score: torch.Tensor) -> torch.Tensor:
     return score > score.kthvalue(round(0.5 * score.shape[1]), dim=1, keepdim=True).values
 
 
-# %%
+# %% experiment
 def scores_under(masks: dict[str, torch.Tensor]) -> zeroshot.Scores:
     """The harness's scores of the dense model under these masks; it is dense again afterwards."""
     linears.apply_masks(model, masks)
@@ -317,14 +317,14 @@ def scores_under(masks: dict[str, torch.Tensor]) -> zeroshot.Scores:
     return found
 
 
-# %%
+# %% experiment
 wanda = {name: upper_half(weight.abs() * norms[name]) for name, weight in dense.items()}
 magnitude = {name: upper_half(w.abs().view(1, -1)).view(w.shape) for name, w in dense.items()}
 scores = {"dense": dense_scores, "wanda": scores_under(wanda), "magnitude": scores_under(magnitude)}
 for name, found in scores.items():
     print(f"{name:10}acc {found.acc:.3f}   acc_norm {found.acc_norm:.3f} +- {found.acc_norm_stderr:.3f}")
 
-# %%
+# %% experiment
 series = {
     name: {"acc": (s.acc, s.acc_stderr), "acc_norm": (s.acc_norm, s.acc_norm_stderr)}
     for name, s in scores.items()
@@ -352,7 +352,7 @@ plots.shares_with_errors(
 # be lost or won by the toss of a coin; so ask how often a fair coin splits as unevenly as that (the sign test).
 
 
-# %%
+# %% experiment
 def z_of(one: float, other: float, n: int) -> float:
     """How many standard errors two accuracies on n questions each are apart."""
     return (one - other) / math.hypot(standard_error(one, n), standard_error(other, n))
@@ -365,7 +365,7 @@ def coin(lost: int, won: int) -> float:
     return min(1.0, 2 * ways / 2**tosses)
 
 
-# %%
+# %% experiment
 rows = []
 for name in ("wanda", "magnitude"):
     for measure, unit in (("acc", torch.ones_like(lengths)), ("acc_norm", lengths)):
@@ -384,7 +384,7 @@ print(columns(["against dense", "", "z", "lost", "won", "coin"], rows, left=2))
 # The report pruned TinyLlama by 30 % (LLM-Pruner, criterion "taylor") and ran the same harness, an older version of it, on five
 # tasks. Your function gives its standard errors, and with them a column that the report does not have: $z$.
 
-# %%
+# %% experiment
 rows = []
 for task, (count, chance, measures) in expected.PUBLISHED.items():
     for measure, pair in measures.items():
@@ -392,7 +392,7 @@ for task, (count, chance, measures) in expected.PUBLISHED.items():
         rows.append([task, measure, f"{count:,}", f"{chance:.2f}", *shown, f"{z_of(*pair, count):.1f}"])
 print(columns(["task", "", "questions", "chance", "dense", "taylor, 30 %", "z"], rows, left=2))
 
-# %%
+# %% experiment
 published = {
     name: {
         task: (measures["acc"][place], standard_error(measures["acc"][place], count))
@@ -426,7 +426,7 @@ plots.shares_with_errors(
 # %% [markdown]
 # ## Your numbers beside ours
 
-# %%
+# %% experiment
 rows = []
 for name, found in scores.items():
     ours = expected.zero_shot(name)

@@ -35,7 +35,7 @@ linears.apply_masks(zeros, halves)
 structured.prune_blocks(sliced, 0.5, range(sliced.config.num_hidden_layers), "l1")
 three = {"dense": dense, "zeros": zeros, "sliced": sliced}
 
-# %%
+# %% experiment
 parameters = {name: sum(w.numel() for w in model.parameters()) for name, model in three.items()}
 rows = [
     [name, f"{parameters[name]:,}", f"{linears.model_sparsity(model):.1%}", f"{cost.weight_bytes(model):,}"]
@@ -150,7 +150,7 @@ check.model_macs(model_macs)
 # MACs in each layer. (On a CPU the counter does not know the fused attention kernel and would miss them;
 # `cost.counted_macs` runs attention as plain products meanwhile.)
 
-# %%
+# %% experiment
 tokens = 128
 macs = {name: model_macs(model.config, tokens) for name, model in three.items()}
 rows = []
@@ -170,7 +170,7 @@ print(columns(["model", "Linear (yours)", "attention", "sum", "torch counts"], r
 # The report's seventh chapter prunes 30 % of TinyLlama's layers 4 to 17 and then measures what that saved, for texts
 # of 64 tokens. Here are the totals that it prints, beside yours.
 
-# %%
+# %% experiment
 config = models.shape("tinyllama-1.1b-chat").config
 plan = structured.plan(config, 0.3, range(4, 18), tokens=64)
 print(
@@ -187,7 +187,7 @@ print(
 # "After" agrees to a tenth of a percent. "Before" does not, and not by a little. The report's listing names every
 # layer, so the difference can be found. Layers 18 to 21 were not pruned; this is what it prints for their attention:
 
-# %%
+# %% experiment
 listing = {
     "q_proj": ("4.19 M", "268.44 MMac", "4.19 M", "268.44 MMac"),
     "k_proj": ("4.19 M", "268.44 MMac", "524.29 k", "33.55 MMac"),
@@ -282,7 +282,7 @@ check.storage_bytes(storage_bytes)
 # %% [markdown]
 # ### When does it pay?
 
-# %%
+# %% experiment
 shape = tuple(dense.model.layers[0].mlp.up_proj.weight.shape)
 sparsities = [s / 100 for s in range(0, 101, 5)]
 curves = {
@@ -313,7 +313,7 @@ plots.storage_against_sparsity(
 # Now the real thing: all decoder layers of the model with zeros. Is the formula what a real file would take?
 # `cost.packed` packs a weight and returns the tensors one would save.
 
-# %%
+# %% experiment
 name = next(iter(halves))
 weight = linears.pruned_linears(zeros)[name].weight
 share = (weight == 0).sum().item() / weight.numel()
@@ -323,7 +323,7 @@ for form in ("dense", "bitmask", "csr"):
     print(f"{cost.bytes_of(tensors):9,} in {len(tensors)} tensors")
 
 
-# %%
+# %% experiment
 def stored(form: str, dtype_bytes: int) -> int:
     """Bytes of all decoder layers of the model with zeros in this format, each at its own sparsity."""
     total = 0
@@ -351,7 +351,7 @@ print(columns(["decoder layers", "float32", "float16"], rows))
 # `cost.peak_memory` watches that moment: on a GPU by the allocator's own mark, on a CPU by the process's
 # high-water mark.
 
-# %%
+# %% experiment
 text = corpora.windows(settings.current().text, tokenizer, "evaluation", tokens, 8).to(settings.device())
 
 
@@ -375,7 +375,7 @@ print(
 # logits, one number for each token and each word of the vocabulary. (That is why `labsupport.perplexity` makes
 # them in chunks.) A figure such as "GPU memory requirement" is worth little until it says which of the two it is.
 
-# %%
+# %% experiment
 size = 8 * tokens * dense.config.vocab_size * 4
 print(f"the logits of 8 texts alone: {size / 1e6:,.0f} MB")
 peaks = {
@@ -400,14 +400,14 @@ print(columns(["model", "weights", "peak, batch 1", "peak, batch 8"], rows))
 # the machine hits all of them. (A GPU returns from a call before it has done the work; `cost.latencies` waits for
 # it.)
 
-# %%
+# %% experiment
 sizes = {"1 text of 1 token": (1, 1, 25), "1 text of 128": (1, 128, 11), "8 texts of 128": (8, 128, 5)}
 times = {}
 for what, (batch, length, repeats) in sizes.items():
     actions = {name: lambda m=model, b=batch, n=length: run(m, b, n) for name, model in three.items()}
     times[what] = cost.latencies(actions, repeats)
 
-# %%
+# %% experiment
 plots.latency_bars(times, "Zeros make nothing faster; slicing does (lines: the middle half of the repeats)")
 
 # %% [markdown]
@@ -424,7 +424,7 @@ plots.latency_bars(times, "Zeros make nothing faster; slicing does (lines: the m
 #
 # Could one not multiply with the CSR matrix itself and skip the zeros? Let us try, on one layer.
 
-# %%
+# %% experiment
 layer = max(linears.pruned_linears(dense).values(), key=lambda linear: linear.in_features)  # a down_proj
 weight = layer.weight
 x = torch.randn(weight.shape[1], tokens, device=weight.device)  # [in_features, tokens]
@@ -433,7 +433,7 @@ for sparsity in (0.5, 0.9, 0.99):
     threshold = weight.abs().flatten().kthvalue(round(sparsity * weight.numel())).values
     matrices[f"csr at {sparsity:.0%}"] = cost.csr(weight * (weight.abs() > threshold))
 
-# %%
+# %% experiment
 products = cost.latencies({name: lambda m=matrix: m @ x for name, matrix in matrices.items()}, 15)
 for name, (median, (low, high)) in products.items():
     print(f"{name:11} {median * 1e3:7.2f} ms   (middle half {low * 1e3:.2f} to {high * 1e3:.2f})")
@@ -451,7 +451,7 @@ for name, (median, (low, high)) in products.items():
 # GPUs since 2020 multiply 2:4 matrices directly. PyTorch has the kernels for half precision. For the time it does
 # not matter *which* two of four stay, so this takes the simplest pattern: the larger one of each pair.
 
-# %%
+# %% experiment
 larger = weight.abs().view(-1, 2).diff(dim=1) > 0  # [pairs, 1]: is the second one larger?
 paired = weight * torch.cat([~larger, larger], dim=1).view_as(weight)
 try:
@@ -476,7 +476,7 @@ except settings.LabError as reason:
 #
 # Counts must agree exactly. Times and peaks belong to your machine and have no reference.
 
-# %%
+# %% experiment
 ours = expected.cost()
 found = {f"parameters, {name}": value for name, value in parameters.items()}
 found |= {f"MACs of Linear layers at 128 tokens, {name}": value for name, value in macs.items()}
@@ -496,12 +496,12 @@ print(columns(["what", "yours", "reference"], rows))
 # and it goes on where it was; run it again, and it reads. `python -m labsupport compare` does the same outside a
 # notebook, and for TinyLlama it puts the report's published numbers beside ours.
 
-# %%
+# %% experiment
 setting = comparison.setting()
 methods = comparison.compare(setting)
 print(comparison.as_text(setting, methods))
 
-# %%
+# %% experiment
 plots.comparison(methods, "The choice of weights decides the quality; only smaller matrices save anything")
 
 # %% [markdown]

@@ -348,7 +348,8 @@ def test_no_answer_reaches_a_student(lab, students):
     """No line of a solution, a model answer or an answer cell is in the notebook, and no output."""
     notebook = json.loads(students[course.notebook(lab)])
     cells = source.read(lab)
-    given = "\n".join(cell.text for cell in cells if cell.kind in ("prose", "code"))  # shown to all anyway
+    shown = ("prose", "code", "experiment")  # to all anyway
+    given = "\n".join(cell.text for cell in cells if cell.kind in shown)
     told = {line.strip() for cell in notebook["cells"] for line in "".join(cell["source"]).splitlines()}
     for cell in cells:
         kept = cell.text.splitlines()
