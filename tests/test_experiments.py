@@ -50,6 +50,11 @@ def test_students_get_the_same_tags(lab):
     "%time 1",
     "get_ipython()",
     "def broken(:",
+    "(" * 5000 + "1" + ")" * 5000,
+    "-" * 50_000 + "1",
+    "+".join(["a"] * 40_000),
+    "\ud800",
+    "x = 1\n" * 100_000,
 ])  # fmt: skip
 def test_whatever_may_read_an_experiment_has_all_of_them_run(handed_in, more):
     notebook, released = handed_in
