@@ -34,7 +34,7 @@ token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, n
 calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
 batches = list(calibration[:, None])  # LongTensors [1, length]
 
-# %%
+# %% experiment
 dense_perplexity = perplexity(model, token_windows)
 norms = input_norms(model, batches)
 print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all its weights")

@@ -27,7 +27,7 @@ from torch.nn import functional
 # of every layer are cut out (only whole heads can go, so of 3 KV heads it is 1). How well they still speak is
 # the business of the other labs; here we ask what they cost.
 
-# %%
+# %% experiment
 dense, zeros, sliced = models.load(), models.load(), models.load()
 tokenizer = models.tokenizer()
 halves = {name: weight.abs() > weight.abs().median() for name, weight in linears.dense_weights(zeros).items()}
