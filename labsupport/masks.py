@@ -1,4 +1,4 @@
-"""The masks of labs 02 and 04 for a whole model, where pruning is a means and not the exercise."""
+"""The masks of labs 02 and 04 for a whole model, where pruning is a means, and the selection behind them."""
 
 from collections.abc import Iterator
 

@@ -77,3 +77,21 @@ def test_rows_in_blocks(shape):
     k = round(0.5 * shape[1])
     expected = scores > scores.kthvalue(k, dim=1, keepdim=True).values if k else scores > -1
     assert torch.equal(masks.kept(scores, 0.5), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64])
+@pytest.mark.parametrize("shape", [(7,), (3, 7), (2, 3, 7)])
+def test_kth_smallest_is_what_kthvalue_finds(shape, dtype):
+    """Along the last axis, ready to be compared with, in the values' own dtype, gradients or not."""
+    values = (10 * torch.randn(shape, generator=torch.Generator().manual_seed(3))).to(dtype)
+    values.requires_grad_(dtype.is_floating_point)
+    for k in (1, 4, 7):
+        found = masks.kth_smallest(values, k)
+        assert found.dtype == dtype
+        assert torch.equal(found, values.detach().kthvalue(k, dim=-1, keepdim=True).values)
+
+
+@pytest.mark.parametrize("k", [0, -1, 8])
+def test_there_is_no_such_smallest(k):
+    with pytest.raises(ValueError, match=f"k is {k}: it must be from 1 to 7"):
+        masks.kth_smallest(torch.randn(3, 7), k)
