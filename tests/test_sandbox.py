@@ -444,6 +444,8 @@ print(json.dumps([outcome.status, outcome.reason, outcome.notebook.decode(), out
 @pytest.mark.parametrize("cold", [True, False], ids=["cold", "warm"])
 def test_unprivileged_user(tmp_path, cold):
     """Somebody who is not root gets the same sandbox, with rlimits, and is told what nothing holds."""
+    if os.geteuid() == 0 and not all(folder.stat().st_mode & 0o001 for folder in course.ROOT.parents):
+        pytest.skip(f"nobody but root can read {course.ROOT}")
     packages, version = site.getsitepackages()[0], f"{sys.version_info[0]}.{sys.version_info[1]}"
     system = "/usr/bin/python3"
     root = os.geteuid() == 0
