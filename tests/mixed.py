@@ -35,7 +35,8 @@ def half_right() -> dict[str, bytes]:
     """Right, but for the last exercise, whose judge then has much to say."""
     notebook = right_answers()
     cell = find(notebook, "global_magnitude_masks")
-    cell.source = cell.source.replace("<=", ">").replace("<", ">") + "\n# the wrong way round"
+    assert "part.view" in cell.source
+    cell.source = cell.source.replace("part.view", "~part.view")
     return {FILE: nbformat.writes(notebook).encode()}
 
 
