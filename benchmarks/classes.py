@@ -13,7 +13,7 @@ from benchmarks.table import Row, megabytes
 from grader import build, course
 from labsupport.settings import LabError
 
-CELL_SECONDS = 120  # for a cell, with all three; the slowest honest one takes a minute on two cores
+CELL_SECONDS = 120  # for a cell, with all three: far above what an honest one takes
 PHASES = ("intake", "start", "code", "judging", "gradebook")
 STOCK = """\
 c = get_config()

@@ -25,8 +25,7 @@ class DropAnswers(NbGraderPreprocessor):
     """Takes the cells tagged `answer` out of the student version."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        nb.cells = [cell for cell in nb.cells if "answer" not in cell.metadata.get("tags", [])]
-        return nb, resources
+        return without_answers(nb), resources
 
 
 def source_notebook(lab: str) -> NotebookNode:
@@ -36,6 +35,17 @@ def source_notebook(lab: str) -> NotebookNode:
         new = v4.new_markdown_cell if cell.kind in ("prose", "written", "answer") else v4.new_code_cell
         cells.append(new(cell.text, id=cell.id, metadata=_metadata(cell)))
     return v4.new_notebook(cells=cells, metadata=METADATA)
+
+
+def without_answers(notebook: NotebookNode) -> NotebookNode:
+    """The notebook, its cells tagged `answer` taken out."""
+    notebook.cells = [cell for cell in notebook.cells if "answer" not in cell.metadata.get("tags", [])]
+    return notebook
+
+
+def solved_notebook(lab: str) -> NotebookNode:
+    """A lab as a student hands it in who wrote what the lab's own solution says."""
+    return without_answers(source_notebook(lab))
 
 
 def _metadata(cell: source.Cell) -> dict:

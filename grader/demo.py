@@ -86,8 +86,7 @@ def sweep() -> str:
 
 def hand_in(folder: Path) -> None:
     """Four submissions, as they would lie there after collecting."""
-    right = build.source_notebook(LAB)
-    right.cells = [cell for cell in right.cells if "answer" not in cell.metadata.get("tags", [])]
+    right = build.solved_notebook(LAB)
     wrong = nbformat.from_dict(right)
     hostile = nbformat.from_dict(right)
     for mark, (before, after) in enumerate(MISTAKES.items()):

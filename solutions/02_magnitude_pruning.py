@@ -72,8 +72,8 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 #
 # <details><summary>Hint 1</summary>
 #
-# Flatten the magnitudes. `kth_smallest(values, k)` is given: it finds the $k$-th smallest without sorting
-# the rest.
+# `kth_smallest` looks along the last axis, so that a matrix would give one threshold for each row: flatten
+# the magnitudes first.
 #
 # </details>
 #

@@ -11,12 +11,6 @@ from tests.test_hostile import hand_in
 LABS = course.labs()
 
 
-def with_answers(lab: str) -> nbformat.NotebookNode:
-    notebook = build.source_notebook(lab)
-    notebook.cells = [cell for cell in notebook.cells if "answer" not in cell.metadata.get("tags", [])]
-    return notebook
-
-
 def tagged(notebook) -> list[int]:
     return [i for i, cell in enumerate(notebook.cells) if experiments.TAG in cell.metadata.get("tags", [])]
 
@@ -24,13 +18,13 @@ def tagged(notebook) -> list[int]:
 @pytest.fixture
 def handed_in():
     """Lab 02 with its answers, and the release of it: the same cells, for what is asked here."""
-    return with_answers(LAB), with_answers(LAB)
+    return build.solved_notebook(LAB), build.solved_notebook(LAB)
 
 
 @pytest.mark.parametrize("lab", LABS)
 def test_no_answer_needs_an_experiment(lab):
     """What is handed in as the lab's own solution is spared every experiment, and no other cell."""
-    notebook = with_answers(lab)
+    notebook = build.solved_notebook(lab)
     assert tagged(notebook)
     assert experiments.spared(notebook, notebook) == tagged(notebook)
 
@@ -94,7 +88,7 @@ def test_a_changed_experiment_is_run(handed_in):
 
 def test_through_the_sandbox(empty_course):
     """The score is that of a notebook whose cells all run, and the page says which did not."""
-    lean, whole = with_answers(LAB), with_answers(LAB)
+    lean, whole = build.solved_notebook(LAB), build.solved_notebook(LAB)
     whole.cells.append(nbformat.v4.new_code_cell("print(half.keys())"))
     hand_in("lean", {FILE: nbformat.writes(lean).encode()})
     hand_in("whole", {FILE: nbformat.writes(whole).encode()})
