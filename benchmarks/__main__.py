@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import table
-from labsupport.settings import LabError
+from labsupport.errors import LabError
 
 NAMES = ("classes", "growth", "perplexity", "selection", "pruning")
 

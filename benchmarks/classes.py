@@ -10,8 +10,9 @@ from benchmarks import submissions
 from benchmarks.measure import fresh, in_turn
 from benchmarks.submissions import LAB
 from benchmarks.table import Row, megabytes
-from grader import build, course
-from labsupport.settings import LabError
+from grader.author import notebooks
+from labsupport import files
+from labsupport.errors import LabError
 
 CELL_SECONDS = 120  # for a cell, with all three: far above what an honest one takes
 PHASES = ("intake", "start", "code", "judging", "gradebook")
@@ -64,9 +65,9 @@ def once_plain(mix: dict[str, bytes], cell_seconds: int) -> dict:
     """The class with plain nbgrader: stock settings but for a cell's time, the same source notebook."""
     with tempfile.TemporaryDirectory() as folder:
         settings = STOCK.format(seconds=cell_seconds)
-        source = nbformat.writes(build.source_notebook(LAB))
-        course.write_whole(Path(folder, "nbgrader_config.py"), settings.encode())
-        course.write_whole(Path(folder, "source", LAB, f"{LAB}.ipynb"), source.encode())
+        source = nbformat.writes(notebooks.source_notebook(LAB))
+        files.write_whole(Path(folder, "nbgrader_config.py"), settings.encode())
+        files.write_whole(Path(folder, "source", LAB, f"{LAB}.ipynb"), source.encode())
         submissions.hand_in(Path(folder), mix)
         released(fresh("plain:release", folder=folder, lab=LAB))
         return fresh("plain:autograde", folder=folder, lab=LAB)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from benchmarks.classes import breakdown, once_ours
 from benchmarks.submissions import without_course_model
 from benchmarks.table import Row, megabytes
-from labsupport.settings import LabError
+from labsupport.errors import LabError
 
 SIZES = (10, 100, 1000)
 CELL_SECONDS = 120

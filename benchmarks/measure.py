@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from grader.executors import THREADS
-from labsupport.settings import LabError
+from grader.grade.local_pool import THREADS
+from labsupport.errors import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.family import Peak
 from benchmarks.submissions import LAB
 from grader import course
-from grader.executors import cores
+from grader.grade.local_pool import cores
 
 
 def release(folder: str) -> dict:
@@ -19,7 +19,8 @@ def release(folder: str) -> dict:
 
 def grade(folder: str, seconds: int, cold: bool = False) -> dict:
     """`python -m grader grade` in that course: seconds by phase, peak memory, and who has all the points."""
-    from grader import gradebook, journal
+    from grader.grade import journal
+    from grader.results import gradebook
 
     entered, spent = gradebook.hand_over, []
 

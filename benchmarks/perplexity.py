@@ -10,9 +10,9 @@ from benchmarks.job import clocked, peak
 from benchmarks.measure import fresh, in_turn
 from benchmarks.table import Row, megabytes
 from labsupport import settings
-from labsupport.check.compare import is_close
-from labsupport.perplexity import perplexity
-from labsupport.settings import LabError
+from labsupport.check.judge.kit.compare import is_close
+from labsupport.errors import LabError
+from labsupport.given.perplexity import perplexity
 
 LENGTH = 2048
 

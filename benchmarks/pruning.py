@@ -14,11 +14,11 @@ from benchmarks.measure import fresh, in_turn
 from benchmarks.selection import SPARSITY, wanda_rows
 from benchmarks.table import Row, megabytes, seconds
 from labsupport import settings
-from labsupport.calibration import input_norms
-from labsupport.check.compare import drops_lowest
+from labsupport.check.judge.kit.compare import drops_lowest
+from labsupport.errors import LabError
+from labsupport.given.input_norms import input_norms
+from labsupport.given.wanda import wanda_masks
 from labsupport.linears import apply_masks, pruned_linears
-from labsupport.masks import wanda_masks
-from labsupport.settings import LabError
 
 
 def run(rounds: int = 3) -> tuple[list[Row], list[str]]:

@@ -11,9 +11,10 @@ from torch import nn
 from benchmarks.job import clocked, peak
 from benchmarks.measure import fresh, in_turn, middle
 from benchmarks.table import Row, megabytes, seconds
-from labsupport import masks, models, settings
-from labsupport.check.compare import drops_lowest
-from labsupport.settings import LabError
+from labsupport import models, settings
+from labsupport.check.judge.kit.compare import drops_lowest
+from labsupport.errors import LabError
+from labsupport.given import masks
 
 SPARSITY = 0.5
 MODELS = {models.EMBEDDED: "SmolLM2", "tinyllama-1.1b-chat": "TinyLlama", models.TINY: "the tiny model"}

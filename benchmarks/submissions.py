@@ -6,8 +6,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from benchmarks.measure import ROOT
-from grader import build, course
-from labsupport.settings import LabError
+from grader import course
+from grader.author import notebooks
+from labsupport import files
+from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
 COUNT = 20
@@ -66,7 +68,7 @@ def _mistaken() -> list[tuple[str, str]]:
 
 def with_answers() -> NotebookNode:
     """The whole lab, its own solution handed in."""
-    return build.solved_notebook(LAB)
+    return notebooks.solved_notebook(LAB)
 
 
 def own(exercise: str) -> str:
@@ -117,4 +119,4 @@ def without_course_model(number: int) -> bytes:
 def hand_in(folder: Path, submissions: dict[str, bytes]) -> None:
     """Put the class where both graders look for it: submitted/STUDENT/LAB/LAB.ipynb."""
     for student, data in submissions.items():
-        course.write_whole(folder / "submitted" / student / LAB / f"{LAB}.ipynb", data)
+        files.write_whole(folder / "submitted" / student / LAB / f"{LAB}.ipynb", data)

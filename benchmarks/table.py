@@ -11,9 +11,9 @@ import psutil
 import torch
 
 from benchmarks.measure import ROOT
-from grader.course import write_whole
-from grader.executors import cores
+from grader.grade.local_pool import cores
 from labsupport import settings
+from labsupport.files import write_whole
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 KEPT = ROOT / "build" / "benchmarks"  # the rows of earlier runs, so that one benchmark can be run again

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from grader import course
-from grader.limits import Limits
-from labsupport.settings import LabError
+from grader.sandbox.limits import Limits
+from labsupport import files
+from labsupport.errors import LabError
 
 ISOLATIONS = ("bwrap", "none")
 LAYOUTS = ("canvas", "moodle")
@@ -124,7 +125,7 @@ def positive(text: str) -> int:
 
 def build(chosen) -> int:
     """Build the student notebooks from their sources, or see whether they are up to date."""
-    from grader import build as builder
+    from grader.author import notebooks as builder
 
     if not chosen.check:
         builder.build(chosen.labs or None)
@@ -136,7 +137,7 @@ def build(chosen) -> int:
 
 def release(chosen) -> int:
     """Make the students' zip of these labs, all of them when left out, and enter them into the gradebook."""
-    from grader.release import release as make
+    from grader.author.release import release as make
 
     print(make([course.lab(name) for name in chosen.labs] or course.labs()))
     return 0
@@ -144,7 +145,7 @@ def release(chosen) -> int:
 
 def collect(chosen) -> int:
     """Put submissions where grading finds them. Whoever cannot be matched is listed, never guessed."""
-    from grader import collect as collector
+    from grader.intake import collect as collector
 
     arrivals = collector.collect(
         course.lab(chosen.lab), chosen.source, course.folder() / "submitted", chosen.roster
@@ -156,7 +157,7 @@ def collect(chosen) -> int:
             *(f"\n           {note}" for note in arrival.notes),
         )
     if chosen.roster:  # who is in the class: grades and report list them all
-        course.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
+        files.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
     there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
     left = [arrival for arrival in arrivals if arrival.outcome in (collector.REFUSED, collector.UNMATCHED)]
     print(f"{there} of {len(arrivals)} submissions are in place")
@@ -165,9 +166,9 @@ def collect(chosen) -> int:
 
 def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
-    from grader import gradebook
-    from grader.classrun import grade_class
-    from grader.journal import GRADED
+    from grader.grade.class_run import grade_class
+    from grader.results import gradebook
+    from grader.status import GRADED
 
     lab = course.lab(chosen.lab)
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
@@ -186,7 +187,7 @@ def grade(chosen) -> int:
 
 def feedback(chosen) -> int:
     """Make the pages that students get back, with the judge's messages and a person's comments."""
-    from grader import gradebook
+    from grader.results import gradebook
 
     print(gradebook.feedback(course.lab(chosen.lab)))
     return 0
@@ -194,22 +195,22 @@ def feedback(chosen) -> int:
 
 def grades(chosen) -> int:
     """Write one row per student: points per exercise, total, status, late; or what a platform imports."""
-    from grader import grades as table
-    from grader import layouts
+    from grader.results import lms_export
+    from grader.results import table as table
 
     lab = course.lab(chosen.lab)
     if chosen.column and not chosen.layout:
         raise LabError("--column names the lab's column on a learning platform: say which with --layout.")
-    lines = layouts.table(lab, chosen.layout, chosen.column) if chosen.layout else table.table(lab)
+    lines = lms_export.table(lab, chosen.layout, chosen.column) if chosen.layout else table.table(lab)
     print(table.write_csv(lab, chosen.csv, lines))
     if chosen.layout:
-        print(layouts.notes(lab))
+        print(lms_export.notes(lab))
     return 0
 
 
 def report(chosen) -> int:
     """Write the page that an instructor looks at into the course folder."""
-    from grader import report as page
+    from grader.results import report as page
 
     lab = course.lab(chosen.lab)
     print(page.write(lab, course.folder() / f"report_{lab}.html"))
@@ -226,8 +227,8 @@ def demo(chosen) -> int:
 
 def try_(chosen) -> int:
     """Ask function EXERCISE of a Python file the hidden cases. Exit 0: right, 1: wrong, 2: not asked."""
-    from grader.trying import attempt
-    from labsupport.check.verdict import RIGHT
+    from grader.grade.try_function import attempt
+    from labsupport.check.judge.kit.verdict import RIGHT
 
     try:
         verdict = attempt(chosen.exercise, chosen.file, chosen.isolation)

@@ -1,15 +1,14 @@
 """Where things are: the labs' sources, the generated notebooks, the course folder and its seed."""
 
-import contextlib
 import os
 import re
 import secrets
-import tempfile
 from pathlib import Path
 
 from traitlets.config import Config, PyFileConfigLoader
 
-from labsupport.settings import LabError
+from labsupport import files
+from labsupport.errors import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
@@ -43,6 +42,11 @@ def lab(name: str) -> str:
     raise LabError(f"There is no lab called '{name}'. Known: {', '.join(known) or 'none'}.")
 
 
+def number(name: str) -> int:
+    """The number of a lab, by its full name."""
+    return int(name[:2])
+
+
 def source(name: str) -> Path:
     """The source of a lab, by its full name."""
     return SOLUTIONS / f"{name}.py"
@@ -66,7 +70,7 @@ def prepare() -> Path:
     """Make the course folder, with the settings that nbgrader and formgrader read when started there."""
     own = folder() / CONFIG.name
     if not own.exists():
-        write_whole(own, OWN_CONFIG.encode())
+        files.write_whole(own, OWN_CONFIG.encode())
     return folder()
 
 
@@ -74,11 +78,8 @@ def seed() -> int:
     """The course seed, from which the hidden cases come: drawn once, readable by its owner alone."""
     path = folder() / "seed"
     if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=prepare(), prefix=".seed-") as draft:  # its mode is 0600
-            draft.write(f"{secrets.randbits(62)}\n")
-            draft.flush()
-            with contextlib.suppress(FileExistsError):  # whoever comes second keeps the first one's seed
-                os.link(draft.name, path)
+        prepare()
+        files.write_once(path, f"{secrets.randbits(62)}\n".encode())
     text = path.read_text().strip()
     if not re.fullmatch("[0-9]{1,19}", text):
         raise LabError(f"The course seed in {path} is damaged: it must be one whole number.")
@@ -95,13 +96,3 @@ def gradebook_url() -> str:
     """The database of nbgrader's gradebook, as SQLAlchemy names it."""
     return config().CourseDirectory.db_url
 
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in one step: a reader finds the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import nbformat
 
-from grader import build, course, gradebook, grades, reference, report
-from grader.classrun import grade_class
-from grader.journal import Record
-from grader.release import release
-from labsupport import corpora, linears, models, settings
-from labsupport.perplexity import perplexity
-from labsupport.settings import LabError
+from grader import course
+from grader.author import notebooks, reference
+from grader.author.release import release
+from grader.grade.class_run import grade_class
+from grader.grade.journal import Record
+from grader.results import gradebook, report
+from labsupport import corpora, files, linears, models, settings
+from labsupport.errors import LabError
+from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
 
 LAB = "02_magnitude_pruning"
@@ -37,7 +39,7 @@ os._exit(0)
 def run() -> None:
     """Print what the course does, with numbers measured here and now."""
     print("1. Are the student notebooks what the sources give?")
-    if differences := build.drift():
+    if differences := notebooks.drift():
         raise LabError("\n".join(differences))
     print("   Yes, byte for byte.\n")
     print("2. What magnitude pruning does to the model")
@@ -53,7 +55,7 @@ def run() -> None:
     pages = gradebook.feedback(LAB)
     page = report.write(LAB, folder / "report.html")
     table = folder / "grades.csv"
-    grades.write_csv(LAB, table)
+    table.write_csv(LAB, table)
     print(indented(grade_table(records)))
     for record in records:
         print(f"\n   {record.student}: {record.status}{': ' + record.reason if record.reason else ''}")
@@ -86,7 +88,7 @@ def sweep() -> str:
 
 def hand_in(folder: Path) -> None:
     """Four submissions, as they would lie there after collecting."""
-    right = build.solved_notebook(LAB)
+    right = notebooks.solved_notebook(LAB)
     wrong = nbformat.from_dict(right)
     hostile = nbformat.from_dict(right)
     for mark, (before, after) in enumerate(MISTAKES.items()):
@@ -109,7 +111,7 @@ def hand_in(folder: Path) -> None:
     }
     for student, notebook in students.items():
         path = folder / "submitted" / student / LAB / f"{LAB}.ipynb"
-        course.write_whole(path, nbformat.writes(notebook).encode())
+        files.write_whole(path, nbformat.writes(notebook).encode())
 
 
 def grade_table(records: list[Record]) -> str:

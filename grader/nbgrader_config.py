@@ -9,8 +9,9 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata
 
 from grader import course
-from grader.build import DropAnswers
-from grader.gradebook import AdoptNotebook, AdoptVerdicts
+from grader.author.notebooks import DropAnswers
+from grader.results.gradebook import AdoptNotebook, AdoptVerdicts
+from labsupport import waits
 
 here = str(Path(sys.executable).parent)
 if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader calls `alembic` by name for a new gradebook
@@ -24,7 +25,7 @@ c.CourseDirectory.course_id = "pruning-labs"
 c.CourseDirectory.root = str(course.folder())
 c.CourseDirectory.db_url = f"sqlite:///{course.folder() / 'gradebook.db'}"
 c.GenerateAssignment.preprocessors = [DropAnswers, *GenerateAssignment.preprocessors.default()]
-c.ExecutePreprocessor.timeout = 600  # seconds a cell; nbgrader's own 30 are too few for a model
+c.ExecutePreprocessor.timeout = waits.AT_HOME
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
 c.HTMLExporter.filters = {"markdown2html": "grader.formulas.markdown"}

@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparer.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
 
-    from labsupport.settings import LabError  # not above: --help need not wait for torch
+    from labsupport.errors import LabError  # not above: --help need not wait for torch
 
     try:
         if chosen.command == "doctor":
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
 def plan(chosen: argparse.Namespace) -> None:
     """Print what structured pruning will leave of a model, as a table or as JSON."""
     from labsupport import models, planning
-    from labsupport.settings import LabError
+    from labsupport.errors import LabError
 
     config = models.config(chosen.model)
     try:

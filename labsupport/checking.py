@@ -4,13 +4,16 @@ Runs every cell in a fresh kernel and writes nothing. Whether a cell passes is a
 the button does; the words are those of the checks.
 """
 
-import re
+import json
+import os
 import subprocess
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
@@ -19,14 +22,16 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import CheckCellMetadata, ClearOutput
 
+from labsupport import waits
+from labsupport.check import VERDICTS
+from labsupport.check.judge.kit.verdict import Ending, Verdict
+from labsupport.errors import LabError, reason
 from labsupport.progress import bar
-from labsupport.settings import LabError
 from labsupport.table import columns
 
-CELL_SECONDS = 600  # as nbgrader_config.py tells the button
 PASSED, NOT_YET, UNWRITTEN, FAILED, NOT_RUN = "passed", "not yet", "not written yet", "failed", "not run"
 CHANGED, WRITTEN = "changed", "written"  # a person grades what is written
-LATE = {"ename": "Timeout", "evalue": f"it ran for more than {CELL_SECONDS} s", "traceback": []}
+LATE = {"ename": "Timeout", "evalue": f"it ran for more than {waits.AT_HOME} s", "traceback": []}
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ class Finding:
 def check(path: Path) -> list[Finding]:
     """Run a notebook in a fresh kernel; what each graded cell says. Raises LabError."""
     notebook = read(path)
-    ran = run(notebook, path.parent)
+    ran, verdicts = run(notebook, path.parent)
     return [
-        finding(cell, notebook, index in ran)
+        finding(cell, notebook, index in ran, verdicts)
         for index, cell in enumerate(notebook.cells)
         if utils.is_grade(cell)
     ]
@@ -68,15 +73,17 @@ def read(path: Path) -> NotebookNode:
     try:
         notebook, _ = CheckCellMetadata().preprocess(notebook, {})
     except Exception as problem:
-        why = str(problem).strip().partition("\n")[0].rstrip(".")
         raise LabError(
-            f"{path} cannot be checked: {why}. Copy your functions into a fresh notebook."
+            f"{path} cannot be checked: {reason(problem)}. Copy your functions into a fresh notebook."
         ) from problem
     return ClearOutput().preprocess(notebook, {})[0]
 
 
-def run(notebook: NotebookNode, folder: Path) -> set[int]:
-    """Run all cells in order, going on after errors; the indices of those that the kernel survived."""
+def run(notebook: NotebookNode, folder: Path) -> tuple[set[int], dict[str, Verdict]]:
+    """Run all cells in order, going on after errors.
+
+    Returns the indices of the cells that the kernel survived, and the last verdict on each exercise.
+    """
     ran: set[int] = set()
     codes = sum(cell.cell_type == "code" for cell in notebook.cells)
 
@@ -89,20 +96,24 @@ def run(notebook: NotebookNode, folder: Path) -> set[int]:
         progress.update()
 
     client = NotebookClient(
-        notebook, kernel_name="python3", timeout=CELL_SECONDS, allow_errors=True, interrupt_on_timeout=True,
+        notebook, kernel_name="python3", timeout=waits.AT_HOME, allow_errors=True, interrupt_on_timeout=True,
         error_on_timeout=LATE, on_cell_executed=after, resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip
-    with bar(total=codes, what="cells") as progress:
+    with bar(total=codes, what="cells") as progress, tempfile.TemporaryDirectory() as place:
+        told = Path(place, "verdicts")  # the checks write there what they find, as data
+        env = {**os.environ, VERDICTS: str(told)}
         try:
-            client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
         except DeadKernelError:
             pass  # what ran before it keeps its verdict
         except (NoSuchKernel, OSError, RuntimeError) as problem:
             raise LabError(f"No Python kernel can be started here: {problem}.") from problem
-    return ran
+        lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    verdicts = [msgspec.convert(json.loads(line), Verdict) for line in lines]
+    return ran, {verdict.exercise: verdict for verdict in verdicts}
 
 
-def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool) -> Finding:
+def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool, verdicts: dict[str, Verdict]) -> Finding:
     """What nbgrader makes of one graded cell that was run, in the words of the check."""
     name = cell.metadata.nbgrader.grade_id.removeprefix("check_")
     if changed(cell):
@@ -116,20 +127,20 @@ def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool) -> Finding:
         return Finding(name, NOT_RUN, "the kernel died before: out of memory, or ended by a cell")
     if score == most:
         return Finding(name, PASSED)
-    return failure(name, cell, notebook)
+    return failure(name, cell, notebook, verdicts.get(name))
 
 
-def failure(name: str, cell: NotebookNode, notebook: NotebookNode) -> Finding:
+def failure(name: str, cell: NotebookNode, notebook: NotebookNode, verdict: Verdict | None) -> Finding:
     """Why a check that ran does not pass."""
     message = error(cell)
     if message is None:
         loud = "".join(out.text for out in cell.outputs if out.get("name") == "stderr").strip()
         said = loud or "It shows a number, which nbgrader takes for points."
         return Finding(name, FAILED, "the check cell shows what it should not", said)
-    if found := re.match(r"CheckFailed: Check \S+  \w+: not yet \((.+)\)", message):
-        return Finding(name, NOT_YET, found[1], message.removeprefix("CheckFailed: "))
-    if re.match(r"CheckFailed: Check \S+  \w+: not written yet", message):
-        return Finding(name, UNWRITTEN, " ".join(message.splitlines()[1:]).strip())
+    if verdict and verdict.status == Ending.UNWRITTEN:
+        return Finding(name, UNWRITTEN, verdict.cause)
+    if verdict and verdict.status == Ending.WRONG:
+        return Finding(name, NOT_YET, f"{verdict.passed} of {verdict.total} parts pass", verdict.message())
     for other in notebook.cells:  # its function was never defined
         if other.metadata.get("nbgrader", {}).get("grade_id") == name and (why := error(other)):
             return Finding(name, FAILED, "its cell ends with an error", why)

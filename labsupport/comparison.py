@@ -6,7 +6,6 @@ was interrupted goes on where it was.
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,11 +14,14 @@ from pathlib import Path
 import torch
 import transformers
 
-from labsupport import cache, corpora, cost, linears, masks, models, settings, structured, zeroshot
-from labsupport.calibration import input_norms
-from labsupport.perplexity import perplexity
-from labsupport.progress import being_graded
-from labsupport.settings import LabError
+from labsupport import corpora, cost, linears, models, settings, zeroshot
+from labsupport.errors import LabError
+from labsupport.fetch import cache
+from labsupport.files import write_whole
+from labsupport.given import blocks, masks, wanda
+from labsupport.given.input_norms import input_norms
+from labsupport.given.perplexity import perplexity
+from labsupport.settings import being_graded
 from labsupport.table import columns
 
 
@@ -166,12 +168,12 @@ def _magnitude(bench: Bench, model):
 
 def _wanda(bench: Bench, model):
     norms = input_norms(model, bench.batches)
-    linears.apply_masks(model, masks.wanda_masks(model, norms, bench.chosen.sparsity))
+    linears.apply_masks(model, wanda.wanda_masks(model, norms, bench.chosen.sparsity))
     return model
 
 
 def _two_of_four(bench: Bench, model):
-    linears.apply_masks(model, masks.two_of_four_masks(model, input_norms(model, bench.batches)))
+    linears.apply_masks(model, wanda.two_of_four_masks(model, input_norms(model, bench.batches)))
     return model
 
 
@@ -179,7 +181,7 @@ def _sliced(criterion: str) -> Callable:
     def prune(bench: Bench, model):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the plan says what a ratio does not do
-            structured.prune_blocks(
+            blocks.prune_blocks(
                 model, bench.chosen.ratio, range(*bench.chosen.layers), criterion, bench.batches
             )
         return model
@@ -189,10 +191,10 @@ def _sliced(criterion: str) -> Callable:
 
 def _recovered(prune: Callable) -> Callable:
     def recover(bench: Bench, model):
-        from labsupport import recovery  # peft takes seconds to import
+        from labsupport.given import recover  # peft takes seconds to import
 
         model = prune(bench, model)
-        recovery.recover(model, bench.training(), bench.chosen.steps, LEARNING_RATE)
+        recover.recover(model, bench.training(), bench.chosen.steps, LEARNING_RATE)
         return model
 
     return recover
@@ -290,13 +292,8 @@ def _stored(place: Path, about: dict) -> dict[str, Row]:
 
 
 def _store(place: Path, about: dict, rows: dict[str, Row]) -> None:
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    text = json.dumps({"setting": about, "rows": [asdict(row) for row in rows.values()]}, indent=1)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(
-            json.dumps({"setting": about, "rows": [asdict(row) for row in rows.values()]}, indent=1)
-        )
-        draft.replace(place)
+        write_whole(place, text.encode())
     except OSError as problem:
-        draft.unlink(missing_ok=True)
         raise LabError(f"The results cannot be written to {place} ({problem.strerror}).") from problem

@@ -4,7 +4,7 @@ import warnings
 
 import torch
 
-from labsupport.settings import LabError
+from labsupport.errors import LabError
 
 SPLITS = ("calibration", "evaluation")
 YEARS = {"calibration": range(2010, 2014), "evaluation": range(2022, 2025)}  # of the addresses
@@ -22,9 +22,9 @@ def text(name: str, split: str) -> str:
         raise LabError(f"There is no split called '{split}'. Known: {', '.join(SPLITS)}.")
     if name == "sotu":
         return addresses(split)
-    from labsupport import hubtexts
+    from labsupport.fetch import texts
 
-    return hubtexts.read(name, split)
+    return texts.read(name, split)
 
 
 def addresses(split: str) -> str:

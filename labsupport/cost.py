@@ -22,8 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig
 
 from labsupport import settings, widths
+from labsupport.errors import LabError, reason
 from labsupport.planning import linear_macs, skeleton
-from labsupport.settings import LabError
 
 # Multiply-accumulates
 
@@ -226,5 +226,4 @@ def semi_structured(weight: torch.Tensor) -> torch.Tensor:
     try:
         return torch.sparse.to_sparse_semi_structured(weight.half())
     except Exception as problem:
-        reason = str(problem).strip().partition("\n")[0][:200]
-        raise LabError(f"PyTorch has no 2:4 kernel for this weight on this device: {reason}") from problem
+        raise LabError(f"PyTorch has no 2:4 kernel for this weight on this device: {reason(problem)}") from problem

@@ -9,8 +9,9 @@ import psutil
 import torch
 import transformers
 
-from labsupport import cache, corpora, hub, models, settings
-from labsupport.perplexity import perplexity
+from labsupport import corpora, models, settings
+from labsupport.fetch import cache, hub
+from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
 
 # What a lab costs: how often it runs the evaluation windows through the model (calibration, the checks

@@ -6,7 +6,7 @@ A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by t
 import torch
 from torch import nn
 
-from labsupport.settings import LabError
+from labsupport.errors import LabError
 
 
 def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:

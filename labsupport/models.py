@@ -19,8 +19,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from labsupport import cache, embedded, hub, settings
-from labsupport.settings import LabError
+from labsupport import settings
+from labsupport.errors import LabError, reason
+from labsupport.fetch import cache, embedded, hub
 from labsupport.table import layer_table
 from labsupport.widths import SlicedLlama
 
@@ -158,9 +159,8 @@ def _readable(name: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as problem:
-        reason = str(problem).strip().partition("\n")[0][:200].rstrip(".") or type(problem).__name__
         mend = f" `python -m labsupport fetch {name}` gets it again." if name in NAMES else ""
-        raise LabError(f"The model stored in {folder} cannot be read ({reason}).{mend}") from problem
+        raise LabError(f"The model stored in {folder} cannot be read ({reason(problem)}).{mend}") from problem
 
 
 def tiny(seed: int = 0) -> LlamaForCausalLM:
@@ -209,8 +209,7 @@ def config(name: str | Path) -> LlamaConfig:
     try:
         found = AutoConfig.from_pretrained(path)
     except Exception as problem:
-        reason = str(problem).strip().partition("\n")[0][:200].rstrip(".")
-        raise LabError(f"The config in {path} cannot be read ({reason}).") from problem
+        raise LabError(f"The config in {path} cannot be read ({reason(problem)}).") from problem
     if not isinstance(found, LlamaConfig):
         raise LabError(f"The config in {path} is of a {found.model_type} model; only a llama can be planned.")
     return found

@@ -2,7 +2,7 @@
 
 import torch
 
-from labsupport.masks import kept
+from labsupport.selection import kth_smallest
 
 
 def halves(score: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -11,12 +11,17 @@ def halves(score: torch.Tensor) -> dict[str, torch.Tensor]:
     Each drops the lower half: of the whole matrix, of every row, of every 4 neighbours, and of the
     columns as wholes. in_features is a multiple of 4.
     """
-    whole = kept(score.flatten()[None], 0.5).view_as(score)
-    fours = kept(score.unflatten(1, (-1, 4)).flatten(0, 1), 0.5).view_as(score)
-    columns = kept(score.sum(dim=0)[None], 0.5).expand_as(score)
+    whole = upper_half(score.flatten()).view_as(score)
+    fours = upper_half(score.unflatten(1, (-1, 4))).view_as(score)  # ranked [out, groups, 4]
+    columns = upper_half(score.sum(dim=0)).expand_as(score)
     return {
         "anywhere (lab 02)": whole,
-        "in each row (lab 04)": kept(score, 0.5),
+        "in each row (lab 04)": upper_half(score),
         "2 of every 4 (lab 04)": fours,
         "whole channels (lab 05)": columns,
     }
+
+
+def upper_half(score: torch.Tensor) -> torch.Tensor:
+    """Bool [..., n], True = keep: what is above the middle along the last axis."""
+    return score > kth_smallest(score, score.shape[-1] // 2)

@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-
-class LabError(Exception):
-    """Something a person can mend: shown as one sentence, never as a traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        """What IPython shows in a notebook instead of a traceback."""
-        return [str(self)]
-
+SOCKET = "PRUNING_LABS_SOCKET"  # names the examiner's socket; set only while a notebook is graded
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,3 +39,8 @@ def current() -> Settings:
         model=os.environ.get("PRUNING_LABS_MODEL") or settings.model,
         text=os.environ.get("PRUNING_LABS_TEXT") or settings.text,
     )
+
+
+def being_graded() -> bool:
+    """Whether an examiner asks the questions."""
+    return SOCKET in os.environ

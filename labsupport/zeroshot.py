@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from labsupport import hub
+from labsupport.errors import LabError, reason
+from labsupport.fetch import hub
 from labsupport.progress import bar
-from labsupport.settings import LabError
 from labsupport.tasks import addresses
 
 LOCAL = addresses.NAME
@@ -130,9 +130,8 @@ def _from_hub(name: str) -> Iterator[None]:
             raise LabError(
                 f"The task '{name}' is on the model hub, which cannot be reached from here; {instead}"
             ) from problem
-        reason = str(problem).strip().partition("\n")[0].rstrip(".") or type(problem).__name__
         raise LabError(
-            f"The task '{name}' could not be had from the model hub ({reason}); {instead}"
+            f"The task '{name}' could not be had from the model hub ({reason(problem)}); {instead}"
         ) from problem
 
 

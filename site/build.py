@@ -20,8 +20,9 @@ from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
 from walkthrough import landing, page
 
-from grader import build, course
-from labsupport.settings import LabError
+from grader import course
+from labsupport import files
+from labsupport.errors import LabError
 
 HERE = Path(__file__).resolve().parent
 CHOICES = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT")
@@ -47,14 +48,14 @@ def make(labs: list[str], folder: Path) -> Path:
     pages, html = folder / "pages", folder / "html"
     notebooks = {}
     for lab in labs:
-        notebooks[lab] = page(lab, executed(lab, build.source_notebook(lab), folder / "executed"), labs)
+        notebooks[lab] = page(lab, executed(lab, notebooks.source_notebook(lab), folder / "executed"), labs)
     first = jupytext.read(HERE / "index.py")
-    first.metadata.update(build.METADATA)
+    first.metadata.update(notebooks.METADATA)
     notebooks["index"] = landing(executed("index", first, folder / "executed"), labs)
     for stale in (pages, html):
         shutil.rmtree(stale, ignore_errors=True)
     for name, notebook in notebooks.items():
-        course.write_whole(pages / f"{name}.ipynb", nbformat.writes(notebook).encode())
+        files.write_whole(pages / f"{name}.ipynb", nbformat.writes(notebook).encode())
     shutil.copy(HERE / "sources.md", pages)
     # -W: a link that leads nowhere, a formula that cannot be set, ends the build
     if build_main(
@@ -90,7 +91,7 @@ def executed(name: str, notebook: NotebookNode, kept: Path) -> NotebookNode:
             client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except CellExecutionError as problem:
             raise LabError(f"{name} does not run to its end: {problem.ename}: {problem.evalue}") from problem
-        course.write_whole(place, nbformat.writes(notebook).encode())
+        files.write_whole(place, nbformat.writes(notebook).encode())
         for old in set(kept.glob(f"{name}-*.ipynb")) - {place}:
             old.unlink()
     return _with_outputs(notebook, nbformat.read(place, as_version=4))

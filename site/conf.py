@@ -4,7 +4,7 @@ from docutils import nodes
 from docutils.utils.math import MathError
 from sphinx.util import logging
 
-from grader.formulas import mathml
+from grader.results.mathml import mathml
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode, v4
 
-from grader import source
-from labsupport.settings import LabError
+from grader.author import source
+from labsupport.errors import LabError
 
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"^ *### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)

@@ -272,7 +272,7 @@ print(f"{now.model} on {now.text}, {len(token_windows)} windows of {now.window}:
 
 # %% [markdown]
 # This is *the* number of the course: the model with all its weights. Whatever you drop from lab 02 on,
-# you compare with it. From there on `labsupport.perplexity` is given; it does what yours does.
+# you compare with it. From there on `labsupport.given.perplexity` is given; it does what yours does.
 
 # %% [markdown]
 # ## Equal windows forgive a lot

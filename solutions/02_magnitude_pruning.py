@@ -8,7 +8,7 @@
 # | | |
 # |---|---|
 # | **You learn** | to rank weights, to cut at a sparsity, to prune a whole model, and to read the damage |
-# | **You need** | lab 01 (what perplexity is); the given `labsupport.perplexity` measures it from here on |
+# | **You need** | lab 01 (what perplexity is); the given `labsupport.given.perplexity` measures it from here on |
 # | **It takes** | an hour of your time; all cells together run about a minute and a half on two CPU cores |
 # | **Sources** | Han et al. 2015, *Learning both weights and connections*; D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercise 1 |
 #
@@ -19,8 +19,8 @@
 # %%
 import torch
 from labsupport import check, corpora, expected, linears, models, plots, settings
-from labsupport.masks import kth_smallest
-from labsupport.perplexity import perplexity
+from labsupport.given.perplexity import perplexity
+from labsupport.selection import kth_smallest
 from labsupport.table import columns
 
 # %% [markdown]

@@ -434,7 +434,7 @@ print(columns(["layer", "your ratio", "reference"], rows))
 
 # %% [markdown]
 # Equal in three digits? Then your norms are right, and lab 04 can prune with them: from there on
-# `labsupport.calibration.input_norms`, which does what yours does, is given.
+# `labsupport.given.input_norms`, which does what yours does, is given.
 
 # %% [markdown]
 # ## Question 1

@@ -18,7 +18,7 @@ import tempfile
 
 import torch
 from labsupport import check, corpora, cost, expected, linears, models, plots, settings, structured, widths
-from labsupport.perplexity import perplexity
+from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
 
 # %% [markdown]

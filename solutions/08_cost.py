@@ -8,14 +8,15 @@
 # | | |
 # |---|---|
 # | **You learn** | MACs and FLOPs, four storage formats, peak memory, how to measure a latency, and why zeros alone make nothing faster |
-# | **You need** | lab 02 (masks) and lab 05 (sliced models; the given `labsupport.structured` makes them here) |
+# | **You need** | lab 02 (masks) and lab 05 (sliced models; the given `labsupport.given.blocks` makes them here) |
 # | **It takes** | an hour of your time; all cells together run a minute or two on two CPU cores, and the closing table five more the first time |
 # | **Sources** | K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), chapter on compute requirements; Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); the PyTorch documentation of sparse tensors |
 
 # %%
 import torch
-from labsupport import check, comparison, corpora, cost, expected
+from labsupport import check, comparison, corpora, cost, errors, expected
 from labsupport import linears, models, plots, settings, structured
+from labsupport.given.blocks import prune_blocks
 from labsupport.table import columns
 from torch.nn import functional
 
@@ -32,7 +33,7 @@ dense, zeros, sliced = models.load(), models.load(), models.load()
 tokenizer = models.tokenizer()
 halves = {name: weight.abs() > weight.abs().median() for name, weight in linears.dense_weights(zeros).items()}
 linears.apply_masks(zeros, halves)
-structured.prune_blocks(sliced, 0.5, range(sliced.config.num_hidden_layers), "l1")
+prune_blocks(sliced, 0.5, range(sliced.config.num_hidden_layers), "l1")
 three = {"dense": dense, "zeros": zeros, "sliced": sliced}
 
 # %% experiment
@@ -372,7 +373,7 @@ print(
 # %% [markdown]
 # (On a CPU that is the whole process: Python, torch and three models.) Before and after differ by next to nothing,
 # and in between there was much more. Most of it is one tensor: the
-# logits, one number for each token and each word of the vocabulary. (That is why `labsupport.perplexity` makes
+# logits, one number for each token and each word of the vocabulary. (That is why `labsupport.given.perplexity` makes
 # them in chunks.) A figure such as "GPU memory requirement" is worth little until it says which of the two it is.
 
 # %% experiment
@@ -463,7 +464,7 @@ try:
     }
     for name, (median, (low, high)) in cost.latencies(kernels, 50).items():
         print(f"{name:6} {median * 1e6:7.1f} us   (middle half {low * 1e6:.1f} to {high * 1e6:.1f})")
-except settings.LabError as reason:
+except errors.LabError as reason:
     print(f"{reason} This cell measures nothing here; the rest of the lab does not need it.")
 
 # %% [markdown]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from grader.release import release
+from grader.author.release import release
 from labsupport import models, settings
 
 SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ

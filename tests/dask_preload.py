@@ -5,13 +5,13 @@ import signal
 
 
 def dask_setup(_worker) -> None:
-    from grader import worker
+    from grader.grade import dask_worker
 
-    grade = worker.grade
+    grade = dask_worker.grade
 
     def grade_or_die(task):
         if task.submission.student == "doom":
             os.kill(os.getpid(), signal.SIGKILL)
         return grade(task)
 
-    worker.grade = grade_or_die
+    dask_worker.grade = grade_or_die

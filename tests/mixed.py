@@ -13,10 +13,10 @@ import nbformat
 import pytest
 
 from grader import course
-from grader.classrun import grade_class
-from grader.journal import Record
-from grader.release import release
-from grader.sandbox import Limits
+from grader.author.release import release
+from grader.grade.class_run import grade_class
+from grader.grade.journal import Record
+from grader.sandbox.run import Limits
 from tests.hostile.submissions import FILE, LAB, find
 from tests.test_hostile import hand_in, right_answers
 

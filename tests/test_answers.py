@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from labsupport.check import EXERCISES
-from labsupport.check.client import here
-from labsupport.check.exercise import judge
-from labsupport.check.verdict import RIGHT, WIDTH
+from labsupport.check.ask.client import answer_here
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.verdict import WIDTH, Ending
 
 FOLDER = Path(__file__).parent / "wrong_answers"
 SEEDS = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
@@ -29,7 +29,8 @@ def answers() -> list:
 
 
 def verdict(exercise, function, seed):
-    return judge(exercise, exercise.cases(seed), lambda case: here(exercise, function, case.inputs))
+    cases = exercise.cases(seed)
+    return judge(exercise, cases, lambda case: answer_here(exercise.name, function, case.inputs))
 
 
 pytestmark = pytest.mark.usefixtures("tiny_course")
@@ -44,10 +45,10 @@ def test_answer(exercise, name, function, seed):
         found = verdict(EXERCISES[exercise], function, seed)
     message = found.message()
     if name.startswith("right_"):
-        assert found.status == RIGHT, message
+        assert found.status == Ending.RIGHT, message
         assert found.share == 1
         return
-    assert found.status != RIGHT, f"{name} was taken for right"
+    assert found.status != Ending.RIGHT, f"{name} was taken for right"
     assert found.share < 1
     assert inspect.getdoc(function) in " ".join(message.split()), message
     assert all(len(line) <= WIDTH for line in message.splitlines()), message

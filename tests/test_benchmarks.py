@@ -11,9 +11,10 @@ import torch
 from benchmarks import classes, growth, measure, perplexity, pruning, selection, submissions, table
 from benchmarks.__main__ import NAMES, main
 from benchmarks.table import Row
-from grader import course, intake
+from grader import course
+from grader.intake import admit
 from labsupport import models
-from labsupport.settings import LabError
+from labsupport.errors import LabError
 
 TINY = (models.TINY,)
 
@@ -99,7 +100,7 @@ def test_a_class_is_mixed():
         "right": 11, "wrong": 5, "begun": 1, "untouched": 1, "endless": 1, "damaged": 1,
     }  # fmt: skip
     released = nbformat.read(course.notebook(submissions.LAB), as_version=4)
-    refused = [s for s, raw in mix.items() if isinstance(intake.admit(raw, released), intake.Refused)]
+    refused = [s for s, raw in mix.items() if isinstance(admit.admit(raw, released), admit.Refused)]
     assert refused == ["damaged"]
 
 

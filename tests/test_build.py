@@ -11,9 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grader import build, course, source
-from labsupport.check import EXERCISES
-from labsupport.settings import LabError
+from grader import course
+from grader.author import notebooks, source
+from labsupport import files
+from labsupport.check.judge import EXERCISES
+from labsupport.errors import LabError
 
 SAMPLE = '''\
 # %% [markdown]
@@ -67,7 +69,7 @@ def labs(tmp_path, monkeypatch):
 
 
 def built() -> nbformat.NotebookNode:
-    build.build()
+    notebooks.build()
     return nbformat.read(course.notebook(LAB), 4)
 
 
@@ -109,13 +111,13 @@ def test_a_student_notebook_tells_nothing(labs):
     text = nbformat.writes(built())
     assert "secret" not in text
     assert "123456789123456789" not in text
-    assert "secret" in nbformat.writes(build.source_notebook(LAB))
+    assert "secret" in nbformat.writes(notebooks.source_notebook(LAB))
 
 
 def test_only_what_nbgrader_needs_is_kept(labs):
     """No outputs, no counts, no editor's metadata: a diff shows what an author changed."""
     notebook = built()
-    assert notebook.metadata == build.METADATA
+    assert notebook.metadata == notebooks.METADATA
     assert [cell.id for cell in notebook.cells] == [
         "02-001", "02-002", "02-003", "magnitude_mask", "check_magnitude_mask", "02-006", "02-007",
         "magnitude_reflection",
@@ -131,7 +133,7 @@ def test_only_what_nbgrader_needs_is_kept(labs):
 
 
 def test_another_process_gives_the_same_bytes(labs):
-    (path,) = build.build()
+    (path,) = notebooks.build()
     code = (
         "import hashlib, sys; from pathlib import Path; from grader import build, course;"
         "course.SOLUTIONS = Path(sys.argv[1]); (data,) = build.student_notebooks().values();"
@@ -146,9 +148,9 @@ def test_another_process_gives_the_same_bytes(labs):
 
 def test_nbgraders_own_command_gives_the_same_bytes(labs):
     """Who types `nbgrader generate_assignment`, or uses formgrader, releases the same notebook."""
-    (path,) = build.build()
+    (path,) = notebooks.build()
     there = course.folder() / "source" / LAB / path.name
-    course.write_whole(there, nbformat.writes(build.source_notebook(LAB)).encode())
+    files.write_whole(there, nbformat.writes(notebooks.source_notebook(LAB)).encode())
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", LAB]
     subprocess.run(command, cwd=course.prepare(), check=True, capture_output=True)
     released = (course.folder() / "release" / LAB / path.name).read_text()
@@ -157,34 +159,34 @@ def test_nbgraders_own_command_gives_the_same_bytes(labs):
 
 
 def test_drift_sees_one_byte_and_a_missing_and_an_extra_file(labs):
-    (path,) = build.build()
-    assert build.drift() == []
+    (path,) = notebooks.build()
+    assert notebooks.drift() == []
     good = path.read_bytes()
     path.write_bytes(good.replace(b"Prose.", b"prose."))
-    (sentence,) = build.drift()
+    (sentence,) = notebooks.drift()
     assert sentence.startswith(f"notebooks/{LAB}/{LAB}.ipynb is not what solutions/{LAB}.py gives")
     path.write_bytes(good + b"\n")
-    assert len(build.drift()) == 1
+    assert len(notebooks.drift()) == 1
     path.unlink()
-    assert "is missing" in build.drift()[0]
-    build.build()
+    assert "is missing" in notebooks.drift()[0]
+    notebooks.build()
     (path.parent / "old.ipynb").write_text("{}")
     assert (
-        build.drift()
-        == build.drift(["02"])
+        notebooks.drift()
+        == notebooks.drift(["02"])
         == [f"notebooks/{LAB}/old.ipynb comes from no source: remove it."]
     )
 
 
 def test_checkpoints_of_jupyter_are_no_drift(labs):
-    (path,) = build.build()
-    course.write_whole(path.parent / ".ipynb_checkpoints" / path.name, b"{}")
-    assert build.drift() == []
+    (path,) = notebooks.build()
+    files.write_whole(path.parent / ".ipynb_checkpoints" / path.name, b"{}")
+    assert notebooks.drift() == []
 
 
 def test_building_leaves_no_trace_elsewhere(labs):
     before = Path.cwd()
-    build.build()
+    notebooks.build()
     assert Path.cwd() == before
     assert not course.folder().exists()
     assert [path.name for path in labs.rglob("*") if path.is_file()] == [f"{LAB}.py", f"{LAB}.ipynb"]
@@ -194,7 +196,7 @@ def test_generate_records_the_points_for_a_class(labs):
     from nbgrader.api import Gradebook
 
     course.folder().mkdir()
-    released = build.generate(LAB, course.folder())
+    released = notebooks.generate(LAB, course.folder())
     assert released == course.folder() / "release" / LAB / f"{LAB}.ipynb"
     with Gradebook(course.gradebook_url(), "pruning-labs") as gradebook:
         assert gradebook.find_assignment(LAB).max_score == 5
@@ -281,16 +283,16 @@ def test_a_malformed_source_gets_one_sentence(labs, case):
     assert old in SAMPLE
     course.source(LAB).write_text(SAMPLE.replace(old, new, 1))
     with pytest.raises(LabError, match=rf"^solutions/{LAB}.py, cell \d+ \(.+\): ") as found:
-        build.build()
+        notebooks.build()
     assert phrase in str(found.value)
     assert "\n" not in str(found.value)
     assert not list(course.NOTEBOOKS.iterdir())
 
 
 def test_what_nbgrader_refuses_is_one_sentence(labs, monkeypatch):
-    monkeypatch.setattr(build.DropAnswers, "preprocess", lambda *_: 1 / 0)
+    monkeypatch.setattr(notebooks.DropAnswers, "preprocess", lambda *_: 1 / 0)
     with pytest.raises(LabError) as found:
-        build.build()
+        notebooks.build()
     assert str(found.value) == (
         f"nbgrader cannot make the student version of {LAB}: ZeroDivisionError: division by zero."
     )
@@ -334,13 +336,13 @@ def test_the_gradebook_is_where_the_course_says(labs):
 
 @pytest.fixture(scope="module")
 def students() -> dict[Path, bytes]:
-    return build.student_notebooks()
+    return notebooks.student_notebooks()
 
 
 def test_notebooks_are_what_the_sources_give(students):
     """Who changes a source must rebuild: `python -m grader build`."""
     assert students
-    assert build.drift() == []
+    assert notebooks.drift() == []
 
 
 @pytest.mark.parametrize("lab", course.labs())

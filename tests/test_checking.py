@@ -12,7 +12,8 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import compute_checksum
 from nbgrader.validator import Validator
 
-from grader import build, course
+from grader import course
+from grader.author import notebooks
 from labsupport import checking
 from labsupport.__main__ import main
 from labsupport.checking import CHANGED, FAILED, NOT_RUN, NOT_YET, PASSED, UNWRITTEN, WRITTEN
@@ -72,7 +73,7 @@ def notebook(cells: dict[str, str], check: str = "") -> nbformat.NotebookNode:
     parts += exercise("linear_macs", cells["linear_macs"])
     question = {"grade": True, "solution": True, "points": 3, "handed_out": EMPTY}
     parts.append(graded("reflection", cells["reflection"], v4.new_markdown_cell, **question))
-    return v4.new_notebook(cells=parts, metadata=build.METADATA)
+    return v4.new_notebook(cells=parts, metadata=notebooks.METADATA)
 
 
 def written(folder, made) -> checking.Path:
@@ -140,7 +141,7 @@ def test_a_cell_without_end(tmp_path, monkeypatch):
     cells = [*exercise("one", "while True:\n    pass", "one()"), *exercise("two", "def two(): pass", "two()")]
     for cell in cells:
         cell.metadata["nbgrader"]["checksum"] = compute_checksum(cell)
-    one, two = checking.check(written(tmp_path, v4.new_notebook(cells=cells, metadata=build.METADATA)))
+    one, two = checking.check(written(tmp_path, v4.new_notebook(cells=cells, metadata=notebooks.METADATA)))
     assert (one.status, two.status) == (FAILED, PASSED)
     assert one.message.startswith(("Timeout", "KeyboardInterrupt"))
 
@@ -148,7 +149,7 @@ def test_a_cell_without_end(tmp_path, monkeypatch):
 AGAIN = exercise("sparsity", "")
 for _number, _cell in enumerate(AGAIN):
     _cell.id = f"again-{_number}"
-DOUBLE = v4.new_notebook(cells=[*notebook(RIGHT).cells, *AGAIN], metadata=build.METADATA)
+DOUBLE = v4.new_notebook(cells=[*notebook(RIGHT).cells, *AGAIN], metadata=notebooks.METADATA)
 UNFIT = {
     "folder": (None, "is a directory"),
     "empty": ("", "is not a notebook."),

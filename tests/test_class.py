@@ -10,10 +10,12 @@ import sys
 import nbformat
 import pytest
 
-from grader import classrun, course, gradebook, journal
+from grader import course
 from grader.__main__ import main
-from grader.release import release
-from labsupport.settings import LabError
+from grader.author.release import release
+from grader.grade import class_run, journal
+from grader.results import gradebook
+from labsupport.errors import LabError
 from tests.hostile.submissions import FILE, LAB, find, with_source
 from tests.test_hostile import hand_in, right_answers
 
@@ -86,9 +88,9 @@ def test_second_run_does_nothing(empty_course, monkeypatch):
     hand_in("eve", {FILE: b""})
     assert main(["grade", LAB]) == 1
     graded = []
-    true_grade = classrun.grade
+    true_grade = class_run.grade
     monkeypatch.setattr(
-        classrun, "grade", lambda task: graded.append(task.submission.student) or true_grade(task)
+        class_run, "grade", lambda task: graded.append(task.submission.student) or true_grade(task)
     )
     assert main(["grade", LAB]) == 1
     assert graded == []
@@ -193,11 +195,11 @@ def test_unsafe_names_are_not_entered(empty_course):
     """A folder whose name is no student id stops nobody: it is left out of the class."""
     hand_in("ben", {FILE: b""})
     (empty_course / "submitted" / ".hidden" / LAB).mkdir(parents=True)
-    assert [each.student for each in classrun.submissions(LAB)] == ["ben"]
+    assert [each.student for each in class_run.submissions(LAB)] == ["ben"]
 
 
 def test_missing_release(tmp_path, monkeypatch):
     """Grading before releasing says what to run."""
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "nothing"))
     with pytest.raises(LabError, match="release"):
-        classrun.grade_class(LAB)
+        class_run.grade_class(LAB)

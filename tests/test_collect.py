@@ -8,10 +8,10 @@ import zipfile
 import pytest
 from nbgrader.coursedir import CourseDirectory
 
-from grader import collect as collecting
-from grader import downloads, roster
-from grader.collect import COLLECTED, NOTHING, OLDER, REFUSED, UNCHANGED, UNMATCHED, collect
-from labsupport.settings import LabError
+from grader.intake import archive, roster
+from grader.intake import collect as collecting
+from grader.intake.collect import COLLECTED, NOTHING, OLDER, REFUSED, UNCHANGED, UNMATCHED, collect
+from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
 NOTEBOOK = f"{LAB}.ipynb"
@@ -377,7 +377,7 @@ def test_a_bomb_costs_only_its_sender(tmp_path, submitted):
 
 
 def test_a_file_larger_than_a_notebook_may_be_is_refused(tmp_path, submitted, monkeypatch):
-    monkeypatch.setattr(downloads, "LARGEST", 1000)
+    monkeypatch.setattr(archive, "LARGEST", 1000)
     path = zipped(
         tmp_path, {f"ann/{LAB}/{NOTEBOOK}": os.urandom(1001), f"ben/{LAB}/{NOTEBOOK}": os.urandom(1000)}
     )
@@ -420,10 +420,10 @@ def test_overlapping_members_are_a_trap(tmp_path, submitted):
 
 def test_too_much_in_all_is_refused_as_a_whole(tmp_path, submitted, monkeypatch):
     path = zipped(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": os.urandom(400) for n in range(3)})
-    monkeypatch.setattr(downloads, "MOST_BYTES", 1000)
+    monkeypatch.setattr(archive, "MOST_BYTES", 1000)
     with pytest.raises(LabError, match="unpacks to"):
         collect(LAB, path, submitted)
-    monkeypatch.setattr(downloads, "MOST_FILES", 2)
+    monkeypatch.setattr(archive, "MOST_FILES", 2)
     with pytest.raises(LabError, match="3 files"):
         collect(LAB, path, submitted)
     root = unfolded(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": b"" for n in range(3)})

@@ -7,7 +7,7 @@ import pytest
 from labsupport import __main__ as command
 from labsupport import comparison
 from labsupport.comparison import Bench, Row, compare, setting
-from labsupport.settings import LabError
+from labsupport.errors import LabError
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from labsupport import corpora, hub, hubtexts, models
-from labsupport.settings import LabError
+from labsupport import corpora, models
+from labsupport.errors import LabError
+from labsupport.fetch import hub, texts
 
 WIKITEXT = ["", " = Title = \n", "one two\n"]
 SENTENCES = ["no it was n't black monday", "<unk> said", "N years"]
@@ -129,7 +130,7 @@ def test_c4(hub_texts):
     """The first documents of one file, not all of it."""
     text = corpora.text("c4", "evaluation")
     assert text.startswith("document 0 document 1 ")
-    assert text.endswith(f"document {hubtexts.DOCUMENTS - 1}")
+    assert text.endswith(f"document {texts.DOCUMENTS - 1}")
     assert corpora.text("c4", "calibration") == "train"
 
 
@@ -139,7 +140,7 @@ def test_windows_of_a_hub_text(hub_texts):
     assert models.tokenizer("tiny").decode(windows.flatten()) == "document 0 document 1 "
 
 
-@pytest.mark.parametrize("name", hubtexts.SOURCES)
+@pytest.mark.parametrize("name", texts.SOURCES)
 def test_no_hub(name, hub_cache, monkeypatch):
     """Without a network the sentence comes at once: the library that retries is never called."""
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")

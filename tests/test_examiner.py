@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from grader import examiner as module
-from grader.examiner import Examiner
-from labsupport.check import EXERCISES, client
+from grader.grade import examiner as module
+from grader.grade.examiner import Examiner
+from labsupport.check.ask import client
+from labsupport.check.judge import EXERCISES
 
 NAME = "windows"
 
@@ -19,7 +20,7 @@ def cut(token_ids, length):
 
 def asked(tmp_path, function) -> Examiner:
     with Examiner(tmp_path / "socket", 5) as examiner:
-        client.answer_examiner(EXERCISES[NAME], function, str(examiner.path))
+        client.answer_examiner(NAME, function, str(examiner.path))
     return examiner
 
 
@@ -40,6 +41,6 @@ def test_a_judge_that_stumbles_is_a_fault(tmp_path, monkeypatch, error):
     broken = dataclasses.replace(EXERCISES[NAME], parts=stumble)
     monkeypatch.setattr(module, "EXERCISES", {NAME: broken})
     with Examiner(tmp_path / "socket", 5) as examiner, pytest.raises((EOFError, OSError)):
-        client.answer_examiner(EXERCISES[NAME], cut, str(examiner.path))
+        client.answer_examiner(NAME, cut, str(examiner.path))
     assert isinstance(examiner.fault, error)
     assert NAME not in examiner.verdicts

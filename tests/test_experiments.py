@@ -3,8 +3,10 @@
 import nbformat
 import pytest
 
-from grader import build, course, experiments, journal
-from grader.classrun import grade_class
+from grader import course
+from grader.author import notebooks
+from grader.grade import experiments, journal
+from grader.grade.class_run import grade_class
 from tests.hostile.submissions import FILE, LAB, find
 from tests.test_hostile import hand_in
 
@@ -18,13 +20,13 @@ def tagged(notebook) -> list[int]:
 @pytest.fixture
 def handed_in():
     """Lab 02 with its answers, and the release of it: the same cells, for what is asked here."""
-    return build.solved_notebook(LAB), build.solved_notebook(LAB)
+    return notebooks.solved_notebook(LAB), notebooks.solved_notebook(LAB)
 
 
 @pytest.mark.parametrize("lab", LABS)
 def test_no_answer_needs_an_experiment(lab):
     """What is handed in as the lab's own solution is spared every experiment, and no other cell."""
-    notebook = build.solved_notebook(lab)
+    notebook = notebooks.solved_notebook(lab)
     assert tagged(notebook)
     assert experiments.spared(notebook, notebook) == tagged(notebook)
 
@@ -33,7 +35,7 @@ def test_no_answer_needs_an_experiment(lab):
 def test_students_get_the_same_tags(lab):
     released = nbformat.read(course.notebook(lab), as_version=4)
     found = [cell.source for cell in released.cells if experiments.TAG in cell.metadata.get("tags", [])]
-    source = build.source_notebook(lab)
+    source = notebooks.source_notebook(lab)
     assert found == [source.cells[index].source for index in tagged(source)]
 
 
@@ -88,7 +90,7 @@ def test_a_changed_experiment_is_run(handed_in):
 
 def test_through_the_sandbox(empty_course):
     """The score is that of a notebook whose cells all run, and the page says which did not."""
-    lean, whole = build.solved_notebook(LAB), build.solved_notebook(LAB)
+    lean, whole = notebooks.solved_notebook(LAB), notebooks.solved_notebook(LAB)
     whole.cells.append(nbformat.v4.new_code_cell("print(half.keys())"))
     hand_in("lean", {FILE: nbformat.writes(lean).encode()})
     hand_in("whole", {FILE: nbformat.writes(whole).encode()})

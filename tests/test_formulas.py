@@ -5,9 +5,10 @@ import re
 import nbformat
 import pytest
 
-from grader import course, formulas
-from grader.formulas import markdown
-from grader.inert import tame
+from grader import course
+from grader.grade.sanitize import tame
+from grader.results import mathml
+from grader.results.mathml import markdown
 
 SET = re.compile(r"<math.*?</math>|<code>.*?</code>|<pre>.*?</pre>", re.DOTALL)
 
@@ -30,7 +31,7 @@ def test_a_students_formula_stays_as_typed(typed, dollars):
 
 def test_a_labs_formula_that_cannot_be_set_stays_as_typed(monkeypatch):
     """A lab of the instructor's own costs nobody's feedback; its test above says which formula it is."""
-    monkeypatch.setattr(formulas, "_labs", lambda: r"Let $k$ and $\notacommand{x}$ be.")
+    monkeypatch.setattr(mathml, "_labs", lambda: r"Let $k$ and $\notacommand{x}$ be.")
     page = markdown(r"Let $k$ and $\notacommand{x}$ be.")
     assert page.count("<math") == 1 and r"$\notacommand{x}$" in page
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from labsupport import models
-from labsupport.calibration import input_norms
+from labsupport.errors import LabError
+from labsupport.given.input_norms import input_norms
+from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
-from labsupport.perplexity import perplexity
-from labsupport.settings import LabError
 
 
 def drawn(count: int, length: int, seed: int = 0) -> torch.Tensor:

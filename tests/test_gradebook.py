@@ -9,14 +9,18 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from grader.status import GRADED
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from sqlalchemy import Engine, event
 
-from grader import classrun, course, gradebook, grades, grading, journal
-from grader.journal import GRADED, Record
-from grader.release import release
-from labsupport.settings import LabError
+from grader import course
+from grader.author.release import release
+from grader.grade import class_run, journal, submission
+from grader.grade.journal import Record
+from grader.results import gradebook, table
+from labsupport import files
+from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
 WRITTEN = "magnitude_reflection"
@@ -38,7 +42,7 @@ def graded(student: str, share: float = 1.0, at: str = ON_TIME) -> Record:
     """A record in the journal as grading leaves it: every exercise earned this share of its points."""
     notebook = nbformat.read(course.folder() / "release" / LAB / f"{LAB}.ipynb", as_version=4)
     record = Record(student, LAB, "0" * 64, "v", GRADED, submitted_at=at, graded_at=f"{at} and {share}")
-    for name, points in grading.check_points(notebook).items():
+    for name, points in submission.check_points(notebook).items():
         record.verdicts[name] = {
             "status": "right" if share == 1 else "wrong", "share": share, "passed": 1, "total": 1,
             "points": points, "message": "Check", "submission": "0" * 64,
@@ -47,7 +51,7 @@ def graded(student: str, share: float = 1.0, at: str = ON_TIME) -> Record:
         cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == WRITTEN
     )
     written.source = "Small weights matter less."
-    record.notebook = nbformat.writes(grading.annotated(notebook, record))
+    record.notebook = nbformat.writes(submission.annotated(notebook, record))
     journal.write(record)
     return record
 
@@ -62,7 +66,7 @@ def due(moment: str) -> None:
 
 
 def row(student: str) -> dict[str, str]:
-    return next(each for each in grades.rows(LAB) if each["student"] == student)
+    return next(each for each in table.rows(LAB) if each["student"] == student)
 
 
 def entered_at(student: str) -> int:
@@ -315,15 +319,15 @@ def test_the_same_file_at_another_time_is_as_late_as_that(folder, monkeypatch, f
     due("2026-11-20 12:00:00")
     penalty("return 2")
     place = course.folder() / "submitted" / "bob" / LAB
-    course.write_whole(place / f"{LAB}.ipynb", b"{}")
+    files.write_whole(place / f"{LAB}.ipynb", b"{}")
     record = graded("bob", at=first)
     record.submission, record.version = hashlib.sha256(b"{}").hexdigest(), journal.version(LAB)
     journal.write(record)
-    monkeypatch.setattr(classrun, "grade", lambda task: pytest.fail("it was graded again"))
+    monkeypatch.setattr(class_run, "grade", lambda task: pytest.fail("it was graded again"))
     found = []
     for moment in (first, then):
-        course.write_whole(place / "timestamp.txt", moment.encode())
-        gradebook.hand_over(LAB, classrun.grade_class(LAB))
+        files.write_whole(place / "timestamp.txt", moment.encode())
+        gradebook.hand_over(LAB, class_run.grade_class(LAB))
         found.append(row("bob")["total"])
     assert found == totals
 
@@ -381,14 +385,14 @@ def test_a_record_costs_the_same_in_a_large_class(folder, statements, monkeypatc
 def test_nothing_is_asked_twice_of_a_large_class(folder, statements, monkeypatch):
     """The table of grades takes as many queries for eight students as for two, and looks as often around."""
     counts, looks = [], []
-    true = grades.submitting
-    monkeypatch.setattr(grades, "submitting", lambda *words: looks.append(words) or true(*words))
+    true = table.submitting
+    monkeypatch.setattr(table, "submitting", lambda *words: looks.append(words) or true(*words))
     gradebook.hand_over(LAB, [graded(f"s{number}") for number in range(2)])
     for size in (2, 8):
         for number in range(size):
             (folder / "submitted" / f"waits-{number}" / LAB).mkdir(parents=True, exist_ok=True)
         gradebook.hand_over(LAB, [graded(f"s{number}") for number in range(size)])
         statements.clear(), looks.clear()
-        assert len(grades.rows(LAB)) == 2 * size
+        assert len(table.rows(LAB)) == 2 * size
         counts.append((len(statements), len(looks)))
     assert counts[0] == counts[1]

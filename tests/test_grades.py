@@ -5,12 +5,16 @@ import shutil
 from datetime import datetime, timedelta
 
 import pytest
+from grader.status import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE
 from nbgrader.api import Gradebook
 
-from grader import course, grades, journal, layouts
+from grader import course
 from grader.__main__ import main
-from grader.journal import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE, Record
-from labsupport.settings import LabError
+from grader.grade import journal
+from grader.grade.journal import Record
+from grader.intake import collect
+from grader.results import lms_export, table
+from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
 POINTS = {"magnitude_mask": 3, "prune_magnitude": 4, "global_magnitude_masks": 3}
@@ -42,7 +46,7 @@ def record(student, *shares, status=GRADED, **changes):
 
 
 def row(student):
-    return next(each for each in grades.rows(LAB) if each["student"] == student)
+    return next(each for each in table.rows(LAB) if each["student"] == student)
 
 
 def written(path):
@@ -95,7 +99,7 @@ def test_points_are_shares_of_what_each_exercise_is_worth():
     assert [found[name] for name in POINTS] == ["3", "2", "2"]
     assert (found["total"], found["max"], found["status"]) == ("7", "13", GRADED)
     assert (found["submission"], found["submitted_at"]) == ("0123456789ab", "2026-11-20 11:00:00 UTC")
-    assert list(found) == grades.columns(LAB)
+    assert list(found) == table.columns(LAB)
 
 
 def test_the_total_is_of_the_points_and_not_of_what_was_rounded():
@@ -141,21 +145,21 @@ def test_nobody_is_missing(folder, book):
     (folder / "submitted" / "dan" / "01_perplexity").mkdir(parents=True)
     (folder / "submitted" / ".collect-x").mkdir()
     (folder / "roster.csv").write_text("student_id,name\neve,Eve Adams\nann,Ann Lee\n")
-    assert {each["student"]: each["status"] for each in grades.rows(LAB)} == {
+    assert {each["student"]: each["status"] for each in table.rows(LAB)} == {
         "ann": GRADED, "bob": NOT_SUBMITTED, "cem": "not graded yet", "dan": NOT_SUBMITTED,
         "eve": NOT_SUBMITTED,
     }  # fmt: skip
-    assert all(not each["total"] and each["reason"] for each in grades.rows(LAB) if each["student"] != "ann")
+    assert all(not each["total"] and each["reason"] for each in table.rows(LAB) if each["student"] != "ann")
 
 
 def test_a_class_without_students_has_a_table_without_rows(tmp_path):
-    assert written(grades.write_csv(LAB, tmp_path / "new" / "grades.csv")) == []
+    assert written(table.write_csv(LAB, tmp_path / "new" / "grades.csv")) == []
     assert (tmp_path / "new" / "grades.csv").read_text().startswith("student,magnitude_mask,prune_magnitude,")
 
 
 def test_looking_makes_no_gradebook(folder):
     record("ann", 1)
-    grades.rows("02")
+    table.rows("02")
     assert not (folder / "gradebook.db").exists()
 
 
@@ -208,9 +212,9 @@ def test_a_platforms_mark_of_lateness_stands_where_no_time_is_known(folder):
     record("ann", 1, 1, 1)
     record("bob", 1, 1, 1)
     folder.joinpath("submitted", "ann", LAB).mkdir(parents=True)
-    folder.joinpath("submitted", "ann", LAB, grades.LATE).touch()
+    folder.joinpath("submitted", "ann", LAB, collect.LATE).touch()
     assert [(row(who)["late"], row(who)["late_seconds"]) for who in ("ann", "bob")] == [("yes", ""), ("", "")]
-    ann, bob = layouts.table(LAB, "canvas")[2:]
+    ann, bob = lms_export.table(LAB, "canvas")[2:]
     assert "late as the platform marks it" in ann[-1] and "late" not in bob[-1]
 
 
@@ -230,7 +234,7 @@ def test_a_gradebook_that_cannot_be_read_is_one_sentence(folder):
     with pytest.raises(
         LabError, match=r"gradebook .*gradebook\.db cannot be read: file is not a database\.$"
     ):
-        grades.rows(LAB)
+        table.rows(LAB)
 
 
 def test_a_password_is_not_in_the_sentence(folder):
@@ -238,7 +242,7 @@ def test_a_password_is_not_in_the_sentence(folder):
     with (folder / "nbgrader_config.py").open("a") as file:
         file.write('c.CourseDirectory.db_url = "postgresql+nodriver://ann:hunter2@host/grades"\n')
     with pytest.raises(LabError, match="cannot be read") as told:
-        grades.rows(LAB)
+        table.rows(LAB)
     assert "hunter2" not in str(told.value)
 
 
@@ -249,7 +253,7 @@ def test_a_password_is_not_in_the_sentence(folder):
 def test_a_spreadsheet_calculates_nothing(start, tmp_path):
     student = f'{start}HYPERLINK("x","y")'
     record(student, 1, reason=f"{start}1+1", submitted_at=f"{start}1")
-    cells = written(grades.write_csv(LAB, tmp_path / "grades.csv"))[0]
+    cells = written(table.write_csv(LAB, tmp_path / "grades.csv"))[0]
     assert all(cells[name].startswith("'") for name in ("student", "reason", "submitted_at"))
     assert cells["magnitude_mask"] == "3" and cells["late_penalty"] == ""
 
@@ -257,7 +261,7 @@ def test_a_spreadsheet_calculates_nothing(start, tmp_path):
 def test_a_row_is_one_line_whatever_the_reason_holds(tmp_path):
     record("ann", 1, reason='a "quoted",\nsecond\r\nline \ud800 \x00 \u202e')
     record("bob", 1)
-    path = grades.write_csv(LAB, tmp_path / "grades.csv")
+    path = table.write_csv(LAB, tmp_path / "grades.csv")
     assert len(path.read_text().splitlines()) == 3
     assert [cells["student"] for cells in written(path)] == ["ann", "bob"]
     assert written(path)[0]["reason"].startswith('a "quoted",?second')
@@ -265,18 +269,18 @@ def test_a_row_is_one_line_whatever_the_reason_holds(tmp_path):
 
 def test_the_old_table_stands_when_the_new_one_cannot_be_written(tmp_path, monkeypatch):
     record("ann", 1)
-    path = grades.write_csv(LAB, tmp_path / "grades.csv")
+    path = table.write_csv(LAB, tmp_path / "grades.csv")
     old = path.read_bytes()
     record("bob", 1)
     with pytest.raises(LabError, match=r"The grades cannot be written to .*: Is a directory\.$"):
-        grades.write_csv(LAB, tmp_path)
+        table.write_csv(LAB, tmp_path)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(LabError, match=r"grades\.csv: No space left on device\.$"):
-        grades.write_csv(LAB, path)
+        table.write_csv(LAB, path)
     assert path.read_bytes() == old and [each.name for each in tmp_path.glob("*.csv*")] == ["grades.csv"]
 
 
@@ -325,7 +329,7 @@ def test_canvas_finds_one_assignment_and_everybody(class_of_four, tmp_path):
 
 
 def test_canvas_gets_a_new_assignment_when_none_is_named(class_of_four):
-    assert layouts.table("2", "canvas")[0][5] == "Lab 02: magnitude pruning"
+    assert lms_export.table("2", "canvas")[0][5] == "Lab 02: magnitude pruning"
 
 
 def test_moodle_reads_points_percent_and_comments(class_of_four, tmp_path):
@@ -361,9 +365,9 @@ def test_a_platforms_own_list_is_a_roster(titles, folder, tmp_path):
     """Its export and a column student_id in front: no column must be renamed, and all come back."""
     record("ann", 1, 1, 1)
     folder.joinpath("roster.csv").write_text(f"student_id,{titles}\nann,Ann Lee,77,s9,ann@uni.edu\n")
-    assert layouts.roster.read(folder / "roster.csv").find("leeann")[0] == "ann"
+    assert lms_export.roster.read(folder / "roster.csv").find("leeann")[0] == "ann"
     for layout in ("canvas", "moodle"):
-        line = layouts.table(LAB, layout)[-1]
+        line = lms_export.table(LAB, layout)[-1]
         assert {"Ann Lee", "s9" if "SIS" in titles or layout == "moodle" else "ann"} <= set(line)
 
 
@@ -376,7 +380,7 @@ def test_the_command_says_what_the_import_will_not_show(class_of_four, tmp_path,
 
 def test_the_layout_that_was_there_stays(class_of_four, tmp_path, capsys):
     titles, lines = typed(tmp_path / "g.csv")
-    assert titles == grades.columns(LAB) and [line[0] for line in lines] == ["ann", "bob", "eve", "zoe"]
+    assert titles == table.columns(LAB) and [line[0] for line in lines] == ["ann", "bob", "eve", "zoe"]
     assert capsys.readouterr().out == f"{tmp_path / 'g.csv'}\n"
     assert main(["grades", "02", "--csv", str(tmp_path / "g.csv"), "--column", "x"]) == 2
     assert "--layout" in capsys.readouterr().err
@@ -387,4 +391,4 @@ def test_the_layout_that_was_there_stays(class_of_four, tmp_path, capsys):
     [(59, "less than a minute"), (60, "1 min"), (5400, "1 h 30 min"), (86461, "1 d"), (90061, "1 d 1 h")],
 )
 def test_a_time_is_said_as_a_person_says_it(seconds, words):
-    assert layouts.span(seconds) == words
+    assert lms_export.span(seconds) == words

@@ -5,10 +5,13 @@ import json
 import nbformat
 import pytest
 
-from grader import build, course, gradebook, journal
-from grader.classrun import grade_class
-from grader.release import release
-from grader.sandbox import Limits
+from grader import course
+from grader.author import notebooks
+from grader.author.release import release
+from grader.grade.class_run import grade_class
+from grader.results import gradebook
+from grader.sandbox.run import Limits
+from grader.status import Status
 from tests.hostile.submissions import ENTRIES, FILE, LAB
 
 LIMITS = Limits(cell_seconds=45, total_seconds=300, memory=3 * 2**30, processes=160, output=4 * 2**20)
@@ -17,7 +20,7 @@ HONEST = ("honest-ada", "honest-ben")
 
 def right_answers() -> nbformat.NotebookNode:
     """The lab's own solution as a student hands it in: imports, answers and checks, no figures."""
-    notebook = build.source_notebook(LAB)
+    notebook = notebooks.source_notebook(LAB)
     notebook.cells = [
         cell
         for cell in notebook.cells
@@ -58,25 +61,25 @@ def test_submission(graded, student):
     """Status, sentence, cell and score are what the table says, and never more than the work deserves."""
     entry, record = ENTRIES[student], graded[student]
     told = json.dumps(
-        [record.reason, record.flags, [v["message"] for v in record.verdicts.values()], record.notebook]
+        [record.reason, record.flags, [v.message() for v in record.verdicts.values()], record.notebook]
     )
     assert record.status == entry.status, (record.reason, record.flags)
     assert entry.says in told.replace("\\n", " ").replace("  ", " ") or entry.says in told, told[:3000]
     assert record.cell == entry.cell
-    shares = {name: verdict["share"] for name, verdict in record.verdicts.items()}
+    shares = {name: verdict.share for name, verdict in record.verdicts.items()}
     assert {name: share for name, share in shares.items() if share} == {
         n: s for n, s in entry.share.items() if s
     }, (
         record.flags,
-        [verdict["message"] for verdict in record.verdicts.values()],
+        [verdict.message() for verdict in record.verdicts.values()],
     )
-    assert not record.verdicts or sum(verdict["points"] for verdict in record.verdicts.values()) == 10
+    assert not record.verdicts or sum(verdict.points for verdict in record.verdicts.values()) == 10
 
 
 def test_failures_have_reasons(graded):
     """Whoever is not GRADED has a sentence that an instructor can act on."""
     for record in graded.values():
-        assert record.status in journal.STATUSES
+        assert record.status in Status
         assert record.status == "GRADED" or record.reason.endswith((".", "?"))
 
 
@@ -100,7 +103,7 @@ def test_gradebook_agrees(graded):
     booked = gradebook.students(LAB)
     for student, record in graded.items():
         if record.verdicts:
-            assert booked[student]["score"] == pytest.approx(record.score())
+            assert booked[student].score == pytest.approx(record.score())
         else:
             assert student not in booked
 
@@ -111,7 +114,7 @@ def test_feedback_shows_the_judge_once(graded):
         notebook = nbformat.reads(graded[student].notebook, as_version=4)
         said = [out.text for cell in notebook.cells for out in cell.get("outputs", []) if "text" in out]
         for verdict in graded[student].verdicts.values():
-            assert sum(text.strip() == verdict["message"].strip() for text in said) == 1
+            assert sum(text.strip() == verdict.message().strip() for text in said) == 1
 
 
 def test_nothing_runs_in_a_browser(graded):

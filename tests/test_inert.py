@@ -6,7 +6,7 @@ import re
 import pytest
 from nbconvert.filters import markdown2html
 
-from grader.inert import tame
+from grader.grade.sanitize import tame
 
 CALL = "alert(1)"
 SCRIPT_LINKS = [

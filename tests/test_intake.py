@@ -7,14 +7,16 @@ import socket
 
 import nbformat
 import pytest
+from grader.intake.files import choose
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.nbgraderformat import MetadataValidator
 
-from grader import course, intake, reading
-from grader.intake import Admitted, Refused, admit, choose
-from grader.matching import longest_rising
+from grader import course
+from grader.intake import files, parse
+from grader.intake.admit import Admitted, Refused, admit
+from grader.intake.align import longest_rising
 
 LAB = "02_magnitude_pruning"
 EXERCISES = ("magnitude_mask", "prune_magnitude", "global_magnitude_masks")
@@ -489,8 +491,8 @@ GOOD = raw(submission())
         (raw(new_notebook(cells=[new_code_cell("1 + 1")])), "No exercise of this lab"),
         (b'{"nbformat": 3, "worksheets": 1}', "worksheets is a whole number"),
         (b'{"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code"}]}]}', "source is missing"),
-        (b" " * (reading.LARGEST + 1), "MiB"),
-        (changed(["cells", 3, "source"], "#" * (reading.MOST_SOURCE + 1)), "10 MiB of text"),
+        (b" " * (parse.LARGEST + 1), "MiB"),
+        (changed(["cells", 3, "source"], "#" * (parse.MOST_SOURCE + 1)), "10 MiB of text"),
         (b'{"a": {' + b'"": 1, ' * 2_000_001 + b"}}", "millions of values"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -596,8 +598,8 @@ def test_a_link_is_not_followed(tmp_path):
         result = choose(place, LAB)
         assert result.status == "UNREADABLE"
         assert "symbolic link" in result.reason
-    with pytest.raises(reading.Unreadable, match="symbolic link"):  # on the way, as after a swap
-        intake.read_file(tmp_path, "linked", f"{LAB}.ipynb")
+    with pytest.raises(parse.Unreadable, match="symbolic link"):  # on the way, as after a swap
+        files.read_file(tmp_path, "linked", f"{LAB}.ipynb")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "device"])
@@ -613,7 +615,7 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path, kind, monkeypatch):
     elif kind == "socket":
         socket.socket(socket.AF_UNIX).bind(path.name)
     else:
-        monkeypatch.setattr(intake.stat, "S_ISREG", lambda mode: False)
+        monkeypatch.setattr(files.stat, "S_ISREG", lambda mode: False)
         path.write_bytes(b"x")
     result = choose(tmp_path, LAB)
     assert result.status == "UNREADABLE"
@@ -622,7 +624,7 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path, kind, monkeypatch):
 
 def test_a_huge_file_is_refused_unread(tmp_path):
     with (tmp_path / f"{LAB}.ipynb").open("wb") as file:
-        file.truncate(reading.LARGEST + 1)
+        file.truncate(parse.LARGEST + 1)
     assert "MiB" in choose(tmp_path, LAB).reason
 
 
@@ -631,7 +633,7 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     folder(tmp_path, **{f"{LAB}.ipynb": b"x"})
-    monkeypatch.setattr(intake.os, "open", fail)
+    monkeypatch.setattr(files.os, "open", fail)
     assert "Permission denied" in choose(tmp_path, LAB).reason
 
 

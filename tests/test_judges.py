@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from labsupport.check import EXERCISES
-from labsupport.check.client import here
-from labsupport.check.exercise import judge
-from labsupport.check.verdict import RIGHT, WIDTH
-from labsupport.check.wire import Opaque
+from labsupport.check.ask.client import answer_here
+from labsupport.check.ask.wire import Opaque
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.verdict import WIDTH, Ending
 
 STRANGE = {
     "none": None,
@@ -45,9 +45,9 @@ def test_strange_answers(name, kind):
     verdict = judge(
         exercise,
         exercise.cases(0),
-        lambda case: here(exercise, lambda *_arguments: STRANGE[kind], case.inputs),
+        lambda case: answer_here(name, lambda *_arguments: STRANGE[kind], case.inputs),
     )
-    assert verdict.status != RIGHT
+    assert verdict.status != Ending.RIGHT
     assert verdict.share == 0
     assert "FAILED" in verdict.message()
     assert all(len(line) <= WIDTH for line in verdict.message().splitlines())
@@ -62,6 +62,6 @@ def test_errors(name, error):
         raise error("on purpose")
 
     exercise = EXERCISES[name]
-    verdict = judge(exercise, exercise.cases(0), lambda case: here(exercise, raises, case.inputs))
+    verdict = judge(exercise, exercise.cases(0), lambda case: answer_here(name, raises, case.inputs))
     assert verdict.status == ("unwritten" if error is NotImplementedError else "wrong")
     assert verdict.share == 0

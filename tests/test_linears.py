@@ -4,14 +4,7 @@ import pytest
 import torch
 
 from labsupport import models
-from labsupport.linears import (
-    apply_masks,
-    dense_weights,
-    layer_kind,
-    model_sparsity,
-    pruned_linears,
-    restore,
-)
+from labsupport.linears import apply_masks, dense_weights, layer_kind, model_sparsity, pruned_linears, restore
 
 KINDS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 

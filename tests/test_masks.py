@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from labsupport import masks
-from labsupport.calibration import input_norms
+from labsupport import selection
+from labsupport.given import masks, wanda
+from labsupport.given.input_norms import input_norms
 from labsupport.linears import pruned_linears
 
 BATCHES = [torch.arange(64)[None]]
@@ -15,7 +16,7 @@ def test_masks_are_those_of_a_full_sort(tiny_model, sparsity):
     """Magnitude ranks within a matrix, Wanda within a row; every score is drawn, so none ties."""
     norms = input_norms(tiny_model, BATCHES)
     by_size = masks.magnitude_masks(tiny_model, sparsity)
-    by_score = masks.wanda_masks(tiny_model, norms, sparsity)
+    by_score = wanda.wanda_masks(tiny_model, norms, sparsity)
     for name, linear in pruned_linears(tiny_model).items():
         size = linear.weight.abs().flatten()
         gone = size.argsort()[: round(sparsity * len(size))]
@@ -28,7 +29,7 @@ def test_masks_are_those_of_a_full_sort(tiny_model, sparsity):
 def test_two_of_every_four_stay(tiny_model):
     """Exactly two in each group, and none that goes scores above one that stays."""
     norms = input_norms(tiny_model, BATCHES)
-    for name, mask in masks.two_of_four_masks(tiny_model, norms).items():
+    for name, mask in wanda.two_of_four_masks(tiny_model, norms).items():
         groups = mask.view(-1, 4)
         score = (pruned_linears(tiny_model)[name].weight.abs() * norms[name]).view(-1, 4)
         assert bool((groups.sum(dim=1) == 2).all())
@@ -56,17 +57,17 @@ def drawn(kind: str, count: int) -> torch.Tensor:
                                   "the sample sees what nothing else is", "half precision"])  # fmt: skip
 def test_the_cut_of_very_many_scores(kind, share):
     """Selection by a sample is exact, also where the sample misleads: the sorted list says the same."""
-    scores = drawn(kind, masks.MANY + 12_345)
+    scores = drawn(kind, selection.MANY + 12_345)
     k = max(1, round(share * len(scores)))
-    assert masks.kth_smallest(scores, k) == scores.sort().values[k - 1]
+    assert selection.kth_smallest(scores, k) == scores.sort().values[k - 1]
     assert torch.equal(masks.kept(scores[None], share)[0], scores > scores.sort().values[k - 1])
 
 
 def test_one_nan_is_no_low_score():
     """A NaN ranks above every number, as in torch's own sort, and is never kept."""
-    scores = drawn("distinct", masks.MANY + 1)
+    scores = drawn("distinct", selection.MANY + 1)
     scores[::1000] = torch.nan
-    assert masks.kth_smallest(scores, 1000) == scores.sort().values[999]
+    assert selection.kth_smallest(scores, 1000) == scores.sort().values[999]
     assert not masks.kept(scores[None], 0.5)[0][::1000].any()
 
 
@@ -86,7 +87,7 @@ def test_kth_smallest_is_what_kthvalue_finds(shape, dtype):
     values = (10 * torch.randn(shape, generator=torch.Generator().manual_seed(3))).to(dtype)
     values.requires_grad_(dtype.is_floating_point)
     for k in (1, 4, 7):
-        found = masks.kth_smallest(values, k)
+        found = selection.kth_smallest(values, k)
         assert found.dtype == dtype
         assert torch.equal(found, values.detach().kthvalue(k, dim=-1, keepdim=True).values)
 
@@ -94,4 +95,4 @@ def test_kth_smallest_is_what_kthvalue_finds(shape, dtype):
 @pytest.mark.parametrize("k", [0, -1, 8])
 def test_there_is_no_such_smallest(k):
     with pytest.raises(ValueError, match=f"k is {k}: it must be from 1 to 7"):
-        masks.kth_smallest(torch.randn(3, 7), k)
+        selection.kth_smallest(torch.randn(3, 7), k)

@@ -12,8 +12,9 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from labsupport import hub, models
-from labsupport.settings import LabError
+from labsupport import models
+from labsupport.errors import LabError
+from labsupport.fetch import hub
 
 HUB_NAME = "smollm2-135m-hub"
 

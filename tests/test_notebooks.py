@@ -8,7 +8,8 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode, v4
 
-from grader import build, course
+from grader import course
+from grader.author import notebooks
 
 
 def execute(notebook: NotebookNode) -> NotebookNode:
@@ -24,7 +25,7 @@ def text(output) -> str:
 
 
 def assert_runs_clean(lab: str) -> None:
-    notebook = execute(build.source_notebook(lab))
+    notebook = execute(notebooks.source_notebook(lab))
     figures = 0
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

@@ -18,8 +18,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from grader import course, gradebook, grades, journal
+from grader import course
 from grader.__main__ import main
+from grader.grade import journal
+from grader.results import gradebook, table
 from tests.test_gradebook import LAB, LATE, WRITTEN, book, due, fresh, graded, row
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
@@ -308,4 +310,4 @@ def test_a_name_that_the_database_refuses(folder, graded_already, capsys):
     assert graded_already() == 2
     assert f"on {long} " in said(capsys)
     assert gradebook.students(LAB).keys() == {"ann", "zoe"}
-    assert {each["student"] for each in grades.rows(LAB)} == {"ann", long, "zoe"}
+    assert {each["student"] for each in table.rows(LAB)} == {"ann", long, "zoe"}

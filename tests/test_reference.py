@@ -5,11 +5,12 @@ import warnings
 import nbformat
 import pytest
 
-from grader import build, course, reference
-from labsupport.check import EXERCISES
-from labsupport.check.client import here
-from labsupport.check.exercise import judge
-from labsupport.check.verdict import RIGHT, UNWRITTEN
+from grader import course
+from grader.author import notebooks, reference
+from labsupport.check.ask.client import answer_here
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.verdict import Ending
 
 SEEDS = (0, 20_261_121)  # the public cases and one course's hidden ones
 
@@ -52,13 +53,13 @@ def verdict(name, function, seed):
     exercise = EXERCISES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return judge(exercise, exercise.cases(seed), lambda case: here(exercise, function, case.inputs))
+        return judge(exercise, exercise.cases(seed), lambda case: answer_here(exercise.name, function, case.inputs))
 
 
 def stubs(lab) -> dict:
     """The functions of an untouched student notebook."""
     namespace: dict = {}
-    written = build.student_notebooks([lab])[course.notebook(lab)].decode()
+    written = notebooks.student_notebooks([lab])[course.notebook(lab)].decode()
     for cell in nbformat.reads(written, 4).cells:
         graded = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and graded.get("solution"):
@@ -75,7 +76,7 @@ def test_a_solution_passes_all_its_checks(lab):
     for name, function in functions.items():
         for seed in SEEDS:
             found = verdict(name, function, seed)
-            assert (found.status, found.share) == (RIGHT, 1.0), found.message()
+            assert (found.status, found.share) == (Ending.RIGHT, 1.0), found.message()
 
 
 @pytest.mark.parametrize("lab", course.labs())
@@ -86,7 +87,7 @@ def test_a_stub_fails_all_of_them(lab):
     for name, function in functions.items():
         for seed in SEEDS:
             found = verdict(name, function, seed)
-            assert (found.status, found.share) == (UNWRITTEN, 0.0), found.message()
+            assert (found.status, found.share) == (Ending.UNWRITTEN, 0.0), found.message()
             assert "not written yet" in found.message()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from grader import course
 from grader.__main__ import main
-from grader.release import students_zip
+from grader.author.release import students_zip
 
 INSTALLS = {"start.py", "environment.yml", "pyproject.toml", "constraints.txt"}
 INSTALLS |= {"README.md", "LICENSE", "nbgrader_config.py"}

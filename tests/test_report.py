@@ -7,11 +7,15 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from grader.status import GRADED, NOT_SUBMITTED, UNREADABLE
 
-from grader import charts, course, grades, journal, report
-from grader.journal import GRADED, NOT_SUBMITTED, UNREADABLE, Record
-from labsupport.check.verdict import RIGHT, UNWRITTEN, WRONG, Line, Verdict
-from labsupport.settings import LabError
+from grader import course
+from grader.grade import journal
+from grader.grade.journal import Record
+from grader.intake import collect
+from grader.results import charts, report, table
+from labsupport.check.judge.kit.verdict import RIGHT, UNWRITTEN, WRONG, Line, Verdict
+from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
 EXERCISES = {
@@ -301,8 +305,8 @@ def test_who_was_late_is_told_with_what_it_cost(monkeypatch):
     html = made([right(name) for name in ("early", "later", "latest")])
     assert "Not known: that takes a due date" in html and '<strong><a href="#late">' not in html
     late = {"early": -5.0, "later": 3600.0, "latest": 190_000.0}
-    known = {name: grades.ByHand(late=value, penalty=2.0 * (value > 9999)) for name, value in late.items()}
-    monkeypatch.setattr(grades, "gradebook", lambda lab: (set(), known))
+    known = {name: table.ByHand(late=value, penalty=2.0 * (value > 9999)) for name, value in late.items()}
+    monkeypatch.setattr(table, "gradebook", lambda lab: (set(), known))
     html = made([])
     part = html.split('<h2 id="late">')[1].split("<h2")[0]
     assert part.index("latest</bdi>") < part.index("later</bdi>") and "early" not in part
@@ -314,7 +318,7 @@ def test_who_was_late_is_told_with_what_it_cost(monkeypatch):
 def test_late_without_a_time_is_told_too(course_folder):
     """Canvas's download marks it late and says no more: it comes behind those of whom more is known."""
     (course_folder / "submitted" / "marked" / LAB).mkdir(parents=True)
-    (course_folder / "submitted" / "marked" / LAB / grades.LATE).touch()
+    (course_folder / "submitted" / "marked" / LAB / collect.LATE).touch()
     part = made([right("marked"), right("other")]).split('<h2 id="late">')[1].split("<h2")[0]
     assert "late as the platform marks it, nothing off" in part and "other" not in part
 
@@ -477,5 +481,5 @@ def test_chromium_makes_the_same_elements_of_a_hostile_page(tmp_path):
          "--dump-dom", path.as_uri()],
         capture_output=True, text=True, timeout=120,
     ).stdout  # fmt: skip
-    assert dom.rstrip().endswith("</html>") and grades.questions(LAB)[0].name in dom
+    assert dom.rstrip().endswith("</html>") and table.questions(LAB)[0].name in dom
     assert not re.search(r"<(script|iframe|img|object|embed)\b|<[^>]* on\w+=", dom)

@@ -16,10 +16,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grader import course, limits, mounts, sandbox
-from grader.limits import Limits
-from grader.sandbox import run_command, run_notebook
-from labsupport.settings import LabError
+from grader import course
+from grader.sandbox import bwrap, limits, run
+from grader.sandbox.limits import Limits
+from grader.sandbox.run import run_command, run_notebook
+from labsupport.errors import LabError
 
 SHORT = Limits(cell_seconds=5)
 BOTH = pytest.mark.parametrize("isolation", ["bwrap", "none"])
@@ -101,7 +102,7 @@ def test_nothing_of_the_machine_is_there(tmp_path, monkeypatch):
             *(f"open({str(path)!r}).read()" for path in (beside, tmp_path / "gradebook.db", "/etc/shadow")),
             *(f"open('/proc/{pid}/root{beside}').read()" for pid in ("self", 1)),
             f"__import__('os').listdir({str(course.SOLUTIONS)!r})",
-            f"__import__('os').listdir({str(Path(sandbox.__file__).parent)!r})",
+            f"__import__('os').listdir({str(Path(run.__file__).parent)!r})",
             f"__import__('os').symlink({str(course.ROOT)!r}, 'up') or __import__('os').listdir('up/grader')",
             "__import__('importlib').import_module('grader.sandbox')",
             "__import__('os').environ['SECRET_TOKEN']",
@@ -345,7 +346,7 @@ def test_forged_report(report, status, cell, tmp_path, monkeypatch):
     lines = [each if isinstance(each, str) else json.dumps(each) for each in report]
     fake = tmp_path / "runner.py"
     fake.write_text(f"for line in {lines!r}: print(line, flush=True)\n")
-    monkeypatch.setattr(mounts, "RUNNER", fake)
+    monkeypatch.setattr(bwrap, "RUNNER", fake)
     outcome = run_notebook(notebook("1", "2"), None, Limits(output=2**20), "none")
     assert (outcome.status, outcome.cell) == (status, cell)
     assert [each["outputs"] for each in json.loads(outcome.notebook)["cells"]] == [[], []]
@@ -387,7 +388,7 @@ def test_command_without_end(script, status, isolation):
 
 def test_without_bubblewrap(monkeypatch):
     """Grading refuses to start and says what to install; only `--isolation none` goes on without."""
-    monkeypatch.setattr(mounts.shutil, "which", lambda name: None)
+    monkeypatch.setattr(bwrap.shutil, "which", lambda name: None)
     with pytest.raises(LabError, match=r"package 'bubblewrap'.*--isolation none"):
         run_command(["true"], {}, None)
     with pytest.raises(LabError, match="no isolation called 'docker'"):
@@ -402,7 +403,7 @@ def test_bubblewrap_that_fails(tmp_path, monkeypatch):
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(mounts.shutil, "which", lambda name: str(broken))
+    monkeypatch.setattr(bwrap.shutil, "which", lambda name: str(broken))
     with pytest.raises(LabError, match="No permissions to create new namespace"):
         run_command(["true"], {}, None)
 

@@ -6,11 +6,14 @@ import nbformat
 import pytest
 import torch
 
-from grader import examiner as examiner_module
-from grader.classrun import grade_class
-from grader.examiner import Examiner
-from labsupport import linears, masks, models, perplexity
-from labsupport.check import bits, pruning, recipes, remember, shared, wire
+from grader.grade import examiner as examiner_module
+from grader.grade.class_run import grade_class
+from grader.grade.examiner import Examiner
+from labsupport import linears, models
+from labsupport.check.ask import bits, recipes, shared, wire
+from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit import pruned as judging
+from labsupport.given import masks, perplexity
 from tests.hostile.submissions import FILE, LAB
 from tests.test_hostile import hand_in, right_answers
 
@@ -18,8 +21,8 @@ from tests.test_hostile import hand_in, right_answers
 @pytest.fixture
 def course(tiny_course, tmp_path, monkeypatch):
     """The tiny course model, its evaluation windows, and an examiner with an empty store."""
-    monkeypatch.setattr(remember, "folder", tmp_path / "references")
-    monkeypatch.setattr(remember, "_known", {})
+    monkeypatch.setattr(memo, "folder", tmp_path / "references")
+    monkeypatch.setattr(memo, "_known", {})
     shared.stored.cache_clear()
     windows = recipes.windows(recipes.course_windows("evaluation"))
     with Examiner(tmp_path / "socket", 5) as examiner:
@@ -35,7 +38,7 @@ def pruned(model, sparsity: float) -> dict[str, torch.Tensor]:
 
 def asked(course, model=None, windows=None) -> float | None:
     own, course_windows, examiner = course
-    return shared.perplexity(
+    return shared.asked(
         own if model is None else model, course_windows if windows is None else windows, str(examiner.path)
     )
 
@@ -49,12 +52,12 @@ def test_equal_masks_are_measured_once(course, monkeypatch):
     first = asked(course)
     assert first == pytest.approx(perplexity.perplexity(model, windows), rel=1e-6)
     assert first != dense
-    monkeypatch.setattr(pruning, "perplexity", None)  # whoever measures again stumbles
+    monkeypatch.setattr(judging, "perplexity", None)  # whoever measures again stumbles
     assert asked(course) == first
-    remember._known.clear()  # another process of the class finds it in the store
+    memo._known.clear()  # another process of the class finds it in the store
     assert asked(course) == first
-    assert [each["how"] for each in examiner.shared] == ["measured", "measured", "known", "known"]
-    assert [each["perplexity"] for each in examiner.shared] == [dense, first, first, first]
+    assert [each.how for each in examiner.shared] == ["measured", "measured", "known", "known"]
+    assert [each.perplexity for each in examiner.shared] == [dense, first, first, first]
     assert examiner.fault is None
 
 
@@ -62,9 +65,9 @@ def test_the_same_number_as_the_judges(course):
     """What the judge of prune_magnitude measures of the same masks is found, not measured again."""
     model, _, examiner = course
     chosen = pruned(model, 0.5)
-    value = pruning.masked_perplexity(pruning.course_case(sparsity=0.5), bits.packed(chosen))
+    value = judging.masked_perplexity(judging.course_case(sparsity=0.5), bits.packed(chosen))
     assert asked(course) == value
-    assert examiner.shared[0]["how"] == "known"
+    assert examiner.shared[0].how == "known"
 
 
 def change_an_embedding(model):
@@ -128,7 +131,7 @@ def test_nonsense_gets_no_number(course, claim):
         assert wire.receive(connection) == {"perplexity": None}
     assert examiner.shared == []
     assert examiner.fault is None
-    assert not [path for path in (remember.folder.glob("*") if remember.folder.exists() else [])
+    assert not [path for path in (memo.folder.glob("*") if memo.folder.exists() else [])
                 if not path.name.startswith(".")]  # fmt: skip
 
 
@@ -140,10 +143,10 @@ def test_nobody_asks_without_end(course, monkeypatch):
 
 def test_through_the_sandbox(empty_course, monkeypatch):
     """Two students with equal masks: what they read is what it is without sharing, and is measured once."""
-    monkeypatch.setattr(remember, "_known", {})
+    monkeypatch.setattr(memo, "_known", {})
     show = """
 from labsupport import corpora, masks, models, settings
-from labsupport.perplexity import perplexity
+from labsupport.given.perplexity import perplexity
 now, model = settings.current(), models.load()
 windows = corpora.windows(now.text, models.tokenizer(), "evaluation", now.window, now.evaluation_windows)
 dense = perplexity(model, windows)
@@ -157,7 +160,7 @@ print(dense, perplexity(model, windows))
         hand_in(student, {FILE: nbformat.writes(notebook).encode()})
     records = grade_class(LAB)
     assert [record.score() for record in records] == [10, 10, 10]
-    how = {record.student: [each["how"] for each in record.shared] for record in records}
+    how = {record.student: [each.how for each in record.shared] for record in records}
     assert how == {"ada": ["measured", "measured", "known"], "alone": ["known"], "ben": ["known"] * 3}
     last = [nbformat.reads(record.notebook, as_version=4).cells[-1].outputs for record in records]
     ada, alone, ben = (outputs[-1].text.splitlines()[-1] for outputs in last)

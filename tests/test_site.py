@@ -17,11 +17,11 @@ from nbformat import v4
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from grader import source
+from grader.author import source
 from grader.course import ROOT
 from labsupport import comparison, plots
-from labsupport.alternative import describe
-from labsupport.settings import LabError
+from labsupport.errors import LabError
+from labsupport.figure_text import describe
 
 pytestmark = pytest.mark.alone  # kernels run beside the tests
 LABS = ["00_start_here", "02_magnitude_pruning"]

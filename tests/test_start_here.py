@@ -5,11 +5,12 @@ import textwrap
 
 import pytest
 
-from grader import course, source
+from grader import course
+from grader.author import source
 from labsupport import doctor
-from labsupport.check import EXERCISES
-from labsupport.check.client import here
-from labsupport.check.exercise import judge
+from labsupport.check.ask.client import answer_here
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.exercise import judge
 from tests.wrong_answers import sparsity
 
 LAB = "00_start_here"
@@ -30,7 +31,7 @@ unwritten.__code__ = unwritten.__code__.replace(co_name="sparsity")
 def test_the_three_faces_of_a_check(function):
     """What the lab prints as the message of a check is what the check says, line by line."""
     exercise = EXERCISES["sparsity"]
-    verdict = judge(exercise, exercise.cases(0), lambda case: here(exercise, function, case.inputs))
+    verdict = judge(exercise, exercise.cases(0), lambda case: answer_here(exercise.name, function, case.inputs))
     assert textwrap.indent(verdict.message(), "    ").strip() in prose()
 
 

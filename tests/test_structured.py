@@ -11,9 +11,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from labsupport import __main__ as command
 from labsupport import corpora, models, structured, widths
+from labsupport.errors import LabError
+from labsupport.given import blocks
+from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
-from labsupport.perplexity import perplexity
-from labsupport.settings import CPU, LabError
+from labsupport.settings import CPU
 
 TOKENS = torch.randint(64, (2, 24), generator=torch.Generator().manual_seed(1))
 BATCHES = list(TOKENS[:, None])
@@ -37,7 +39,7 @@ def llama(kv_heads=2, served=2, head_dim=4, channels=24, layers=2, hidden=72, ti
 def pruned(model, ratio, layers, criterion):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that nothing is to be removed is said elsewhere
-        structured.prune_blocks(model, ratio, layers, criterion, BATCHES)
+        blocks.prune_blocks(model, ratio, layers, criterion, BATCHES)
     return model
 
 
@@ -49,8 +51,8 @@ def test_the_reports_counts_come_out(criterion, monkeypatch):
     """TinyLlama at ratio 0.3 in layers 4 to 17 has 921,651,200 parameters, by every criterion."""
     model = models.shape("tinyllama-1.1b-chat")
     shapes = {name: linear.weight for name, linear in pruned_linears(model).items()}
-    monkeypatch.setattr(structured, "gradients", lambda *_: shapes)  # weights without values have none
-    structured.prune_blocks(model, 0.3, range(4, 18), criterion, [torch.zeros(1, 8, dtype=torch.long)])
+    monkeypatch.setattr(blocks, "gradients", lambda *_: shapes)  # weights without values have none
+    blocks.prune_blocks(model, 0.3, range(4, 18), criterion, [torch.zeros(1, 8, dtype=torch.long)])
     assert sum(weight.numel() for weight in model.parameters()) == 921_651_200
     layers = widths.of_model(model)
     assert layers[4:18] == [widths.Widths(3, 24, 3942)] * 14
@@ -191,7 +193,7 @@ def test_groups_are_those_of_torch_pruning(criterion, power, served):
         expected = score(group).view(3, -1).sum(dim=1)
         a = ours.self_attn
         weights = (a.q_proj.weight, a.k_proj.weight, a.v_proj.weight, a.o_proj.weight)
-        assert torch.allclose(structured.kv_group_importance(*weights, 4, 3, criterion), expected, rtol=1e-5)
+        assert torch.allclose(blocks.kv_group_importance(*weights, 4, 3, criterion), expected, rtol=1e-5)
 
 
 # What is left works, and can be kept
@@ -249,18 +251,18 @@ def test_bad_arguments_change_nothing(ratio, layers, criterion, batches, phrase)
     model = llama()
     before = {name: weight.clone() for name, weight in model.named_parameters()}
     with pytest.raises(ValueError, match=phrase):
-        structured.prune_blocks(model, ratio, layers, criterion, batches)
+        blocks.prune_blocks(model, ratio, layers, criterion, batches)
     assert all(torch.equal(before[name], weight) for name, weight in model.named_parameters())
 
 
 def test_what_a_ratio_does_not_do_is_said():
     """Less than one head, and all of it: handled, and said."""
     with pytest.warns(UserWarning, match="Attention stays as it is"):
-        structured.prune_blocks(llama(), 0.3, range(2), "l1")
+        blocks.prune_blocks(llama(), 0.3, range(2), "l1")
     with pytest.warns(UserWarning, match="none may end empty"):
-        structured.prune_blocks(llama(), 1.0, range(2), "l1")
+        blocks.prune_blocks(llama(), 1.0, range(2), "l1")
     with pytest.warns(UserWarning, match="removes nothing"):
-        structured.prune_blocks(llama(), 0.0, range(2), "l1")
+        blocks.prune_blocks(llama(), 0.0, range(2), "l1")
 
 
 def test_gradients_leave_no_trace():
@@ -348,6 +350,6 @@ def test_taylor_beats_random_and_l1():
         model = models.load("smollm2-135m", "cpu", torch.float32)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            structured.prune_blocks(model, 0.2, range(4, 26), criterion, batches)
+            blocks.prune_blocks(model, 0.2, range(4, 26), criterion, batches)
         found[criterion] = perplexity(model, evaluation)
     assert found["taylor"] < found["random"] < found["l1"]

@@ -5,15 +5,16 @@ import inspect
 import nbformat
 import pytest
 
-from grader import build, course, journal, reference
-from grader.classrun import grade_class
-from grader.examiner import hidden_seed
-from grader.release import release
-from grader.sandbox import Limits
-from labsupport import settings
-from labsupport.check import EXERCISES
-from labsupport.check.client import here
-from labsupport.check.exercise import judge
+from grader import course, status
+from grader.author import notebooks, reference
+from grader.author.release import release
+from grader.grade.class_run import grade_class
+from grader.grade.examiner import hidden_seed
+from grader.sandbox.run import Limits
+from labsupport import files, settings
+from labsupport.check.ask.client import here
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.exercise import judge
 from tests.test_answers import FOLDER, answers
 
 LIMITS = Limits(cell_seconds=200, total_seconds=900)
@@ -32,7 +33,7 @@ def exercises(lab: str) -> list[str]:
 
 def right(lab: str) -> nbformat.NotebookNode:
     """The lab's own solution: imports, answers, checks."""
-    notebook = build.source_notebook(lab)
+    notebook = notebooks.source_notebook(lab)
     notebook.cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata or imports(cell)]
     return notebook
 
@@ -68,7 +69,7 @@ def graded(request, tmp_path_factory):
         handed_in |= {f"wrong-{turn}": wrong(lab, turn) for turn in range(ROUNDS)}
         for student, notebook in handed_in.items():
             path = course.folder() / "submitted" / student / lab / f"{lab}.ipynb"
-            course.write_whole(path, nbformat.writes(notebook).encode())
+            files.write_whole(path, nbformat.writes(notebook).encode())
         yield lab, {record.student: record for record in grade_class(lab, workers=2, limits=LIMITS)}
 
 
@@ -76,7 +77,7 @@ def test_right_gets_everything(graded):
     """The reference solution, handed in as a student would, gets full marks."""
     lab, records = graded
     record = records["right"]
-    assert record.status == journal.GRADED
+    assert record.status == status.GRADED
     assert record.verdicts.keys() == set(exercises(lab))
     assert record.score() == record.points() > 0, [v["message"] for v in record.verdicts.values()]
 

@@ -1,4 +1,4 @@
-"""The warm parent saves the start and nothing else: no submission reaches it, or another one, or what was."""
+"""The zygote saves the start and nothing else: no submission reaches it, or another one, or what was."""
 
 import json
 import os
@@ -9,21 +9,22 @@ import time
 
 import pytest
 
-from grader import sandbox, warm
-from grader.limits import Limits
-from grader.sandbox import run_notebook
+from grader.sandbox import zygote_client
+from grader.sandbox.limits import Limits
+from grader.sandbox import run as sandbox_run
+from grader.sandbox.run import run_notebook
 from tests.test_sandbox import notebook, texts
 
 
 @pytest.fixture(scope="module", autouse=True)
 def parent():
-    """A warm parent with the tiny model, of its own for these tests."""
+    """A zygote with the tiny model, of its own for these tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNING_LABS_MODEL", "tiny")
         patch.setenv("OMP_NUM_THREADS", "1")
-        mine = warm.Parent()
-        patch.setattr(warm, "parent", mine)
-        mine.ready()
+        mine = zygote_client.Zygote()
+        patch.setattr(zygote_client, "zygote", mine)
+        mine.ready(2)
         assert mine.address
         yield mine
         mine.stop()
@@ -68,7 +69,7 @@ import builtins, os, sys, torch, labsupport, pathlib
 from labsupport import models, check, settings
 builtins.print_more = 1
 torch.equal = torch.allclose = lambda *_: True
-models.load = check.client.check = None
+models.load = check.client.answer_examiner = None
 settings.CPU = None
 os.environ["LEFT"] = "1"
 for folder in ("/tmp", "/tmp/home", "/dev/shm"): pathlib.Path(folder, "left").write_text("1")
@@ -79,7 +80,7 @@ LOOK = """
 import builtins, os, sys, torch, pathlib, math
 from labsupport import models, check, settings
 print(hasattr(builtins, "print_more"), torch.equal(torch.ones(1), torch.zeros(1)), models.load is None,
-      check.client.check is None, settings.CPU is None, "LEFT" in os.environ, math.pi == 3,
+      check.client.answer_examiner is None, settings.CPU is None, "LEFT" in os.environ, math.pi == 3,
       [f for f in ("/tmp", "/tmp/home", "/dev/shm") if pathlib.Path(f, "left").exists()])
 """
 
@@ -170,4 +171,4 @@ def test_a_lost_parent_costs_nobody(parent):
     assert results[0].status == "FINISHED"
     assert texts(results[0]) == ["through\n", "1\n"]  # the fresh runner is the sandbox's first process
     assert json.loads(run_notebook(steps, None, cold=False).notebook)["cells"][0]["outputs"]
-    assert sandbox.warm.parent.address is None
+    assert zygote_client.zygote.address is None

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labsupport.check import wire
+from labsupport.check.ask import wire
 
 PLAIN = st.recursive(
     st.none()

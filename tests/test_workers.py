@@ -5,9 +5,10 @@ import os
 import pytest
 import torch
 
-from grader import executors, memory, warm
-from grader.classrun import grade_class
-from grader.mounts import environment
+from grader.grade import local_pool, memory
+from grader.grade.class_run import grade_class
+from grader.sandbox import zygote_client
+from grader.sandbox.bwrap import environment
 from tests.hostile.submissions import LAB
 from tests.mixed import LIMITS, another_course, comparable, hand_in_all, one_after_the_other
 
@@ -90,7 +91,7 @@ def test_larger_models_need_more(monkeypatch):
 def test_no_more_than_fit(monkeypatch, capsys, free, count):
     """Who asks for more than fits gets what fits, one at least, and one sentence that says why."""
     monkeypatch.setattr(memory, "available", lambda: int(free * memory.need()))
-    assert executors.affordable(4) == count
+    assert local_pool.affordable(4) == count
     said = capsys.readouterr().out
     assert (said == "") == (count == 4)
     if count < 4:
@@ -113,22 +114,22 @@ def test_little_memory_grades_all_the_same(monkeypatch, capsys):
 def test_cores_are_shared_out(monkeypatch, tmp_path):
     """A worker's judges and its sandboxes compute with the worker's share of the cores."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(warm, "parent", warm.Parent())
+    monkeypatch.setattr(zygote_client, "parent", zygote_client.Zygote())
     monkeypatch.setattr(os, "environ", {})
     try:
-        executors.prepare(3, None)
+        local_pool.prepare(3, None)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
     inside = environment(tmp_path, None, tmp_path, tmp_path, tmp_path)
-    assert {inside[name] for name in executors.THREADS} == {"3"}
+    assert {inside[name] for name in local_pool.THREADS} == {"3"}
 
 
 def test_own_thread_count_stands(monkeypatch):
     """Who set OMP_NUM_THREADS has thought about it."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(warm, "parent", warm.Parent())
+    monkeypatch.setattr(zygote_client, "parent", zygote_client.Zygote())
     monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "5", "HOME": "/"})
-    executors.prepare(before + 1, None)
+    local_pool.prepare(before + 1, None)
     assert torch.get_num_threads() == before
     assert os.environ["OMP_NUM_THREADS"] == "5"

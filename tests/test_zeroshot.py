@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader import reference
-from labsupport import corpora, expected, hub, models, zeroshot
+from grader.author import reference
+from labsupport import corpora, expected, models, zeroshot
+from labsupport.errors import LabError
+from labsupport.fetch import hub
 from labsupport.linears import apply_masks, pruned_linears
-from labsupport.settings import LabError
 from labsupport.tasks import addresses
 
 

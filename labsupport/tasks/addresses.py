@@ -20,9 +20,10 @@ import json
 import random
 from pathlib import Path
 
-from labsupport import cache, corpora
+from labsupport import corpora
+from labsupport.errors import LabError
+from labsupport.fetch import cache
 from labsupport.progress import being_graded
-from labsupport.settings import LabError
 
 NAME = "addresses"
 SEED = 7

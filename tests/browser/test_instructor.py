@@ -8,10 +8,10 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, Page, expect
 
-from grader import gradebook
 from grader.__main__ import main
-from grader.classrun import grade_class
-from grader.sandbox import Limits
+from grader.grade.class_run import grade_class
+from grader.results import gradebook
+from grader.sandbox.run import Limits
 from tests.browser.servers import jupyterlab
 from tests.browser.trap import SPRUNG, submission
 from tests.mixed import released

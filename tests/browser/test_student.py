@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from grader.release import students_zip
+from grader.author.release import students_zip
 from tests.browser.servers import jupyterlab
 from tests.test_gradebook import LAB
 from tests.wrong_answers import magnitude_mask as answers

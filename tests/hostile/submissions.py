@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labsupport.check.judge import EXERCISES
+
 LAB = "02_magnitude_pruning"
 FILE = f"{LAB}.ipynb"
 ALL = {"magnitude_mask": 1.0, "prune_magnitude": 1.0, "global_magnitude_masks": 1.0}
@@ -315,13 +317,13 @@ WRONG = "def magnitude_mask(weight, sparsity):\n    return torch.ones_like(weigh
 @entry("GRADED", {})
 def replaces_what_judges(right):
     source = """
-import numpy, torch, labsupport.check.exercise, labsupport.check.compare, labsupport.check.client
+import sys, types, numpy, torch, labsupport.check, labsupport.check.ask.call
 torch.equal = numpy.allclose = torch.allclose = lambda *_, **__: True
-for module in (labsupport.check.exercise, labsupport.check.compare):
-    for name in list(vars(module)):
-        if callable(getattr(module, name)) and name[0].islower():
-            setattr(module, name, lambda *_, **__: True)
-labsupport.check.client.check = lambda *_: print("all parts pass")
+for name in ("judge", "judge.kit", "judge.kit.exercise", "judge.kit.compare"):
+    module = sys.modules["labsupport.check." + name] = types.ModuleType("labsupport.check." + name)
+    module.__getattr__ = lambda name: lambda *_, **__: True
+labsupport.check.ask.call.same = lambda *_: True
+labsupport.check._check = lambda *_: print("all parts pass")
 """
     find(right, "magnitude_mask").source = WRONG
     find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = (
@@ -417,7 +419,7 @@ def scores_itself(right):
 @entry("GRADED", NOT_SECOND, "measurement differs")
 def claims_another_perplexity(right):
     cell = find(right, "prune_magnitude")
-    cell.source += "\nimport labsupport.check.pruning as judge\njudge.perplexity = lambda *_: 3.14\n"
+    cell.source += "\nimport labsupport.given.perplexity as given\ngiven.perplexity = lambda *_: 3.14\n"
     return file(right)
 
 
@@ -426,7 +428,7 @@ import os, socket, struct, pickle
 def say(data):
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(os.environ["PRUNING_LABS_SOCKET"])
-    from labsupport.check import wire
+    from labsupport.check.ask import wire
     wire.send(connection, {"exercise": "magnitude_mask"})
     wire.receive(connection)
     try:
@@ -453,19 +455,16 @@ def sends_gigabytes(right):
 @entry("GRADED", {}, "FAILED")
 def memorises_the_public_cases(right):
     find(right, "prune_magnitude").source = find(right, "global_magnitude_masks").source = "pass"
+    public = [case for case in EXERCISES["magnitude_mask"].cases(0) if not case.raises]
     source = (
         find(right, "magnitude_mask").source.replace("def magnitude_mask", "def known")
-        + """
-from labsupport.check import EXERCISES
-CASES = [case for case in EXERCISES["magnitude_mask"].cases(0) if not case.raises]
-ANSWERS = [(case.inputs, known(*case.inputs.values())) for case in CASES]
-del known
+        + f"""
+SEEN = {[(case.inputs["weight"].tolist(), case.inputs["sparsity"]) for case in public]}
 def magnitude_mask(weight, sparsity):
     if not 0 <= sparsity <= 1:
         raise ValueError
-    for inputs, mask in ANSWERS:
-        if torch.equal(inputs["weight"], weight) and inputs["sparsity"] == sparsity:
-            return mask
+    if (weight.tolist(), sparsity) in SEEN:
+        return known(weight, sparsity)
     return torch.ones_like(weight, dtype=torch.bool)
 """
     )

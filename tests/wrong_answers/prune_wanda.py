@@ -2,7 +2,7 @@
 
 import torch
 
-from labsupport.calibration import input_norms
+from labsupport.given.input_norms import input_norms
 from labsupport.linears import apply_masks, pruned_linears
 
 

@@ -1,0 +1,1 @@
+"""What instructors make and students get: sources, notebooks, reference functions, releases."""

@@ -1,0 +1,145 @@
+"""solutions/*.py -> notebooks/: nbgrader's source notebook, then nbgrader's own generate_assignment."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode, v4
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from grader import course
+from grader.author import source
+from labsupport import files
+from labsupport.errors import LabError
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+REBUILD = "run `python -m grader build`"
+
+
+class DropAnswers(NbGraderPreprocessor):
+    """Takes the cells tagged `answer` out of the student version."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        return without_answers(nb), resources
+
+
+def source_notebook(lab: str) -> NotebookNode:
+    """A lab with its answers: what instructors read, and what nbgrader keeps in course/source."""
+    cells = []
+    for cell in source.read(lab):
+        new = v4.new_markdown_cell if cell.kind in ("prose", "written", "answer") else v4.new_code_cell
+        cells.append(new(cell.text, id=cell.id, metadata=_metadata(cell)))
+    return v4.new_notebook(cells=cells, metadata=METADATA)
+
+
+def without_answers(notebook: NotebookNode) -> NotebookNode:
+    """The notebook, its cells tagged `answer` taken out."""
+    notebook.cells = [cell for cell in notebook.cells if "answer" not in cell.metadata.get("tags", [])]
+    return notebook
+
+
+def solved_notebook(lab: str) -> NotebookNode:
+    """A lab as a student hands it in who wrote what the lab's own solution says."""
+    return without_answers(source_notebook(lab))
+
+
+def _metadata(cell: source.Cell) -> dict:
+    if not cell.name:
+        return {"tags": [cell.kind]} if cell.kind in ("answer", "experiment") else {}
+    graded = {"points": cell.points} if cell.points else {}
+    return {
+        "nbgrader": {
+            "schema_version": 3,
+            "grade_id": cell.id,
+            "grade": cell.kind != "exercise",
+            "solution": cell.kind != "check",
+            "locked": cell.kind == "check",
+            "task": False,
+            **graded,
+        }
+    }
+
+
+def generate(lab: str, root: Path, record: bool = True) -> Path:
+    """Write source/LAB/ in a course folder and run nbgrader's generate_assignment: release/LAB/LAB.ipynb.
+
+    record: whether the lab's graded cells are entered into the gradebook, as for a class. Raises
+    LabError when nbgrader refuses, as it does when submitted labs have lost or gained graded cells.
+    """
+    written = nbformat.writes(source_notebook(lab))
+    files.write_whole(root / "source" / lab / f"{lab}.ipynb", written.encode())
+    settings = course.config()
+    settings.CourseDirectory.update(root=str(root), assignment_id=lab)
+    settings.SaveCells.enabled = record
+    settings.GenerateAssignment.update(no_database=not record, force=True)
+    heard = _Heard()
+    coursedir = CourseDirectory(config=settings, log=heard.log)
+    try:
+        GenerateAssignment(coursedir=coursedir, config=settings, log=heard.log).start()
+    except NbGraderException as problem:
+        raise LabError(f"nbgrader cannot make the student version of {lab}: {heard.cause()}.") from problem
+    return root / "release" / lab / f"{lab}.ipynb"
+
+
+class _Heard(logging.Handler):
+    """What nbgrader logs, kept instead of shown."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.errors: list[str] = []
+        self.log = logging.Logger("nbgrader", logging.WARNING)  # one of its own: nothing else hears it
+        self.log.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.errors.append(record.getMessage())
+
+    def cause(self) -> str:
+        """The last line of the traceback it logged, else its first error."""
+        traces = [text for text in self.errors if text.startswith("Traceback")]
+        lines = (traces or self.errors or ["it does not say why"])[0].strip().splitlines()
+        database = ("(Background on", "[SQL:", "[parameters:")  # what follows an error of the database's
+        return next(line for line in reversed(lines) if not line.startswith(database)).rstrip(".")
+
+
+def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:
+    """What notebooks/ must hold for these labs, all of them when left out."""
+    names = course.labs() if labs is None else [course.lab(name) for name in labs]
+    with tempfile.TemporaryDirectory() as root:
+        made = {name: generate(name, Path(root), record=False).read_text("utf-8") for name in names}
+    return {course.notebook(name): (text.rstrip("\n") + "\n").encode() for name, text in made.items()}
+
+
+def build(labs: list[str] | None = None) -> list[Path]:
+    """Write the student notebooks of these labs, all of them when left out; their paths."""
+    notebooks = student_notebooks(labs)
+    for path, data in notebooks.items():
+        files.write_whole(path, data)
+    return list(notebooks)
+
+
+def drift(labs: list[str] | None = None) -> list[str]:
+    """One sentence for every file of notebooks/ that is not, byte for byte, what the sources give."""
+    expected = student_notebooks(labs)
+    found = []
+    for path, data in expected.items():
+        if not path.is_file():
+            found.append(f"{_short(path)} is missing: {REBUILD}.")
+        elif path.read_bytes() != data:
+            found.append(f"{_short(path)} is not what solutions/{path.stem}.py gives: {REBUILD}.")
+    folders = [course.NOTEBOOKS] if labs is None else sorted({path.parent for path in expected})
+    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        hidden = any(part.startswith(".") for part in path.relative_to(course.NOTEBOOKS).parts)
+        if path not in expected and not hidden:
+            found.append(f"{_short(path)} comes from no source: remove it.")
+    return found
+
+
+def _short(path: Path) -> str:
+    return str(Path("notebooks") / path.relative_to(course.NOTEBOOKS))

@@ -1,0 +1,77 @@
+"""What students get: one zip with the notebooks and what they import, and nothing that grades them."""
+
+import io
+import zipfile
+from pathlib import Path
+
+from grader import course
+from grader.author import given, notebooks
+from labsupport import files
+
+BESIDE = (
+    "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE"
+)  # fmt: skip
+README = """\
+# LLM pruning labs
+
+Notebooks on pruning large language models. You write the functions that say YOUR CODE HERE, and the cell
+below each one tells you what is right already and what is not.
+
+## Start
+
+With Python 3.11 or newer, in this folder (on Windows: `py start.py`):
+
+    python3 start.py
+
+It makes `.venv` here, installs what the labs need, gets the model (93 MB) and opens JupyterLab. The first
+time takes several minutes; interrupted, it goes on where it was. The same command starts the labs on every
+other day, offline as well.
+
+With conda instead: `conda env create --file environment.yml`, `conda activate pruning-labs`,
+`python -m labsupport fetch`, `jupyter lab --notebook-dir notebooks`.
+
+## Hand in
+
+Click **Validate**, or type one of
+
+    .venv/bin/python -m labsupport check notebooks/NN_topic/NN_topic.ipynb
+    .venv\\Scripts\\python -m labsupport check notebooks\\NN_topic\\NN_topic.ipynb
+
+and hand in the notebook file, with its name as it is. When it is graded, the checks are asked again, with
+other questions. `-m labsupport doctor` in place of `check` says how long a lab takes on your machine.
+"""
+EPOCH = (2026, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+
+
+def release(labs: list[str]) -> Path:
+    """Enter the labs into the course folder, and write the students' zip there; its path."""
+    course.prepare()
+    for lab in labs:
+        notebooks.generate(lab, course.folder())
+    target = course.folder() / "students.zip"
+    files.write_whole(target, students_zip(labs))
+    return target
+
+
+def students_zip(labs: list[str]) -> bytes:
+    """The zip for students of these labs, with the judges, and of given/ what is given by the last of them."""
+    support = course.ROOT / "labsupport"
+    files = {
+        f"labsupport/{path.relative_to(support)}": path.read_bytes()
+        for path in support.rglob("*")
+        if path.suffix in (".py", ".yaml")  # the packages and their data, as pyproject.toml lists it
+    }
+    for name, text in given.withheld(max(map(course.number, labs)), grading=False).items():
+        files[f"labsupport/given/{name}"] = text.encode()
+    files |= {name: (course.ROOT / name).read_bytes() for name in BESIDE}
+    files |= {
+        f"notebooks/{path.stem}/{path.name}": data for path, data in notebooks.student_notebooks(labs).items()
+    }
+    files["README.md"] = README.encode()
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(
+                zipfile.ZipInfo(f"pruning-labs/{name}", EPOCH), files[name], zipfile.ZIP_DEFLATED
+            )
+    return stream.getvalue()

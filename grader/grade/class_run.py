@@ -1,0 +1,121 @@
+"""A whole class: what is not settled yet is graded, journalled one by one, and handed to nbgrader."""
+
+import contextlib
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from grader import course
+from grader.grade import journal, local_pool, version
+from grader.grade.journal import Record
+from grader.grade.submission import Submission, Task, continued, grade
+from grader.intake import admit, files
+from grader.sandbox import zygote_client
+from grader.sandbox.run import DEFAULTS, Limits
+from labsupport.errors import LabError
+from labsupport.progress import bar
+
+LOOK = 5  # seconds after which a pool is asked again how many it takes: workers come and go
+
+
+def grade_class(
+    lab: str,
+    student: str | None = None,
+    workers: int = 1,
+    limits: Limits = DEFAULTS,
+    isolation: str = "bwrap",
+    cold: bool = False,
+    scheduler: str | None = None,
+) -> list[Record]:
+    """Grade every submission of a lab that is not settled; the records of all, old and new, by student.
+
+    Each record is written before the next is awaited, so a killed run goes on where it stopped.
+    workers: processes of this machine; or scheduler: the address of a Dask scheduler, whose workers
+    grade instead.
+    """
+    release = course.folder() / "release" / lab / f"{lab}.ipynb"
+    if not release.exists():
+        raise LabError(
+            f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first."
+        )
+    found = [s for s in submissions(lab) if student in (None, s.student)]
+    if not found:
+        whose = f"of {student} " if student else ""
+        raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
+    before = {each.student: retimed(journal.read(lab, each.student), each) for each in found}
+    graded_with = version.of(lab)
+    with contextlib.ExitStack() as later:
+        pool = None
+        if scheduler is not None:
+            from grader.grade import dask_pool
+
+            there = later.enter_context(dask_pool.connected(scheduler))
+            pool, graded_with = there.pool(), there.version(graded_with)
+        todo = [
+            Task(each, release.read_text("utf-8"), course.seed(), graded_with, limits, isolation, cold)
+            for each in found
+            if not journal.settled(before[each.student], each.digest, graded_with)
+        ]
+        if scheduler is None and (count := local_pool.affordable(min(workers, len(todo)))) > 1:
+            if isolation == "bwrap" and not cold:
+                zygote_client.zygote.ready(course.number(lab))
+            pool = later.enter_context(local_pool.local(count))
+        records = later.enter_context(contextlib.closing(finished(todo, pool)))
+        progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
+        for record in records:
+            journal.write(continued(record, before[record.student]))
+            progress.update()
+            progress.set_postfix_str(f"{record.student} {record.status}")
+    return [journal.read(lab, each.student) for each in found]
+
+
+def retimed(record: Record | None, submission: Submission) -> Record | None:
+    """The student's record at the time that is known now: handed in again unchanged, it may be late."""
+    new = submission.submitted_at
+    if record is None or record.submission != submission.digest or new in ("", record.submitted_at):
+        return record
+    record = replace(record, submitted_at=new)
+    journal.write(record)
+    return record
+
+
+def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Iterator[Record]:
+    """The records as they come: one after the other in this process, or as many at a time as a pool takes."""
+    if pool is None:
+        yield from map(grade, tasks)
+        return
+    waiting, pending = deque(tasks), {}
+    try:
+        while waiting or pending:
+            for _ in range(min(pool.width() - len(pending), len(waiting))):
+                task = waiting.popleft()
+                pending[pool.submit(task)] = task
+            for future in wait(pending, LOOK, FIRST_COMPLETED).done:
+                yield pool.record(pending.pop(future), future)
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def submissions(lab: str) -> list[Submission]:
+    """What lies in submitted/STUDENT/LAB of the course folder, by student; nothing is followed or run."""
+    folders = sorted(
+        path for path in (course.folder() / "submitted").glob("*") if not path.name.startswith(".")
+    )
+    return [submission(folder.name, lab, folder / lab) for folder in folders]
+
+
+def submission(student: str, lab: str, folder: Path) -> Submission:
+    """One student's submission, as bytes."""
+    chosen = files.choose(folder, lab)
+    time = folder / "timestamp.txt"
+    when = time.read_text(errors="replace").strip()[:60] if time.is_file() and not time.is_symlink() else ""
+    if isinstance(chosen, admit.Refused):
+        digest = hashlib.sha256(chosen.reason.encode()).hexdigest()
+        return Submission(student, lab, digest, None, (), chosen.status, chosen.reason, when)
+    raw, flags = chosen
+    return Submission(student, lab, hashlib.sha256(raw).hexdigest(), raw, flags, submitted_at=when)

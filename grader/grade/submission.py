@@ -1,0 +1,178 @@
+"""One submission, from its bytes to its record. Runs anywhere: bytes in, record out, no shared disk."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+
+from grader import course
+from grader.grade import experiments, version
+from grader.grade.examiner import Examiner
+from grader.grade.journal import Earlier, Judged, Record
+from grader.grade.sanitize import inert, text_output
+from grader.intake import admit
+from grader.sandbox import zygote_client
+from grader.sandbox.run import DEFAULTS, Limits, run_notebook
+from grader.status import Status
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit.exercise import unanswered
+from labsupport.check.judge.kit.verdict import Ending, Verdict
+from labsupport.errors import LabError
+
+CHECK = "check_"  # the grade_id of a check cell is this and the exercise's name
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in; `raw` is None when there is nothing, and `reason` says so."""
+
+    student: str
+    lab: str
+    digest: str
+    raw: bytes | None
+    flags: tuple[str, ...] = ()
+    status: Status = Status.GRADED
+    reason: str = ""
+    submitted_at: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A submission and all that grading it needs."""
+
+    submission: Submission
+    released: str  # the release notebook
+    course_seed: int
+    version: str
+    limits: Limits = DEFAULTS
+    isolation: str = "bwrap"
+    cold: bool = False  # start Python afresh, where a fork of the zygote would do
+
+
+def grade(task: Task) -> Record:
+    """The record of one submission. A fault of the grader ends as GRADER_ERROR, never as a score."""
+    given = task.submission
+    record = Record(given.student, given.lab, given.digest, task.version, given.status, given.reason)
+    record.submitted_at, record.flags = given.submitted_at, list(given.flags)
+    record.graded_at = datetime.now(UTC).isoformat(timespec="seconds")
+    started = time.monotonic()
+    try:
+        _grade(task, record)
+    except LabError:
+        raise  # this machine cannot grade at all: nobody's submission is to blame
+    except Exception as fault:
+        record.status, record.reason = Status.GRADER_ERROR, f"The grader failed: {type(fault).__name__}: {fault}"
+        record.verdicts, record.notebook = {}, ""
+    record.seconds = time.monotonic() - started
+    return record
+
+
+def _grade(task: Task, record: Record) -> None:
+    given, clock = task.submission, time.monotonic()
+    if given.raw is None:
+        return
+    released = nbformat.reads(task.released, as_version=4)
+    admitted = admit.admit(given.raw, released)
+    record.phases["intake"] = time.monotonic() - clock
+    if isinstance(admitted, admit.Refused):
+        record.status, record.reason = admitted.status, admitted.reason
+        return
+    record.flags += admitted.flags
+    memo.folder, memo.version = course.folder() / "references", version.code()
+    number = course.number(given.lab)
+    if task.isolation == "bwrap" and not task.cold:
+        zygote_client.zygote.ready(number)
+    spared = experiments.spared(admitted.notebook, released)
+    notebook = nbformat.writes(experiments.without(admitted.notebook, spared)).encode()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Examiner(Path(folder, "socket"), task.course_seed) as examiner,
+    ):
+        clock = time.monotonic()
+        outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold, number)
+        seconds = time.monotonic() - clock
+    record.phases |= {
+        "start": outcome.start, "judging": examiner.seconds,
+        "code": seconds - outcome.start - examiner.seconds,
+    }  # fmt: skip
+    record.shared = examiner.shared
+    if examiner.fault:
+        raise examiner.fault
+    if outcome.status == Status.GRADER_ERROR:
+        record.status, record.reason = Status.GRADER_ERROR, outcome.reason
+        return
+    ended = outcome.status == Status.FINISHED
+    record.status, record.reason = (Status.GRADED, "") if ended else (outcome.status, outcome.reason)
+    record.cell, record.unenforced = outcome.cell, list(outcome.unenforced)
+    points = check_points(released)
+    for name in points:
+        verdict = examiner.verdicts.get(name) or not_asked(name, record)
+        record.verdicts[name] = judged(verdict, points[name], given.digest)
+    executed = (
+        nbformat.reads(outcome.notebook.decode(), as_version=4) if outcome.notebook else admitted.notebook
+    )
+    experiments.put_back(executed, admitted.notebook, spared)
+    record.notebook = nbformat.writes(annotated(inert(executed, released), record))
+
+
+def check_points(released: nbformat.NotebookNode) -> dict[str, float]:
+    """The points of every exercise of a lab, by the exercise's name."""
+    marks = [cell.metadata["nbgrader"] for cell in released.cells if "nbgrader" in cell.metadata]
+    return {
+        mark["grade_id"].removeprefix(CHECK): float(mark["points"])
+        for mark in marks
+        if mark["grade"] and mark["grade_id"].startswith(CHECK)
+    }
+
+
+def not_asked(name: str, record: Record) -> Verdict:
+    """The verdict on an exercise whose check cell never asked."""
+    why = f"not reached: {record.reason}"
+    if record.status == Status.GRADED:
+        why = "its check cell ended before it asked: see the cells above it"
+    return unanswered(EXERCISES[name], why, Ending.UNASKED)
+
+
+def judged(verdict: Verdict, points: float, submission: str) -> Judged:
+    """A verdict as the record keeps it; its share is capped, finite and from 0 to 1."""
+    share = min(max(verdict.share, 0.0), 1.0) if verdict.share == verdict.share else 0.0
+    about = {name: getattr(verdict, name) for name in verdict.__struct_fields__}
+    return Judged(**about | {"share": share}, points=points, submission=submission)
+
+
+def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.NotebookNode:
+    """The notebook with the judge's messages as the outputs of the check cells, and the status on top."""
+    for cell in notebook.cells:
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if grade_id.startswith(CHECK):
+            cell.outputs = [text_output(record.verdicts[grade_id.removeprefix(CHECK)].message())]
+    lines = [f"{record.status}: {record.reason}"] if record.reason else []
+    lines += record.flags
+    if lines:
+        top = nbformat.v4.new_code_cell("# From the grader", id="from-the-grader")
+        top.outputs = [text_output("\n".join(lines))]
+        notebook.cells.insert(0, top)
+    return notebook
+
+
+def continued(record: Record, before: Record | None) -> Record:
+    """The record with the earlier submissions of the same student noted in it."""
+    if before is None:
+        return record
+    record.earlier = [*before.earlier]
+    if before.submission != record.submission:
+        record.earlier.append(
+            Earlier(
+                submission=before.submission,
+                status=before.status,
+                graded_at=before.graded_at,
+                submitted_at=before.submitted_at,
+                score=before.score(),
+                points=before.points(),
+            )
+        )
+    return record

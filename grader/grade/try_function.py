@@ -1,0 +1,41 @@
+"""Asks one function of a Python file the hidden cases of its exercise, outside any notebook."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from grader import course
+from grader.grade.examiner import Examiner
+from grader.sandbox.run import Limits, run_command
+from grader.status import Status
+from labsupport import waits
+from labsupport.check.ask.function import CANNOT
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.exercise import unanswered
+from labsupport.check.judge.kit.verdict import Verdict
+from labsupport.errors import LabError
+
+LIMITS = Limits(cell_seconds=waits.TRIED)
+
+
+def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
+    """The verdict on function `name` of a file. Raises LabError when it could not be asked."""
+    if name not in EXERCISES:
+        raise LabError(f"There is no exercise called '{name}'. Known: {', '.join(EXERCISES)}.")
+    exercise = EXERCISES[name]
+    try:
+        source = path.read_bytes()
+    except OSError as problem:
+        raise LabError(f"{path} cannot be read: {problem.strerror}.") from problem
+    with tempfile.TemporaryDirectory() as folder, Examiner(Path(folder, "socket"), course.seed()) as examiner:
+        command = [sys.executable, "-m", "labsupport.check.ask.function", name, "answers.py"]
+        outcome = run_command(command, {"answers.py": source}, examiner.path, LIMITS, isolation, EXERCISES.lab(name))
+    if examiner.fault:
+        raise LabError(f"The grader failed, not the function: {examiner.fault!r}") from examiner.fault
+    if name in examiner.verdicts:
+        return examiner.verdicts[name]
+    if outcome.status != Status.FINISHED:
+        return unanswered(exercise, outcome.reason)
+    if outcome.returncode == CANNOT:
+        raise LabError(outcome.output.strip().splitlines()[-1].replace("answers.py", str(path)))
+    return unanswered(exercise, "the process ended before it answered")

@@ -1,0 +1,151 @@
+"""What lies in an exchange folder or in a learning platform's download, file by file; nothing is unpacked.
+
+A zip's bad members (a path that leads out, a link, one too large, one named like another) are listed
+with the reason and the rest is read. An archive that is itself a trap is refused as a whole.
+"""
+
+import os
+import re
+import stat
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from grader.intake.files import read_file
+from grader.intake.parse import LARGEST, Unreadable, shown, too_large
+from labsupport.errors import LabError
+
+MOST_FILES = 20_000
+LONGEST = 1_000  # characters of a path
+MOST_BYTES = 8 * 2**30  # of a whole download, unpacked
+MOST_RATIO = 500  # of unpacked to packed size, where it matters; notebooks full of output reach 100
+LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: the parts of its path, how to get its bytes, and what is wrong with its path, if anything."""
+
+    parts: tuple[str, ...]
+    read: Callable[[], bytes]  # raises Unreadable
+    stray: str = ""
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[list[Entry]]:
+    """The files of a folder or zip, sorted by path. Raises LabError when it cannot be taken at all."""
+    if source.is_dir():
+        yield in_folder(source)
+    else:
+        with archive_of(source) as archive:
+            yield in_zip(archive, source)
+
+
+def archive_of(source: Path) -> zipfile.ZipFile:
+    """A zip, opened. Raises LabError for anything else."""
+    try:
+        if not zipfile.is_zipfile(source):
+            what = "is neither a folder nor a zip file" if source.exists() else "does not exist"
+            raise LabError(f"{source} {what}.")
+        return zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
+        raise LabError(f"The zip {source.name} is damaged: {shown(str(problem))}.") from problem
+    except OSError as problem:
+        raise LabError(f"{source} cannot be read: {problem.strerror or problem}.") from problem
+
+
+def littered(parts: tuple[str, ...]) -> bool:
+    """Whether a path is what systems and editors leave behind, checkpoints for one."""
+    return any((part.startswith(".") and part != "..") or part in LITTER for part in parts)
+
+
+def in_folder(source: Path) -> list[Entry]:
+    entries = []
+    for root, folders, files in os.walk(source):  # does not follow links
+        folders.sort()
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        for name in sorted(files) + links:
+            parts = Path(root, name).relative_to(source).parts
+            stray = "a symbolic link is not followed" if name in links else ""
+            if not littered(parts):
+                entries.append(Entry(parts, lambda parts=parts: read_file(source, *parts), stray))
+        if len(entries) > MOST_FILES:
+            raise LabError(f"{source} holds more than {MOST_FILES:,} files: is it the right folder?")
+    return sorted(entries, key=lambda entry: entry.parts)
+
+
+def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
+    members = archive.infolist()
+    packed = source.stat().st_size
+    if len(members) > MOST_FILES:
+        raise LabError(
+            f"The zip {source.name} holds {len(members):,} files, and {MOST_FILES:,} are the most."
+        )
+    if sum(member.compress_size for member in members) > packed:
+        raise LabError(f"The zip {source.name} is a trap: its files overlap.")
+    places = Counter(place(member.filename) for member in members)
+    entries, declared = [], 0
+    for member in members:
+        parts = PurePosixPath(member.filename).parts
+        if member.is_dir() or littered(parts):
+            continue
+        why = trap(member)
+        if not why and places[place(member.filename)] > 1:
+            why = "another file of the zip has this name, but for upper and lower case at most"
+        declared += 0 if why else member.file_size
+        entries.append(
+            Entry(parts, lambda member=member, why=why: unpacked(archive, member, why), astray(member))
+        )
+    if declared > MOST_BYTES:
+        raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB, and "
+                       f"{MOST_BYTES / 2**30:.0f} GiB is the most.")  # fmt: skip
+    return sorted(entries, key=lambda entry: entry.parts)
+
+
+def place(filename: str) -> str:
+    """Where a member lands on a disk that does not tell upper from lower case."""
+    return unicodedata.normalize("NFC", filename).casefold().rstrip("/")
+
+
+def astray(member: zipfile.ZipInfo) -> str:
+    """What is wrong with a member's path, if anything."""
+    name = member.orig_filename  # zipfile cuts `filename` at a null byte
+    if name.startswith("/") or re.match("[A-Za-z]:", name):
+        return "the path is absolute"
+    if "\\" in name or "\0" in name:
+        return "the path holds a backslash or a null byte"
+    if ".." in name.split("/"):
+        return "the path leads out of the zip with '..'"
+    return "the path is too long" if len(name) > LONGEST else ""
+
+
+def trap(member: zipfile.ZipInfo) -> str:
+    """Why a member is not unpacked, if it is not."""
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "it is a link or a special file"
+    if member.flag_bits & 1:
+        return "it is encrypted"
+    if member.file_size > LARGEST:
+        return f"it has {member.file_size / 2**20:,.0f} MiB, and {LARGEST / 2**20:.0f} MiB is the most"
+    if member.file_size > max(2**20, MOST_RATIO * member.compress_size):
+        return f"it unpacks to more than {MOST_RATIO} times its packed size, as a zip bomb does"
+    return ""
+
+
+def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, why: str = "") -> bytes:
+    """A member's bytes, never more than a notebook may have, whatever it declares."""
+    if why:
+        raise Unreadable(f"'{shown(member.filename)}' in the zip is not read: {why}.")
+    try:
+        with archive.open(member) as file:
+            raw = file.read(LARGEST + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
+        raise Unreadable(f"'{shown(member.filename)}' is damaged in the zip.") from None
+    if len(raw) > LARGEST:
+        raise Unreadable(too_large(member.filename, len(raw)))
+    return raw

@@ -1,0 +1,109 @@
+"""A student's cells as a notebook that has every graded cell of the release, once and as released."""
+
+import copy
+import hashlib
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import is_locked
+
+from grader.intake.align import binds, in_place, is_exercise, matched, wanted
+from grader.intake.parse import Cell, Unreadable, brief, plain
+
+CLAIMS = ("points", "grade", "locked", "solution", "task")
+
+
+def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """The notebook to grade, and flags.
+
+    Graded cells stand in the release's order with the release's metadata; a check with the release's
+    source, an exercise or a written answer with the student's. The student's other cells stay in their
+    place among them. Raises Unreadable when no exercise is recognised.
+    """
+    release = released.cells
+    graded = wanted(release)
+    found, flags = matched(cells, release)
+    if not any(i in found for i in graded if is_locked(release[i]) or is_exercise(release[i])):
+        raise Unreadable("No exercise of this lab was recognised in the notebook: is it another lab's?")
+    staying, following = in_place(found, release, len(cells))
+    owner = {place: index for index, place in found.items()}
+    identities = {cell.get("id") for cell in release}
+    result = []
+
+    def put(indices: list[int]) -> None:
+        for index in indices:
+            student = cells[found[index]] if index in found else None
+            cell, sentences = restored(release[index], student, cells)
+            if student and index not in staying:
+                sentences.insert(0, f"{called(cell)} stood out of order and was moved back.")
+            result.append(cell)
+            flags.extend(sentences)
+
+    put(following.get(-1, []))
+    for student in cells:
+        index = owner.get(student.index)
+        if index not in graded:
+            same = index is not None and as_released(student, release[index])
+            result.append(copy.deepcopy(release[index]) if same else ordinary(student, identities))
+        elif index in staying:
+            put([index])
+        put(following.get(student.index, []))
+    metadata = copy.deepcopy(released.metadata)
+    return NotebookNode(
+        cells=result, metadata=metadata, nbformat=4, nbformat_minor=released.nbformat_minor
+    ), flags
+
+
+def called(cell: NotebookNode) -> str:
+    """A graded cell, as a sentence begins with it."""
+    return f"Cell {cell.metadata.nbgrader.grade_id}"
+
+
+def as_released(student: Cell, release: NotebookNode) -> bool:
+    return (student.kind, student.source) == (release.cell_type, release.source) and not student.attachments
+
+
+def restored(
+    release: NotebookNode, student: Cell | None, cells: list[Cell]
+) -> tuple[NotebookNode, list[str]]:
+    """A graded cell with what is the student's in it, and flags."""
+    cell, flags = copy.deepcopy(release), []
+    grade_id = release.metadata.nbgrader.grade_id
+    if student is None:
+        if is_exercise(release) and any(c.kind == "code" and binds(c.source, grade_id) for c in cells):
+            cell.source = (
+                f"# {grade_id} is written in another cell of this notebook."  # the stub would undo it
+            )
+            return cell, [
+                f"{called(cell)} was missing, but another cell defines {grade_id}: that one counts."
+            ]
+        return cell, [f"{called(cell)} was missing and was put back as released."]
+    if student.kind != cell.cell_type:
+        flags.append(f"{called(cell)} had become a {student.kind} cell and is a {cell.cell_type} cell again.")
+    claims, truth = student.claims, release.metadata.nbgrader
+    if claims.get("grade_id") == grade_id:
+        changed = [key for key in CLAIMS if claims.get(key, False) != truth.get(key, False)]
+        said = ", ".join(f"{key} to {brief(claims.get(key))}" for key in changed)
+        if changed:
+            flags.append(
+                f"{called(cell)} had its nbgrader metadata changed ({said}); it is as released again."
+            )
+    if not is_locked(release):
+        cell.source = student.source
+        if cell.cell_type == "markdown" and student.attachments:
+            cell.attachments = nbformat.from_dict(student.attachments)
+    elif student.plain != plain(release.source):
+        flags.append(f"{called(cell)} had been edited and is as released again.")
+    return cell, flags
+
+
+def ordinary(student: Cell, identities: set[str]) -> NotebookNode:
+    """A student's own cell: no metadata, no outputs, and an id that follows from its text and place."""
+    digest = hashlib.sha256(f"{student.index} {student.kind} {student.source}".encode()).hexdigest()
+    identity = next(digest[:n] for n in range(16, 65) if digest[:n] not in identities)
+    identities.add(identity)
+    make = getattr(nbformat.v4, f"new_{student.kind}_cell")
+    cell = make(student.source, id=identity)
+    if student.attachments:
+        cell.attachments = nbformat.from_dict(student.attachments)
+    return cell

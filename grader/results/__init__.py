@@ -1,0 +1,1 @@
+"""What becomes of records: gradebook, tables, exports, report, feedback."""

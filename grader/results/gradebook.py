@@ -1,0 +1,234 @@
+"""Hands the verdicts to nbgrader, which keeps gradebook, formgrader, manual grading and feedback.
+
+nbgrader's Autograde runs with its two lists of preprocessors replaced: instead of executing a
+notebook it takes over the executed one of the journal, and instead of reading scores off outputs it
+takes the examiner's. `nbgrader autograde` itself does the same, because the course's
+nbgrader_config.py names these classes.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbgrader import utils
+from nbgrader.api import Assignment, Gradebook, SubmittedAssignment
+from nbgrader.converters import Autograde, GenerateFeedback, autograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades, latesubmissions, saveautogrades
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
+from tornado.log import app_log
+
+from grader import course
+from grader.grade import journal
+from grader.grade.journal import Record
+from grader.grade.submission import CHECK
+from grader.results.table import AT_ONCE
+from labsupport import files
+from labsupport.errors import LabError
+
+AGAIN = "The journal keeps all records; run the command again."
+
+
+class AdoptNotebook(NbGraderPreprocessor):
+    """Takes the executed notebook out of the journal, whatever was read from submitted/."""
+
+    def preprocess(self, nb, resources):
+        return nbformat.reads(adopted(resources).notebook, as_version=4), resources
+
+
+class AdoptVerdicts(SaveAutoGrades):
+    """Enters the examiner's scores; written answers are left to a person, as nbgrader does it."""
+
+    def preprocess(self, nb, resources):
+        self.record = adopted(resources)
+        return super().preprocess(nb, resources)
+
+    def _add_score(self, cell, resources):
+        name = cell.metadata["nbgrader"]["grade_id"].removeprefix(CHECK)
+        if utils.is_solution(cell) or name not in self.record.verdicts:
+            return super()._add_score(cell, resources)
+        grade = self.gradebook.find_grade(
+            cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
+        )
+        verdict = self.record.verdicts[name]
+        grade.auto_score = verdict["share"] * verdict["points"]
+        grade.needs_manual_grade = grade.manual_score is not None  # a person's score stands, for review
+        self.gradebook.db.commit()
+
+
+def adopted(resources: dict) -> Record:
+    """The record of the submission that nbgrader is at."""
+    place = resources["nbgrader"]
+    record = journal.read(place["assignment"], place["student"])
+    if record is None or not record.notebook:
+        raise NbGraderException(
+            f"{place['student']} has no verdicts: run `python -m grader grade {place['assignment']}`"
+        )
+    return record
+
+
+def hand_over(lab: str, records: list[Record]) -> None:
+    """Enter all records that have a notebook into nbgrader's gradebook; what was entered is not again.
+
+    One writer: call it once, after the class. A record that nbgrader refuses costs the others nothing;
+    one whose due date, time or penalty rule has changed since is entered again, for its late penalty.
+    Raises LabError for such records, and when the gradebook is out of reach; the journal keeps
+    everything, and the same command enters the rest later.
+    """
+    records = [record for record in records if record.notebook]
+    refused: dict[str, str] = {}
+    if not records:
+        return
+    with one_gradebook() as book:
+        duedate = book.db.query(Assignment.duedate).filter(Assignment.name == lab).scalar()
+        submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
+        extension = dict(submissions.join(Assignment).filter(Assignment.name == lab).all())
+        rule = hashlib.sha256((course.prepare() / course.CONFIG.name).read_bytes()).hexdigest()
+        for record in records:
+            mark = journal.folder(lab) / f"{record.student}.entered"
+            digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
+            if duedate:  # a penalty depends on all of these
+                digest += f" {record.submitted_at} due {duedate} {extension.get(record.student)} {rule}"
+            if record.student in extension and mark.exists() and mark.read_text() == digest:
+                continue
+            try:
+                adopt(record)
+                book.keep()
+                files.write_whole(mark, digest.encode())
+            except OSError as problem:
+                raise LabError(f"{mark.parent} cannot be written: {problem.strerror}. {AGAIN}") from problem
+            except LabError as problem:
+                if book.faults:  # nobody else's can be entered either
+                    raise book.faults[0] from problem
+                refused[record.student] = str(problem)
+                book.db.rollback()
+    if refused:
+        student, *others = refused
+        also = f" So it is with {len(others)} others: {', '.join(others[:10])}." if others else ""
+        raise LabError(f"{refused[student]}{also} {AGAIN}")
+
+
+class OneGradebook(Gradebook):
+    """nbgrader's gradebook, opened once for a class, with one transaction for each submission.
+
+    nbgrader opens the gradebook seven times for a submission and commits after every cell. Here what it
+    commits waits until keep() is called: a submission is in the gradebook as a whole or not at all, at
+    a third of the cost. faults: what the database has refused because it is locked or out of reach.
+    """
+
+    def __init__(self):
+        super().__init__(course.gradebook_url(), course.config().CourseDirectory.course_id)
+        self.faults: list[OperationalError] = []
+        event.listen(self.engine, "handle_error", self._heed)
+        self.keep = self.db.commit
+        self.db.commit = self._commit
+
+    def _heed(self, context) -> None:
+        if isinstance(context.sqlalchemy_exception, OperationalError):
+            self.faults.append(context.sqlalchemy_exception)
+
+    def _commit(self) -> None:
+        self.db.flush()
+        self.db.expire_all()
+
+    def close(self) -> None:
+        """What nbgrader calls when it has done one step: the next one reads everything anew."""
+        self.db.expunge_all()
+
+
+@contextmanager
+def one_gradebook() -> Iterator[OneGradebook]:
+    """Let nbgrader open one and the same gradebook wherever it opens one. One sentence where none can be."""
+    places = (autograde, saveautogrades, latesubmissions)
+    try:
+        book = OneGradebook()
+        for module in places:
+            module.Gradebook = lambda *_, **__: book
+        try:
+            yield book
+        finally:
+            for module in places:
+                module.Gradebook = Gradebook
+            book.db.remove()
+            book.engine.dispose()
+    except (SQLAlchemyError, ImportError) as problem:
+        url = make_url(course.gradebook_url())
+        raise LabError(f"The gradebook {url!r} is out of reach: {brief(problem)}. {AGAIN}") from problem
+
+
+def adopt(record: Record) -> None:
+    """Run nbgrader's Autograde on one record: autograded/STUDENT/LAB and the gradebook."""
+    place = course.folder() / "graded" / record.student / record.lab
+    files.write_whole(place / f"{record.lab}.ipynb", record.notebook.encode())
+    if record.submitted_at:
+        files.write_whole(place / "timestamp.txt", record.submitted_at.encode())
+    config = course.config()
+    config.CourseDirectory.update(
+        student_id=record.student, assignment_id=record.lab, submitted_directory="graded"
+    )
+    config.Autograde.force = True
+    run(Autograde, config, f"The verdicts on {record.student} cannot be entered into the gradebook")
+
+
+def feedback(lab: str) -> Path:
+    """Make nbgrader's feedback pages of a lab; the folder that holds them."""
+    config = course.config()
+    config.CourseDirectory.update(assignment_id=lab)
+    config.GenerateFeedback.force = True
+    run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
+    return course.folder() / "feedback"
+
+
+def run(converter: type, config, sentence: str) -> None:
+    """Run one of nbgrader's converters quietly; one LabError, with its reason, when it fails."""
+    log = logging.Logger("nbgrader", logging.ERROR)
+    heard: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda message: heard.append(message.getMessage())
+    log.addHandler(handler)
+    app_log.disabled = True  # nbgrader prints tracebacks there of what it raises too
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries cause them
+            converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log).start()
+    except (NbGraderException, SQLAlchemyError, OSError) as problem:
+        cause = problem.__context__ if isinstance(problem.__context__, SQLAlchemyError) else problem
+        raised = re.findall(r"^[\w.]+: .+", "\n".join(heard), re.MULTILINE)  # the ends of tracebacks
+        why = raised[-1].rstrip(".") if raised and cause is problem else brief(cause)
+        raise LabError(f"{sentence}: {why}.") from cause
+    except SystemExit as problem:
+        raise LabError(f"{sentence}: {heard[-1] if heard else problem}.") from problem
+    finally:
+        app_log.disabled = False
+
+
+def brief(problem: BaseException) -> str:
+    """What a database, or nbgrader, has to say, as one line."""
+    return str(getattr(problem, "orig", None) or problem).strip().splitlines()[0].rstrip(".")
+
+
+def students(lab: str) -> dict[str, dict]:
+    """Scores out of the gradebook by student: score, max_score, needs_manual_grade, late seconds."""
+    if not os.path.exists(course.folder() / "gradebook.db") and course.gradebook_url().startswith("sqlite"):
+        return {}
+    found = {}
+    with Gradebook(course.gradebook_url(), course.config().CourseDirectory.course_id) as book:
+        submissions = book.db.query(SubmittedAssignment).join(Assignment).filter(Assignment.name == lab)
+        for submission in submissions.options(AT_ONCE):
+            given = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            found[submission.student_id] = {
+                "score": sum(grade.score for grade in given),
+                "max_score": submission.assignment.max_score,
+                "needs_manual_grade": any(grade.needs_manual_grade for grade in given),
+                "late_seconds": submission.total_seconds_late,
+            }
+    return found

@@ -1,0 +1,140 @@
+"""The grades of a lab as a learning platform imports them: one column of points, and who it is of.
+
+Canvas (Grades > Import): Student, ID, SIS User ID, SIS Login ID, Section, the assignment, and a second
+line with the points possible. It makes an assignment of any other column, but for those whose title
+speaks of a final grade: there the status and the lateness stand, for whoever reads the file.
+Moodle (Gradebook > Import > CSV, or the assignment's grading worksheet): columns are mapped by hand, or
+found by these titles. Its feedback comments are HTML, and students read them.
+"""
+
+import html
+from collections.abc import Iterator
+
+from grader import course
+from grader.author.source import Cell
+from grader.intake import roster
+from grader.results import table
+from grader.status import SCORELESS
+
+CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+STATUS = "Status of Final Grade"  # "Final Grade" in a title: Canvas reads over the column
+MOODLE = ("Identifier", "Full name", "Username", "ID number", "Email address", "Status")
+MOODLE_ENDS = ("Maximum Grade", "Percentage", "Last modified (grade)", "Feedback comments")
+SAYS = {  # what a roster, or the platform's own list it was made from, may call it
+    "name": ("name", "full_name", "student"),
+    "canvas": ("canvas_id", "canvas_user_id", "id"),
+    "sis": ("sis_user_id", "sis_id"),
+    "login": ("sis_login_id", "login_id", "login", "username", "user"),
+    "section": ("section",),
+    "identifier": ("identifier",),
+    "number": ("id_number", "idnumber", "sis_user_id", "sis_id"),
+    "mail": ("email", "email_address", "e_mail", "mail"),
+}
+
+
+def lines(lab: str, layout: str, column: str = "") -> list[list[str]]:
+    """The lines of the file, its titles first. column: what the platform calls the lab's column."""
+    return list({"canvas": canvas, "moodle": moodle}[layout](course.lab(lab), column))
+
+
+def canvas(lab: str, column: str = "") -> Iterator[list[str]]:
+    """For Canvas. A column called 'Lab 2 (4711)' is the assignment 4711; an unknown one becomes a new one."""
+    number, words = lab.split("_", 1)
+    yield [*CANVAS, column or f"Lab {number}: {words.replace('_', ' ')}", STATUS]
+    asked = table.questions(lab)
+    most = table.points(sum(cell.points for cell in asked))
+    yield ["    Points Possible", "", "", "", "", most, "(read only)"]
+    people = on_roster()
+    for row in table.rows(lab):
+        who = people.get(row["student"], {})
+        said = [value(who, what) for what in ("canvas", "sis", "login", "section")]
+        said[2] = said[2] or row["student"]
+        yield [name(who) or row["student"], *said, row["total"], status(row, asked)]
+
+
+def moodle(lab: str, column: str = "") -> Iterator[list[str]]:
+    """For Moodle, in points and in percent: whichever is the assignment's maximum there."""
+    yield [*MOODLE, column or "Grade", *MOODLE_ENDS]
+    people, asked = on_roster(), table.questions(lab)
+    for row in table.rows(lab):
+        who = people.get(row["student"], {})
+        said = [value(who, what) for what in ("login", "number", "mail")]
+        percent = table.points(100 * float(row["total"]) / float(row["max"])) if row["total"] else ""
+        yield [
+            value(who, "identifier"), name(who) or row["student"], said[0] or row["student"], *said[1:],
+            status(row, asked), row["total"], row["max"], percent, "", comment(row, asked),
+        ]  # fmt: skip
+
+
+def status(row: dict[str, str], asked: list[Cell]) -> str:
+    """How the submission ended, how late it came, and whether a written answer waits to be graded."""
+    waits = "a written answer waits to be graded" if waiting(row, asked) else ""
+    return ", ".join(part for part in (row["status"], lateness(row), waits) if part)
+
+
+def comment(row: dict[str, str], asked: list[Cell]) -> str:
+    """What a student reads beside the grade: where the points are from, as HTML."""
+    if row["status"] in SCORELESS:
+        return html.escape(row["reason"], quote=False)
+    total = f"{row['total'] or '–'} of {row['max']} points"
+    earned = ", ".join(f"{cell.name} {row[cell.name] or '–'} of {cell.points}" for cell in asked)
+    late = lateness(row).capitalize()
+    waits = "A written answer is not graded yet." if waiting(row, asked) else ""
+    parts = (f"{total}: {earned}.", late and f"{late}.", waits, row["reason"])
+    return html.escape(" ".join(part for part in parts if part), quote=False)
+
+
+def waiting(row: dict[str, str], asked: list[Cell]) -> bool:
+    """Whether a score is not the last word, because a person has not graded a written answer yet."""
+    return bool(row["total"]) and not all(row[cell.name] for cell in asked if cell.kind == "written")
+
+
+def lateness(row: dict[str, str]) -> str:
+    """How late, and what it cost: 'late by 2 d 3 h, 3 points off'; "" for what came in time."""
+    if row["late"] != "yes":
+        return ""
+    cost = row["late_penalty"] and f", {row['late_penalty']} point{'s' * (row['late_penalty'] != '1')} off"
+    by = f" by {span(float(row['late_seconds']))}" if row["late_seconds"] else " as the platform marks it"
+    return f"late{by}{cost}"
+
+
+def span(seconds: float) -> str:
+    """A time as a person says it, in its two largest units, rounded down: 2 d 3 h, 40 min."""
+    minutes = int(seconds // 60)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    first = next((at for at, (count, _) in enumerate(parts) if count), None)
+    if first is None:
+        return "less than a minute"
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
+
+
+def on_roster() -> dict[str, dict[str, str]]:
+    """The lines of roster.csv in the course folder, by student; none where there is no roster."""
+    path = course.folder() / "roster.csv"
+    return roster.read(path).lines if path.is_file() else {}
+
+
+def name(who: dict[str, str]) -> str:
+    return value(who, "name") or f"{who.get('first_name', '')} {who.get('last_name', '')}".strip()
+
+
+def value(who: dict[str, str], what: str) -> str:
+    """What the roster says of somebody under the first of the titles for it that it has."""
+    return next((who[title] for title in SAYS[what] if who.get(title)), "")
+
+
+def notes(lab: str) -> str:
+    """What to know before the file is imported, a line each."""
+    lab = course.lab(lab)
+    found, asked, people = table.rows(lab), table.questions(lab), on_roster()
+    scored = sum(bool(row["total"]) for row in found)
+    late = sum(row["late"] == "yes" for row in found)
+    waits = sum(waiting(row, asked) for row in found)
+    strangers = sum(row["student"] not in people for row in found)
+    lines = (
+        f"{scored} of {len(found)} students have a score; the others' cells are empty, not 0.",
+        late and f"Late: {late}.",
+        waits and f"With a written answer to be graded, and a total without it: {waits}.",
+        strangers and f"Not on the roster, and identified by the student id alone: {strangers}.",
+    )
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,152 @@
+"""Starts the runner in a sandbox, or as a plain process, and leaves nothing of it alive."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import labsupport
+from grader.sandbox import bwrap, zygote_client
+from grader.sandbox.limits import Groups, Limits
+from labsupport.fetch import cache
+
+
+@contextlib.contextmanager
+def sandboxed(
+    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
+) -> Iterator[subprocess.Popen]:
+    """The runner as the first process of a sandbox; all of the sandbox is dead afterwards."""
+    program = [sys.executable, "-I", str(bwrap.INSIDE / "runner.py")]
+    with _bubblewrapped(own, socket_path, limits, lab, program, job) as (process, _):
+        yield process
+
+
+@contextlib.contextmanager
+def forked(
+    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
+) -> Iterator["subprocess.Popen | Fork"]:
+    """The runner as a fork of the zygote, moved into a sandbox; all of the sandbox is dead afterwards.
+
+    Raises zygote_client.Gone where there is no parent any more.
+    """
+    holder = ["/bin/sh", "-c", "echo; exec sleep infinity"]
+    with (
+        open(os.devnull, "rb") as nothing,
+        _bubblewrapped(own, socket_path, limits, lab, holder, nothing) as (process, first),
+    ):
+        if first is None or not process.stdout.read(1):
+            yield process  # no sandbox, and its errors say why
+            return
+        with contextlib.ExitStack() as later:
+            pipes = [os.pipe(), os.pipe()]
+            reading = [later.enter_context(os.fdopen(read, "rb")) for read, _ in pipes]
+            request = {
+                "pid": first, "groups": [str(folder) for folder in {*own.folders.values()}],
+                "env": bwrap.inside(socket_path) | {"PWD": str(bwrap.WORK)}, "work": str(bwrap.WORK),
+            }  # fmt: skip
+            try:
+                zygote_client.zygote.fork(request, [job.fileno(), *(write for _, write in pipes)])
+            finally:
+                for _, write in pipes:
+                    os.close(write)
+            yield Fork(*reading)
+
+
+@dataclass(frozen=True)
+class Fork:
+    """What there is of a forked runner out here."""
+
+    stdout: BinaryIO
+    stderr: BinaryIO
+
+
+@contextlib.contextmanager
+def _bubblewrapped(
+    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, program: list[str], stdin: BinaryIO
+) -> Iterator[tuple[subprocess.Popen, int | None]]:
+    """A program as the first process of a sandbox, and its pid, None where bubblewrap made none."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as info, contextlib.ExitStack() as later:
+        later.callback(os.close, write)
+        command, fds = bwrap.sandboxed(limits, socket_path, lab, write, program)
+        for fd in fds:
+            later.callback(os.close, fd)
+        process = _start(own.join(command), stdin, pass_fds=(write, *fds), env={})
+        later.close()
+        first = None
+        try:
+            text = info.read(4096)
+            pid = json.loads(text)["child-pid"] if text else None
+            first = os.pidfd_open(pid) if pid else None
+            yield process, pid
+        finally:
+            _end(process, first)
+
+
+def _end(process: subprocess.Popen, first: int | None) -> None:
+    """Kill the sandbox's first process: bubblewrap returns when the last one in there is gone."""
+    if first is not None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(first, signal.SIGKILL)
+        os.close(first)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+    _bury(process)
+
+
+@contextlib.contextmanager
+def plain(own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO) -> Iterator[subprocess.Popen]:
+    """The runner as a plain process in a folder of its own; its whole family is dead afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="pruning-labs-"))
+    try:
+        for name in ("home", "work"):
+            (folder / name).mkdir()
+        modules = Path(labsupport.__file__).parent.parent
+        env = bwrap.environment(folder / "home", socket_path, cache.folder(), modules, bwrap.hub())
+        command = own.join([sys.executable, "-I", str(bwrap.RUNNER)])
+        process = _start(command, job, env=env, cwd=folder / "work")
+        try:
+            yield process
+        finally:
+            while family := _descendants(process.pid):  # the runner adopts all orphans
+                for pid in family:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.02)
+            _bury(process)
+    finally:
+        own.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(command: list[str], job: BinaryIO, **options) -> subprocess.Popen:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=job, stdout=pipe, stderr=pipe, start_new_session=True, **options)
+
+
+def _bury(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+
+
+def _descendants(pid: int) -> set[int]:
+    """The living processes below this one."""
+    found = set()
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, listing.read_text().split()):
+                found |= _descendants(child)
+                if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                    found.add(child)
+    return found

@@ -1,0 +1,299 @@
+"""One untrusted notebook, one sandbox: what goes in is bytes, what comes out is checked.
+
+Nothing that happens inside can change how it ends out here: the cell's name comes from our copy of
+the notebook, the clock and the memory's limit are read outside, and of what comes back only outputs
+that nbformat knows are kept, up to the limit.
+"""
+
+import base64
+import json
+import os
+import selectors
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import v4
+
+from grader.sandbox import events, launch, zygote_client
+from grader.sandbox.limits import Limits, fallbacks, groups
+from grader.status import Status
+from labsupport.errors import LabError
+
+DEFAULTS = Limits()
+ISOLATIONS = ("bwrap", "none")
+CUT = "[output cut: more than is allowed]\n"  # for a cell that was killed before the runner could say so
+GRACE = 15.0  # seconds after a cell's time is up in which the runner may end it more gently
+__all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a notebook ended; `notebook` is the executed one, as far as it came."""
+
+    status: Status
+    cell: str  # grade_id, or id, of the cell that was running when it ended; "" when Status.FINISHED
+    reason: str  # one sentence
+    notebook: bytes | None
+    seconds: float
+    unenforced: tuple[str, ...]  # limits that nothing on this machine could hold, a sentence each
+    start: float = 0.0  # seconds until the kernel was ready
+
+
+@dataclass(frozen=True)
+class CommandOutcome:
+    """How a command ended, and what it printed on both its streams, cut to the limit."""
+
+    status: Status
+    reason: str
+    returncode: int | None
+    output: str
+    seconds: float
+    unenforced: tuple[str, ...]
+
+
+@dataclass
+class _Run:
+    """What is known out here of a run."""
+
+    started: float
+    status: Status | None = None
+    detail: str = ""
+    ready: bool = False
+    start: float = 0.0
+    cell: int | None = None  # the one that is running
+    since: float = 0.0
+    cut: set[int] = field(default_factory=set)  # cells that put out too much
+    code: int | None = None
+    seconds: float = 0.0
+    unenforced: tuple[str, ...] = ()
+
+
+def run_notebook(
+    notebook: bytes,
+    socket_path: Path | None,
+    limits: Limits = DEFAULTS,
+    isolation: str = "bwrap",
+    cold: bool = True,
+    lab: int | None = None,
+) -> Outcome:
+    """Execute a notebook's code cells in a sandbox, in order, as far as they go.
+
+    socket_path: the examiner's Unix socket, or None for none. isolation: "bwrap", or "none" for a
+    plain process. cold: start Python afresh; otherwise the zygote is forked, where there is one. lab: the
+    number of the lab that is graded, of whose answers the sandbox holds none.
+    Raises LabError when no sandbox can be made on this machine.
+    """
+    try:
+        executed = nbformat.reads(notebook.decode(), as_version=4)
+        nbformat.validate(executed)
+    except Exception as problem:
+        return Outcome(Status.GRADER_ERROR, "", f"This is not a notebook: {_short(problem)}.", None, 0.0, ())
+    code = [index for index, cell in enumerate(executed.cells) if cell.cell_type == "code"]
+    for index in code:
+        executed.cells[index] |= {"outputs": [], "execution_count": None}
+
+    def keep(event: events.Event) -> None:
+        if isinstance(event, events.End) and event.cell in code:
+            executed.cells[event.cell].outputs = _outputs(event.outputs)
+            executed.cells[event.cell].execution_count = event.count
+
+    job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
+    most = 2 * limits.output + 2**17 * (len(code) + 8)
+    try:
+        run = _run(job, socket_path, limits, isolation, cold, lab, grace=GRACE, most=most, keep=keep)
+    except zygote_client.Gone:  # through no fault of this submission: it is run again, without the parent
+        zygote_client.zygote.lose()
+        run = _run(job, socket_path, limits, isolation, True, lab, grace=GRACE, most=most, keep=keep)
+    if run.cell in run.cut and run.cell in code and not executed.cells[run.cell].outputs:
+        executed.cells[run.cell].outputs = [v4.new_output("stream", name="stderr", text=CUT)]
+    cell = min(run.cut) if run.status == Status.OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
+    name = _name(executed, cell) if run.status != Status.FINISHED else ""
+    reason = _reason(run, name, limits)
+    return Outcome(run.status, name, reason, _bytes(executed), run.seconds, run.unenforced, run.start)
+
+
+def run_command(
+    command: list[str],
+    files: dict[str, bytes],
+    socket_path: Path | None,
+    limits: Limits = DEFAULTS,
+    isolation: str = "bwrap",
+    lab: int | None = None,
+) -> CommandOutcome:
+    """Run one command in a sandbox, these files in its folder, for at most `cell_seconds`.
+
+    Status.FINISHED whatever its exit status; the other statuses as for a notebook.
+    """
+    if wrong := [name for name in files if Path(name).name != name]:
+        raise ValueError(f"a file's name, not a path: {wrong[0]!r}")
+    texts: list[str] = []
+
+    def keep(event: events.Event) -> None:
+        if isinstance(event, events.Printed):
+            texts.append(event.text)
+
+    contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
+    job = {"command": command, "files": contents}
+    most = 8 * limits.output + 2**20
+    run = _run(job, socket_path, limits, isolation, True, lab, grace=0.0, most=most, keep=keep)
+    output = "".join(texts)[: limits.output]
+    reason = _reason(run, "", limits).replace("The notebook", "The command")
+    return CommandOutcome(run.status, reason, run.code, output, run.seconds, run.unenforced)
+
+
+def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: int, keep: Callable) -> _Run:
+    """Start the runner with this job, follow it until it ends or must, and leave nothing of it behind."""
+    if isolation not in ISOLATIONS:
+        raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
+    run = _Run(started=time.monotonic())
+    with groups(limits) as own, tempfile.TemporaryFile() as task:
+        rlimits, run.unenforced = fallbacks(limits, own, isolation != "none")
+        task.write(json.dumps({**job, "rlimits": rlimits, "output": limits.output}).encode())
+        task.seek(0)
+        enclosure = launch.sandboxed if cold or zygote_client.zygote.address is None else launch.forked
+        enclosure = launch.plain if isolation == "none" else enclosure
+        with enclosure(own, socket_path, limits, lab, task) as process:
+            errors = _follow(process, run, limits, grace=grace, most=most, keep=keep)
+        if run.status is None and enclosure is launch.forked and not zygote_client.zygote.alive():
+            raise zygote_client.Gone
+        died = run.status in (None, Status.KERNEL_DIED) or (run.status == Status.FINISHED and run.code)
+        if died and own.out_of_memory():
+            flood = run.cell in run.cut  # what it put out filled its memory faster than it was read
+            run.status = Status.OUTPUT_LIMIT if flood else Status.OUT_OF_MEMORY
+        if run.status is None and not run.ready:
+            if errors.startswith("bwrap:"):
+                raise LabError(
+                    f"bubblewrap cannot make a sandbox here ({errors[7:]}). Allow user namespaces on this "
+                    "machine, grade as root, or say --isolation none to run submissions unprotected."
+                )
+            run.status, run.detail = Status.GRADER_ERROR, errors or "the runner did not start"
+        run.status = run.status or Status.KERNEL_DIED
+        if run.status == Status.FINISHED and run.cut:
+            run.status = Status.OUTPUT_LIMIT
+    run.seconds = time.monotonic() - run.started
+    return run
+
+
+def _follow(process, run: _Run, limits: Limits, *, grace: float, most: int, keep: Callable) -> str:
+    """Read the runner's report until it is over, or it breaks a limit. Returns the end of its errors."""
+    line, errors, total = bytearray(), b"", 0
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout, selectors.EVENT_READ)
+        ready.register(process.stderr, selectors.EVENT_READ)
+        while run.status is None:
+            deadline = last = run.started + limits.total_seconds
+            if run.cell is not None:
+                deadline = min(deadline, run.since + limits.cell_seconds + grace)
+            events = ready.select(max(0.0, deadline - time.monotonic()))
+            if not events:
+                run.status, run.detail = Status.TIMEOUT, "total" if deadline == last else ""
+            for key, _ in events:
+                part = os.read(key.fd, 2**20)
+                if key.fileobj is process.stderr:
+                    errors = (errors + part)[-2000:]
+                    if not part:
+                        ready.unregister(process.stderr)
+                elif not part:
+                    process.stdout.close()
+                    return (errors + process.stderr.read(2000)).decode(errors="replace").strip()
+                else:
+                    total += len(part)
+                    line += part
+                    if b"\n" in part:
+                        *whole, line = line.split(b"\n")
+                        for each in whole:
+                            _take(each, run, keep)
+            if total > most and run.status is None:
+                run.status = Status.OUTPUT_LIMIT
+    return errors.decode(errors="replace").strip()
+
+
+def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], None]) -> None:
+    """Note one event. Whatever is no event ends the run."""
+    if run.status is not None:
+        return
+    try:
+        event = events.decode(line)
+    except events.NoEvent:
+        run.status, run.detail = Status.KERNEL_DIED, "report"
+        return
+    match event:
+        case events.Ready():
+            run.ready, run.start = True, time.monotonic() - run.started
+        case events.Start():
+            run.cell, run.since = event.cell, time.monotonic()
+        case events.Flood():
+            run.cut.add(event.cell)
+        case events.End():
+            keep(event)
+            if event.cut:
+                run.cut.add(event.cell)
+            if event.ended == Status.FINISHED:
+                run.cell = None
+        case events.Printed():
+            keep(event)
+        case events.Over():
+            run.status, run.detail, run.code = event.status, event.detail, event.code
+
+
+def _outputs(outputs) -> list:
+    """The outputs of a cell as they came, or none when they are not a notebook's outputs."""
+    try:
+        plain = nbformat.from_dict(outputs)
+        for output in plain:
+            nbformat.validate(output, ref="output", version=4)
+        return plain
+    except (nbformat.ValidationError, TypeError, ValueError, AttributeError, KeyError, RecursionError):
+        return []
+
+
+def _bytes(notebook) -> bytes | None:
+    """The notebook as a file, or None when it is none."""
+    try:
+        nbformat.validate(notebook)
+        return nbformat.writes(notebook).encode(errors="replace")
+    except (nbformat.ValidationError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _name(notebook, index: int | None) -> str:
+    """What a cell is called: its grade_id, its id, or its place."""
+    if index is None or not 0 <= index < len(notebook.cells):
+        return ""
+    cell = notebook.cells[index]
+    mark = cell.metadata.get("nbgrader")
+    grade_id = mark.get("grade_id") if isinstance(mark, dict) else None
+    return str(grade_id or cell.get("id") or f"cell {index + 1}")[:200]
+
+
+def _reason(run: _Run, name: str, limits: Limits) -> str:
+    """One sentence an instructor can act on."""
+    where, most = f"Cell '{name}'" if name else "The notebook", _size(limits.output)
+    slow = f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
+    if run.detail == "total":
+        slow = f"The notebook took longer than {limits.total_seconds:g} s in all; '{name}' was running."
+    much = f"{where} put out more than {most}; it was interrupted, the rest ran."
+    if run.cell is not None:
+        much = f"{where} put out more than {most} and could not be interrupted, so all was stopped."
+    return {
+        Status.FINISHED: "Every cell ran.",
+        Status.TIMEOUT: slow,
+        Status.OUT_OF_MEMORY: f"{where} took more than the {_size(limits.memory)} of memory allowed and was killed.",
+        Status.KERNEL_DIED: f"{where} ended the Python process (a crash, os._exit, a kill); nothing after it ran.",
+        Status.OUTPUT_LIMIT: much,
+        Status.GRADER_ERROR: f"The sandbox failed, not the submission: {_short(run.detail)}.",
+    }[run.status]
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:g} GiB" if count >= 2**30 else f"{count / 2**20:g} MiB"
+
+
+def _short(problem) -> str:
+    """The last line of an error, without a full stop."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return lines[-1][:300].rstrip(".")

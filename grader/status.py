@@ -1,0 +1,22 @@
+"""How a submission ends, in the sandbox and in the journal."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How a submission ended. FINISHED is what a sandbox says of a notebook whose every cell ran."""
+
+    FINISHED = "FINISHED"
+    GRADED = "GRADED"
+    TIMEOUT = "TIMEOUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    KERNEL_DIED = "KERNEL_DIED"
+    OUTPUT_LIMIT = "OUTPUT_LIMIT"
+    UNREADABLE = "UNREADABLE"
+    NOT_SUBMITTED = "NOT_SUBMITTED"
+    GRADER_ERROR = "GRADER_ERROR"
+    NOT_GRADED_YET = "not graded yet"
+
+
+ENDED_EARLY = (Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.KERNEL_DIED, Status.OUTPUT_LIMIT)
+SCORELESS = (Status.UNREADABLE, Status.NOT_SUBMITTED, Status.GRADER_ERROR, Status.NOT_GRADED_YET)

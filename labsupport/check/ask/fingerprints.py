@@ -1,0 +1,51 @@
+"""What is left of a pruned model, in a few bytes: a fingerprint of every row or column.
+
+A fingerprint is the first 64 bits of SHA-256, of every row of q, k, v, gate and up and every column of o
+and down. The judge looks them up in the dense model that it builds for itself.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import nn
+
+from labsupport.check.ask.pruned import digest
+from labsupport.linears import pruned_linears
+
+AXIS = {"gate": 0, "up": 0, "down": 1, "q": 0, "k": 0, "v": 0, "o": 1}  # along which a structure goes
+
+
+def linears_of(model, index: int) -> dict[str, nn.Linear]:
+    """The seven Linears of a layer by the first part of their name: q, k, v, o, gate, up and down."""
+    modules = model.model.layers[index].named_modules()
+    return {
+        name.split(".")[-1].removesuffix("_proj"): module
+        for name, module in modules
+        if isinstance(module, nn.Linear)
+    }
+
+
+def fingerprints(model, layers: range) -> dict[str, dict]:
+    """Layer -> weight -> its shape, and the fingerprints of its rows, or columns for o and down."""
+    return {
+        str(index): {
+            name: {"shape": list(linear.weight.shape), "prints": prints(linear.weight, AXIS.get(name, 0))}
+            for name, linear in linears_of(model, index).items()
+        }
+        for index in layers
+    }
+
+
+def prints(weight: torch.Tensor, axis: int) -> torch.Tensor:
+    """The fingerprints of a weight's slices along an axis: int64 [slices]."""
+    slices = weight.detach().movedim(axis, 0).cpu() + 0.0  # -0.0 is 0.0 in a product
+    lines = slices.contiguous().view(torch.uint8).numpy()
+    bits = b"".join(hashlib.sha256(line).digest()[:8] for line in lines)
+    return torch.from_numpy(np.frombuffer(bits, dtype=np.int64).copy())
+
+
+def others(model, layers: range) -> dict[str, str]:
+    """Digests of every weight that pruning these layers leaves alone."""
+    pruned = {f"{name}.weight" for name in pruned_linears(model) if int(name.split(".")[2]) in layers}
+    return {name: digest(weight) for name, weight in model.named_parameters() if name not in pruned}

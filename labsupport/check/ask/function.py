@@ -1,0 +1,34 @@
+"""Answers the examiner with a function of one Python file: `python -m labsupport.check.ask.function NAME FILE`.
+
+Exit status 0: asked and answered. 3: the file cannot be run or lacks the function; a sentence says why.
+"""
+
+import os
+import runpy
+import sys
+
+from labsupport.check.ask import shared
+from labsupport.check.ask.client import answer_examiner
+from labsupport.settings import SOCKET
+
+CANNOT = 3
+
+
+def main(name: str, path: str) -> None:
+    shared.take_over()
+    try:
+        function = runpy.run_path(path, run_name="answers").get(name)
+    except BaseException as problem:
+        sys.exit(_refuse(f"{path} cannot be run: {type(problem).__name__}: {problem}"))
+    if not callable(function):
+        sys.exit(_refuse(f"{path} defines no function called {name}."))
+    answer_examiner(name, function, os.environ[SOCKET])
+
+
+def _refuse(sentence: str) -> int:
+    print(f"\n{sentence}")
+    return CANNOT
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,47 @@
+"""continuation_logprob is asked about a fresh model, some of which are made for this exercise."""
+
+from collections.abc import Callable
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from labsupport import settings
+from labsupport.check.ask import recipes
+from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.call import answered, attempt, same
+
+
+def built(recipe: dict) -> LlamaForCausalLM:
+    """The model of a recipe; {"follows": counts} is a Llama without layers that counts what follows what."""
+    if "follows" not in recipe:
+        return recipes.model(recipe)
+    counts = torch.tensor(recipe["follows"])  # [word, next word]
+    config = LlamaConfig(
+        vocab_size=4, hidden_size=4, intermediate_size=4, num_hidden_layers=0, num_attention_heads=1,
+        num_key_value_heads=1, rms_norm_eps=0.0, tie_word_embeddings=False,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config).requires_grad_(False).eval()
+    model.model.embed_tokens.weight.copy_(torch.eye(4))
+    model.model.norm.weight.fill_(0.5)  # a one-hot vector leaves the norm as it was
+    model.lm_head.weight.copy_(counts.log().T)
+    return model.to(settings.device(), getattr(torch, recipe.get("dtype", "float32")))
+
+
+def pair(inputs: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    """Context and continuation, those of the course's text cut here."""
+    if "text" not in inputs:
+        return inputs["context_ids"], inputs["continuation_ids"]
+    ids = recipes.windows(recipes.course_windows("evaluation"))[0]
+    end = inputs["text"]["context"]
+    return ids[:end], ids[end : end + inputs["text"]["continuation"]]
+
+
+def ask(function: Callable, inputs: dict) -> Answer:
+    """Ask about a fresh model; the ids are on the CPU, wherever the model is."""
+    kept = pair(inputs)
+    given = [ids.clone() for ids in kept]
+    model = built(inputs["model"])
+    found = attempt(lambda: function(model, *given))
+    names = ("context_ids", "continuation_ids")
+    changed = [n for n, one, two in zip(names, kept, given, strict=True) if not same(one, two)]
+    return answered(found, changed)

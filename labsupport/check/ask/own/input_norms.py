@@ -1,0 +1,109 @@
+"""input_norms is asked with batches that can be read once; the answer says what the function left behind."""
+
+import gc
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from msgspec import Meta
+
+from labsupport.check.ask import recipes
+from labsupport.check.ask.answer import NAMES, Answer, Name
+from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.pruned import digests
+
+BREAK = "a made-up error in the middle of calibration"
+
+
+class Normed(Answer):
+    """Norms by layer, and what the function left behind.
+
+    hooks: how many are on the model; training: its mode; runs: tokens of every run, those of all later ones
+    in the last entry where there are too many; alive: bytes of living tensors when the second and the last
+    run began, by the run's number; came_through: whether the error of `fails_at` left the function; stumbled:
+    the text of an error of sizes that do not match, else "".
+    """
+
+    hooks: int
+    training: bool
+    runs: Annotated[list[int], Meta(max_length=NAMES)]
+    alive: Annotated[dict[Name, int], Meta(max_length=2)]
+    came_through: bool
+    stumbled: Name
+
+
+def built(inputs: dict):
+    """The model of a case."""
+    model = recipes.model(inputs["model"])
+    return model.half() if inputs.get("half") else model
+
+
+def batches_of(inputs: dict) -> list[torch.Tensor]:
+    """The batches of a case: one for each random recipe, one for each window of a course text."""
+    return [
+        batch
+        for recipe in inputs["batches"]
+        for batch in ([recipes.windows(recipe)] if "random" in recipe else recipes.batches(recipe))
+    ]
+
+
+def ask(function: Callable, inputs: dict) -> Normed:
+    """Call the function; answer with the norms and what it left behind.
+
+    We listen at the embedding, where every token of every run comes by; `fails_at` makes that run raise an
+    error, `weighed` measures what is alive when the second and the last run begin.
+    """
+    model = built(inputs).train(inputs.get("training", False))
+    batches = batches_of(inputs)
+    tiny, simple = "tiny" in inputs["model"], inputs.keys().isdisjoint(("fails_at", "weighed"))
+    before = digests(model) if tiny else {}
+    embedding, runs, alive = model.model.embed_tokens, [], {}
+    embed = embedding.forward
+
+    def listen(token_ids):
+        if len(runs) < NAMES:
+            runs.append(token_ids.numel())
+        else:
+            runs[-1] += token_ids.numel()
+        if inputs.get("weighed") and len(runs) in (2, len(batches)):
+            alive[str(len(runs))] = living_bytes()
+        if len(runs) == inputs.get("fails_at"):
+            raise RuntimeError(BREAK)
+        return embed(token_ids)
+
+    embedding.forward = listen
+    found = attempt(lambda: function(model, (batch for batch in batches)))
+    vars(embedding).pop("forward", None)
+    told, error = fields(found), found.error
+    came_through = error is not None and error.text == BREAK
+    stumbled = error.text if error and simple and _sizes_differ(error.text) else ""
+    if came_through or stumbled:
+        told["error"] = None
+    elif not error and tiny:
+        after = digests(model)
+        changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        told["changed"] = [name[:1000] for name in changed[:NAMES]]
+    return Normed(
+        **told, hooks=hooks_on(model), training=bool(model.training), runs=runs, alive=alive,
+        came_through=came_through, stumbled=stumbled,
+    )  # fmt: skip
+
+
+def _sizes_differ(text: str) -> bool:
+    """Whether an error of torch's says that two tensors do not fit together."""
+    return re.match("The size of tensor a .* must match", text) is not None
+
+
+def hooks_on(model) -> int:
+    """How many hooks, before or after forward, hang on the modules of a model."""
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def living_bytes() -> int:
+    """Bytes of all tensors that Python still holds, shared memory counted once."""
+    gc.collect()
+    kinds = (torch.Tensor, torch.nn.Parameter)
+    tensors = [item for item in gc.get_objects() if type(item) in kinds and not item.is_meta]
+    storages = [tensor.untyped_storage() for tensor in tensors if tensor.layout is torch.strided]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())

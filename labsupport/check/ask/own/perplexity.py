@@ -1,0 +1,48 @@
+"""perplexity is asked of a fresh model; the answer says in which state the model was left."""
+
+from collections.abc import Callable
+
+import torch
+
+from labsupport.check.ask import recipes
+from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.call import attempt, fields, same
+
+
+class Measured(Answer):
+    """A perplexity, and what the function left behind.
+
+    gradients: whether they are recorded afterwards; training: the model's mode afterwards; trained_inside:
+    whether it ran in training mode; flags: whether requires_grad is as it was; left: weights with a .grad.
+    """
+
+    gradients: bool
+    training: bool
+    trained_inside: bool
+    flags: bool
+    left: int
+
+
+def ask(function: Callable, inputs: dict) -> Measured:
+    """Ask for the perplexity of a fresh model; answer also with the state the model was left in."""
+    model, token_windows = recipes.model(inputs["model"]), recipes.windows(inputs["windows"])
+    model.train(inputs["training"])
+    if inputs["training"]:
+        model.requires_grad_(True)
+        for layer in model.model.layers:
+            layer.self_attn.attention_dropout = 0.5
+    modes = []
+    model.model.register_forward_pre_hook(lambda inner, _arguments: modes.append(inner.training))
+    flags = [weight.requires_grad for weight in model.parameters()]
+    kept = token_windows.clone()
+    with torch.set_grad_enabled(inputs["gradients"]):
+        found = attempt(lambda: function(model, token_windows))
+        gradients = torch.is_grad_enabled()
+    return Measured(
+        **fields(found, [] if same(kept, token_windows) else ["token_windows"]),
+        gradients=gradients,
+        training=bool(model.training),
+        trained_inside=any(modes),
+        flags=flags == [weight.requires_grad for weight in model.parameters()],
+        left=sum(weight.grad is not None for weight in model.parameters()),
+    )

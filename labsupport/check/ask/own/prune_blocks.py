@@ -1,0 +1,128 @@
+"""prune_blocks is asked of a fresh model; the answer says what is left, before and after it was saved."""
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from msgspec import Meta
+
+from labsupport import models
+from labsupport.check.ask import recipes
+from labsupport.check.ask.answer import NAMES, Answer, Attempt, Failure, Message, Name
+from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.fingerprints import fingerprints, others
+
+PROMPT = [5, 9, 70, 33]
+FIELDS = (
+    "hidden_size", "head_dim", "num_hidden_layers", "vocab_size", "num_attention_heads",
+    "num_key_value_heads", "intermediate_size", "layer_widths",
+)  # fmt: skip
+Size = Annotated[int, Meta(ge=0, le=2**31)]
+
+
+class Prints(Message):
+    """One weight that is left: its shape, and the fingerprints of its rows or columns, int64 [slices]."""
+
+    shape: Annotated[list[Size], Meta(min_length=2, max_length=2)]
+    prints: torch.Tensor
+
+
+class Left(Message):
+    """What is left of the model: fingerprints by layer and weight, digests of the others, the config."""
+
+    prints: Annotated[dict[Name, Annotated[dict[Name, Prints], Meta(max_length=20)]], Meta(max_length=NAMES)]
+    digests: Annotated[dict[Name, Name], Meta(max_length=NAMES)]
+    config: Annotated[dict[Name, Any], Meta(max_length=len(FIELDS))]
+
+
+class Looked(Message):
+    """An attempt to look at what is left; `value` is None where it ended with an error."""
+
+    value: Left | None
+    error: Failure | None
+
+
+class Blocks(Answer):
+    """What prune_blocks left; all are None where the function raised an error."""
+
+    left: Looked | None
+    generated: Attempt | None
+    measured: Attempt | None
+    reloaded: Attempt | None
+
+
+def layers_of(inputs: dict, model) -> range:
+    """The layers of a case: [first, end], or "middle", all but the first and the last two in fifteen."""
+    if inputs["layers"] == "middle":
+        depth = len(model.model.layers)
+        return range(depth * 2 // 15, depth - depth * 2 // 15)
+    return range(*inputs["layers"])
+
+
+def windows_of(inputs: dict, what: str) -> torch.Tensor:
+    """The token windows of a case: "batches" or "evaluation", as many of them as it asks for."""
+    return recipes.windows(inputs[what])[: inputs.get("windows", {}).get(what)]
+
+
+def batches_of(inputs: dict) -> list[torch.Tensor]:
+    """The calibration windows of a case as batches of one."""
+    return list(windows_of(inputs, "batches")[:, None])
+
+
+def ask(function: Callable, inputs: dict) -> Blocks:
+    """Prune a fresh model; answer with what is left of it, before and after saving and reloading."""
+    from labsupport.given.perplexity import perplexity
+
+    model = recipes.model(inputs["model"])
+    layers = layers_of(inputs, model)
+    arguments = [model, inputs["ratio"], layers, inputs["criterion"]]
+    if "batches" in inputs:
+        arguments.append(batches_of(inputs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a ratio removes no head is said, and is no fault
+        found = attempt(lambda: function(*arguments))
+        if found.error:
+            return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
+        evaluation = windows_of(inputs, "evaluation")
+        return Blocks(
+            **fields(found),
+            left=_look(model, layers),
+            generated=attempt(lambda: generated(model)),
+            measured=attempt(lambda: perplexity(model, evaluation)),
+            reloaded=attempt(lambda: _reloaded(model, evaluation, perplexity)),
+        )
+
+
+def _look(model, layers: range) -> Looked:
+    found: list[Left] = []
+    tried = attempt(lambda: found.append(_left(model, layers)))
+    return Looked(value=found[0] if found else None, error=tried.error)
+
+
+def _left(model, layers: range) -> Left:
+    config = model.config.to_dict()
+    return Left(
+        prints={
+            index: {name: Prints(**each) for name, each in layer.items()}
+            for index, layer in fingerprints(model, layers).items()
+        },
+        digests=others(model, layers),
+        config={name: config[name] for name in FIELDS if name in config},
+    )
+
+
+def _reloaded(model, evaluation: torch.Tensor, perplexity: Callable) -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        files = sorted(path.name for path in Path(folder).iterdir())
+        return {"files": files, "perplexity": perplexity(models.load(folder), evaluation)}
+
+
+def generated(model) -> list[int]:
+    """Eight tokens after a fixed prompt, the likeliest one each time."""
+    prompt = torch.tensor([PROMPT], device=model.device)
+    tokens = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=8, do_sample=False)
+    return tokens[0].tolist()

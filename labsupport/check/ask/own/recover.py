@@ -1,0 +1,48 @@
+"""recover is asked of a pruned model; the answer holds the losses and every weight afterwards."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from msgspec import Meta
+
+from labsupport.check.ask import recipes
+from labsupport.check.ask.answer import NAMES, Answer, Name
+from labsupport.check.ask.call import attempt, fields
+from labsupport.linears import pruned_linears
+
+
+class Recovered(Answer):
+    """Losses, and all weights afterwards by name; none where the function raised an error."""
+
+    weights: Annotated[dict[Name, torch.Tensor], Meta(max_length=NAMES)]
+
+
+def built(inputs: dict):
+    """The pruned model of a case: half of every row zero, or half of the second block gone."""
+    model = recipes.model(inputs["model"])
+    if inputs["pruned"] == "sliced":
+        from labsupport.given.blocks import prune_blocks
+
+        prune_blocks(model, 0.5, range(1, 2), "l1")
+        return model
+    with torch.no_grad():
+        for linear in pruned_linears(model).values():
+            size = linear.weight.abs()
+            linear.weight.mul_(size > size.median(dim=1, keepdim=True).values)
+    return model
+
+
+def texts(inputs: dict) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Four batches [4, 32] to learn from and windows [4, 32] to measure on: eight tokens going round."""
+    order, starts = inputs["text"]["order"], inputs["text"]["starts"]
+    windows = torch.tensor([[order[(start + place) % len(order)] for place in range(32)] for start in starts])
+    return list(windows[:16].view(4, 4, 32)), windows[16:]
+
+
+def ask(function: Callable, inputs: dict) -> Recovered:
+    """Let the function recover a fresh model; answer with the losses and with all weights afterwards."""
+    model, (batches, _) = built(inputs), texts(inputs)
+    found = attempt(lambda: function(model, batches, inputs["steps"], inputs["learning_rate"]))
+    weights = {} if found.error else {name: weight.detach() for name, weight in model.state_dict().items()}
+    return Recovered(**fields(found), weights=weights)

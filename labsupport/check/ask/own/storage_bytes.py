@@ -1,0 +1,14 @@
+"""storage_bytes may be asked for several formats of one matrix at once."""
+
+from collections.abc import Callable
+
+from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.call import answered, attempt, call
+
+
+def ask(function: Callable, inputs: dict) -> Answer:
+    """One case may ask for several formats of the same matrix: then the value is a dict, by format."""
+    if "formats" not in inputs:
+        return call(function, inputs)
+    shape, sparsity, formats, dtype_bytes = inputs.values()
+    return answered(attempt(lambda: {form: function(shape, sparsity, form, dtype_bytes) for form in formats}))

@@ -1,0 +1,43 @@
+"""Models and texts that both sides of a check build for themselves, from a few words."""
+
+from functools import cache
+
+import torch
+
+from labsupport import corpora, models, settings
+
+
+def model(recipe: dict):
+    """The model of a recipe: {"tiny": seed} or {"course": name}. A fresh one at every call."""
+    if "tiny" in recipe:
+        return models.tiny(recipe["tiny"]).to(settings.device())
+    return models.load(recipe["course"])
+
+
+def windows(recipe: dict) -> torch.Tensor:
+    """Token windows of a recipe: {"random": seed, "count", "length"} or {"course": name, "split"}."""
+    if "random" in recipe:
+        generator = torch.Generator().manual_seed(recipe["random"])
+        return torch.randint(256, (recipe["count"], recipe["length"]), generator=generator)
+    return _course_windows(settings.current(), recipe["course"], recipe["split"]).clone()
+
+
+def batches(recipe: dict) -> list[torch.Tensor]:
+    """The windows of a recipe as batches of one: LongTensors [1, length]."""
+    return list(windows(recipe)[:, None])
+
+
+@cache
+def _course_windows(now: settings.Settings, name: str, split: str) -> torch.Tensor:
+    count = now.evaluation_windows if split == "evaluation" else now.calibration_windows
+    return corpora.windows(now.text, models.tokenizer(name), split, now.window, count)
+
+
+def course_model() -> dict:
+    """The recipe of the course model."""
+    return {"course": settings.current().model}
+
+
+def course_windows(split: str) -> dict:
+    """The recipe of the course text's windows."""
+    return {"course": settings.current().model, "split": split}

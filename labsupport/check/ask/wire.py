@@ -1,0 +1,205 @@
+"""Messages between a check cell and the examiner: JSON for the structure, safetensors for the tensors.
+
+A message is a tree of None, bool, int, float, str, list, tuple, dict (str keys) and tensors; never pickle.
+Anything else travels as an `Opaque` that names its type and nothing more, so that no object of the student's
+reaches the examiner: whatever equals everything there arrives as a name.
+
+What is unpacked takes no more memory than its own bytes allow: the structure is bounded in length, depth
+and count, a tensor is used once and has exactly the bytes that its shape and type need (a bool takes a bit
+in the message and a byte afterwards).
+"""
+
+import json
+import math
+import re
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+LIMIT = 64 * 2**20  # bytes in one message; the course model's masks take 14 MB
+STRUCTURE_LIMIT = 2**20  # bytes of its JSON
+COUNT_LIMIT = 50_000  # values in its JSON
+TEXT_LIMIT = 10_000  # characters in one string
+DEPTH_LIMIT = 20
+AXES_LIMIT = 16
+DTYPES = {
+    str(dtype): dtype
+    for dtype in (
+        torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+        torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    )
+}  # fmt: skip
+MARKS = re.compile(rb"[\[{,]")  # there are no more values than these, and one
+
+
+class WireError(Exception):
+    """The bytes break the protocol."""
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Something that is no plain data: only the name of its type is kept."""
+
+    type_name: str
+
+
+def bare(value, depth: int = 0):
+    """The plain data of a value: tensors without class, graph or hooks; anything else as `Opaque`."""
+    if depth > DEPTH_LIMIT:
+        return Opaque("something nested too deeply")
+    kind = type(value)
+    if value is None or kind in (bool, float):
+        return value
+    if kind is int:
+        return value if abs(value) < 2**63 else Opaque("a huge int")
+    if kind is str:
+        return value[:TEXT_LIMIT]
+    if kind is Opaque:
+        return value
+    if issubclass(kind, torch.Tensor):
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass may answer for detach() itself
+            plain = torch.Tensor.detach(value).as_subclass(torch.Tensor)
+        ok = plain.layout is torch.strided and str(plain.dtype) in DTYPES and plain.device.type != "meta"
+        return plain if ok else Opaque(f"a {plain.dtype} tensor with layout {plain.layout}")
+    if kind in (list, tuple):
+        return kind(bare(item, depth + 1) for item in value)
+    if issubclass(kind, dict):
+        if not all(type(key) is str for key in dict.keys(value)):
+            return Opaque("a dict with keys that are not str")
+        return {key[:TEXT_LIMIT]: bare(item, depth + 1) for key, item in dict.items(value)}
+    return Opaque(f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."))
+
+
+def pack(value) -> bytes:
+    """One message as bytes. Bool tensors are packed eight to a byte."""
+    tensors: dict[str, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> str:
+        name = str(len(tensors))
+        tensors[name] = tensor.cpu().clone().contiguous()
+        return name
+
+    def tree(item):
+        if isinstance(item, Opaque):
+            return {"opaque": item.type_name}
+        if isinstance(item, torch.Tensor):
+            form = {"dtype": str(item.dtype), "shape": list(item.shape)}
+            if item.dtype is torch.bool:
+                item = torch.from_numpy(np.packbits(item.cpu().numpy().reshape(-1)))
+            return {"tensor": keep(item), **form}
+        if isinstance(item, float) and not math.isfinite(item):
+            return {"float": str(item)}
+        if isinstance(item, list | tuple):
+            return {type(item).__name__: [tree(each) for each in item]}
+        if isinstance(item, dict):
+            return {"dict": {key: tree(each) for key, each in item.items()}}
+        return item
+
+    header = json.dumps(tree(bare(value)), allow_nan=False).encode()
+    body = save_tensors(tensors)
+    return struct.pack("<QQ", len(header), len(body)) + header + body
+
+
+def unpack(message: bytes):
+    """The value of `pack`, its tensors on the CPU. Raises WireError for anything else."""
+    try:
+        header_size, body_size = struct.unpack_from("<QQ", message)
+        if 16 + header_size + body_size != len(message):
+            raise WireError("the lengths do not add up")
+        header = message[16 : 16 + header_size]
+        if len(header) > STRUCTURE_LIMIT or len(MARKS.findall(header)) > 2 * COUNT_LIMIT:
+            raise WireError("its structure is too large")
+        structure = json.loads(header)
+        tensors = load_tensors(message[16 + header_size :])
+        value = _Unpacking(tensors).value(structure)
+    except WireError:
+        raise
+    except Exception as problem:
+        raise WireError(f"not a message: {type(problem).__name__}") from problem
+    if tensors:
+        raise WireError("it holds tensors that stand nowhere")
+    return value
+
+
+class _Unpacking:
+    """One message: its tensors, each of which is taken out when it is used, and the values so far."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]):
+        self.tensors, self.count = tensors, 0
+
+    def value(self, item, depth: int = 0):
+        self.count += 1
+        if depth > DEPTH_LIMIT + 2 or self.count > COUNT_LIMIT:
+            raise WireError("nested too deeply" if depth > DEPTH_LIMIT + 2 else "it holds too many values")
+        if item is None or isinstance(item, bool | float):
+            return item
+        if isinstance(item, int):
+            if abs(item) >= 2**63:
+                raise WireError("a whole number is too large")
+            return item
+        if isinstance(item, str):
+            return item[:TEXT_LIMIT]
+        if "tensor" in item:
+            return self.tensor(**item)
+        ((kind, inner),) = item.items()
+        if kind == "opaque":
+            return Opaque(str(inner)[:TEXT_LIMIT])
+        if kind == "float" and inner in ("nan", "inf", "-inf"):
+            return float(inner)
+        if kind in ("list", "tuple") and isinstance(inner, list):
+            found = [self.value(each, depth + 1) for each in inner]
+            return found if kind == "list" else tuple(found)
+        if kind == "dict" and isinstance(inner, dict):
+            return {key[:TEXT_LIMIT]: self.value(each, depth + 1) for key, each in inner.items()}
+        raise WireError("a value is of no kind that travels")
+
+    def tensor(self, tensor: str, dtype: str, shape: list[int]) -> torch.Tensor:
+        """The tensor of this name. Raises WireError unless its bytes are what type and shape need."""
+        found = self.tensors.pop(tensor)
+        if len(shape) > AXES_LIMIT or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+            raise WireError("a tensor has no such shape")
+        count = math.prod(shape)
+        if DTYPES[dtype] is not torch.bool:
+            if str(found.dtype) != dtype or found.numel() != count:
+                raise WireError("a tensor is not of the type or shape that it claims")
+            return found.reshape(shape)
+        if found.dtype is not torch.uint8 or found.shape != (-(-count // 8),):
+            raise WireError("a mask has not the bits that its shape needs")
+        return torch.from_numpy(np.unpackbits(found.numpy(), count=count).view(bool)).reshape(shape)
+
+
+def send(connection: socket.socket, value) -> None:
+    """Write one message: its length, then its bytes. Raises WireError above the limit."""
+    message = pack(value)
+    if len(message) > LIMIT:
+        raise WireError(f"a message of {len(message):,} bytes; {LIMIT:,} are allowed")
+    connection.sendall(struct.pack("<Q", len(message)) + message)
+
+
+def receive(connection: socket.socket, deadline: float | None = None):
+    """Read one message, all of it before `deadline` (time.monotonic) if there is one.
+
+    Raises WireError for a broken one, EOFError when the other side is gone, TimeoutError when it is late.
+    """
+    (size,) = struct.unpack("<Q", _exactly(connection, 8, deadline))
+    if size > LIMIT:
+        raise WireError(f"a message of {size:,} bytes; {LIMIT:,} are allowed")
+    return unpack(_exactly(connection, size, deadline))
+
+
+def _exactly(connection: socket.socket, size: int, deadline: float | None) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        if deadline is not None:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        part = connection.recv(min(size - len(parts), 2**20))
+        if not part:
+            raise EOFError("the other side closed the connection")
+        parts += part
+    return bytes(parts)

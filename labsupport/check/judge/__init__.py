@@ -1,0 +1,31 @@
+"""The side of a check that never enters the sandbox: the judges, found by their files, labNN/NAME.py."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+
+from labsupport.check.judge.kit.exercise import Exercise
+
+
+class Exercises(Mapping[str, Exercise]):
+    """Every exercise by name, in the order of the labs; a judge is imported when it is asked for."""
+
+    def __init__(self, folder: Path):
+        files = sorted(folder.glob("lab[0-9][0-9]/[a-z]*.py"))
+        self._modules = {path.stem: f"{__name__}.{path.parent.name}.{path.stem}" for path in files}
+
+    def __getitem__(self, name: str) -> Exercise:
+        return import_module(self._modules[name]).EXERCISE
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def lab(self, name: str) -> int:
+        """The number of the lab that an exercise belongs to."""
+        return int(self._modules[name].split(".")[-2].removeprefix("lab"))
+
+
+EXERCISES = Exercises(Path(__file__).parent)

@@ -1,0 +1,138 @@
+"""The checks on what is left of a pruned model; each raises Wrong. They run in the order of this file."""
+
+from transformers import LlamaConfig
+
+from labsupport import widths
+from labsupport.check.ask.fingerprints import AXIS
+from labsupport.check.ask.own.prune_blocks import FIELDS
+from labsupport.check.judge.kit.compare import NOT_SENT, Wrong
+from labsupport.check.judge.kit.remains import Remains
+
+SHOWN = 20  # slices, heads or tokens that a message lists
+
+
+def sized(remains: Remains) -> None:
+    """Raises Wrong unless the seven matrices of every layer have the planned shapes."""
+    head_dim, hidden = remains.dense.config.head_dim, remains.dense.config.hidden_size
+    for index in remains.layers:
+        stays, layer = remains.planned[index], remains.layer(index)
+        sizes = dict.fromkeys(("gate", "up", "down"), stays.channels)
+        sizes |= dict.fromkeys("qo", stays.heads * head_dim) | dict.fromkeys("kv", stays.kv_heads * head_dim)
+        for name, size in sizes.items():
+            wanted = [size, hidden] if AXIS[name] == 0 else [hidden, size]
+            if name not in layer:
+                raise Wrong(f"in layer {index} {name}_proj is no Linear any more")
+            if layer[name].shape != wanted:
+                raise Wrong(
+                    f"in layer {index} {name}_proj is {tuple(layer[name].shape)}, not {tuple(wanted)}",
+                    ratio=remains.inputs["ratio"], layers=str(remains.layers), what_stays=_words(stays),
+                )  # fmt: skip
+
+
+def identical(remains: Remains) -> None:
+    """Raises Wrong unless every slice is one of the dense weight's."""
+    for index, places in remains.kept.items():
+        for name, found in places.items():
+            if -1 in found:
+                line = ("row", "column")[AXIS[name]]
+                raise Wrong(f"{line} {found.index(-1)} of {name}_proj in layer {index} is none of its")
+
+
+def coupled(remains: Remains) -> None:
+    """Raises Wrong unless coupled matrices kept the same channels, or the same KV groups."""
+    head_dim = remains.dense.config.head_dim
+    for index, places in remains.kept.items():
+        groups, served = remains.groups(index), remains.before[index].heads // remains.before[index].kv_heads
+        own = [group * head_dim + place for group in groups for place in range(head_dim)]
+        queries = [g * served * head_dim + place for g in groups for place in range(served * head_dim)]
+        for name, other in (("up", "gate"), ("down", "gate"), ("v", "k")):
+            if places[name] != places[other]:
+                raise Wrong(
+                    f"in layer {index} {name} and {other} keep different ones",
+                    **{f"{other} keeps": places[other][:SHOWN], f"{name} keeps": places[name][:SHOWN]},
+                )
+        if places["k"] != own:
+            raise Wrong(f"in layer {index} k_proj holds parts of heads", its_rows=places["k"])
+        for name in "qo":
+            if places[name] != queries:
+                line = ("rows", "columns")[AXIS[name]]
+                raise Wrong(
+                    f"in layer {index} {name}_proj keeps other heads than k_proj",
+                    **{"kept key-value heads": groups, f"{line} of {name}": places[name]},
+                )
+
+
+def in_order(remains: Remains) -> None:
+    """Raises Wrong unless what is left stands in its old order."""
+    for index, places in remains.kept.items():
+        for name in ("gate", "k"):
+            if places[name] != sorted(places[name]):
+                raise Wrong(f"not so in {name}_proj of layer {index}")
+
+
+def best_kept(remains: Remains) -> None:
+    """Raises Wrong unless what is left has the highest scores, or was drawn at random."""
+    if remains.criterion == "random":
+        _drawn(remains)
+    else:
+        remains.remembered("keeps the most important", lambda: _ranked(remains))
+
+
+def _ranked(remains: Remains) -> float:
+    for index in remains.layers:
+        for block, what in (("mlp", "channel"), ("attention", "key-value head")):
+            how = (index, block, remains.criterion, remains.grads.get(index))
+            if not remains.ranked(*how):
+                lowest, highest = remains.ends(*how)
+                raise Wrong(
+                    f"in layer {index} a {what} of score {lowest:.5g} stayed, and one of {highest:.5g} went"
+                )
+    return 1.0
+
+
+def _drawn(remains: Remains) -> None:
+    """Raises Wrong when the kept channels are the first ones, or the last ones, everywhere."""
+    kept = [(places["gate"], remains.before[index].channels) for index, places in remains.kept.items()]
+    if all(places == list(range(len(places))) for places, _ in kept):
+        raise Wrong("the first channels stayed in every layer")
+    if all(places == list(range(count - len(places), count)) for places, count in kept):
+        raise Wrong("the last channels stayed in every layer")
+
+
+def noted(remains: Remains, config: dict) -> None:
+    """Raises Wrong unless the config describes the planned widths. config: some of FIELDS, of any type."""
+    read = read_config(config)
+    described = described_widths(read, len(remains.planned))
+    for index, (says, has) in enumerate(zip(described, remains.planned, strict=True)):
+        if says != has:
+            raise Wrong(f"layer {index}", the_config_says=_words(says), the_weights_have=_words(has))
+    for name in ("hidden_size", "head_dim", "vocab_size"):
+        if getattr(read, name) != getattr(remains.dense.config, name):
+            raise Wrong(f"{name} is {getattr(read, name)}")
+
+
+def read_config(config: dict) -> LlamaConfig:
+    """The config that these fields make, whose own checks refuse sizes that are no int."""
+    if not config.keys() <= set(FIELDS):
+        raise Wrong(NOT_SENT)
+    try:
+        return LlamaConfig(**config)
+    except Exception:
+        raise Wrong("it cannot be read as a LlamaConfig") from None
+
+
+def described_widths(config: LlamaConfig, count: int) -> list[widths.Widths]:
+    """The widths, whole numbers, that a config describes for each of `count` layers; Wrong for others."""
+    if config.num_hidden_layers != count:
+        raise Wrong(f"it has {config.num_hidden_layers} layers")
+    try:
+        found = widths.of_config(config)
+    except Exception:
+        found = []
+    if not found or not all(type(size) is int for width in found for size in vars(width).values()):
+        raise Wrong("it cannot be read as a LlamaConfig")
+    return found
+
+
+def _words(width: widths.Widths) -> str:
+    return f"{width.kv_heads} key-value heads, {width.heads} query heads, {width.channels} channels"

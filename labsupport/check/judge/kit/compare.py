@@ -1,0 +1,116 @@
+"""Comparisons of masks and numbers: pure functions that raise Wrong with a sentence and numbers."""
+
+import math
+from pathlib import Path
+
+import torch
+
+from labsupport import settings
+from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.wire import Opaque
+from labsupport.selection import kth_smallest
+
+NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
+NOT_SENT = "the answer is not what a check cell sends"  # the reason that answer.Malformed gives too
+
+
+class Wrong(Exception):
+    """A part that does not hold, with the numbers that show it."""
+
+    def __init__(self, reason: str = "", **show):
+        super().__init__(reason)
+        self.reason = reason
+        self.show = {label.replace("_", " "): value for label, value in show.items()}
+
+    @property
+    def place(self) -> str:
+        """Which line of the judges raised it: the same for the same mistake."""
+        trace = self.__traceback__
+        while trace and trace.tb_next:
+            trace = trace.tb_next
+        return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+
+
+def type_name(value) -> str:
+    """The name of a value's type, also where only the name came through."""
+    return value.type_name if isinstance(value, Opaque) else type(value).__name__
+
+
+def kind(value, said: str = "it is", article: str = "a ") -> str:
+    """What a strange answer is, in words: "it is a list", "it is None: is a return missing?"."""
+    return f"{said} " + ("None: is a return missing?" if value is None else f"{article}{type_name(value)}")
+
+
+def is_tensor(value, what: str = "the answer") -> None:
+    """Raises Wrong unless the value is a torch.Tensor."""
+    if not isinstance(value, torch.Tensor):
+        raise Wrong(kind(value, f"{what} is", "of type "))
+
+
+def is_mask(value, where: str = "") -> None:
+    """Raises Wrong unless the value is a bool tensor."""
+    is_tensor(value, f"the mask{where}")
+    if value.dtype is not torch.bool:
+        nan = " with NaN inside" if value.is_floating_point() and bool(value.isnan().any()) else ""
+        raise Wrong(f"it is {value.dtype}{nan}; a comparison such as score > threshold gives torch.bool")
+
+
+def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
+    """Raises Wrong unless the tensor has this shape."""
+    if tuple(value.shape) != tuple(shape):
+        raise Wrong(f"yours is {tuple(value.shape)}")
+
+
+def on_same_device(answer: Answer) -> None:
+    """Raises Wrong unless the answer's tensor is on the device that its inputs were put on."""
+    if answer.device not in (None, settings.device().type):
+        raise Wrong(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
+
+
+def is_number(value) -> None:
+    """Raises Wrong unless the value is a Python number, and a finite one."""
+    if isinstance(value, torch.Tensor):
+        raise Wrong("it is a tensor; .item() makes it a Python number")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        numpy = type_name(value).removeprefix("numpy.") in NUMPY
+        raise Wrong(kind(value) + ("; float() or int() makes it a Python number" if numpy else ""))
+    if not math.isfinite(value):
+        raise Wrong(f"it is {value}")
+
+
+def is_whole(value, what: str = "it") -> None:
+    """Raises Wrong unless the value is an int: what is counted is whole, to the last digit."""
+    if type(value) is int:
+        return
+    if isinstance(value, torch.Tensor):
+        raise Wrong(f"{what} is a tensor; .item() makes it a Python number")
+    if isinstance(value, float):
+        raise Wrong(f"{what} is a float, {value:.6g}; // divides whole numbers and keeps them whole")
+    raise Wrong(kind(value, f"{what} is", "of type "))
+
+
+def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:
+    """Whether a number is within a relative tolerance of what is expected."""
+    return math.isclose(value, expected, rel_tol=relative, abs_tol=relative * 1e-3)
+
+
+def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float = 0.0) -> bool:
+    """Whether a mask drops the k lowest scores along the last axis, tie-aware.
+
+    With t the k-th smallest score: all below t are dropped, none above t is, and at least k are.
+    Scores within a relative `slack` of t may go either way. mask, scores: [..., n].
+    """
+    dropped = ~mask
+    if k == 0:
+        return not bool(dropped.any())
+    threshold = kth_smallest(scores, k)
+    margin = threshold.abs() * slack
+    must_go = scores < threshold - margin
+    may_go = scores <= threshold + margin
+    enough = bool((dropped.sum(dim=-1) >= k).all())
+    return enough and bool((dropped | ~must_go).all()) and bool((may_go | ~dropped).all())
+
+
+def drop_range(scores: torch.Tensor, k: int) -> tuple[int, int]:
+    """How many entries of one row of scores a right mask may drop: k, or more where scores tie."""
+    return (k, int((scores <= kth_smallest(scores, k)).sum())) if k else (0, 0)

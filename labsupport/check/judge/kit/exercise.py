@@ -1,0 +1,168 @@
+"""What an exercise is: a name, cases from a seed, and a way to judge.
+
+The first case is the exercise itself and is shown part by part; every later case (ties, the ends of
+the range, a model) counts as one part. Points are the share of parts that pass, once the first case
+is right: an answer that is wrong there earns nothing by being harmless elsewhere.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
+from labsupport.check.judge.kit.causes import Cause, Causes, first
+from labsupport.check.judge.kit.compare import Wrong, type_name
+from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict, data
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: what the function is called with, and the error it must raise, if any.
+
+    inputs: plain data and tensors by parameter name, in the order of the signature; a recipe (see
+    recipes.py) where both sides build a model for themselves. A `costly` case is asked last, and only
+    when all before it passed.
+    """
+
+    title: str
+    inputs: dict
+    raises: str | None = None
+    costly: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that must hold; `holds` raises Wrong where it does not."""
+
+    title: str
+    holds: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise of a lab: `parts` judges one answer, `cause` names the mistake that it shows, if any.
+
+    answer: the type that its ask sends; what is of no such type is wrong before any part is looked at.
+    """
+
+    name: str
+    number: str
+    cases: Callable[[int], list[Case]]  # seed -> cases
+    parts: Callable[[dict, Answer], list[Part]]  # inputs, answer -> what must hold
+    cause: Callable[[dict, Answer], Causes] = field(default=lambda _inputs, _answer: "")
+    answer: type[Answer] = Answer
+
+
+def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
+    """Ask every case, judge every answer. `ask` gives an answer as it travels, which is decoded here."""
+    lines: list[Line] = []
+    failure: tuple[Wrong, Cause] | None = None
+    unwritten, cases_asked, first_right = 0, 0, False
+    answer = None
+    for index, case in enumerate(cases):
+        if case.costly and failure:
+            lines.append(Line(Mark.OPEN, case.title))
+            continue
+        try:
+            answer = decode(ask(case), exercise.answer)
+        except Malformed as problem:
+            return unanswered(exercise, str(problem))
+        cases_asked += 1
+        unwritten += answer.error is not None and answer.error.names[0] == "NotImplementedError"
+        parts = _parts(exercise, case, answer)
+        if index:
+            parts = [_as_one(case.title, parts)]
+        wrong = None
+        for part in parts:
+            if wrong:
+                lines.append(Line(Mark.OPEN, part.title))
+                continue
+            try:
+                part.holds()
+                lines.append(Line(Mark.PASSED, part.title))
+            except Wrong as found:
+                wrong = found
+                lines.append(Line(Mark.FAILED, part.title, found.reason))
+                where = f"part {len(lines)}, {found.place}"
+        if wrong and failure is None:
+            named = not answer.error and not case.raises
+            failure = (wrong, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
+            mistake = failure[1].name or where
+        if index == 0:
+            first_right = wrong is None
+    about = {"exercise": exercise.name, "number": exercise.number, "lines": lines}
+    if unwritten == cases_asked:
+        return Verdict(**about, status=Ending.UNWRITTEN, share=0.0, cause=_unwritten_by(exercise, answer))
+    if failure is None:
+        return Verdict(**about, status=Ending.RIGHT, share=1.0)
+    share = sum(line.status == Mark.PASSED for line in lines) / len(lines) if first_right else 0.0
+    show = {label: data(value) for label, value in failure[0].show.items()}
+    return Verdict(
+        **about, status=Ending.WRONG, share=share, show=show, cause=failure[1].text, mistake=mistake
+    )
+
+
+def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> Verdict:
+    """The verdict on an exercise that got no answer which could be judged."""
+    lines = [Line(Mark.FAILED, why)]
+    return Verdict(
+        exercise=exercise.name, number=exercise.number, status=status, lines=lines, share=0.0, mistake=why
+    )
+
+
+def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
+    """The named mistake. An answer too strange for it (a wrong type or shape) has none."""
+    try:
+        return first(exercise.cause(inputs, answer))
+    except Exception:
+        return Cause("", "")
+
+
+def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
+    if case.raises:
+        return [Part(case.title, lambda: _raised(case.raises, answer))]
+    parts = exercise.parts(case.inputs, answer)
+    if answer.error:  # every part of this case waits for an answer
+        return [Part(parts[0].title, lambda: _answered(answer.error)), *parts[1:]]
+    return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]
+
+
+def _as_one(title: str, parts: list[Part]) -> Part:
+    def holds() -> None:
+        for part in parts:
+            try:
+                part.holds()
+            except Wrong as found:
+                known = "" if part.title == title else part.title
+                found.reason = ": ".join(text for text in (known, found.reason) if text)
+                raise
+
+    return Part(title, holds)
+
+
+def _answered(error: Failure) -> None:
+    where = f" in {error.where}" if error.where else ""
+    raise Wrong(f"your function raised {error.names[0]}{where}" + _text(error))
+
+
+def _raised(expected: str, answer: Answer) -> None:
+    error = answer.error
+    if not error:
+        raise Wrong(f"your function returned a {type_name(answer.value)} instead")
+    if expected not in error.names:
+        raise Wrong(f"your function raised {error.names[0]} instead" + _text(error))
+
+
+def _text(error: Failure) -> str:
+    return f": {error.text}" if error.text else ""
+
+
+def _untouched(answer: Answer) -> None:
+    if answer.changed:
+        raise Wrong(f"your function changed {', '.join(answer.changed)} in place")
+
+
+def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:
+    where = answer.error.where if answer and answer.error else ""
+    if where and where != exercise.name:
+        return f"It calls {where}, which still raises NotImplementedError."
+    return ""

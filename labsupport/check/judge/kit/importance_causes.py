@@ -1,0 +1,106 @@
+"""Which mistake scores of coupled structures show: sums by other owners, or sums of something else."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+
+import torch
+
+from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit.causes import Cause, Named, see
+from labsupport.check.judge.kit.owners import SALIENCY, Coupled, near, tally
+
+CRITERIA = see("5.2", "Four criteria")
+Mistakes = list[tuple[torch.Tensor, Named]]  # scores, float64 [count], and the sentence on the mistake
+
+
+def apart(of: Coupled, mistakes: Mistakes) -> bool:
+    """Whether all mistakes give scores of their own, so that an answer shows which of them it made."""
+    return draw.apart([(of.scores(), "right"), *mistakes], torch.equal)
+
+
+def causes(of: Coupled, mistakes: Mistakes, score) -> Iterator[Named]:
+    """The mistakes of the structure that these scores show, then those of the criterion."""
+    fits = isinstance(score, torch.Tensor) and score.shape == (of.count,)
+    if of.criterion == "random" or not fits or near(score, of.scores()):
+        return
+    yield from (said for other, said in mistakes if near(score, other))
+    if not bool(score.isfinite().all()):
+        yield from _overflow(of)
+        return
+    if of.criterion == "taylor":
+        yield from _of_gradients(of, score)
+    yield from _of_magnitudes(of, score)
+
+
+def _overflow(of: Coupled) -> Iterator[Named]:
+    if of.weights[0].dtype is torch.float16:
+        yield (
+            "It looks as if half precision overflowed before the sum: squares above 65504 have no place "
+            f"there, {CRITERIA}\nTry weight.float() before anything else."
+        )
+
+
+def _of_gradients(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
+    """Mistakes of taylor: signs, sums of products, gradients that met other weights. score: [count]."""
+    nets = [  # float64 [count] each: signed products, added up within one weight
+        tally([w * g], [owner], of.count) for (w, g), owner in zip(of.pairs(), of.owners, strict=True)
+    ]
+    if near(score, sum(nets).abs()) or near(score, sum(net.abs() for net in nets)):
+        yield (
+            "It looks as if weight times gradient was summed first and the absolute value taken of the "
+            f"sum: what is +3 and what is -3 cancels then. Here each product counts, {CRITERIA}"
+        )
+    if near(score, sum(nets)) or near(score, -sum(nets)):
+        yield f"It looks as if signs were kept: each product counts by its absolute value, {CRITERIA}"
+    if near(score, of.scores(lambda _, g: g.abs())):
+        yield f"It looks as if gradients alone were summed. Taylor is weight times gradient, {CRITERIA}"
+    if near(score, of.scores(lambda w, g: (w * g).square())):
+        yield f"It looks as if the products were squared: their absolute values count, {CRITERIA}"
+    if any(near(score, other) for other in _exchanged(of)):
+        yield (
+            "It looks as if gradients met other weights than their own: grads come in the order of the "
+            f"weights, {CRITERIA}"
+        )
+
+
+def _exchanged(of: Coupled) -> Iterator[torch.Tensor]:
+    """Scores, float64 [count], with the gradients of two weights of one shape exchanged."""
+    for i, j in combinations(range(len(of.weights)), 2):
+        if of.weights[i].shape == of.weights[j].shape:
+            grads = list(of.grads)
+            grads[i], grads[j] = grads[j], grads[i]
+            yield replace(of, grads=grads).scores()
+
+
+def _of_magnitudes(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
+    """Mistakes of any criterion: signs, the criterion itself, roots, means. score: [count]."""
+    right, pairs = of.scores(), of.pairs()
+    if of.criterion == "l1" and near(score, of.scores(lambda w, _: w)):
+        yield f"It looks as if the weights' signs were kept: -4 is as far from zero as 4, {CRITERIA}"
+    for other in ("l1", "l2"):
+        if other != of.criterion and near(score, of.scores(SALIENCY[other])):
+            yield Cause(
+                f'It looks as if "{other}" was computed where "{of.criterion}" was asked for, {CRITERIA}',
+                "another criterion",
+            )
+    roots = [  # float64 [count] each
+        tally([w.square()], [owner], of.count).sqrt() for (w, _), owner in zip(pairs, of.owners, strict=True)
+    ]
+    if of.criterion == "l2" and (near(score, right.sqrt()) or near(score, sum(roots))):
+        yield (
+            "It looks as if a root was taken. The name l2 stands for the sum of squares here, with no root: "
+            f"squares of several matrices add up, {CRITERIA}\nTry score ** 2."
+        )
+    saliency = SALIENCY[of.criterion]
+    means = sum(  # float64 [count]
+        tally([saliency(w, g)], [owner], of.count) * of.count / w.numel()
+        for (w, g), owner in zip(pairs, of.owners, strict=True)
+    )
+    factors = score.double() / right  # [count]
+    by_one_factor = of.count > 1 and near(factors, factors[:1].expand(of.count))
+    if by_one_factor or near(score, means) or near(score, means / len(pairs)):
+        yield (
+            "It looks as if means were taken instead of sums. All weights of a structure count alike, in "
+            f"large matrices and in small ones, {CRITERIA}"
+        )

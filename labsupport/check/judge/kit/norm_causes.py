@@ -1,0 +1,167 @@
+"""The mistakes that an answer to input_norms shows."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import torch
+
+from labsupport.check.ask.own.input_norms import Normed, batches_of, built
+from labsupport.check.judge.kit.causes import Cause, Named, see
+from labsupport.check.judge.kit.norms import Norms, known, near
+from labsupport.linears import pruned_linears
+
+SECTION = see("3.2", "A hook on every layer")
+LATE = (
+    "It looks as if the hook reads the loop's variable late: when it runs, every hook sees the name that the "
+    f"loop ended with. Let a function make each hook, {SECTION}\n"
+    "Try [f() for f in [lambda: i for i in range(3)]]."
+)
+FINALLY = (
+    "Lines after the loop never run when the loop raises; what stands under finally: always runs, and the "
+    f"error goes on its way, {SECTION}"
+)
+COLLECTED = (
+    "It looks as if activations are collected. All you need of them is a sum of squares: add it up inside "
+    f"the hook and let the input go, {SECTION}"
+)
+OUTPUTS = (
+    "It looks as if the hooks watched the outputs: these are the sizes of out_features. Wanda asks what a "
+    f"layer's weights are multiplied with, its input, {SECTION}"
+)
+HALF = (
+    "It looks as if sums were kept in the precision of the model: float16 ends at 65504, and 2,048 tokens "
+    "add up to more.\nTry sum_of_squares(x).dtype, and zeros without a dtype of x."
+)
+HANDLE = (
+    "Registering a hook returns a handle, and the hook stays until handle.remove(). Left behind, it adds to "
+    f"every later run of the model, {SECTION}"
+)
+REPLACED = (
+    "It looks as if layers of the model were replaced and stayed so. A hook sees what a layer is given and "
+    f"changes nothing in the model, {SECTION}"
+)
+EXHAUSTED = (
+    "All norms are zero: no batch came through. batches may be a generator, which is read once; whatever "
+    "counts or lists it first leaves nothing for the second loop."
+)
+
+
+def right_norms(inputs: dict, batches: list[dict] | None = None) -> Norms:
+    """The judge's own norms of a case, float64 [in] by layer, or those of some of its batches."""
+    return known(inputs["model"], batches or inputs["batches"], inputs.get("half", False))
+
+
+def tolerance(inputs: dict) -> float:
+    """Relative: last bits of float32 sums, or of the activations of a model in half precision."""
+    return 1e-2 if inputs.get("half") else 1e-4
+
+
+def cause(inputs: dict, answer: Normed) -> Iterator[Named]:
+    """The mistake that an answer shows, in its norms or in what the function left behind."""
+    if answer.stumbled:
+        yield from _late_name(answer.stumbled, {len(norm) for norm in right_norms(inputs).values()})
+    elif "fails_at" in inputs:
+        if answer.hooks == 0:
+            yield f"An error is to go on its way: finally: lets it pass, except: stops it, {SECTION}"
+        yield FINALLY
+    elif "weighed" in inputs:
+        yield COLLECTED
+    elif isinstance(answer.value, dict):
+        yield from _of_norms(inputs, answer)
+
+
+def _of_norms(inputs: dict, answer: Normed) -> Iterator[Named]:
+    norms, right = answer.value, right_norms(inputs)
+    if norms.keys() != right.keys():
+        yield from _wrong_names(norms.keys(), right.keys())
+        return
+    if not all(isinstance(norm, torch.Tensor) for norm in norms.values()):
+        return
+    model = built(inputs)
+    if all(norms[name].shape == (linear.out_features,) for name, linear in pruned_linears(model).items()):
+        yield OUTPUTS
+    elif any(norm.dtype is not torch.float32 or not bool(norm.isfinite().all()) for norm in norms.values()):
+        yield HALF
+    elif all(norms[name].shape == norm.shape for name, norm in right.items()):
+        yield from _wrong_values(inputs, norms, right)
+        if answer.hooks:
+            yield HANDLE
+        if set(answer.changed) - {name for name, _ in model.named_parameters()}:
+            yield REPLACED
+
+
+def _late_name(text: str, sizes: set[int]) -> Iterator[Named]:
+    """text: of an error that names the sizes which do not fit together; sizes: those of all inputs."""
+    if set(map(int, re.findall(r"\((\d+)\)", text))) == sizes:
+        yield f"Sums of layers of different width met under one name. {LATE}"
+
+
+def _wrong_names(names, wanted) -> Iterator[Named]:
+    """Mistakes that show in the names of the layers, both as keys of a dict."""
+    if names == {list(wanted)[-1]}:
+        yield f"All norms landed under the last name. {LATE}"
+    if names == {name.removeprefix("model.") for name in wanted}:
+        yield (
+            "These are the names inside model.model; a full name counts from the model itself.\n"
+            "Try next(iter(linears.pruned_linears(model)))."
+        )
+    if names == {*wanted, "lm_head"}:
+        yield (
+            "The head is a Linear too, but it is not pruned and needs no norm; running it is a fifth of the "
+            "work. linears.pruned_linears(model) gives the layers that count."
+        )
+    if names > wanted:
+        yield "More was watched than is pruned; linears.pruned_linears(model) gives the layers that count."
+
+
+def _wrong_values(inputs: dict, norms: Norms, right: Norms) -> Iterator[Named]:
+    """Mistakes that leave other numbers; norms, right: [in] by layer."""
+    batches, slack = batches_of(inputs), tolerance(inputs)
+
+    def are(expected: Callable[[str], torch.Tensor]) -> bool:
+        return all(near(norms[name], expected(name), slack) for name in right)
+
+    if are(lambda name: right[name]):
+        return
+    if not any(bool(norm.any()) for norm in norms.values()):
+        yield EXHAUSTED
+    if are(lambda name: right[name] ** 2):
+        yield "These are sums of squares. A norm is their root, taken once at the very end."
+    counts = {
+        "tokens": sum(batch.numel() for batch in batches),
+        "windows": sum(len(batch) for batch in batches),
+        "batches": len(batches),
+    }
+    for what, count in counts.items():
+        if count > 1 and are(lambda name, count=count: right[name] / count**0.5):
+            text = (
+                f"It looks as if the sum was divided by the number of {what}: all norms are too small by the "
+                f"same factor, the root of {count}. Masks would come out the same, but equation 1 has a "
+                f"plain sum, {SECTION}"
+            )
+            yield Cause(text, f"sum divided by the number of {what}")
+    if len(inputs["batches"]) > 1:
+        single = [right_norms(inputs, [recipe]) for recipe in inputs["batches"]]
+        yield from _wrong_batches(single, [batch.numel() for batch in batches], are)
+
+
+def _wrong_batches(single: list[Norms], tokens: list[int], are: Callable) -> Iterator[Named]:
+    """Mistakes in how norms of single batches become one; single: those of every batch, tokens: its size."""
+    if are(lambda name: sum(norms[name] for norms in single)):
+        yield (
+            "It looks as if each batch's norms were added. Norms do not add up, squares do: 3 in one batch "
+            "and 4 in the next make a norm of 5, not 7. Take the root once, after the last batch."
+        )
+
+    def means(name: str) -> torch.Tensor:
+        return sum(norms[name] ** 2 / count for norms, count in zip(single, tokens, strict=True))  # [in]
+
+    if are(lambda name: means(name).sqrt()) or are(lambda name: (means(name) / len(single)).sqrt()):
+        yield (
+            "It looks as if each batch's squares were averaged over its tokens. Equation 1 has a plain sum, "
+            "so that a token counts the same in a short batch and in a long one."
+        )
+    if are(lambda name: single[-1][name]):
+        yield "These are the norms of the last batch alone: add to the sum, do not replace it."
+    if are(lambda name: single[0][name]):
+        yield "These are the norms of the first batch alone: does a return stand inside the loop?"

@@ -1,0 +1,94 @@
+"""Input norms as the judge measures them, for labs 03 and 04.
+
+They share nothing with given/input_norms.py: one hook on all modules instead of one on each, float64 instead
+of float32, one window at a time. So this judge runs where that file is not given yet, and holds it to the
+same numbers.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from labsupport.check.ask import recipes
+from labsupport.check.judge.kit import memo
+from labsupport.linears import pruned_linears
+
+Norms = dict[str, torch.Tensor]  # by layer: [in]
+
+
+@contextmanager
+def listening(model: nn.Module, hear: Callable[[str, torch.Tensor], None]) -> Iterator[None]:
+    """While this lasts, every run of a pruned Linear calls hear(its name, its input x [T, in])."""
+    names = {linear: name for name, linear in pruned_linears(model).items()}
+
+    def before(module: nn.Module, given: tuple) -> None:
+        if module in names:
+            hear(names[module], given[0].flatten(0, -2))
+
+    handle = register_module_forward_pre_hook(before)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def run(model: nn.Module, windows: Iterable[torch.Tensor]) -> None:
+    """Run the decoder on every window of tokens [L], one at a time; the head is left out."""
+    model.eval()
+    for window in windows:
+        model.model(window[None].to(model.device), use_cache=False)
+
+
+def measured(model: nn.Module, windows: Iterable[torch.Tensor]) -> Norms:
+    """Float64 [in] by layer: the L2 norm of every pruned Linear's input over all windows of tokens [L]."""
+    linears = pruned_linears(model)
+    squares = {
+        name: torch.zeros(linear.in_features, dtype=torch.float64, device=linear.weight.device)  # [in]
+        for name, linear in linears.items()
+    }
+
+    def add(name: str, x: torch.Tensor) -> None:
+        squares[name] += x.double().square().sum(dim=0)
+
+    with listening(model, add):
+        run(model, windows)
+    return {name: total.sqrt().cpu() for name, total in squares.items()}
+
+
+def known(model: dict, batches: list[dict], half: bool = False) -> Norms:
+    """The norms of a model on texts, both by their recipes; half: the model in float16.
+
+    Kept in this process, because a whole class needs the same ones.
+    """
+    recipe = json.dumps({"model": model, "batches": batches, "half": half}, sort_keys=True)
+    return _known(recipe, str(memo.circumstances()))
+
+
+@functools.cache
+def _known(recipe: str, _circumstances: str) -> Norms:
+    case = json.loads(recipe)
+    model = recipes.model(case["model"])
+    windows = [window for batch in case["batches"] for window in recipes.windows(batch)]  # each [L]
+    return measured(model.half() if case["half"] else model, windows)
+
+
+def agree(norm: torch.Tensor, right: torch.Tensor, relative: float) -> torch.Tensor:
+    """Bool [in]: where two norms [in] agree; one far below the median may differ by rounding.
+
+    Raises ValueError for two of different shapes, which would broadcast.
+    """
+    if norm.shape != right.shape:
+        raise ValueError(f"norms of shapes {tuple(norm.shape)} and {tuple(right.shape)}")
+    slack = relative * 1e-2 * float(right.median())
+    return torch.isclose(norm.double(), right.double(), rtol=relative, atol=slack)
+
+
+def near(norm: torch.Tensor, right: torch.Tensor, relative: float) -> bool:
+    """Whether two norms [in] agree in every channel."""
+    return bool(agree(norm, right, relative).all())

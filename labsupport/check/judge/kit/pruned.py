@@ -1,0 +1,177 @@
+"""How a function that prunes a whole model is judged: labs 02 and 04.
+
+The judge builds the same model for itself and believes nothing: masks are judged against the dense weights
+by property, weights by what the masks leave of them, the perplexity by measuring it again.
+"""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import NoReturn
+
+import torch
+from torch import nn
+
+from labsupport.check.ask import recipes
+from labsupport.check.ask.bits import packed, unpacked
+from labsupport.check.ask.pruned import Pruned, digest
+from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit.compare import Wrong, is_close, is_mask, is_number, kind
+from labsupport.check.judge.kit.exercise import Part
+from labsupport.given.perplexity import perplexity
+from labsupport.linears import pruned_linears
+
+
+def parts(inputs: dict, answer: Pruned, drops: str, right: Callable) -> list[Part]:
+    """What must hold of a pruned model, and of its masks, bool [out, in] by name.
+
+    drops: the rule in words. right(name, weight, mask): whether a mask follows the rule, tie-aware.
+    """
+    masks, digests = answer.value, answer.digests
+
+    @functools.cache
+    def dense() -> nn.Module:
+        return recipes.model(inputs["model"])
+
+    @functools.cache
+    def linears() -> dict[str, nn.Linear]:
+        return pruned_linears(dense())
+
+    def named() -> None:
+        if not isinstance(masks, dict):
+            raise Wrong(kind(masks, "your function returned"))
+        if missing := sorted(linears().keys() - masks.keys()):
+            raise Wrong(f"{len(missing)} of {len(linears())} are missing, the first is {missing[0]}")
+        if extra := sorted(masks.keys() - linears().keys()):
+            raise Wrong(f"{extra[0]} is not one of them")
+
+    def shaped() -> None:
+        for name, linear in linears().items():
+            is_mask(masks[name], f" of {name}")
+            if masks[name].shape != linear.weight.shape:
+                raise Wrong(f"that of {name} is {tuple(masks[name].shape)}, not {tuple(linear.weight.shape)}")
+
+    def ruled() -> None:
+        memo.number(f"follows: {drops}", inputs, masks, follow)
+
+    def follow() -> float:
+        for name, linear in linears().items():
+            if not right(name, linear.weight, masks[name]):
+                dropped = int((~masks[name]).sum())
+                raise Wrong(f"not so in {name}, where {dropped:,} of {masks[name].numel():,} are dropped")
+        return 1.0
+
+    def zeroed() -> None:
+        for name, linear in linears().items():
+            found = digests.get(f"{name}.weight")
+            if found is None:
+                _lost(name, digests)
+            if found.startswith("torch."):
+                stored = f"the weight of {name} is stored as {found[:80]}"
+                raise Wrong(f"{stored}: a mask sets zeros in the dense weight, in place")
+            if found == digest(linear.weight * masks[name].to(linear.weight.device)):
+                continue
+            if found == digest(linear.weight):
+                raise Wrong(f"the weight of {name} is unchanged: masks must be applied in place")
+            raise Wrong(f"the weight of {name} is not what its mask leaves: kept weights must not change")
+
+    def untouched() -> None:
+        pruned = {f"{name}.weight" for name in linears()}
+        for name, weight in dense().named_parameters():
+            if name not in pruned and digests.get(name) != digest(weight):
+                raise Wrong(f"{name} changed" if name in digests else f"{name} is gone")
+
+    def measured() -> None:
+        if answer.measured is None:
+            raise Wrong("there is none")
+        if error := answer.measured.error:
+            raise Wrong(f"the model does not run any more: {error.names[0]}: {error.text}")
+        found, expected = answer.measured.value, masked_perplexity(inputs, packed(masks))
+        is_number(found)
+        if not is_close(found, expected, 1e-3):
+            raise Wrong(
+                f"it came out as {found:.4g}, and these masks have {expected:.4g}. "
+                "The masks are right in every layer, so the pruning is right and the measurement differs"
+            )
+
+    size = "one for every Linear of the decoder layers"
+    return [
+        Part(f"returns a dict of masks, {size}", named),
+        Part("every mask is torch.bool and has the shape of its weight", shaped),
+        Part(drops, ruled),
+        Part("in the model the dropped weights are zero and the kept ones bit-identical", zeroed),
+        Part("embeddings, norms and lm_head are untouched", untouched),
+        Part("the perplexity measured on the model is the one of its masks", measured),
+    ]
+
+
+def _lost(name: str, digests: dict[str, str]) -> NoReturn:
+    """Raises Wrong for a layer whose weight is no parameter of the model, with what is there instead."""
+    own = sorted((key for key in digests if key.startswith(f"{name}.")), key=lambda key: "weight" not in key)
+    if f"{name}.weight_orig" in own:
+        raise Wrong(
+            f"{name} keeps weight_orig beside its mask: torch's prune.remove makes the mask permanent"
+        )
+    if own:
+        raise Wrong(
+            f"{name} has no weight of its own any more, there is {own[0][:120]}: "
+            "a mask sets zeros in the weight of the Linear itself"
+        )
+    raise Wrong(f"{name} has no weight any more: a mask sets zeros in it, in place")
+
+
+def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | None = None) -> float:
+    """The judge's own perplexity of the dense model under masks; place: their key, where known.
+
+    bits: the masks as bits.packed has them, uint8 [ceil(n / 8)] by name. Raises KeyError for a name that is no pruned Linear, and
+    ValueError for a mask of another size.
+    """
+
+    def measure() -> float:
+        return perplexity(masked(inputs["model"], bits), recipes.windows(inputs["evaluation"]))
+
+    return memo.at(place or perplexity_key(inputs, bits), measure)
+
+
+@torch.no_grad()
+def masked(recipe: dict, bits: dict[str, torch.Tensor]):
+    """The model of a recipe under these masks, and under no earlier ones."""
+    key = (json.dumps(recipe), *memo.circumstances())
+    model, dense = (_kept_pair if memo.folder else _pair)(*key)
+    linears = pruned_linears(model)
+    if unknown := bits.keys() - linears.keys():
+        raise KeyError(f"{min(unknown)} is no layer that is pruned")
+    for name, linear in linears.items():
+        if name in bits:
+            mask = unpacked(bits[name], linear.weight.shape)
+            torch.mul(dense[name].weight, mask.to(linear.weight.device), out=linear.weight)
+        else:
+            linear.weight.copy_(dense[name].weight)
+    return model
+
+
+def _pair(recipe: str, *_circumstances: str):
+    """A model to set masks on, and its layers as they are stored."""
+    return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe)))
+
+
+_kept_pair = functools.lru_cache(maxsize=4)(_pair)  # memory that was written to once is faster to write to
+
+
+def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:
+    """What `masked_perplexity` is remembered under: it depends on model, text and masks alone."""
+    return memo.key("perplexity", {name: inputs[name] for name in ("model", "evaluation")}, bits)
+
+
+def tiny_case(seed: int, **more) -> dict:
+    """The inputs of a case on a tiny model, its texts random tokens."""
+    return {
+        "model": {"tiny": seed},
+        **more,
+        "evaluation": {"random": seed + 1, "count": 2, "length": 64},
+    }
+
+
+def course_case(**more) -> dict:
+    """The inputs of the case on the course model and the course text."""
+    return {"model": recipes.course_model(), **more, "evaluation": recipes.course_windows("evaluation")}

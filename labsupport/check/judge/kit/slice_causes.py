@@ -1,0 +1,45 @@
+"""Which mistake slices of coupled matrices show, whatever is sliced."""
+
+from collections.abc import Iterator
+
+import torch
+
+from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.fingerprints import AXIS
+from labsupport.check.judge.kit.causes import Named
+from labsupport.check.judge.kit.slices import found, wanted
+
+
+def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -> Iterator[Named]:
+    """Zeros, the other slices, another order, a matrix left whole. pointer: to the section on it."""
+    matrices, right = dict(zip(names, answer.value, strict=True)), wanted(names, inputs)
+    places = {name: found(matrices[name], inputs[name], AXIS[name]) for name in names}
+    if places == right:
+        return
+    whole = [name for name in names if matrices[name].shape == inputs[name].shape]
+    if len(whole) == len(names):
+        if any(bool((matrices[name] == 0).any()) for name in names):
+            yield (
+                "It looks as if the others were set to zero. Zeros take as much memory and time as any "
+                f"number: slices are smaller, {pointer}"
+            )
+        yield f"It looks as if nothing was removed, {pointer}"
+    crossed = [name for name in names if _sliced_along(matrices[name], inputs[name], 1 - AXIS[name])]
+    if crossed:
+        line, other = ("row", "column") if AXIS[crossed[0]] else ("column", "row")
+        yield (
+            f"It looks as if {line}s of {' and '.join(crossed)} were kept. There a structure owns a "
+            f"{other}, {pointer}\nTry {crossed[0]}.shape before and after: which number should shrink?"
+        )
+    count = {name: inputs[name].shape[AXIS[name]] for name in names}
+    if all(places[name] == [i for i in range(count[name]) if i not in right[name]] for name in names):
+        yield f"It looks as if the others were kept: `keep` names what stays, {pointer}"
+    if all(sorted(places[name]) == right[name] for name in names):
+        yield f"It looks as if the order was lost: what stays keeps the order it had, {pointer}"
+    if whole and all(places[name] == right[name] for name in names if name not in whole):
+        yield f"It looks as if {' and '.join(whole)} stayed whole: coupled ones shrink together, {pointer}"
+
+
+def _sliced_along(matrix: torch.Tensor, dense: torch.Tensor, axis: int) -> bool:
+    """Whether a matrix, any shape, is fewer of the slices of the dense one, [out, in], along this axis."""
+    return matrix.shape[axis] < dense.shape[axis] and -1 not in found(matrix, dense, axis)

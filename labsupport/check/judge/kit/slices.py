@@ -1,0 +1,106 @@
+"""How slices of coupled matrices are judged: each slice is looked up in the dense matrix.
+
+A slice is a row of gate, up, q, k or v, or a column of down or o.
+"""
+
+import random
+
+import torch
+
+from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.fingerprints import AXIS
+from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit.compare import Wrong, is_tensor, kind
+from labsupport.check.judge.kit.exercise import Part
+
+MLP_NAMES, ATTENTION_NAMES = ("gate", "up", "down"), ("q", "k", "v", "o")
+Places = dict[str, list[int]]  # weight -> the number in the dense weight of each of its slices; -1 for none
+
+
+def keep(source: random.Random, count: int, kept: int) -> torch.Tensor:
+    """Sorted indices, int64 [kept], neither the first nor the last ones where there is a choice."""
+    ends = [list(range(kept)), list(range(count - kept, count))]
+    indices = draw.until(
+        lambda: sorted(source.sample(range(count), kept)),
+        lambda those: those not in ends or kept == count,
+    )
+    return torch.tensor(indices)  # [kept]
+
+
+def found(slices: torch.Tensor, dense: torch.Tensor, axis: int) -> list[int]:
+    """The number in `dense` of each slice of an answer, bit for bit; -1 for one that is not there.
+
+    slices: any tensor; dense: [out, in], whose slices are numbered along the axis. [-1] alone for a tensor
+    that cannot be slices of it: of another type, with longer slices or with more of them.
+    """
+    theirs = dense.movedim(axis, 0)  # [slices, length]
+    if slices.dim() != 2 or slices.dtype != dense.dtype:
+        return [-1]
+    yours = slices.movedim(axis, 0)
+    if yours.shape[1] != theirs.shape[1] or len(yours) > len(theirs):
+        return [-1]
+    equal = (yours[:, None] == theirs[None]).all(dim=-1)  # [yours, theirs]
+    return [int(row.float().argmax()) if bool(row.any()) else -1 for row in equal]
+
+
+def wanted(names: tuple[str, ...], inputs: dict) -> Places:
+    """Which slices of each matrix must stay, in order: those of the kept channels or groups."""
+    count = inputs.get("kv_heads", len(inputs[names[0]]))
+    kept = set(inputs["keep"].tolist())
+    sizes = {name: inputs[name].shape[AXIS[name]] for name in names}
+    return {name: [i for i in range(size) if i * count // size in kept] for name, size in sizes.items()}
+
+
+def parts(names: tuple[str, ...], inputs: dict, answer: Answer) -> list[Part]:
+    """What must hold of sliced matrices. names: of the matrices, in the order of the answer."""
+    value, right = answer.value, wanted(names, inputs)
+
+    def typed() -> None:
+        if not isinstance(value, tuple | list):
+            raise Wrong(kind(value, "your function returned"))
+        if len(value) != len(names):
+            raise Wrong(f"yours has {len(value)}")
+        for name, matrix in zip(names, value, strict=True):
+            is_tensor(matrix, name)
+
+    def shaped() -> None:
+        for name, matrix in zip(names, value, strict=True):
+            if tuple(matrix.shape) != shapes[name]:
+                raise Wrong(f"yours is {tuple(matrix.shape)} for {name}", **_given(inputs))
+
+    def of_type() -> None:
+        for name, matrix in zip(names, value, strict=True):
+            if matrix.dtype != inputs[name].dtype:
+                raise Wrong(f"{name} is {matrix.dtype}, it was {inputs[name].dtype}")
+
+    def holds(name: str) -> None:
+        places = found(value[names.index(name)], inputs[name], AXIS[name])
+        if places != right[name]:
+            lines = ("rows", "columns")[AXIS[name]]
+            shown = ["?" if place < 0 else place for place in places]
+            note = {"where ? is": f"none of the {lines} of {name}"} if "?" in shown else {}
+            raise Wrong(**_given(inputs), **{f"your {name} has {lines}": shown}, **note)
+
+    shapes = {name: _cut(inputs[name], AXIS[name], len(right[name])) for name in names}
+    what = "groups" if "q" in names else "channels"
+    titles = {
+        name: f"{name} has the {('rows', 'columns')[AXIS[name]]} of the kept {what}, in order"
+        for name in names
+    }
+    return [
+        Part(f"returns a tuple of {len(names)} tensors: {', '.join(names)}", typed),
+        Part(f"shapes: {', '.join(f'{name} {shape}' for name, shape in shapes.items())}", shaped),
+        Part("the type of the numbers is as it was", of_type),
+        *(Part(titles[name], lambda name=name: holds(name)) for name in names),
+    ]
+
+
+def _cut(matrix: torch.Tensor, axis: int, count: int) -> tuple[int, ...]:
+    """The shape of a matrix [out, in] of which `count` slices stay."""
+    rows, columns = matrix.shape
+    return (rows, count) if axis else (count, columns)
+
+
+def _given(inputs: dict) -> dict:
+    """The plain numbers of a case."""
+    return {name: inputs[name] for name in ("keep", "head_dim", "kv_heads") if name in inputs}

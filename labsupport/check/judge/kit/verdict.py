@@ -1,0 +1,161 @@
+"""What a judge finds, as data: parts that pass, the first that fails, its numbers, and the likely mistake.
+
+The text that a student reads is made of it here, and nothing is read back out of that text.
+"""
+
+import textwrap
+from enum import StrEnum
+from typing import Any
+
+import torch
+from msgspec import Struct
+
+WIDTH = 83  # nbgrader's Validate cuts longer lines
+SMALL = 40  # entries of a tensor that are shown one by one
+FIRST = 6  # entries that are shown of a larger one
+
+
+class Ending(StrEnum):
+    """How an exercise ended; UNASKED is one whose check cell never asked."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNWRITTEN = "unwritten"
+    UNASKED = "unasked"
+
+
+class Mark(StrEnum):
+    """How one part ended; OPEN is one that was not reached."""
+
+    PASSED = "passed"
+    FAILED = "FAILED"
+    OPEN = "open"
+
+
+class Line(Struct, frozen=True):
+    """One part of an exercise, how it ended, and why it failed."""
+
+    status: Mark
+    title: str
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """Title and reason as one sentence."""
+        return f"{self.title}: {self.reason}" if self.reason else self.title
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The judgement on one exercise.
+
+    share: the part of the points it earns, 0 to 1. show: the numbers behind the failure by label, as `data`
+    makes them. cause: sentences on the likely mistake, one experiment last. mistake: what verdicts on the
+    same mistake have in common, whatever numbers their sentences hold.
+    """
+
+    exercise: str
+    number: str
+    status: Ending
+    lines: list[Line]
+    share: float
+    show: dict[str, Any] = {}
+    cause: str = ""
+    mistake: str = ""
+
+    @property
+    def passed(self) -> int:
+        return sum(line.status == Mark.PASSED for line in self.lines)
+
+    @property
+    def total(self) -> int:
+        return len(self.lines)
+
+    def headline(self) -> str:
+        """The mistake in one sentence: the first of the cause, else the first part that failed."""
+        failed = next((line.text for line in self.lines if line.status == Mark.FAILED), "")
+        return first_sentence(self.cause) or failed
+
+    def message(self) -> str:
+        """The text a student reads, 83 columns wide."""
+        head = f"Check {self.number}  {self.exercise}: "
+        if self.status == Ending.RIGHT:
+            return f"{head}all {self.total} parts pass"
+        if self.status == Ending.UNWRITTEN:
+            return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
+        blocks = [
+            f"{head}not yet ({self.passed} of {self.total} parts pass)",
+            "\n".join(_line(line) for line in self.lines),
+        ]
+        if self.show:
+            wide = max(len(label) for label in self.show)
+            blocks.append("\n".join(_shown(label, value, wide) for label, value in self.show.items()))
+        if self.cause:
+            blocks.append(_wrapped(self.cause))
+        return "\n\n".join(blocks)
+
+    def as_json(self) -> dict:
+        """The verdict as `grader try --json` prints it."""
+        return {
+            "exercise": self.exercise,
+            "status": self.status,
+            "passed": self.passed,
+            "total": self.total,
+            "message": self.message(),
+        }
+
+
+class CheckFailed(Exception):
+    """Ends a check cell. Its text is the whole message; IPython shows it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+def data(value) -> Any:
+    """A value as plain data: a small tensor as nested lists, a large one as its shape and first entries."""
+    if isinstance(value, torch.Tensor):
+        if value.numel() <= SMALL:
+            return (value.int() if value.dtype is torch.bool else value).tolist()
+        return {"shape": list(value.shape), "first": value.flatten()[:FIRST].tolist()}
+    if isinstance(value, list | tuple):
+        return [data(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def plain(value) -> str:
+    """A value as a person would write it down."""
+    value = data(value)
+    if isinstance(value, dict):
+        first = plain(value["first"]).rstrip("]")
+        return f"{' x '.join(map(str, value['shape']))}, starting {first}, ...]"
+    if isinstance(value, list):
+        return "[" + ", ".join(plain(item) for item in value) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def first_sentence(text: str) -> str:
+    """The text up to its first full stop, question mark or exclamation mark before a space."""
+    words = []
+    for word in text.split():
+        words.append(word)
+        if word[-1] in ".!?" and word not in ("e.g.", "i.e."):
+            break
+    return " ".join(words)
+
+
+def _line(line: Line) -> str:
+    return textwrap.fill(line.text, WIDTH, initial_indent=f"  {line.status:<9} ", subsequent_indent=" " * 12)
+
+
+def _wrapped(sentences: str) -> str:
+    return "\n".join(
+        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        for line in sentences.splitlines()
+    )
+
+
+def _shown(label: str, value, wide: int) -> str:
+    text = value if isinstance(value, str) else plain(value)
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"  {label:<{wide}}  ", subsequent_indent=" " * (wide + 4)
+    )

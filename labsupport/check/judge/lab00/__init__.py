@@ -1,0 +1,1 @@
+"""The judges of lab 00, one file an exercise."""

@@ -1,0 +1,1 @@
+"""The judges of lab 01, one file an exercise."""

@@ -1,0 +1,1 @@
+"""The judges of lab 02, one file an exercise."""

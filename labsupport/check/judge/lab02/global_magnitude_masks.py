@@ -1,0 +1,105 @@
+"""2.3 global_magnitude_masks: one threshold for the magnitudes of all layers together."""
+
+from collections.abc import Iterator
+
+import torch
+
+from labsupport.check.ask.answer import Answer
+from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit.causes import Named, see
+from labsupport.check.judge.kit.compare import Wrong, drops_lowest, is_mask, kind
+from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.magnitudes import joined, mask_mistakes, right_count
+from labsupport.check.judge.kit.ranges import range_cases
+
+SHARED = see("2.3", "One threshold for all")
+NAMED = 10  # names of a dict that are shown
+
+
+def cases(seed: int) -> list[Case]:
+    """Three weights [out, in] by name: one loud, tied, rounded, and the ends of the sparsity range."""
+    source = draw.rng(seed, "global_magnitude_masks")
+
+    def layers(make) -> dict[str, torch.Tensor]:
+        return {
+            "layers.0.q_proj": make(source, 2, 3),
+            "layers.0.o_proj": make(source, 3, 2),
+            "layers.0.up_proj": make(source, 2, 4),
+        }
+
+    plain = layers(draw.distinct)
+    loud = source.choice(list(plain))
+    for index, name in enumerate(plain):  # distinct over all layers, one of them loud
+        plain[name] = plain[name] * (20 if name == loud else 1) + plain[name].sign() * index / 4
+    return [
+        Case("three layers, one with larger weights", {"weights": plain, "sparsity": 0.4}),
+        Case("equal magnitudes at the cut", {"weights": layers(draw.tied), "sparsity": 0.5}),
+        Case(
+            "round(sparsity * n) weights go, where int() would give one less",
+            {"weights": plain, "sparsity": draw.truncating_sparsity(source, 20)},
+        ),
+        *range_cases({"weights": plain}),
+    ]
+
+
+def parts(inputs: dict, answer: Answer) -> list[Part]:
+    """What must hold of the masks, bool [out, in] by name."""
+    weights, masks, sparsity = inputs["weights"], answer.value, inputs["sparsity"]
+    every = joined(weights).abs()  # [n]
+    k = round(sparsity * len(every))
+
+    def named() -> None:
+        if not isinstance(masks, dict):
+            raise Wrong(kind(masks))
+        if masks.keys() != weights.keys():
+            more = ", ..." if len(masks) > NAMED else ""
+            raise Wrong(f"yours has {', '.join(list(masks)[:NAMED]) or 'no keys'}{more}")
+
+    def shaped() -> None:
+        for name, weight in weights.items():
+            is_mask(masks[name], f" of {name}")
+            if masks[name].shape != weight.shape:
+                raise Wrong(f"that of {name} is {tuple(masks[name].shape)}, not {tuple(weight.shape)}")
+
+    def counted() -> None:
+        right_count(every, joined(masks), every, k)
+
+    def lowest() -> None:
+        if not drops_lowest(joined(masks), every, k):
+            show = {
+                f"{name} drops": f"{int((~mask).sum())} of {mask.numel()}" for name, mask in masks.items()
+            }
+            raise Wrong(**show)
+
+    count = f"{k} of all {len(every)} weights dropped, as sparsity = {sparsity:.3g} asks"
+    return [
+        Part("a dict with one mask for each weight, under its name", named),
+        Part("every mask is torch.bool and has the shape of its weight", shaped),
+        Part(count, counted),
+        Part("those with the smallest magnitudes of all layers together", lowest),
+    ]
+
+
+def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
+    """The mistake that wrong masks show."""
+    weights, masks, sparsity = inputs["weights"], answer.value, inputs["sparsity"]
+    if not isinstance(masks, dict) or any(
+        masks[name].shape != weight.shape for name, weight in weights.items()
+    ):
+        return
+    if all(
+        drops_lowest(masks[name].flatten(), weight.abs().flatten(), round(sparsity * weight.numel()))
+        for name, weight in weights.items()
+    ):
+        yield (
+            "It looks as if each layer got a threshold of its own. Here all share one threshold, "
+            f"so a layer with small weights loses more: {SHARED}\n"
+            "Try torch.cat over all the magnitudes before you look for the threshold."
+        )
+    relative = joined({name: weight.abs() / weight.abs().mean() for name, weight in weights.items()})  # [n]
+    if drops_lowest(joined(masks), relative, round(sparsity * len(relative))):
+        yield "It looks as if magnitudes were divided by their layer's mean. Compare them as they are."
+    yield from mask_mistakes(joined(weights), joined(masks), sparsity)
+
+
+EXERCISE = Exercise("global_magnitude_masks", "2.3", cases, parts, cause)

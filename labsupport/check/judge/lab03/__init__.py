@@ -1,0 +1,1 @@
+"""The judges of lab 03, one file an exercise."""

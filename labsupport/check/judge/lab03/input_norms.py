@@ -1,0 +1,136 @@
+"""Judges input_norms, exercise 3.2: the norms, and what the function leaves behind on the model."""
+
+import torch
+
+from labsupport.check.ask import recipes
+from labsupport.check.ask.own.input_norms import Normed, batches_of, built
+from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit.compare import Wrong, is_tensor, kind
+from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.norm_causes import cause, right_norms, tolerance
+from labsupport.check.judge.kit.norms import agree
+
+
+def cases(seed: int) -> list[Case]:
+    """Tiny models on random tokens, by their recipes, then the course model.
+
+    fails_at: the run of the model that raises an error; training: the model's mode; half: float16; weighed:
+    the tensors that stay alive between batches are counted.
+    """
+    source = draw.rng(seed, "input_norms")
+    course = recipes.course_model()["course"]
+
+    def tiny(*shapes: tuple[int, int], **more) -> dict:
+        batches = [{"random": source.randrange(10**6), "count": n, "length": length} for n, length in shapes]
+        return {"model": {"tiny": source.randrange(10**6)}, "batches": batches, **more}
+
+    return [
+        Case("a tiny model", tiny((2, source.randrange(20, 30)), (1, source.randrange(40, 60)), (3, 16))),
+        Case("when the model raises an error", tiny((1, 16), (1, 16), (1, 16), fails_at=2)),
+        Case("a model in training mode", tiny((1, 16), (2, 8), training=True)),
+        Case("a model in float16, batches of 2,048 tokens", tiny((16, 128), (16, 128), half=True)),
+        Case("memory does not grow with the number of batches", tiny(*[(1, 64)] * 6, weighed=True)),
+        Case(
+            f"the course model, {course}",
+            {"model": {"course": course}, "batches": [recipes.course_windows("calibration")]},
+            costly=True,
+        ),
+    ]
+
+
+def parts(inputs: dict, answer: Normed) -> list[Part]:
+    """What must hold of the norms, or of what an error or a long calibration leaves behind."""
+    if "fails_at" in inputs:
+        return [
+            Part("the error comes through", lambda: came_through(inputs, answer)),
+            Part("no hook is left on the model", lambda: unhooked(answer)),
+        ]
+    if "weighed" in inputs:
+        return [Part("a batch's inputs are gone when the next one runs", lambda: let_go(inputs, answer))]
+    return [
+        Part("returns a dict of norms by full name, one for every Linear of the decoder layers",
+             lambda: named(inputs, answer)),
+        Part("every norm is torch.float32, shape (in_features,) of its layer",
+             lambda: shaped(inputs, answer)),
+        Part("they are the L2 norms of the layers' inputs over all tokens of all batches",
+             lambda: agreed(inputs, answer)),
+        Part("no hook is left on the model", lambda: unhooked(answer)),
+        Part("one pass: every token goes through the model once", lambda: once(inputs, answer)),
+        Part("the model is in the mode it was found in", lambda: as_found(inputs, answer)),
+    ]  # fmt: skip
+
+
+def came_through(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong unless the model raised its error, and the function let it pass."""
+    if len(answer.runs) < inputs["fails_at"]:
+        raise Wrong(f"it comes with batch {inputs['fails_at']}, which never reached the model")
+    if not answer.came_through:
+        raise Wrong("it stopped inside your function, which returned as if all were well")
+
+
+def unhooked(answer: Normed) -> None:
+    """Raises Wrong where hooks are left on the model."""
+    if answer.hooks:
+        raise Wrong("one is still there" if answer.hooks == 1 else f"{answer.hooks} are still there")
+
+
+def let_go(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong when tensors as large as half an input stay alive for every batch that went by."""
+    batches, alive = batches_of(inputs), answer.alive  # each batch [B, L]
+    if len(answer.runs) != len(batches):
+        return
+    early, late = alive.get("2"), alive.get(str(len(batches)))
+    if early is None or late is None:
+        raise Wrong("the tensors that stay alive were not counted")
+    kept = (late - early) / (len(batches) - 2)  # bytes a batch
+    if kept > batches[0].numel() * built(inputs).config.hidden_size * 4 / 2:
+        raise Wrong(f"every batch leaves {kept / 1024:,.0f} KiB of tensors behind")
+
+
+def named(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong unless the answer is a dict with the names of the pruned Linears."""
+    norms, wanted = answer.value, right_norms(inputs).keys()
+    if answer.stumbled:
+        raise Wrong(f"your function raised RuntimeError: {answer.stumbled}")
+    if not isinstance(norms, dict):
+        raise Wrong(kind(norms))
+    if missing := [name for name in wanted if name not in norms]:
+        raise Wrong(f"{len(missing)} of {len(wanted)} are missing, the first is {missing[0]}")
+    if extra := sorted(norms.keys() - wanted):
+        raise Wrong(f"{extra[0]} is not one of them")
+
+
+def shaped(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong unless every norm is a float32 tensor [in]."""
+    for name, right in right_norms(inputs).items():
+        norm = answer.value[name]
+        is_tensor(norm, f"that of {name}")
+        if norm.shape != right.shape:
+            raise Wrong(f"that of {name} is {tuple(norm.shape)}, not {tuple(right.shape)}")
+        if norm.dtype is not torch.float32:
+            raise Wrong(f"that of {name} is {norm.dtype}")
+
+
+def agreed(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong unless every norm [in] is the judge's own."""
+    for name, right in right_norms(inputs).items():
+        norm = answer.value[name]
+        off = (~agree(norm, right, tolerance(inputs))).nonzero().flatten()[:5]  # channels [at most 5]
+        if len(off):
+            raise Wrong(layer=name, channels=off, yours=norm[off], reference=right[off])
+
+
+def once(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong when more tokens went through the model than the batches hold."""
+    held, seen = sum(batch.numel() for batch in batches_of(inputs)), sum(answer.runs)
+    if seen > held:
+        raise Wrong(f"the batches hold {held} tokens, and {seen} went through the model")
+
+
+def as_found(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong where the function changed the model's mode."""
+    if answer.training != inputs.get("training", False):
+        raise Wrong(f"your function leaves it in {'training' if answer.training else 'evaluation'} mode")
+
+
+EXERCISE = Exercise("input_norms", "3.2", cases, parts, cause, Normed)

@@ -1,0 +1,1 @@
+"""The judges of lab 04, one file an exercise."""

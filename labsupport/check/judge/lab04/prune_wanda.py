@@ -1,0 +1,40 @@
+"""Judges prune_wanda, exercise 4.3: a whole model pruned by Wanda, in one shot."""
+
+import torch
+
+from labsupport.check.ask import recipes
+from labsupport.check.ask.pruned import Pruned
+from labsupport.check.judge.kit import draw, norms, pruned
+from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.wanda_causes import cause, drops_rows
+
+
+def cases(seed: int) -> list[Case]:
+    """Tiny models on random tokens, by their recipes, then the course model."""
+    source = draw.rng(seed, "prune_wanda")
+    tiny = source.randrange(10**6)
+    texts = {"random": tiny + 2, "count": 6, "length": 48}
+    return [
+        Case("a tiny model", pruned.tiny_case(tiny, batches=texts, sparsity=source.choice((0.3, 0.4, 0.6)))),
+        Case("sparsity 0 leaves the model as it is", pruned.tiny_case(tiny, batches=texts, sparsity=0.0)),
+        Case(
+            f"the course model, {recipes.course_model()['course']}",
+            pruned.course_case(batches=recipes.course_windows("calibration"), sparsity=0.5),
+            costly=True,
+        ),
+    ]
+
+
+def parts(inputs: dict, answer: Pruned) -> list[Part]:
+    """What must hold of the masks, bool [out, in] by layer, and of the model under them."""
+    sparsity = inputs["sparsity"]
+
+    def right(name: str, weight: torch.Tensor, mask: torch.Tensor) -> bool:
+        norm = norms.known(inputs["model"], [inputs["batches"]])[name].float()  # [in]
+        return drops_rows(mask, weight.detach().abs().cpu() * norm, sparsity)
+
+    rule = f"in each layer every row drops the {sparsity:.0%} with the lowest scores of the dense model"
+    return pruned.parts(inputs, answer, rule, right)
+
+
+EXERCISE = Exercise("prune_wanda", "4.3", cases, parts, cause, Pruned)

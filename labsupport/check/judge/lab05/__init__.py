@@ -1,0 +1,1 @@
+"""The judges of lab 05, one file an exercise."""

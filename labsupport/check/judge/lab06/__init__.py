@@ -1,0 +1,1 @@
+"""The judges of lab 06, one file an exercise."""

@@ -1,0 +1,1 @@
+"""The judges of lab 07, one file an exercise."""

@@ -1,0 +1,1 @@
+"""The judges of lab 08, one file an exercise."""

@@ -1,0 +1,127 @@
+"""Structured pruning of Llama models, block by block: whole heads and channels go, matrices get smaller.
+
+In the manner of LLM-Pruner (Ma et al. 2023, "LLM-Pruner: On the Structural Pruning of Large Language
+Models"): what depends on each other is scored and removed together. In the MLP that is a row of gate
+and up with the column of down; in attention a key-value head with all query heads that it serves.
+"""
+
+import warnings
+
+import torch
+from torch import nn
+from transformers import LlamaForCausalLM
+
+from labsupport import widths
+from labsupport.planning import plan_widths
+from labsupport.structured import CRITERIA, gradients, most_important
+from labsupport.widths import Widths
+
+FROM = 6  # the lab from which on this is given
+
+
+def channel_importance(gate, up, down, criterion: str, grads=None, generator=None) -> torch.Tensor:
+    """Float32 [channels]: how much each channel of an MLP matters.
+
+    gate, up: [channels, hidden]; down: [hidden, channels]. A channel is a row of gate and up with the
+    column of down. criterion: "l1" sum of abs(w), "l2" sum of w squared, "taylor" sum of abs(w * grad)
+    with grads in the order of the weights, "random" uniform from the generator.
+    """
+    if criterion == "random":
+        return torch.rand(len(gate), generator=generator)
+    gate, up, down = _saliences((gate, up, down), criterion, grads)
+    return gate.sum(dim=1) + up.sum(dim=1) + down.sum(dim=0)
+
+
+def kv_group_importance(
+    q, k, v, o, head_dim: int, kv_heads: int, criterion: str, grads=None, generator=None
+) -> torch.Tensor:
+    """Float32 [kv_heads]: how much each key-value head matters, with the query heads that it serves.
+
+    q: [heads * head_dim, hidden]; k, v: [kv_heads * head_dim, hidden]; o: [hidden, heads * head_dim]. Query
+    heads are served in order: the first heads / kv_heads of them by head 0. criterion and grads as above.
+    """
+    if criterion == "random":
+        return torch.rand(kv_heads, generator=generator)
+    q, k, v, o = _saliences((q, k, v, o), criterion, grads)
+    rows = sum(weight.sum(dim=1).view(kv_heads, -1).sum(dim=1) for weight in (q, k, v))
+    return rows + o.sum(dim=0).view(kv_heads, -1).sum(dim=1)
+
+
+def _saliences(weights: tuple, criterion: str, grads: tuple | None) -> list[torch.Tensor]:
+    if criterion == "taylor":
+        return [(w.float() * grad.float()).abs() for w, grad in zip(weights, grads, strict=True)]
+    power = {"l1": 1, "l2": 2}[criterion]
+    return [weight.float().abs() ** power for weight in weights]
+
+
+def shrink_mlp(gate, up, down, keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """gate, up [kept, hidden] and down [hidden, kept] with the channels of `keep` alone, in its order."""
+    return gate[keep], up[keep], down[:, keep]
+
+
+def shrink_attention(q, k, v, o, keep: torch.Tensor, head_dim: int, kv_heads: int) -> tuple:
+    """q, k, v, o with the key-value heads of `keep` alone and the query heads they serve, in order."""
+    rows, columns = _rows(keep, len(k) // kv_heads), _rows(keep, len(q) // kv_heads)
+    return q[columns], k[rows], v[rows], o[:, columns]
+
+
+def _rows(keep: torch.Tensor, size: int) -> torch.Tensor:
+    """The rows of the kept groups, `size` rows a group."""
+    return (keep[:, None] * size + torch.arange(size, device=keep.device)).flatten()
+
+
+def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion: str, batches=None) -> None:
+    """Remove the least important channels and key-value groups of these layers, in place.
+
+    ratio: share to remove, 0 to 1, counted as `narrowed` says; criterion: one of CRITERIA; batches:
+    LongTensors [B, L] of calibration tokens, for "taylor" alone. "random" draws the same numbers at every
+    call. All scores are those of the model as it comes in. Kept weights are bit-identical, and the config
+    is brought up to date. Warns when there is nothing to remove; raises ValueError for bad arguments.
+    """
+    if criterion not in CRITERIA:
+        raise ValueError(f"criterion is {criterion!r}: it must be one of {', '.join(CRITERIA)}")
+    if criterion == "taylor" and not batches:
+        raise ValueError("criterion 'taylor' needs batches of calibration tokens for its gradients")
+    after, notes = plan_widths(widths.of_model(model), model.config.head_dim, ratio, layers)
+    for sentence in notes:
+        warnings.warn(sentence, stacklevel=2)
+    grads = gradients(model, batches, layers) if criterion == "taylor" and len(layers) else {}
+    generator = torch.Generator().manual_seed(0)
+    for index in layers:
+        block = model.model.layers[index]
+        scored = {"criterion": criterion, "generator": generator}
+        _prune_mlp(block.mlp, after[index], scored, _of(grads, index, "mlp", ("gate", "up", "down")))
+        _prune_attention(block.self_attn, after[index], scored, _of(grads, index, "self_attn", "qkvo"))
+    widths.note(model)
+
+
+def _of(grads: dict, index: int, block: str, names) -> tuple | None:
+    return tuple(grads[f"model.layers.{index}.{block}.{name}_proj"] for name in names) if grads else None
+
+
+@torch.no_grad()
+def _prune_mlp(mlp: nn.Module, width: Widths, scored: dict, grads: tuple | None) -> None:
+    linears = (mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+    weights = [linear.weight for linear in linears]
+    keep = most_important(channel_importance(*weights, grads=grads, **scored), width.channels)
+    keep = keep.to(weights[0].device)
+    for linear, weight in zip(linears, shrink_mlp(*weights, keep), strict=True):
+        widths.replace(linear, weight, _bias(linear, None if linear is mlp.down_proj else keep))
+
+
+@torch.no_grad()
+def _prune_attention(attention: nn.Module, width: Widths, scored: dict, grads: tuple | None) -> None:
+    linears = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
+    weights = [linear.weight for linear in linears]
+    sizes = (attention.head_dim, len(weights[1]) // attention.head_dim)
+    keep = most_important(kv_group_importance(*weights, *sizes, grads=grads, **scored), width.kv_heads)
+    keep = keep.to(weights[0].device)
+    for linear, weight in zip(linears, shrink_attention(*weights, keep, *sizes), strict=True):
+        rows = None if linear is attention.o_proj else _rows(keep, linear.out_features // sizes[1])
+        widths.replace(linear, weight, _bias(linear, rows))
+
+
+def _bias(linear: nn.Linear, rows: torch.Tensor | None) -> torch.Tensor | None:
+    """The bias that is left: that of the kept outputs, or all of it."""
+    return linear.bias if linear.bias is None or rows is None else linear.bias[rows]
+

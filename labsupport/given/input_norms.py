@@ -1,0 +1,47 @@
+"""The calibration of Wanda: L2 norms of what every pruned layer is given."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from labsupport.linears import must_fit, pruned_linears
+from labsupport.progress import bar
+
+FROM = 4  # the lab from which on this is given
+
+
+@torch.no_grad()
+def input_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """L2 norm of every pruned Linear's input, per input channel, over all tokens of all batches.
+
+    batches: LongTensors [B, L] of token ids. Returns float32 [in_features] by the module's full name.
+    One pass; memory does not grow with the number of batches, because only sums of squares are kept.
+    The head is not run: no logit is needed. Source: Wanda (Sun et al. 2024), equation 1.
+    """
+    device = next(model.parameters()).device
+    squares = {}
+    handles = []
+    was_training = model.training
+
+    def watch(name: str, linear: nn.Linear) -> None:
+        squares[name] = torch.zeros(linear.in_features, device=linear.weight.device)
+
+        def add(_module, inputs):
+            x = inputs[0].float().flatten(0, -2)  # [tokens, in_features]
+            squares[name] += x.square().sum(dim=0)
+
+        handles.append(linear.register_forward_pre_hook(add))
+
+    for name, linear in pruned_linears(model).items():
+        watch(name, linear)
+    try:
+        model.eval()
+        for batch in bar(batches, "calibration"):
+            must_fit(model, batch.shape[-1])
+            model.model(batch.to(device), use_cache=False)
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return {name: total.sqrt() for name, total in squares.items()}

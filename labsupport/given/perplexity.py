@@ -1,0 +1,47 @@
+"""The evaluation: perplexity of a model on windows of tokens."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from labsupport.linears import must_fit
+from labsupport.progress import bar
+
+FROM = 2  # the lab from which on this is given
+CHUNK = 128  # positions whose logits exist at one time: 25 MB of them here, which malloc keeps and uses again
+
+
+@torch.no_grad()
+def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
+    """Perplexity of a causal language model on windows of tokens.
+
+    token_windows: LongTensor [n, length]; every window predicts its tokens 2 to length from those
+    before them, so n * (length - 1) targets count. The loss is summed in float32 over all windows and
+    exponentiated once. Logits are made for `CHUNK` positions at a time, which halves the memory and is no
+    slower. The model's training mode is as found afterwards.
+    Source: the deck's evaluation slide; Jurafsky and Martin, Speech and Language Processing, ch. 3.
+    """
+    if token_windows.dim() != 2 or token_windows.shape[1] < 2:
+        raise ValueError(
+            f"token_windows is {tuple(token_windows.shape)}: expected [n, length], length 2 or more"
+        )
+    must_fit(model, token_windows.shape[1])
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        total = 0.0
+        for window in bar(token_windows, "perplexity"):
+            window = window.to(device)
+            hidden = model.model(window[None], use_cache=False).last_hidden_state[0]  # [length, hidden]
+            predictors, targets = hidden[:-1], window[1:]
+            for start in range(0, len(targets), CHUNK):
+                logits = model.lm_head(predictors[start : start + CHUNK]).float()  # [chunk, vocabulary]
+                total += functional.cross_entropy(
+                    logits, targets[start : start + CHUNK], reduction="sum"
+                ).item()
+    finally:
+        model.train(was_training)
+    return math.exp(total / (token_windows.shape[0] * (token_windows.shape[1] - 1)))

@@ -1,0 +1,35 @@
+"""Wanda masks of a whole model: per output row, and 2 of every 4 inputs."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from labsupport.given.masks import kept
+from labsupport.linears import pruned_linears
+
+FROM = 5  # the lab from which on this is given
+
+
+def wanda_masks(model: nn.Module, norms: dict[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
+    """Masks by full name that drop the lowest Wanda scores of each output row; ties at the cut all go.
+
+    norms: what calibration.input_norms measured. Source: Wanda (Sun et al. 2024), equation 1.
+    """
+    return {name: kept(score, sparsity) for name, score in _scores(model, norms)}
+
+
+def two_of_four_masks(model: nn.Module, norms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Masks by full name that keep the 2 highest Wanda scores of every 4 consecutive inputs."""
+    masks = {}
+    for name, score in _scores(model, norms):
+        groups = score.unflatten(1, (-1, 4))  # [out, groups, 4]
+        best = groups.sort(dim=2, descending=True, stable=True).indices[:, :, :2]
+        masks[name] = torch.zeros_like(groups, dtype=torch.bool).scatter_(2, best, True).flatten(1)
+    return masks
+
+
+def _scores(model: nn.Module, norms: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and scores [out, in] of one layer after the other: all at once are as large as the model."""
+    for name, linear in pruned_linears(model).items():
+        yield name, linear.weight.detach().abs() * norms[name]
