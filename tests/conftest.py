@@ -48,7 +48,7 @@ def pytest_configure():
 
     Which those are depends on the tests that ran before, so what is fixed does without.
     """
-    if properties.get_current_profile_name() == "fixed":
+    if properties().derandomize:
         providers._get_local_constants = providers.Constants
 
 
