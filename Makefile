@@ -1,12 +1,12 @@
 # Every target sets up what it needs; what is done already is skipped.
-#   make demo   make test   make lab   make labs   make notebooks   make benchmark   make site
+#   make demo   make test   make explore   make lab   make labs   make notebooks   make benchmark   make site
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := --constraint constraints.txt --editable .[dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup sandbox model demo test labs lab notebooks benchmark site
+.PHONY: setup sandbox model demo test explore labs lab notebooks benchmark site
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -33,6 +33,10 @@ test: setup sandbox model .venv/site
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 -m "not alone"
 	$(BIN)/python -m pytest -m "alone and not slow"
+
+# The properties again, on thousands of examples that no run has drawn before: what fails here is a find.
+explore: setup
+	$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=explore
 
 # Every lab, answers in place, on the real model.
 labs: setup model

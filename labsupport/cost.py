@@ -126,7 +126,7 @@ def allocated() -> int:
     if settings.device().type == "cuda":
         return torch.cuda.memory_allocated()
     _tidy()
-    return psutil.Process().memory_info().rss
+    return _resident()
 
 
 def peak_memory(action: Callable) -> tuple[object, int]:
@@ -162,14 +162,18 @@ def _high_water() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
+def _resident() -> int:
+    return psutil.Process().memory_info().rss
+
+
 def _sampled_peak(action: Callable) -> tuple[object, int]:
-    process, done = psutil.Process(), threading.Event()
-    before = peak = process.memory_info().rss
+    done = threading.Event()
+    before = peak = _resident()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.001):
-            peak = max(peak, process.memory_info().rss)
+            peak = max(peak, _resident())
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -178,7 +182,7 @@ def _sampled_peak(action: Callable) -> tuple[object, int]:
     finally:
         done.set()
         watcher.join()
-    return value, max(peak, process.memory_info().rss) - before
+    return value, max(peak, _resident()) - before
 
 
 def _tidy() -> None:

@@ -8,12 +8,21 @@ from pathlib import Path
 import pytest
 import torch
 from huggingface_hub import constants
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
+from hypothesis.internal.conjecture import providers
 
 from grader.author.release import release
 from labsupport import models, settings
 
 SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
 torch.set_num_threads(1 if SIDE_BY_SIDE else min(2, torch.get_num_threads()))
+
+# `make test` draws the same examples everywhere and always, `make explore` many others at every call.
+NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+properties.register_profile("fixed", derandomize=True, database=None, **NO_CLOCK)
+properties.register_profile("explore", max_examples=2000, database=None, print_blob=True, **NO_CLOCK)
+properties.load_profile("fixed")
 
 # What starts sandboxes, watches a clock or needs all cores runs by itself; the rest may run side by side.
 ALONE = (
@@ -33,6 +42,16 @@ ALONE = (
 )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure():
+    """Hypothesis also draws numbers and strings that it reads in whatever modules are loaded by then.
+
+    Which those are depends on the tests that ran before, so what is fixed does without.
+    """
+    if properties().derandomize:
+        providers._get_local_constants = providers.Constants
+
+
 def pytest_collection_modifyitems(items):
     """Mark what must run alone: `make test` runs these tests after the others."""
     for item in items:
@@ -49,12 +68,20 @@ def tiny_course(monkeypatch):
         monkeypatch.setattr(settings, device, short)
 
 
+@pytest.fixture(scope="session")
+def course_seed() -> str:
+    """What a course's hidden cases are made from. A new course draws one; a course to be tested has this."""
+    return "2026112120261121\n"
+
+
 @pytest.fixture
-def empty_course(tmp_path, monkeypatch):
+def empty_course(tmp_path, monkeypatch, course_seed):
     """A course folder with lab 02 released and nobody in it."""
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "seed").write_text(course_seed)
     release(["02_magnitude_pruning"])
     return tmp_path / "course"
 

@@ -1,6 +1,7 @@
 """What a platform or the exchange hands over lands whole, under the right student, or is listed."""
 
 import os
+import random
 import stat
 import struct
 import zipfile
@@ -42,6 +43,11 @@ def zipped(tmp_path, files, name="download.zip"):
         for member, data in files.items() if isinstance(files, dict) else files:
             archive.writestr(member, data)
     return path
+
+
+def noise(size):
+    """Bytes that no archiver makes smaller, the same in every run."""
+    return random.Random(size).randbytes(size)
 
 
 def unfolded(tmp_path, files):
@@ -378,9 +384,7 @@ def test_a_bomb_costs_only_its_sender(tmp_path, submitted):
 
 def test_a_file_larger_than_a_notebook_may_be_is_refused(tmp_path, submitted, monkeypatch):
     monkeypatch.setattr(archive, "LARGEST", 1000)
-    path = zipped(
-        tmp_path, {f"ann/{LAB}/{NOTEBOOK}": os.urandom(1001), f"ben/{LAB}/{NOTEBOOK}": os.urandom(1000)}
-    )
+    path = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": noise(1001), f"ben/{LAB}/{NOTEBOOK}": noise(1000)})
     assert one(collect(LAB, path, submitted), REFUSED).student == "ann"
     assert one(collect(LAB, path, submitted), UNCHANGED).student == "ben"
 
@@ -396,7 +400,7 @@ def test_a_file_that_declares_less_than_it_holds_is_refused(tmp_path, submitted)
 
 
 def test_a_damaged_member_costs_only_its_sender(tmp_path, submitted):
-    data = os.urandom(3000)
+    data = noise(3000)
     path = tmp_path / "download.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"ann/{LAB}/{NOTEBOOK}", data)
@@ -408,7 +412,7 @@ def test_a_damaged_member_costs_only_its_sender(tmp_path, submitted):
 
 def test_overlapping_members_are_a_trap(tmp_path, submitted):
     """The bomb without nesting: many members that share the same packed bytes."""
-    path = zipped(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": os.urandom(2000) for n in range(3)})
+    path = zipped(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": noise(2000) for n in range(3)})
     with zipfile.ZipFile(path) as archive:
         size = archive.infolist()[0].compress_size
     raw = path.read_bytes()
@@ -419,7 +423,7 @@ def test_overlapping_members_are_a_trap(tmp_path, submitted):
 
 
 def test_too_much_in_all_is_refused_as_a_whole(tmp_path, submitted, monkeypatch):
-    path = zipped(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": os.urandom(400) for n in range(3)})
+    path = zipped(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": noise(400) for n in range(3)})
     monkeypatch.setattr(archive, "MOST_BYTES", 1000)
     with pytest.raises(LabError, match="unpacks to"):
         collect(LAB, path, submitted)

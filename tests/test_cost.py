@@ -1,11 +1,12 @@
 """What models cost: do the counts equal torch's own, and the packed bytes, and is a peak a peak?"""
 
+import threading
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -44,7 +45,6 @@ def test_torch_counts_the_same(make, tokens):
     assert cost.attention_macs(model, tokens) == cost.attention_macs(model.config, tokens) > 0
 
 
-@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_any_small_llama(data):
     """Whatever the heads, KV heads, widths and ratio, dense and sliced alike."""
@@ -58,6 +58,7 @@ def test_any_small_llama(data):
         head_dim=data.draw(st.integers(1, 4)) * 2, tie_word_embeddings=data.draw(st.booleans()),
         attention_bias=data.draw(st.booleans()), mlp_bias=data.draw(st.booleans()),
     )  # fmt: skip
+    torch.manual_seed(0)
     model, tokens = LlamaForCausalLM(config).eval(), data.draw(st.integers(1, 9))
     agree(model, tokens)
     dense = cost.model_macs(model, tokens)
@@ -118,18 +119,32 @@ def test_counting_changes_no_setting():
 
 
 @pytest.mark.parametrize("measure", ["own way", "sampled"])
-def test_a_peak_is_seen(measure):
-    """64 MiB that live for a moment are seen; afterwards they are gone, from the next peak too."""
+def test_a_peak_is_seen(measure, monkeypatch):
+    """64 MiB that live for a moment are seen; afterwards they are gone, from the next peak too.
+
+    Where a thread samples, the moment lasts until it has looked: on a busy machine its turn may come late.
+    """
     if measure == "sampled" and device().type == "cuda":
         pytest.skip("CUDA keeps its own mark")
     peak_of = cost.peak_memory if measure == "own way" else cost._sampled_peak
+    resident, looked = cost._resident, threading.Event()
 
-    def busy() -> float:
-        return torch.ones(64 * MIB // 4, device=device()).sin_().sum().item()
+    def look() -> int:
+        found = resident()
+        looked.set()
+        return found
+
+    def busy(sampled: bool = False) -> float:
+        tensor = torch.ones(64 * MIB // 4, device=device())
+        for _ in range(2 * sampled):  # the first look may have begun before the tensor was there
+            looked.clear()
+            assert looked.wait(300)
+        return tensor.sin_().sum().item()
 
     busy()
     before = cost.allocated()
-    value, peak = peak_of(busy)
+    monkeypatch.setattr(cost, "_resident", look)
+    value, peak = peak_of(lambda: busy(measure == "sampled"))
     assert value == pytest.approx(0.84147 * 64 * MIB // 4, rel=1e-3)
     assert 60 * MIB < peak < 72 * MIB
     assert abs(cost.allocated() - before) < 4 * MIB

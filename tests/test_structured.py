@@ -5,9 +5,11 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from labsupport import __main__ as command
 from labsupport import corpora, models, structured, widths
@@ -33,6 +35,20 @@ def llama(kv_heads=2, served=2, head_dim=4, channels=24, layers=2, hidden=72, ti
     for name, weight in model.named_parameters():
         if name.endswith("bias"):
             weight.normal_()
+    return model
+
+
+def in_float64(model):
+    """The model in double precision throughout: the norms of transformers leave it for float32 in any model.
+
+    Sliced and masked add the same numbers in another order. A small random model can enlarge what float32
+    rounds off to 1e-3, where a wrong slice may be no larger; here it stays below 1e-11.
+    """
+    for norm in model.double().modules():
+        if isinstance(norm, LlamaRMSNorm):
+            norm.forward = lambda x, w=norm.weight, eps=norm.variance_epsilon: functional.rms_norm(
+                x, w.shape, w, eps
+            )
     return model
 
 
@@ -67,7 +83,6 @@ def test_the_plan_needs_no_weights():
     assert plan.notes == []
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     kv_heads=st.integers(1, 4), served=st.integers(1, 3), head_dim=st.sampled_from((2, 4, 6)),
     channels=st.integers(1, 30), layers=st.integers(1, 3), tied=st.booleans(), bias=st.booleans(),
@@ -78,14 +93,14 @@ def test_sliced_is_masked(kv_heads, served, head_dim, channels, layers, tied, bi
     first = data.draw(st.integers(0, layers))
     chosen = range(first, data.draw(st.integers(first, layers)))
     shape = dict(kv_heads=kv_heads, served=served, head_dim=head_dim, channels=channels, layers=layers)
-    dense = llama(**shape, tied=tied, bias=bias)
-    sliced = pruned(llama(**shape, tied=tied, bias=bias), ratio, chosen, criterion)
+    dense, sliced = (in_float64(llama(**shape, tied=tied, bias=bias)) for _ in range(2))
+    pruned(sliced, ratio, chosen, criterion)
     plan = structured.plan(dense.config, ratio, chosen)
     assert widths.of_model(sliced) == plan.layers == widths.of_config(sliced.config)
     assert sum(weight.numel() for weight in sliced.parameters()) == plan.parameters_after
     assert all(min(width.kv_heads, width.heads, width.channels) >= 1 for width in plan.layers)
     zero_what_went(dense, sliced)
-    assert torch.allclose(dense(TOKENS).logits, sliced(TOKENS).logits, atol=2e-4, rtol=1e-4)
+    torch.testing.assert_close(sliced(TOKENS).logits, dense(TOKENS).logits, rtol=0, atol=1e-9)
 
 
 def zero_what_went(dense, sliced):

@@ -57,11 +57,12 @@ def wrong(lab: str, turn: int) -> nbformat.NotebookNode:
 
 
 @pytest.fixture(scope="module", params=course.labs())
-def graded(request, tmp_path_factory):
+def graded(request, tmp_path_factory, course_seed):
     """One lab handed in right, untouched and wrong: its name and the records by student."""
     lab = request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNING_LABS_COURSE", str(tmp_path_factory.mktemp("labs")))
+        (course.folder() / "seed").write_text(course_seed)
         patch.setenv("PRUNING_LABS_MODEL", "tiny")
         patch.setenv("OMP_NUM_THREADS", "1")
         release([lab])
