@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit("Python 3.11 to 3.14 (not 3.14.1) is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12" if not (3, 11) <= v[:2] <= (3, 14) or v[:3] == (3, 14, 1) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet $(INSTALL)

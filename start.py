@@ -16,15 +16,15 @@ VENV = os.path.join(HERE, ".venv")
 PYTHON = os.path.join(VENV, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
 MARK = os.path.join(VENV, "started")  # holds what was installed from
 LISTS = ("pyproject.toml", "constraints.txt")
-NEWEST_OLD = (3, 10)
+OLDEST, NEWEST, BROKEN = (3, 11), (3, 14), (3, 14, 1)  # its dataclasses are: networkx is not imported there
 OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Failed to establish a new connection", "ProxyError")
 
 
 def main(arguments):
     """Everything in order; the exit status."""
-    if sys.version_info[:2] <= NEWEST_OLD:
+    if not OLDEST <= sys.version_info[:2] <= NEWEST or sys.version_info[:3] == BROKEN:
         version = ".".join(str(part) for part in sys.version_info[:3])
-        return refuse("The labs need Python 3.11 or newer, and this is " + version + ".")
+        return refuse("The labs need Python 3.11 to 3.14 (not 3.14.1), and this is " + version + ".")
     os.chdir(HERE)  # nbgrader_config.py is read from here
     problem = "" if installed() else install()
     if problem:

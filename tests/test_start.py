@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,11 +85,13 @@ def test_jupyterlab_opens_without_the_model(start, monkeypatch, capsys):
     assert start.ran[-1] == "jupyter"
 
 
-def test_an_old_python_is_told(start, monkeypatch, capsys):
+@pytest.mark.parametrize("version", [(3, 8, 10), (3, 10, 19), (3, 14, 1), (3, 15, 0)])
+def test_a_python_too_old_or_too_new_is_told(start, monkeypatch, capsys, version):
     """One sentence that says which Python this is and which is needed; nothing is made."""
-    monkeypatch.setattr(start.sys, "version_info", (3, 8, 10, "final", 0))
+    monkeypatch.setattr(start.sys, "version_info", (*version, "final", 0))
     assert start.main([]) == 2
-    assert capsys.readouterr().err == "The labs need Python 3.11 or newer, and this is 3.8.10.\n"
+    this = ".".join(map(str, version))
+    assert capsys.readouterr().err == f"The labs need Python 3.11 to 3.14 (not 3.14.1), and this is {this}.\n"
     assert not start.ran
 
 
@@ -106,12 +109,13 @@ def test_an_old_python_can_read_it():
     assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
 
 
-def test_its_oldest_python_is_the_projects(start):
-    """The version in the sentence is the one that pip would insist on."""
-    assert (
-        f'requires-python = ">={start.NEWEST_OLD[0]}.{start.NEWEST_OLD[1] + 1}"'
-        in (course.ROOT / "pyproject.toml").read_text()
-    )
+def test_its_pythons_are_the_projects(start):
+    """The versions in the sentence are those that pip would insist on, and those that make names."""
+    oldest, newest, broken = start.OLDEST, start.NEWEST, start.BROKEN
+    says = tomllib.loads((course.ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert says == f">=3.{oldest[1]},!={'.'.join(map(str, broken))},<3.{newest[1] + 1}"
+    makes = (course.ROOT / "Makefile").read_text()
+    assert f"if not {oldest} <= v[:2] <= {newest} or v[:3] == {broken} else 0" in makes
 
 
 def test_without_a_network(start, tmp_path):

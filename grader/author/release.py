@@ -19,7 +19,7 @@ below each one tells you what is right already and what is not.
 
 ## Start
 
-With Python 3.11 or newer, in this folder (on Windows: `py start.py`):
+With Python 3.11 to 3.14 (not 3.14.1), in this folder (on Windows: `py start.py`):
 
     python3 start.py
 
