@@ -168,7 +168,7 @@ def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
     from grader.grade.class_run import grade_class
     from grader.results import gradebook
-    from grader.status import GRADED
+    from grader.status import Status
 
     lab = course.lab(chosen.lab)
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
@@ -177,7 +177,7 @@ def grade(chosen) -> int:
     )
     for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
         print(f"Note: {sentence}")
-    otherwise = [record for record in records if record.status != GRADED]
+    otherwise = [record for record in records if record.status != Status.GRADED]
     print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
     for record in otherwise:
         print(f"  {record.student}: {record.status}: {record.reason}")
@@ -195,13 +195,12 @@ def feedback(chosen) -> int:
 
 def grades(chosen) -> int:
     """Write one row per student: points per exercise, total, status, late; or what a platform imports."""
-    from grader.results import lms_export
-    from grader.results import table as table
+    from grader.results import lms_export, table
 
     lab = course.lab(chosen.lab)
     if chosen.column and not chosen.layout:
         raise LabError("--column names the lab's column on a learning platform: say which with --layout.")
-    lines = lms_export.table(lab, chosen.layout, chosen.column) if chosen.layout else table.table(lab)
+    lines = lms_export.lines(lab, chosen.layout, chosen.column) if chosen.layout else table.lines(lab)
     print(table.write_csv(lab, chosen.csv, lines))
     if chosen.layout:
         print(lms_export.notes(lab))
@@ -228,18 +227,18 @@ def demo(chosen) -> int:
 def try_(chosen) -> int:
     """Ask function EXERCISE of a Python file the hidden cases. Exit 0: right, 1: wrong, 2: not asked."""
     from grader.grade.try_function import attempt
-    from labsupport.check.judge.kit.verdict import RIGHT
+    from labsupport.check.judge.kit.verdict import Ending
 
     try:
         verdict = attempt(chosen.exercise, chosen.file, chosen.isolation)
     except LabError as problem:
         if chosen.json:
-            print(json.dumps({"exercise": chosen.exercise, "status": "unasked", "passed": 0, "total": 0,
+            print(json.dumps({"exercise": chosen.exercise, "status": Ending.UNASKED, "passed": 0, "total": 0,
                               "message": str(problem)}))  # fmt: skip
             return 2
         raise
     print(json.dumps(verdict.as_json()) if chosen.json else verdict.message())
-    return 0 if verdict.status == RIGHT else 1
+    return 0 if verdict.status == Ending.RIGHT else 1
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from grader import course
 from grader.author import notebooks, reference
 from grader.author.release import release
 from grader.grade.class_run import grade_class
-from grader.grade.journal import Record
-from grader.results import gradebook, report
+from grader.grade.journal import Judged, Record
+from grader.results import gradebook, report, table
 from labsupport import corpora, files, linears, models, settings
+from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
@@ -54,18 +55,17 @@ def run() -> None:
     gradebook.hand_over(LAB, records)
     pages = gradebook.feedback(LAB)
     page = report.write(LAB, folder / "report.html")
-    table = folder / "grades.csv"
-    table.write_csv(LAB, table)
+    grades = table.write_csv(LAB, folder / "grades.csv")
     print(indented(grade_table(records)))
     for record in records:
         print(f"\n   {record.student}: {record.status}{': ' + record.reason if record.reason else ''}")
         for name, verdict in record.verdicts.items():
             print(f"      {name:<24} {named(verdict)}")
     untouched = next(record for record in records if record.student == "cleo-untouched")
-    if any(verdict["status"] != "unwritten" for verdict in untouched.verdicts.values()):
+    if any(verdict.status != Ending.UNWRITTEN for verdict in untouched.verdicts.values()):
         raise LabError("The untouched notebook did not fail every check with 'not written yet'.")
     print("\n   Written answers wait for a person: formgrader shows them.")
-    for what, path in {"students' zip": zipped, "grades": table, "report": page, "feedback": pages}.items():
+    for what, path in {"students' zip": zipped, "grades": grades, "report": page, "feedback": pages}.items():
         print(f"   {what:<14} {path.relative_to(course.ROOT)}")
 
 
@@ -120,21 +120,21 @@ def grade_table(records: list[Record]) -> str:
     names = list(max(records, key=lambda record: len(record.verdicts)).verdicts)
     rows = []
     for record in records:
-        cells = [
-            f"{v['share'] * v['points']:.1f}" if (v := record.verdicts.get(name)) else "-" for name in names
-        ]
+        verdicts = [record.verdicts.get(name) for name in names]
+        cells = [f"{verdict.earned:.1f}" if verdict else "-" for verdict in verdicts]
         book = booked.get(record.student)
-        total = f"{book['score']:.1f} of {book['max_score']:.0f}" if book else "-"
+        total = f"{book.score:.1f} of {book.max_score:.0f}" if book else "-"
         rows.append([record.student, *cells, total, record.status, f"{record.seconds:.0f} s"])
     return columns(["student", *names, "gradebook", "status", "time"], rows)
 
 
-def named(verdict: dict) -> str:
-    """The mistake that a message names, or how it ended, in one line."""
-    if verdict["status"] == "wrong":
-        return report.mistake(verdict["message"])
-    return verdict["message"].splitlines()[0].split(": ", 1)[1]
+def named(verdict: Judged) -> str:
+    """The mistake of a verdict, or how it ended, in one line."""
+    if verdict.status == Ending.RIGHT:
+        return f"all {verdict.total} parts pass"
+    return "not written yet" if verdict.status == Ending.UNWRITTEN else verdict.headline()
 
 
 def indented(text: str) -> str:
+    """The text, each line three columns to the right."""
     return "\n".join(f"   {line}" for line in text.splitlines())

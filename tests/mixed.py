@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import cache as once
 from pathlib import Path
 
@@ -76,8 +75,8 @@ def comparable(records: list[Record]) -> dict[str, dict]:
     """The records by student, less what the clock, or who came first, has a part in."""
     found = {}
     for record in records:
-        kept = {name: value for name, value in asdict(record).items() if name not in CLOCK}
-        kept["shared"] = [(each["masks"], each["perplexity"]) for each in record.shared]
+        kept = {name: getattr(record, name) for name in record.__struct_fields__ if name not in CLOCK}
+        kept["shared"] = [(each.masks, each.perplexity) for each in record.shared]
         found[record.student] = kept
     return found
 

@@ -111,10 +111,10 @@ def test_resubmission_that_crashes(empty_course):
     second = journal.read(LAB, "ada")
     assert second.status == "KERNEL_DIED"
     assert second.score() == 3
-    assert {verdict["submission"] for verdict in second.verdicts.values()} == {second.submission}
-    assert second.earlier[-1]["submission"] == first.submission
-    assert second.earlier[-1]["score"] == 10
-    assert gradebook.students(LAB)["ada"]["score"] == 3
+    assert {verdict.submission for verdict in second.verdicts.values()} == {second.submission}
+    assert second.earlier[-1].submission == first.submission
+    assert second.earlier[-1].score == 10
+    assert gradebook.students(LAB)["ada"].score == 3
 
 
 def test_gradebook_locked(empty_course, capsys):
@@ -142,7 +142,7 @@ def test_disk_full(empty_course, monkeypatch, capsys):
             raise OSError(errno.ENOSPC, "No space left on device")
         true_fsync(descriptor)
 
-    monkeypatch.setattr(journal.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert main(["grade", LAB]) == 2
     assert "No space left" in capsys.readouterr().err
     assert [record.student for record in journal.records(LAB)] == ["ben"]
@@ -152,7 +152,7 @@ def test_disk_full(empty_course, monkeypatch, capsys):
 
 def test_grader_error_is_nobodys_zero(empty_course, monkeypatch):
     """A fault of the grader ends as GRADER_ERROR without a score, and is graded again the next time."""
-    monkeypatch.setattr("grader.grading.run_notebook", lambda *_: 1 / 0)
+    monkeypatch.setattr("grader.grade.submission.run_notebook", lambda *_: 1 / 0)
     hand_in("ben", as_file(without_imports()))
     assert main(["grade", LAB]) == 1
     record = journal.read(LAB, "ben")
@@ -177,7 +177,7 @@ def test_manual_grades_survive(empty_course):
     find(notebook, "magnitude_mask").source += "\n# another try\n"
     (course.folder() / "submitted" / "ada" / LAB / FILE).write_bytes(as_file(notebook)[FILE])
     assert main(["grade", LAB]) == 0
-    assert gradebook.students(LAB)["ada"]["score"] == 12.5
+    assert gradebook.students(LAB)["ada"].score == 12.5
 
 
 def test_bad_words(empty_course, capsys):

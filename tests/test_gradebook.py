@@ -9,17 +9,18 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from grader.status import GRADED
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from sqlalchemy import Engine, event
 
 from grader import course
 from grader.author.release import release
-from grader.grade import class_run, journal, submission
-from grader.grade.journal import Record
+from grader.grade import class_run, journal, submission, version
+from grader.grade.journal import Judged, Record
 from grader.results import gradebook, table
+from grader.status import Status
 from labsupport import files
+from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
@@ -41,12 +42,18 @@ def fresh(folder: Path, url: str = "") -> None:
 def graded(student: str, share: float = 1.0, at: str = ON_TIME) -> Record:
     """A record in the journal as grading leaves it: every exercise earned this share of its points."""
     notebook = nbformat.read(course.folder() / "release" / LAB / f"{LAB}.ipynb", as_version=4)
-    record = Record(student, LAB, "0" * 64, "v", GRADED, submitted_at=at, graded_at=f"{at} and {share}")
+    record = Record(student, LAB, "0" * 64, "v", Status.GRADED, submitted_at=at)
+    record.graded_at = f"{at} and {share}"
     for name, points in submission.check_points(notebook).items():
-        record.verdicts[name] = {
-            "status": "right" if share == 1 else "wrong", "share": share, "passed": 1, "total": 1,
-            "points": points, "message": "Check", "submission": "0" * 64,
-        }  # fmt: skip
+        record.verdicts[name] = Judged(
+            exercise=name,
+            number="2",
+            status=Ending.RIGHT if share == 1 else Ending.WRONG,
+            lines=[],
+            share=share,
+            points=points,
+            submission="0" * 64,
+        )
     written = next(
         cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == WRITTEN
     )
@@ -66,7 +73,9 @@ def due(moment: str) -> None:
 
 
 def row(student: str) -> dict[str, str]:
-    return next(each for each in table.rows(LAB) if each["student"] == student)
+    """A student's row as the CSV has it, by the columns' titles."""
+    titles, *lines = table.lines(LAB)
+    return next(dict(zip(titles, line, strict=True)) for line in lines if line[0] == student)
 
 
 def entered_at(student: str) -> int:
@@ -114,8 +123,8 @@ def test_a_class_is_entered(folder):
     """Scores, what waits for a person, and the notebooks that formgrader shows."""
     gradebook.hand_over(LAB, [graded("ann"), graded("bob", 0.5)])
     found = gradebook.students(LAB)
-    assert {student: found[student]["score"] for student in found} == {"ann": 10, "bob": 5}
-    assert all(each["needs_manual_grade"] for each in found.values())
+    assert {student: found[student].score for student in found} == {"ann": 10, "bob": 5}
+    assert all(each.needs_manual_grade for each in found.values())
     for student in found:
         shown = nbformat.read(folder / "autograded" / student / LAB / f"{LAB}.ipynb", as_version=4)
         assert "Check" in json.dumps(shown)
@@ -133,7 +142,7 @@ def test_one_bad_record_costs_nobody_else_anything(folder, spoiled):
     spoiled()
     kept = entered_at("ann")
     gradebook.hand_over(LAB, records)
-    assert gradebook.students(LAB)["bob"]["score"] == 10
+    assert gradebook.students(LAB)["bob"].score == 10
     assert entered_at("ann") == kept
 
 
@@ -151,7 +160,7 @@ def test_what_a_bad_resubmission_had_earned_before_still_stands(folder, spoiled)
     spoiled("ann")
     with pytest.raises(LabError):
         gradebook.hand_over(LAB, [graded("ann", 1.0)])
-    assert gradebook.students(LAB)["ann"]["score"] == 5
+    assert gradebook.students(LAB)["ann"].score == 5
 
 
 def test_killed_in_the_middle_of_a_record(folder, monkeypatch):
@@ -170,7 +179,7 @@ def test_killed_in_the_middle_of_a_record(folder, monkeypatch):
     assert gradebook.students(LAB).keys() == {"ann"}
     monkeypatch.setattr(gradebook.AdoptVerdicts, "_add_score", true)
     gradebook.hand_over(LAB, records)
-    assert gradebook.students(LAB)["bob"]["score"] == 10
+    assert gradebook.students(LAB)["bob"].score == 10
 
 
 def test_locked_in_the_middle(folder, monkeypatch):
@@ -214,7 +223,7 @@ def test_a_persons_grade_stands_when_the_exercises_are_graded_again(folder):
         open_book.find_grade(WRITTEN, LAB, LAB, "ann").manual_score = 2
         open_book.db.commit()
     gradebook.hand_over(LAB, [graded("ann", 1.0)])
-    assert gradebook.students(LAB)["ann"]["score"] == 12 and row("ann")[WRITTEN] == "2"
+    assert gradebook.students(LAB)["ann"].score == 12 and row("ann")[WRITTEN] == "2"
 
 
 def test_nbgrader_gets_its_gradebook_back(folder, spoiled):
@@ -321,7 +330,7 @@ def test_the_same_file_at_another_time_is_as_late_as_that(folder, monkeypatch, f
     place = course.folder() / "submitted" / "bob" / LAB
     files.write_whole(place / f"{LAB}.ipynb", b"{}")
     record = graded("bob", at=first)
-    record.submission, record.version = hashlib.sha256(b"{}").hexdigest(), journal.version(LAB)
+    record.submission, record.version = hashlib.sha256(b"{}").hexdigest(), version.of(LAB)
     journal.write(record)
     monkeypatch.setattr(class_run, "grade", lambda task: pytest.fail("it was graded again"))
     found = []

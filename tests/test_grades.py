@@ -5,15 +5,16 @@ import shutil
 from datetime import datetime, timedelta
 
 import pytest
-from grader.status import ENDED_OTHERWISE, GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE
 from nbgrader.api import Gradebook
 
 from grader import course
 from grader.__main__ import main
 from grader.grade import journal
-from grader.grade.journal import Record
+from grader.grade.journal import Judged, Record
 from grader.intake import collect
 from grader.results import lms_export, table
+from grader.status import ENDED_EARLY, Status
+from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
@@ -29,14 +30,18 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "course"
 
 
-def record(student, *shares, status=GRADED, **changes):
+def record(student, *shares, status=Status.GRADED, **changes):
     """A record whose exercises earned these shares of their points; None for one that was not reached."""
     verdicts = {
-        name: {
-            "status": "unasked" if share is None else "right" if share == 1 else "wrong",
-            "share": share or 0.0,
-            "points": POINTS[name],
-        }
+        name: Judged(
+            exercise=name,
+            number="2",
+            status=Ending.UNASKED if share is None else Ending.RIGHT if share == 1 else Ending.WRONG,
+            lines=[],
+            share=share or 0.0,
+            points=POINTS[name],
+            submission="",
+        )
         for name, share in zip(POINTS, shares, strict=False)
     }
     given = {"submission": "0123456789abcdef" * 4, "version": "v", "submitted_at": "2026-11-20 11:00:00 UTC"}
@@ -45,8 +50,14 @@ def record(student, *shares, status=GRADED, **changes):
     return one
 
 
+def rows():
+    """The rows of the table as the CSV has them, by the columns' titles."""
+    titles, *lines = table.lines(LAB)
+    return [dict(zip(titles, line, strict=True)) for line in lines]
+
+
 def row(student):
-    return next(each for each in table.rows(LAB) if each["student"] == student)
+    return next(each for each in rows() if each["student"] == student)
 
 
 def written(path):
@@ -97,7 +108,7 @@ def test_points_are_shares_of_what_each_exercise_is_worth():
     record("ann", 1, 0.5, 2 / 3)
     found = row("ann")
     assert [found[name] for name in POINTS] == ["3", "2", "2"]
-    assert (found["total"], found["max"], found["status"]) == ("7", "13", GRADED)
+    assert (found["total"], found["max"], found["status"]) == ("7", "13", Status.GRADED)
     assert (found["submission"], found["submitted_at"]) == ("0123456789ab", "2026-11-20 11:00:00 UTC")
     assert list(found) == table.columns(LAB)
 
@@ -112,7 +123,7 @@ def test_a_wrong_answer_in_a_graded_submission_is_a_zero():
     assert [row("ann")[name] for name in (*POINTS, "total")] == ["0", "0", "3", "3"]
 
 
-@pytest.mark.parametrize("status", [UNREADABLE, NOT_SUBMITTED, GRADER_ERROR])
+@pytest.mark.parametrize("status", [Status.UNREADABLE, Status.NOT_SUBMITTED, Status.GRADER_ERROR])
 def test_a_failure_is_never_a_zero(status, book):
     """Not even where a person graded the submission before."""
     record("ann", 1, 1, 1, status=status, reason="It is empty.")
@@ -123,7 +134,7 @@ def test_a_failure_is_never_a_zero(status, book):
     assert (found["status"], found["reason"]) == (status, "It is empty.")
 
 
-@pytest.mark.parametrize("status", ENDED_OTHERWISE)
+@pytest.mark.parametrize("status", ENDED_EARLY)
 def test_what_was_judged_before_the_end_stands_and_the_rest_is_empty(status):
     record("ann", 1, None, status=status, reason="It ended in prune_magnitude.")
     found = row("ann")
@@ -145,11 +156,14 @@ def test_nobody_is_missing(folder, book):
     (folder / "submitted" / "dan" / "01_perplexity").mkdir(parents=True)
     (folder / "submitted" / ".collect-x").mkdir()
     (folder / "roster.csv").write_text("student_id,name\neve,Eve Adams\nann,Ann Lee\n")
-    assert {each["student"]: each["status"] for each in table.rows(LAB)} == {
-        "ann": GRADED, "bob": NOT_SUBMITTED, "cem": "not graded yet", "dan": NOT_SUBMITTED,
-        "eve": NOT_SUBMITTED,
-    }  # fmt: skip
-    assert all(not each["total"] and each["reason"] for each in table.rows(LAB) if each["student"] != "ann")
+    assert {each["student"]: each["status"] for each in rows()} == {
+        "ann": Status.GRADED,
+        "bob": Status.NOT_SUBMITTED,
+        "cem": "not graded yet",
+        "dan": Status.NOT_SUBMITTED,
+        "eve": Status.NOT_SUBMITTED,
+    }
+    assert all(not each["total"] and each["reason"] for each in rows() if each["student"] != "ann")
 
 
 def test_a_class_without_students_has_a_table_without_rows(tmp_path):
@@ -214,7 +228,7 @@ def test_a_platforms_mark_of_lateness_stands_where_no_time_is_known(folder):
     folder.joinpath("submitted", "ann", LAB).mkdir(parents=True)
     folder.joinpath("submitted", "ann", LAB, collect.LATE).touch()
     assert [(row(who)["late"], row(who)["late_seconds"]) for who in ("ann", "bob")] == [("yes", ""), ("", "")]
-    ann, bob = lms_export.table(LAB, "canvas")[2:]
+    ann, bob = lms_export.lines(LAB, "canvas")[2:]
     assert "late as the platform marks it" in ann[-1] and "late" not in bob[-1]
 
 
@@ -278,7 +292,7 @@ def test_the_old_table_stands_when_the_new_one_cannot_be_written(tmp_path, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(LabError, match=r"grades\.csv: No space left on device\.$"):
         table.write_csv(LAB, path)
     assert path.read_bytes() == old and [each.name for each in tmp_path.glob("*.csv*")] == ["grades.csv"]
@@ -298,7 +312,7 @@ def class_of_four(folder, book):
     """Ann lost points for being late, Bob's answer waits, Eve's file is none, Zoe is not on the roster."""
     record("ann", 1, 1, 1)
     record("bob", 1, 0.5, 0)
-    record("eve", status=UNREADABLE, reason="It is no notebook: it begins with '<b>'.")
+    record("eve", status=Status.UNREADABLE, reason="It is no notebook: it begins with '<b>'.")
     record("zoe", 0, 0, 0)
     hand_in(book, "ann", timedelta(days=2, hours=3), penalty=3)
     hand_in(book, "bob")
@@ -329,7 +343,7 @@ def test_canvas_finds_one_assignment_and_everybody(class_of_four, tmp_path):
 
 
 def test_canvas_gets_a_new_assignment_when_none_is_named(class_of_four):
-    assert lms_export.table("2", "canvas")[0][5] == "Lab 02: magnitude pruning"
+    assert lms_export.lines("2", "canvas")[0][5] == "Lab 02: magnitude pruning"
 
 
 def test_moodle_reads_points_percent_and_comments(class_of_four, tmp_path):
@@ -367,7 +381,7 @@ def test_a_platforms_own_list_is_a_roster(titles, folder, tmp_path):
     folder.joinpath("roster.csv").write_text(f"student_id,{titles}\nann,Ann Lee,77,s9,ann@uni.edu\n")
     assert lms_export.roster.read(folder / "roster.csv").find("leeann")[0] == "ann"
     for layout in ("canvas", "moodle"):
-        line = lms_export.table(LAB, layout)[-1]
+        line = lms_export.lines(LAB, layout)[-1]
         assert {"Ann Lee", "s9" if "SIS" in titles or layout == "moodle" else "ann"} <= set(line)
 
 

@@ -15,8 +15,8 @@ from nbgrader.nbgraderformat import MetadataValidator
 from grader import course
 from grader.intake import files, parse
 from grader.intake.admit import Admitted, Refused, admit
-from grader.intake.files import choose
 from grader.intake.align import longest_rising
+from grader.intake.files import choose
 
 LAB = "02_magnitude_pruning"
 EXERCISES = ("magnitude_mask", "prune_magnitude", "global_magnitude_masks")

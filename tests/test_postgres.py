@@ -106,7 +106,7 @@ def folder(server, released, tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def graded_already(monkeypatch):
     """The command `grade` finds the class graded: what it does is to hand the records over."""
-    monkeypatch.setattr("grader.classrun.grade_class", lambda *_: journal.records(LAB))
+    monkeypatch.setattr("grader.grade.class_run.grade_class", lambda *_: journal.records(LAB))
     return lambda: main(["grade", LAB])
 
 
@@ -152,7 +152,7 @@ def test_several_labs_in_one_gradebook(folder):
     """A class with one lab graded sees another one released: nothing on the first is lost or doubled."""
     gradebook.hand_over(LAB, a_class())
     assert main(["release", "01", "02", "03"]) == 0
-    assert {student: each["score"] for student, each in gradebook.students(LAB).items()} == {
+    assert {student: each.score for student, each in gradebook.students(LAB).items()} == {
         "ann": 10, "bob": 5, "käthe": 0,
     }  # fmt: skip
     assert row("ann")["total"] == "10"
@@ -167,7 +167,7 @@ def test_nbgraders_own_command(folder):
     command = [sys.executable, "-m", "nbgrader", "autograde", LAB]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert gradebook.students(LAB)["ann"]["score"] == 5
+    assert gradebook.students(LAB)["ann"].score == 5
 
 
 @pytest.fixture
@@ -310,4 +310,4 @@ def test_a_name_that_the_database_refuses(folder, graded_already, capsys):
     assert graded_already() == 2
     assert f"on {long} " in said(capsys)
     assert gradebook.students(LAB).keys() == {"ann", "zoe"}
-    assert {each["student"] for each in table.rows(LAB)} == {"ann", long, "zoe"}
+    assert {each.student for each in table.rows(LAB)} == {"ann", long, "zoe"}

@@ -7,14 +7,16 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from grader.status import GRADED, NOT_SUBMITTED, UNREADABLE
+from msgspec.structs import replace
 
 from grader import course
 from grader.grade import journal
-from grader.grade.journal import Record
+from grader.grade.journal import Earlier, Judged, Measured, Record
 from grader.intake import collect
-from grader.results import charts, report, table
-from labsupport.check.judge.kit.verdict import RIGHT, UNWRITTEN, WRONG, Line, Verdict
+from grader.results import charts, exercises, report, table
+from grader.results.person import Person
+from grader.status import Status
+from labsupport.check.judge.kit.verdict import Ending, Line, Mark
 from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
@@ -61,23 +63,40 @@ def course_folder(tmp_path, monkeypatch):
 
 
 def verdict(
-    name, status=RIGHT, cause="", share=1.0, submission="a" * 64, failed="the smallest: yours drops 3"
+    name,
+    status=Ending.RIGHT,
+    cause="",
+    share=1.0,
+    submission="a" * 64,
+    failed="the smallest: yours drops 3",
+    mistake="",
+    **changes,
 ):
-    """A verdict as the grader keeps it, its message laid out by the judge's own code."""
-    lines = [
-        Line("passed", "the mask is torch.bool"),
-        Line("FAILED" if status == WRONG else "passed", failed),
-    ]
-    show = {"weight": "[[1, -4, 2, 3]]", "your mask": "[[1, 0, 0, 0]]"} if status == WRONG else {}
+    """A verdict as the record keeps it."""
+    wrong = status == Ending.WRONG
     number, points = EXERCISES[name]
-    one = Verdict(
-        name, number, status, lines, share if status == WRONG else float(status == RIGHT), show, cause
+    return replace(
+        Judged(
+            exercise=name,
+            number=number,
+            status=status,
+            lines=[
+                Line(Mark.PASSED, "the mask is torch.bool"),
+                Line(Mark.FAILED if wrong else Mark.PASSED, failed),
+            ],
+            share=share if wrong else float(status == Ending.RIGHT),
+            show={"weight": "[[1, -4, 2, 3]]", "your mask": "[[1, 0, 0, 0]]"} if wrong else {},
+            cause=cause,
+            mistake=mistake,
+            points=points,
+            submission=submission,
+        ),
+        **changes,
     )
-    return one.as_json() | {"share": one.share, "points": points, "submission": submission}
 
 
 def right(student, **changes):
-    values = {"submission": "a" * 64, "version": "v", "status": GRADED, "seconds": 40.0,
+    values = {"submission": "a" * 64, "version": "v", "status": Status.GRADED, "seconds": 40.0,
               "verdicts": {name: verdict(name) for name in EXERCISES}} | changes  # fmt: skip
     return Record(student, LAB, **values)
 
@@ -93,15 +112,17 @@ def klass(size, seed=0):
             if luck < skill:
                 verdicts[name] = verdict(name)
             elif luck > 0.95:
-                verdicts[name] = verdict(name, UNWRITTEN)
+                verdicts[name] = verdict(name, Ending.UNWRITTEN)
             else:
                 cause = draw.choices(CAUSES[name], (3, 2))[0]
                 failed = (
                     f"{draw.choice((4, 6))} of 12 weights dropped, as sparsity = 0.333 asks: yours drops 3"
                 )
-                verdicts[name] = verdict(name, WRONG, cause, draw.choice((0.0, 0.5, 11 / 14)), failed=failed)
+                share = draw.choice((0.0, 0.5, 11 / 14))
+                mistake = cause.partition(".")[0] or "dropped"
+                verdicts[name] = verdict(name, Ending.WRONG, cause, share, failed=failed, mistake=mistake)
         seconds, digest = draw.lognormvariate(3.6, 0.3), f"{draw.getrandbits(256):064x}"
-        verdicts = {name: one | {"submission": digest} for name, one in verdicts.items()}
+        verdicts = {name: replace(one, submission=digest) for name, one in verdicts.items()}
         yield right(
             f"{names[index % 10]}.{index + 1:02d}", verdicts=verdicts, seconds=seconds,
             submission=digest, submitted_at="2026-11-20 17:12:09 UTC",
@@ -113,21 +134,29 @@ def mixed(size):
     """A plausible class with every status, flags and an earlier submission."""
     found = list(klass(size))
     ended = {
-        2: ("TIMEOUT", "Cell prune_magnitude took longer than 600 s and was stopped.", "prune_magnitude"),
-        9: ("KERNEL_DIED", "The kernel ended while cell 02-014 ran.", "02-014"),
-        13: ("OUT_OF_MEMORY", "Cell check_prune_magnitude needed more than 4 GiB.", "check_prune_magnitude"),
+        2: (
+            Status.TIMEOUT,
+            "Cell prune_magnitude took longer than 600 s and was stopped.",
+            "prune_magnitude",
+        ),
+        9: (Status.KERNEL_DIED, "The kernel ended while cell 02-014 ran.", "02-014"),
+        13: (
+            Status.OUT_OF_MEMORY,
+            "Cell check_prune_magnitude needed more than 4 GiB.",
+            "check_prune_magnitude",
+        ),
     }
     for index, (status, reason, cell) in ended.items():
         found[index].status, found[index].reason, found[index].cell = status, reason, cell
         found[index].verdicts = {
-            name: one if name == "magnitude_mask" else one | {"status": "unasked", "share": 0.0}
+            name: one if name == "magnitude_mask" else replace(one, status=Ending.UNASKED, share=0.0)
             for name, one in found[index].verdicts.items()
         }
     found[2].seconds = 612.0
     for index, status, reason in (
-        (5, UNREADABLE, "It is no notebook: the file begins with '<!DOCTYPE html>'."),
-        (17, NOT_SUBMITTED, "There is no 02_magnitude_pruning.ipynb: the folder is empty."),
-        (21, "GRADER_ERROR", "The grader failed: OSError: No space left on device"),
+        (5, Status.UNREADABLE, "It is no notebook: the file begins with '<!DOCTYPE html>'."),
+        (17, Status.NOT_SUBMITTED, "There is no 02_magnitude_pruning.ipynb: the folder is empty."),
+        (21, Status.GRADER_ERROR, "The grader failed: OSError: No space left on device"),
     ):
         found[index] = Record(found[index].student, LAB, "", "v", status, reason)
     for index in (3, 7, 20):
@@ -136,13 +165,7 @@ def mixed(size):
         "The notebook was taken from '02_magnitude_pruning (1).ipynb', the only one of this lab."
     ]
     found[11].earlier = [
-        {
-            "submission": "b" * 64,
-            "status": UNREADABLE,
-            "submitted_at": "2026-11-18 09:00:00 UTC",
-            "score": 0.0,
-            "points": 0.0,
-        }
+        Earlier("b" * 64, Status.UNREADABLE, "2026-11-18 10:00:00 UTC", "2026-11-18 09:00:00 UTC", 0.0, 0.0)
     ]
     return found
 
@@ -193,7 +216,9 @@ def test_it_names_the_hardest_exercise_and_the_mistake_most_made_in_it():
     cause, other = CAUSES["prune_magnitude"][0], "It looks as if nothing was pruned."
     records = [right(f"s{i}") for i in range(3)]
     for record, sentences in zip(records, (cause, cause, other), strict=True):
-        record.verdicts["prune_magnitude"] = verdict("prune_magnitude", WRONG, sentences, 0.0)
+        record.verdicts["prune_magnitude"] = verdict(
+            "prune_magnitude", Ending.WRONG, sentences, 0.0, mistake=sentences
+        )
     html = made([*records, right("s9")])
     assert 'Failed most: <a href="#exercise-prune_magnitude">2.2 prune_magnitude</a>' in html
     assert "1 of 4 have it all right" in html
@@ -201,36 +226,69 @@ def test_it_names_the_hardest_exercise_and_the_mistake_most_made_in_it():
 
 
 def test_mistakes_that_differ_in_their_numbers_alone_are_one():
+    """The judge names the mistake; the sentences on it may differ."""
     records = []
     for drops in (3, 5, 8):
         records.append(right(f"s{drops}"))
-        failed = f"4 of 12 dropped: yours drops {drops}"
-        records[-1].verdicts["magnitude_mask"] = verdict("magnitude_mask", WRONG, failed=failed, share=0)
+        records[-1].verdicts["magnitude_mask"] = verdict(
+            "magnitude_mask",
+            Ending.WRONG,
+            failed=f"4 of 12 dropped: yours drops {drops}",
+            share=0,
+            mistake="part 2, magnitude_mask.py:40",
+        )
     html = made(records)
     assert html.count("3&thinsp;&times;") == 1 and "(or the like)" in html
+
+
+def test_mistakes_without_a_name_are_told_apart_by_their_sentences():
+    records = [right(f"s{number}") for number in range(3)]
+    for record, drops in zip(records, (3, 3, 5), strict=True):
+        record.verdicts["magnitude_mask"] = verdict(
+            "magnitude_mask", Ending.WRONG, failed=f"yours drops {drops}", share=0
+        )
+    html = made(records)
+    assert html.count("2&thinsp;&times;") == html.count("1&thinsp;&times;") == 1
+    assert "(or the like)" not in html
+
+
+def mistake_of(one):
+    """The sentence that the page says on the mistake of a verdict."""
+    row = table.Row("ann", {}, 0.0, None, 3, Status.GRADED, "", None, None, "", "")
+    person = Person("student-1", row, right("ann", verdicts={one.exercise: one}), "", [])
+    return exercises.mistakes(one.exercise, [person])[0].text
 
 
 @pytest.mark.parametrize("show", [{}, {"weight": "[[1, 2]]", "rows kept": "1 and 3"}])
 def test_the_mistake_is_the_first_sentence_of_the_cause_however_it_was_wrapped(show):
     cause = "It looks as if the scores were ranked over the whole matrix, e.g. by flattening it. Wanda\n" \
             "ranks inside each row: see section 4.2."  # fmt: skip
-    lines = [Line("FAILED", "every row keeps the same number")]
-    message = Verdict("row_mask", "4.2", WRONG, lines, 0.0, show, cause).message()
-    assert report.mistake(message) == cause[: cause.index(" Wanda")]
+    lines = [Line(Mark.FAILED, "every row keeps the same number")]
+    one = verdict("magnitude_mask", Ending.WRONG, cause, lines=lines, show=show)
+    assert mistake_of(one) == cause[: cause.index(" Wanda")]
 
 
 @pytest.mark.parametrize("show", [{}, {"weight": "[[1, 2]]"}])
 def test_without_a_cause_it_is_the_first_failed_line_and_not_the_numbers(show):
     long = "shape (out_features, in_features) = (3, 4): yours is (12,), which is the matrix, but flattened"
-    lines = [Line("passed", "bool"), Line("FAILED", long), Line("FAILED", "another"), Line("open", "last")]
-    assert report.mistake(Verdict("row_mask", "4.2", WRONG, lines, 0.0, show).message()) == long
+    lines = [
+        Line(Mark.PASSED, "bool"),
+        Line(Mark.FAILED, long),
+        Line(Mark.FAILED, "another"),
+        Line(Mark.OPEN, "last"),
+    ]
+    assert mistake_of(verdict("magnitude_mask", Ending.WRONG, lines=lines, show=show)) == long
+
+
+def test_a_mistake_without_end_is_cut():
+    assert len(mistake_of(verdict("magnitude_mask", Ending.WRONG, "x" * 1000))) == exercises.LONGEST
 
 
 def test_the_median_and_the_bars_are_those_of_the_scores():
     records = [right(f"s{i}") for i in range(3)]
     for record in records[:2]:
-        record.verdicts["prune_magnitude"] = verdict("prune_magnitude", WRONG, share=0.5)
-    html = made([*records, Record("gone", LAB, "", "v", UNREADABLE, "It is empty.")])
+        record.verdicts["prune_magnitude"] = verdict("prune_magnitude", Ending.WRONG, share=0.5)
+    html = made([*records, Record("gone", LAB, "", "v", Status.UNREADABLE, "It is empty.")])
     assert "Half of those with a score have 8 of 10 points or more" in html
     assert 'aria-label="Students by points: 0 with 0,' in html and "2 with 8, 0 with 9, 1 with 10;" in html
     assert "1 student has no score, and is not in here." in html
@@ -241,7 +299,7 @@ def test_whoever_did_not_end_well_is_listed_with_the_reason_and_the_faults_of_th
     look = html.split('<h2 id="look">')[1].split("<h2")[0]
     for record in mixed(30):
         assert (f">{record.student}<" in re.sub("</?bdi>", "", look)) == (
-            record.status != GRADED or bool(record.flags)
+            record.status != Status.GRADED or bool(record.flags)
         )
         assert not record.reason or record.reason.split("'")[0] in look
     order = re.findall("GRADER_ERROR|UNREADABLE|TIMEOUT|NOT_SUBMITTED|>GRADED", look)
@@ -249,14 +307,14 @@ def test_whoever_did_not_end_well_is_listed_with_the_reason_and_the_faults_of_th
 
 
 def test_no_score_is_no_zero():
-    html = made([Record("gone", LAB, "", "v", UNREADABLE, "It is empty.")])
+    html = made([Record("gone", LAB, "", "v", Status.UNREADABLE, "It is empty.")])
     assert "points" not in section(html, "gone") and "It is empty." in section(html, "gone")
     assert "Nobody has a score yet." in html
 
 
 def test_what_was_not_reached_is_not_called_wrong():
-    record = right("slow", status="TIMEOUT", reason="A cell took too long.")
-    record.verdicts["prune_magnitude"] = verdict("prune_magnitude", "unasked")
+    record = right("slow", status=Status.TIMEOUT, reason="A cell took too long.")
+    record.verdicts["prune_magnitude"] = verdict("prune_magnitude", Ending.UNASKED)
     html = made([record])
     assert 'aria-label="1 not reached"' in html and "not reached</p>" in section(html, "slow")
 
@@ -293,7 +351,7 @@ def test_the_phases_of_the_class_add_up_to_its_time():
 
 
 def test_it_says_how_many_perplexities_were_shared():
-    answers = [{"masks": "k", "perplexity": 9.0, "how": how} for how in ("measured", "known", "known")]
+    answers = [Measured("k", 9.0, how) for how in ("measured", "known", "known")]
     assert "2 of 3 perplexities were known" in made(
         [right("s1", shared=answers[1:]), right("s2", shared=answers[:1])]
     )
@@ -325,8 +383,8 @@ def test_late_without_a_time_is_told_too(course_folder):
 
 def test_whoever_has_not_one_point_needs_a_look():
     """Graded to the end and nothing flagged: still somebody to talk to."""
-    lost = right("lost", verdicts={name: verdict(name, WRONG, share=0.0) for name in EXERCISES})
-    partly = right("partly", verdicts={name: verdict(name, WRONG, share=0.5) for name in EXERCISES})
+    lost = right("lost", verdicts={name: verdict(name, Ending.WRONG, share=0.0) for name in EXERCISES})
+    partly = right("partly", verdicts={name: verdict(name, Ending.WRONG, share=0.5) for name in EXERCISES})
     look = made([lost, partly, right("fine")]).split('<h2 id="look">')[1].split("<h2")[0]
     assert re.findall("<bdi>(.+?)</bdi>", look) == ["lost"] and "No exercise has a point." in look
 
@@ -353,7 +411,7 @@ def test_charts_stay_inside_the_page(seconds):
 
 def test_it_says_which_submission_a_score_is_from_and_what_came_before():
     record = right("again", earlier=mixed(30)[11].earlier)
-    record.verdicts["magnitude_mask"]["submission"] = "b" * 64
+    record.verdicts["magnitude_mask"] = verdict("magnitude_mask", submission="b" * 64)
     text = section(made([record]), "again")
     assert text.count("from the earlier submission bbbbbbbbbbbb") == 1
     assert "Before: UNREADABLE, submission bbbbbbbbbbbb" in text
@@ -419,18 +477,28 @@ def test_an_honest_page_is_inert():
 def test_nothing_that_comes_from_a_submission_does_anything(text, course_folder):
     """Every field of a record, the student's id among them, holds the text."""
     name = text.replace("/", "|").replace("\x00", "").replace("\ud800", "")
-    one = verdict("magnitude_mask", WRONG, text, 0.5, submission=text) | {
-        "message": f"Check\n\n  FAILED    {text}\n"
-    }
-    two = verdict("prune_magnitude", WRONG, f"It looks as if {text}. Try it.", 0.0, failed=text)
+    one = verdict(
+        "magnitude_mask",
+        Ending.WRONG,
+        text,
+        0.5,
+        submission=text,
+        failed=text,
+        mistake=text,
+        exercise=text,
+        number=text,
+        show={text: text},
+    )
+    two = verdict("prune_magnitude", Ending.WRONG, f"It looks as if {text}. Try it.", 0.0, failed=text)
     hostile = right(
         name,
         verdicts={"magnitude_mask": one, "prune_magnitude": two, text: one},
         flags=[text, text * 2],
         unenforced=[text],
         phases={text: 1.0},
-        earlier=[{"submission": text, "status": text, "submitted_at": text}],
-        status="TIMEOUT",
+        earlier=[Earlier(text, Status.UNREADABLE, text, text, 0.0, 0.0)],
+        shared=[Measured(text, 9.0, text)],
+        status=Status.TIMEOUT,
         **dict.fromkeys(("reason", "cell", "submission", "submitted_at", "graded_at", "notebook"), text),
     )
     feedback = course_folder / "feedback" / name / LAB / f"{LAB}.html"
@@ -450,7 +518,7 @@ def test_an_id_that_leads_out_of_the_folder_gets_no_link(course_folder):
 
 def test_a_message_without_end_is_cut():
     record = right("long")
-    record.verdicts["magnitude_mask"] = verdict("magnitude_mask", WRONG) | {"message": "x" * 2_000_000}
+    record.verdicts["magnitude_mask"] = verdict("magnitude_mask", Ending.WRONG, "x " * 500_000)
     html = made([record])
     assert len(html) < 100_000 and "characters more]" in html
 

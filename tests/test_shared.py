@@ -145,7 +145,7 @@ def test_through_the_sandbox(empty_course, monkeypatch):
     """Two students with equal masks: what they read is what it is without sharing, and is measured once."""
     monkeypatch.setattr(memo, "_known", {})
     show = """
-from labsupport import corpora, masks, models, settings
+from labsupport import corpora, models, settings
 from labsupport.given.perplexity import perplexity
 now, model = settings.current(), models.load()
 windows = corpora.windows(now.text, models.tokenizer(), "evaluation", now.window, now.evaluation_windows)

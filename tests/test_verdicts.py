@@ -5,12 +5,13 @@ import inspect
 import nbformat
 import pytest
 
-from grader import course, status
+from grader import course
 from grader.author import notebooks, reference
 from grader.author.release import release
 from grader.grade.class_run import grade_class
 from grader.grade.examiner import hidden_seed
 from grader.sandbox.run import Limits
+from grader.status import Status
 from labsupport import files, settings
 from labsupport.check.ask.client import here
 from labsupport.check.judge import EXERCISES
@@ -78,9 +79,9 @@ def test_right_gets_everything(graded):
     """The reference solution, handed in as a student would, gets full marks."""
     lab, records = graded
     record = records["right"]
-    assert record.status == status.GRADED
+    assert record.status == Status.GRADED
     assert record.verdicts.keys() == set(exercises(lab))
-    assert record.score() == record.points() > 0, [v["message"] for v in record.verdicts.values()]
+    assert record.score() == record.points() > 0, [v.message() for v in record.verdicts.values()]
 
 
 def test_untouched_gets_nothing(graded):
@@ -88,8 +89,8 @@ def test_untouched_gets_nothing(graded):
     lab, records = graded
     record = records["untouched"]
     assert record.score() == 0
-    assert [verdict["status"] for verdict in record.verdicts.values()] == ["unwritten"] * len(exercises(lab))
-    assert all("not written yet" in verdict["message"] for verdict in record.verdicts.values())
+    assert [verdict.status for verdict in record.verdicts.values()] == ["unwritten"] * len(exercises(lab))
+    assert all("not written yet" in verdict.message() for verdict in record.verdicts.values())
 
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
@@ -102,9 +103,9 @@ def test_wrong_gets_what_the_judge_says(graded, turn):
         cases = exercise.cases(hidden_seed(course.seed(), name))
         direct = judge(exercise, cases, lambda case: here(exercise, function, case.inputs))  # noqa: B023
         found = records[f"wrong-{turn}"].verdicts[name]
-        assert (found["status"], found["share"]) == (direct.status, direct.share), found["message"]
-        assert found["message"] == direct.message()
-        assert inspect.getdoc(function) in " ".join(found["message"].split())
+        assert (found.status, found.share) == (direct.status, direct.share), found.message()
+        assert found.message() == direct.message()
+        assert inspect.getdoc(function) in " ".join(found.message().split())
 
 
 def test_settings_are_those_of_the_class(graded):

@@ -11,7 +11,6 @@ import pytest
 
 from grader.sandbox import zygote_client
 from grader.sandbox.limits import Limits
-from grader.sandbox import run as sandbox_run
 from grader.sandbox.run import run_notebook
 from tests.test_sandbox import notebook, texts
 

@@ -1,20 +1,16 @@
 """solutions/*.py -> notebooks/: nbgrader's source notebook, then nbgrader's own generate_assignment."""
 
-import logging
 import tempfile
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode, v4
 from nbgrader.converters import GenerateAssignment
-from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from grader import course
+from grader import course, nbgrader_quiet
 from grader.author import source
 from labsupport import files
-from labsupport.errors import LabError
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -79,33 +75,9 @@ def generate(lab: str, root: Path, record: bool = True) -> Path:
     settings.CourseDirectory.update(root=str(root), assignment_id=lab)
     settings.SaveCells.enabled = record
     settings.GenerateAssignment.update(no_database=not record, force=True)
-    heard = _Heard()
-    coursedir = CourseDirectory(config=settings, log=heard.log)
-    try:
-        GenerateAssignment(coursedir=coursedir, config=settings, log=heard.log).start()
-    except NbGraderException as problem:
-        raise LabError(f"nbgrader cannot make the student version of {lab}: {heard.cause()}.") from problem
+    sentence = f"nbgrader cannot make the student version of {lab}"
+    nbgrader_quiet.run(GenerateAssignment, settings, sentence)
     return root / "release" / lab / f"{lab}.ipynb"
-
-
-class _Heard(logging.Handler):
-    """What nbgrader logs, kept instead of shown."""
-
-    def __init__(self):
-        super().__init__(logging.ERROR)
-        self.errors: list[str] = []
-        self.log = logging.Logger("nbgrader", logging.WARNING)  # one of its own: nothing else hears it
-        self.log.addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.errors.append(record.getMessage())
-
-    def cause(self) -> str:
-        """The last line of the traceback it logged, else its first error."""
-        traces = [text for text in self.errors if text.startswith("Traceback")]
-        lines = (traces or self.errors or ["it does not say why"])[0].strip().splitlines()
-        database = ("(Background on", "[SQL:", "[parameters:")  # what follows an error of the database's
-        return next(line for line in reversed(lines) if not line.startswith(database)).rstrip(".")
 
 
 def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:

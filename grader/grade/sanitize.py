@@ -1,68 +1,45 @@
-"""Makes an executed notebook inert: whatever a browser shows of it later, nothing of it runs there.
+"""Makes an executed notebook inert: whatever a browser shows of it later, nothing of it runs or loads there.
 
-Text and PNG pictures stay. HTML, script, SVG, widgets and LaTeX that a submission put out are dropped,
-and in prose that is not the release's own, angle brackets, script links and pictures become plain text: a
-picture from elsewhere would tell its server who looks at the page, and when.
+Of the outputs, text and PNG pictures stay; HTML, script, SVG, widgets and LaTeX are dropped. Prose is cleaned
+twice. In the notebook, an invisible character breaks what Markdown would read as HTML, as a script link or as a
+picture: that holds in every viewer, JupyterLab included. On nbgrader's pages (see results/filters.py) `clean`
+then lets only the tags, attributes and addresses of a list through. A picture from elsewhere counts as harm:
+it would tell its server who looks at the page, and when.
+
+A page must also be made in seconds. A submission may hold 10 MB of text and 20 MB of outputs, and nbconvert takes
+a minute for one of them; so there is room for so much on a page, and the rest is cut or is shown as typed.
 """
 
 import re
+from dataclasses import dataclass
 
 import nbformat
+import nh3
 from nbformat import NotebookNode
+from pygments.token import STANDARD_TYPES
 
 PICTURE, TEXT = "image/png", "text/plain"
-SCRIPT_LINK = re.compile(r"(javascript|vbscript|data)([\s\\]*:)", re.IGNORECASE)  # \: is a colon in Markdown
-ENTITY = re.compile(r"&(?=#|\w+;)")  # and &#58; is one, even as &amp;#58;
 DROPPED = "[an output that is neither text nor a PNG picture is not shown]"
+CUT = "\n[output cut: a page shows {:,} characters of a notebook's output]"
+MORE = "[more outputs are not shown: a page has {:,}]"
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+NO_COLOUR = re.compile(r"\x1b(?!\[[\d;]{0,40}m)(?:\[[^@-~\n]*[@-~])?")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+GUARD = "\u2060"  # WORD JOINER: invisible, and no tag, entity, scheme or picture of Markdown's has one inside
+BEFORE = re.compile(  # the places where a guard goes: <tag </tag <!x <?x, &name; &#, script:, ![
+    r"(?<=<)(?=[A-Za-z/!?])|(?<=&)(?=#|\w+;)|(?<=javascript|..vbscript|......data)(?=[\s\\]*:)|(?<=!)(?=\[)"
+)
+
+LONGEST = 20_000  # characters of a cell that are formatted
+PLAIN = "plain"  # key of a cell's metadata: it is shown as typed, whatever its length
 
 
-def inert(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
-    """The notebook with only what is safe to show; `released` tells which prose is ours."""
-    ours = {cell.source for cell in released.cells}
-    result = nbformat.v4.new_notebook(metadata=released.metadata)
-    for cell in notebook.cells:
-        graded = {"nbgrader": cell.metadata["nbgrader"]} if "nbgrader" in cell.metadata else {}
-        if cell.cell_type == "code":
-            new = nbformat.v4.new_code_cell(
-                cell.source, metadata=graded, outputs=[safe(output) for output in cell.get("outputs", [])]
-            )
-        else:
-            text = cell.source if cell.source in ours else tame(cell.source)
-            new = nbformat.v4.new_markdown_cell(text, metadata=graded)
-        new.id = cell.id
-        result.cells.append(new)
-    return result
+@dataclass
+class Room:
+    """What a page still has room for. The numbers are ten times what an honest submission needs."""
 
-
-def tame(prose: str) -> str:
-    """Markdown in which no HTML, no script link and no picture is left."""
-    prose = ENTITY.sub("& ", prose).replace("<", "&lt;").replace("![", "!\\[")
-    return SCRIPT_LINK.sub(r"\1 \2", prose)
-
-
-def safe(output: NotebookNode) -> NotebookNode:
-    """One output as text or picture."""
-    if output.output_type == "stream":
-        return nbformat.v4.new_output("stream", name=_stream(output), text=_text(output.text))
-    if output.output_type == "error":
-        lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
-        return nbformat.v4.new_output("stream", name="stderr", text=_text("\n".join(map(str, lines))) + "\n")
-    data = output.get("data", {})
-    picture = data.get(PICTURE)
-    if isinstance(picture, str) and BASE64.fullmatch(picture):
-        return nbformat.v4.new_output("display_data", {PICTURE: picture, TEXT: "[picture]"})
-    return text_output(_text(data[TEXT]) if TEXT in data else DROPPED)
-
-
-def text_output(text: str) -> NotebookNode:
-    """Plain text as an output."""
-    return nbformat.v4.new_output("stream", name="stdout", text=text.rstrip("\n") + "\n")
-
-
-def _stream(output: NotebookNode) -> str:
-    return "stderr" if output.get("name") == "stderr" else "stdout"
-
-
-def _text(text) -> str:
-    return "".join(text) if isinstance(text, list) else str(text)
+    source: int = 50_000  # characters of the student's cells that are formatted
+    text: int = 500_000  # characters of output
+    outputs: int = 1_000
+    colours: int = 5_000  # changes of colour

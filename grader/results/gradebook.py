@@ -7,12 +7,10 @@ nbgrader_config.py names these classes.
 """
 
 import hashlib
-import logging
 import os
-import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -20,14 +18,12 @@ from nbgrader import utils
 from nbgrader.api import Assignment, Gradebook, SubmittedAssignment
 from nbgrader.converters import Autograde, GenerateFeedback, autograde
 from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades, latesubmissions, saveautogrades
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError, SAWarning, SQLAlchemyError
-from tornado.log import app_log
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from grader import course
+from grader import course, nbgrader_quiet
 from grader.grade import journal
 from grader.grade.journal import Record
 from grader.grade.submission import CHECK
@@ -59,8 +55,7 @@ class AdoptVerdicts(SaveAutoGrades):
         grade = self.gradebook.find_grade(
             cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
         )
-        verdict = self.record.verdicts[name]
-        grade.auto_score = verdict["share"] * verdict["points"]
+        grade.auto_score = self.record.verdicts[name].earned
         grade.needs_manual_grade = grade.manual_score is not None  # a person's score stands, for review
         self.gradebook.db.commit()
 
@@ -162,7 +157,8 @@ def one_gradebook() -> Iterator[OneGradebook]:
             book.engine.dispose()
     except (SQLAlchemyError, ImportError) as problem:
         url = make_url(course.gradebook_url())
-        raise LabError(f"The gradebook {url!r} is out of reach: {brief(problem)}. {AGAIN}") from problem
+        why = nbgrader_quiet.one_line(problem)
+        raise LabError(f"The gradebook {url!r} is out of reach: {why}. {AGAIN}") from problem
 
 
 def adopt(record: Record) -> None:
@@ -176,7 +172,8 @@ def adopt(record: Record) -> None:
         student_id=record.student, assignment_id=record.lab, submitted_directory="graded"
     )
     config.Autograde.force = True
-    run(Autograde, config, f"The verdicts on {record.student} cannot be entered into the gradebook")
+    sentence = f"The verdicts on {record.student} cannot be entered into the gradebook"
+    nbgrader_quiet.run(Autograde, config, sentence)
 
 
 def feedback(lab: str) -> Path:
@@ -184,40 +181,22 @@ def feedback(lab: str) -> Path:
     config = course.config()
     config.CourseDirectory.update(assignment_id=lab)
     config.GenerateFeedback.force = True
-    run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
+    nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
     return course.folder() / "feedback"
 
 
-def run(converter: type, config, sentence: str) -> None:
-    """Run one of nbgrader's converters quietly; one LabError, with its reason, when it fails."""
-    log = logging.Logger("nbgrader", logging.ERROR)
-    heard: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda message: heard.append(message.getMessage())
-    log.addHandler(handler)
-    app_log.disabled = True  # nbgrader prints tracebacks there of what it raises too
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries cause them
-            converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log).start()
-    except (NbGraderException, SQLAlchemyError, OSError) as problem:
-        cause = problem.__context__ if isinstance(problem.__context__, SQLAlchemyError) else problem
-        raised = re.findall(r"^[\w.]+: .+", "\n".join(heard), re.MULTILINE)  # the ends of tracebacks
-        why = raised[-1].rstrip(".") if raised and cause is problem else brief(cause)
-        raise LabError(f"{sentence}: {why}.") from cause
-    except SystemExit as problem:
-        raise LabError(f"{sentence}: {heard[-1] if heard else problem}.") from problem
-    finally:
-        app_log.disabled = False
+@dataclass(frozen=True)
+class Booked:
+    """What the gradebook holds of a student's submission. late_seconds: 0 for one in time."""
+
+    score: float
+    max_score: float
+    needs_manual_grade: bool
+    late_seconds: float
 
 
-def brief(problem: BaseException) -> str:
-    """What a database, or nbgrader, has to say, as one line."""
-    return str(getattr(problem, "orig", None) or problem).strip().splitlines()[0].rstrip(".")
-
-
-def students(lab: str) -> dict[str, dict]:
-    """Scores out of the gradebook by student: score, max_score, needs_manual_grade, late seconds."""
+def students(lab: str) -> dict[str, Booked]:
+    """What the gradebook holds of every submission of a lab, by student."""
     if not os.path.exists(course.folder() / "gradebook.db") and course.gradebook_url().startswith("sqlite"):
         return {}
     found = {}
@@ -225,10 +204,10 @@ def students(lab: str) -> dict[str, dict]:
         submissions = book.db.query(SubmittedAssignment).join(Assignment).filter(Assignment.name == lab)
         for submission in submissions.options(AT_ONCE):
             given = [grade for notebook in submission.notebooks for grade in notebook.grades]
-            found[submission.student_id] = {
-                "score": sum(grade.score for grade in given),
-                "max_score": submission.assignment.max_score,
-                "needs_manual_grade": any(grade.needs_manual_grade for grade in given),
-                "late_seconds": submission.total_seconds_late,
-            }
+            found[submission.student_id] = Booked(
+                score=sum(grade.score for grade in given),
+                max_score=submission.assignment.max_score,
+                needs_manual_grade=any(grade.needs_manual_grade for grade in given),
+                late_seconds=submission.total_seconds_late,
+            )
     return found

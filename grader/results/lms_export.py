@@ -14,6 +14,7 @@ from grader import course
 from grader.author.source import Cell
 from grader.intake import roster
 from grader.results import table
+from grader.results.table import Row, points
 from grader.status import SCORELESS
 
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -42,14 +43,14 @@ def canvas(lab: str, column: str = "") -> Iterator[list[str]]:
     number, words = lab.split("_", 1)
     yield [*CANVAS, column or f"Lab {number}: {words.replace('_', ' ')}", STATUS]
     asked = table.questions(lab)
-    most = table.points(sum(cell.points for cell in asked))
+    most = points(sum(cell.points for cell in asked))
     yield ["    Points Possible", "", "", "", "", most, "(read only)"]
     people = on_roster()
     for row in table.rows(lab):
-        who = people.get(row["student"], {})
+        who = people.get(row.student, {})
         said = [value(who, what) for what in ("canvas", "sis", "login", "section")]
-        said[2] = said[2] or row["student"]
-        yield [name(who) or row["student"], *said, row["total"], status(row, asked)]
+        said[2] = said[2] or row.student
+        yield [name(who) or row.student, *said, points(row.total), status(row, asked)]
 
 
 def moodle(lab: str, column: str = "") -> Iterator[list[str]]:
@@ -57,44 +58,53 @@ def moodle(lab: str, column: str = "") -> Iterator[list[str]]:
     yield [*MOODLE, column or "Grade", *MOODLE_ENDS]
     people, asked = on_roster(), table.questions(lab)
     for row in table.rows(lab):
-        who = people.get(row["student"], {})
+        who = people.get(row.student, {})
         said = [value(who, what) for what in ("login", "number", "mail")]
-        percent = table.points(100 * float(row["total"]) / float(row["max"])) if row["total"] else ""
         yield [
-            value(who, "identifier"), name(who) or row["student"], said[0] or row["student"], *said[1:],
-            status(row, asked), row["total"], row["max"], percent, "", comment(row, asked),
+            value(who, "identifier"), name(who) or row.student, said[0] or row.student, *said[1:],
+            status(row, asked), points(row.total), points(row.most), points(percent(row)), "",
+            comment(row, asked),
         ]  # fmt: skip
 
 
-def status(row: dict[str, str], asked: list[Cell]) -> str:
+def percent(row: Row) -> float | None:
+    """The total in percent of all points. The total counts as it is shown, so that both columns agree."""
+    return None if row.total is None else 100 * round(row.total, 2) / row.most
+
+
+def status(row: Row, asked: list[Cell]) -> str:
     """How the submission ended, how late it came, and whether a written answer waits to be graded."""
     waits = "a written answer waits to be graded" if waiting(row, asked) else ""
-    return ", ".join(part for part in (row["status"], lateness(row), waits) if part)
+    return ", ".join(part for part in (row.status, lateness(row), waits) if part)
 
 
-def comment(row: dict[str, str], asked: list[Cell]) -> str:
+def comment(row: Row, asked: list[Cell]) -> str:
     """What a student reads beside the grade: where the points are from, as HTML."""
-    if row["status"] in SCORELESS:
-        return html.escape(row["reason"], quote=False)
-    total = f"{row['total'] or '–'} of {row['max']} points"
-    earned = ", ".join(f"{cell.name} {row[cell.name] or '–'} of {cell.points}" for cell in asked)
+    if row.status in SCORELESS:
+        return html.escape(row.reason, quote=False)
+    total = f"{points(row.total) or '–'} of {points(row.most)} points"
+    earned = ", ".join(
+        f"{cell.name} {points(row.scores[cell.name]) or '–'} of {cell.points}" for cell in asked
+    )
     late = lateness(row).capitalize()
     waits = "A written answer is not graded yet." if waiting(row, asked) else ""
-    parts = (f"{total}: {earned}.", late and f"{late}.", waits, row["reason"])
+    parts = (f"{total}: {earned}.", late and f"{late}.", waits, row.reason)
     return html.escape(" ".join(part for part in parts if part), quote=False)
 
 
-def waiting(row: dict[str, str], asked: list[Cell]) -> bool:
-    """Whether a score is not the last word, because a person has not graded a written answer yet."""
-    return bool(row["total"]) and not all(row[cell.name] for cell in asked if cell.kind == "written")
+def waiting(row: Row, asked: list[Cell]) -> bool:
+    """Whether a score is not final, because a person has not graded a written answer yet."""
+    written = (row.scores[cell.name] for cell in asked if cell.kind == "written")
+    return row.total is not None and None in written
 
 
-def lateness(row: dict[str, str]) -> str:
-    """How late, and what it cost: 'late by 2 d 3 h, 3 points off'; "" for what came in time."""
-    if row["late"] != "yes":
+def lateness(row: Row) -> str:
+    """How late, and what it cost: 'late by 2 d 3 h, 3 points off'; "" for a submission in time."""
+    if not row.late:
         return ""
-    cost = row["late_penalty"] and f", {row['late_penalty']} point{'s' * (row['late_penalty'] != '1')} off"
-    by = f" by {span(float(row['late_seconds']))}" if row["late_seconds"] else " as the platform marks it"
+    off = points(row.penalty or None)
+    cost = off and f", {off} point{'s' * (off != '1')} off"
+    by = " as the platform marks it" if row.late_seconds is None else f" by {span(round(row.late_seconds))}"
     return f"late{by}{cost}"
 
 
@@ -115,11 +125,12 @@ def on_roster() -> dict[str, dict[str, str]]:
 
 
 def name(who: dict[str, str]) -> str:
+    """The name of a student, by their line of the roster."""
     return value(who, "name") or f"{who.get('first_name', '')} {who.get('last_name', '')}".strip()
 
 
 def value(who: dict[str, str], what: str) -> str:
-    """What the roster says of somebody under the first of the titles for it that it has."""
+    """A value of a student's line of the roster, under the first of its titles (see SAYS) that is there."""
     return next((who[title] for title in SAYS[what] if who.get(title)), "")
 
 
@@ -127,10 +138,10 @@ def notes(lab: str) -> str:
     """What to know before the file is imported, a line each."""
     lab = course.lab(lab)
     found, asked, people = table.rows(lab), table.questions(lab), on_roster()
-    scored = sum(bool(row["total"]) for row in found)
-    late = sum(row["late"] == "yes" for row in found)
+    scored = sum(row.total is not None for row in found)
+    late = sum(row.late is True for row in found)
     waits = sum(waiting(row, asked) for row in found)
-    strangers = sum(row["student"] not in people for row in found)
+    strangers = sum(row.student not in people for row in found)
     lines = (
         f"{scored} of {len(found)} students have a score; the others' cells are empty, not 0.",
         late and f"Late: {late}.",

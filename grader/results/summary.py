@@ -1,27 +1,29 @@
-"""The report's answers on a class as a whole: how it did, who ended how, who was late, where the time went.
-
-A person is a student as report.py hands them over: row, record, status, flags, unenforced, late, phases.
-"""
+"""The report's answers on a class as a whole: scores, statuses, who was late, where the time went."""
 
 import math
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from grader.author.source import Cell
 from grader.grade.journal import Record
-from grader.results import charts, table
-from grader.status import (
-    ENDED_OTHERWISE,
-    GRADED,
-    GRADER_ERROR,
-    NOT_GRADED_YET,
-    NOT_SUBMITTED,
-    SCORELESS,
-    UNREADABLE,
-)
+from grader.results import charts
+from grader.results.exercises import ExerciseSummary
+from grader.results.person import Kind, Person
+from grader.results.table import points
+from grader.status import ENDED_EARLY, SCORELESS, Status
 
-ORDER = (GRADER_ERROR, UNREADABLE, *ENDED_OTHERWISE, NOT_GRADED_YET, NOT_SUBMITTED, GRADED)  # urgent first
+ORDER = (  # the urgent ones first
+    Status.GRADER_ERROR,
+    Status.UNREADABLE,
+    *ENDED_EARLY,
+    Status.NOT_GRADED_YET,
+    Status.NOT_SUBMITTED,
+    Status.GRADED,
+)
 PHASES = {  # where the time of a submission goes, and the pattern of its bar
     "intake": "reading and mending the notebook",
     "start": "starting the sandbox",
@@ -31,98 +33,153 @@ PHASES = {  # where the time of a submission goes, and the pattern of its bar
 }
 
 
-def shared(people: list[dict]) -> set[str]:
+@dataclass(frozen=True)
+class Spread:
+    """The histogram of the totals. bars: students by total, the last bar for full marks alone.
+
+    width: points of a bar. most: points of the lab. whole: whether the written questions count in it.
+    """
+
+    bars: list[int]
+    width: int
+    most: float
+    whole: bool
+    median: float | None
+
+    @property
+    def full(self) -> int:
+        """How many have full marks."""
+        return self.bars[-1]
+
+    @property
+    def chart(self) -> Markup:
+        """The histogram; only where somebody has a score."""
+        last = len(self.bars) - 1
+        names = [points(place * self.width) for place in range(last)] + [points(self.most)]
+        counted = ", ".join(f"{number} with {name}" for number, name in zip(self.bars, names, strict=True))
+        middle = f"median {points(self.median)}"
+        place = last if self.median >= self.most else int(self.median // self.width)
+        label = f"Students by points: {counted}; {middle} of {points(self.most)}"
+        return charts.histogram(self.bars, names, label, place, middle)
+
+
+@dataclass(frozen=True)
+class Time:
+    """Where the time of a class went. spent: seconds by the keys of PHASES; ran: how many submissions ran.
+
+    total, median: of their seconds. asked, known: how many perplexities of masks submissions asked for, and
+    how many of them had been measured before.
+    """
+
+    spent: dict[str, float]
+    ran: int
+    total: float
+    median: float
+    asked: int
+    known: int
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """The phases that took noticeable time."""
+        return {name: seconds for name, seconds in self.spent.items() if seconds >= 0.05}
+
+    @property
+    def chart(self) -> Markup:
+        """One bar of the phases."""
+        return _phase_bar(self.spent, 20)
+
+
+def shared(records: list[Record]) -> set[str]:
     """The limits that held for nobody: a matter of this machine, and of no student."""
-    ran = [set(person["unenforced"]) for person in people if person["status"] not in SCORELESS]
+    ran = [set(record.unenforced) for record in records if record.status not in SCORELESS]
     return set.intersection(*ran) if len(ran) > 1 else set()
 
 
-def spread(scored: list[dict], exercises: list[dict], written: list) -> dict:
-    """The histogram of totals; of the exercises alone while a written answer waits to be graded."""
-    whole = all(person["row"][cell.name] for person in scored for cell in written)
-    most = sum(item["points"] for item in exercises) + sum(cell.points for cell in written if whole)
-    names = [item["name"] for item in exercises]
+def spread(scored: list[Person], exercises: list[ExerciseSummary], written: list[Cell]) -> Spread:
+    """The histogram of totals; of the exercises alone while a written answer waits to be graded.
+
+    Points count as they are shown, with two decimals.
+    """
+    whole = all(person.row.scores[cell.name] is not None for person in scored for cell in written)
+    most = sum(item.points for item in exercises) + sum(cell.points for cell in written if whole)
     values = [
-        float(person["row"]["total"]) if whole else sum(float(person["row"][name] or 0) for name in names)
+        round(person.row.total, 2)
+        if whole
+        else sum(round(person.row.scores[item.name] or 0.0, 2) for item in exercises)
         for person in scored
     ]
-    width = max(1, math.ceil(most / 15))  # points in a bar; the last bar holds full marks alone
+    width = max(1, math.ceil(most / 15))
     bars = [0] * (math.ceil(most / width) + 1)
     for value in values:
         bars[-1 if value >= most else int(value // width)] += 1
-    median = statistics.median(values) if values else None
-    return {"bars": bars, "width": width, "most": most, "whole": whole, "full": bars[-1], "median": median,
-            "chart": _histogram(bars, width, most, median) if values else ""}  # fmt: skip
+    return Spread(bars, width, most, whole, statistics.median(values) if values else None)
 
 
-def _histogram(bars: list[int], width: int, most: float, median: float) -> Markup:
-    names = [table.points(place * width) for place in range(len(bars) - 1)] + [table.points(most)]
-    counted = ", ".join(f"{number} with {name}" for number, name in zip(bars, names, strict=True))
-    middle = f"median {table.points(median)}"
-    place = len(bars) - 1 if median >= most else int(median // width)
-    return charts.histogram(
-        bars, names, f"Students by points: {counted}; {middle} of {table.points(most)}", place, middle
+def hardest(exercises: list[ExerciseSummary]) -> ExerciseSummary | None:
+    """The exercise that the fewest have all right; None where all have everything right."""
+    missed = [item for item in exercises if item.counts[Kind.RIGHT] < item.judged]
+    return min(missed, key=lambda item: item.counts[Kind.RIGHT], default=None)
+
+
+def statuses(people: list[Person]) -> list[tuple[Status, int]]:
+    """The statuses that there are, and how often: GRADED, then the urgent ones first."""
+    counts = Counter(person.status for person in people)
+    return [(status, counts[status]) for status in (Status.GRADED, *ORDER[:-1]) if status in counts]
+
+
+def look(people: list[Person]) -> list[Person]:
+    """The students whose submission an instructor should look at, the urgent ones first."""
+    return sorted(
+        (person for person in people if person.needs_a_look), key=lambda person: ORDER.index(person.status)
     )
 
 
-def hardest(exercises: list[dict]) -> dict | None:
-    """The exercise that the fewest have all right; None where all have everything right."""
-    missed = [item for item in exercises if item["counts"]["right"] < item["judged"]]
-    return min(missed, key=lambda item: item["counts"]["right"], default=None)
-
-
-def statuses(people: list[dict]) -> list[tuple[str, int]]:
-    """The statuses that there are, and how often: those that ended well, then the urgent first."""
-    counts = Counter(person["status"] for person in people)
-    ordered = [status for status in (GRADED, *ORDER) if status in counts]
-    return [(status, counts[status]) for status in dict.fromkeys([*ordered, *counts])]
-
-
-def groups(people: list[dict], what: str) -> list[tuple[str, list[dict]]]:
-    """The sentences of one sort with the students they were said of, the most frequent first."""
-    found: dict[str, list[dict]] = defaultdict(list)
-    for person in people:
-        for sentence in dict.fromkeys(person[what]):
+def groups(sentences: Iterable[tuple[Person, list[str]]]) -> list[tuple[str, list[Person]]]:
+    """Sentences with the students that they are on, the most frequent sentence first."""
+    found: dict[str, list[Person]] = defaultdict(list)
+    for person, said in sentences:
+        for sentence in dict.fromkeys(said):
             found[sentence].append(person)
     return sorted(found.items(), key=lambda item: -len(item[1]))
 
 
-def late(people: list[dict]) -> list[dict]:
-    """Those who were late, the latest first."""
+def late(people: list[Person]) -> list[Person]:
+    """The students who were late, the latest first."""
     return sorted(
-        (person for person in people if person["late"]),
-        key=lambda person: -float(person["row"]["late_seconds"] or 0),
+        (person for person in people if person.row.late),
+        key=lambda person: -(person.row.late_seconds or 0.0),
     )
 
 
-def slowest(people: list[dict]) -> list[dict]:
-    ran = [person for person in people if person["record"] and person["record"].seconds > 0]
-    ran = sorted(ran, key=lambda person: -person["record"].seconds)[:10]
-    for person in ran:
-        person["chart"] = _phase_bar(person["phases"], 14, ran[0]["record"].seconds)
-    return ran
+def slowest(people: list[Person]) -> list[tuple[Person, Markup]]:
+    """The ten submissions that took longest, with a bar of their phases each."""
+    ran = [person for person in people if person.record and person.record.seconds > 0]
+    ran = sorted(ran, key=lambda person: -person.record.seconds)[:10]
+    return [(person, _phase_bar(phases(person.record), 14, ran[0].record.seconds)) for person in ran]
 
 
-def _phase_bar(phases: dict[str, float], height: int, most: float = 0.0) -> Markup:
-    parts = [(f"phase-{name}", each, f"{PHASES[name]} {each:.1f} s") for name, each in phases.items()]
+def _phase_bar(spent: dict[str, float], height: int, most: float = 0.0) -> Markup:
+    parts = [(f"phase-{name}", seconds, f"{PHASES[name]} {seconds:.1f} s") for name, seconds in spent.items()]
     return charts.bar(parts, height, most)
 
 
 def phases(record: Record) -> dict[str, float]:
     """The seconds of a submission by the keys of PHASES; other is what no phase accounts for."""
-    known = {name: max(0.0, float(record.phases.get(name, 0.0))) for name in PHASES if name != "other"}
+    known = {name: max(0.0, record.phases.get(name, 0.0)) for name in PHASES if name != "other"}
     return known | {"other": max(0.0, record.seconds - math.fsum(known.values()))}
 
 
-def time(people: list[dict]) -> dict:
+def time(records: list[Record]) -> Time:
     """Where the time of the class went, and how many perplexities were answered from one measurement."""
-    records = [person["record"] for person in people if person["record"] and person["record"].seconds > 0]
-    spent = {name: math.fsum(person["phases"].get(name, 0.0) for person in people) for name in PHASES}
-    seconds = [record.seconds for record in records]
-    asked = [answer.get("how") for record in records for answer in record.shared]
-    return {
-        "phases": {name: each for name, each in spent.items() if each >= 0.05},
-        "chart": _phase_bar(spent, 20), "ran": len(records),
-        "total": math.fsum(seconds), "median": statistics.median(seconds) if seconds else 0.0,
-        "asked": len(asked), "known": asked.count("known"),
-    }  # fmt: skip
+    ran = [record for record in records if record.seconds > 0]
+    by_record = [phases(record) for record in records]
+    seconds = [record.seconds for record in ran]
+    asked = [measured.how for record in ran for measured in record.shared]
+    return Time(
+        spent={name: math.fsum(spent[name] for spent in by_record) for name in PHASES},
+        ran=len(ran),
+        total=math.fsum(seconds),
+        median=statistics.median(seconds) if seconds else 0.0,
+        asked=len(asked),
+        known=asked.count("known"),
+    )

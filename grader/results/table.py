@@ -1,6 +1,7 @@
-"""The grades of a class as a table: one row per student, as the journal and nbgrader's gradebook have them.
+"""The grades of a class as a table: one row per student, from the journal and nbgrader's gradebook.
 
-A failure is never a plain 0. A score is empty where nothing was judged, and the status says why.
+A failure is never a plain 0. A score is None where nothing was judged, and the status says why. Numbers
+stay numbers in a row; `cells` makes the texts of the CSV of them.
 """
 
 import csv
@@ -14,18 +15,18 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
-from grader import course
+from grader import course, nbgrader_quiet
 from grader.author import source
 from grader.grade import journal
 from grader.grade.journal import Record
 from grader.intake import roster
+from grader.intake.collect import LATE
 from grader.intake.parse import shown
-from grader.status import GRADED, GRADER_ERROR, NOT_SUBMITTED, UNREADABLE
+from grader.status import SCORELESS, Status
 from labsupport import files
+from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 
-NOT_GRADED_YET = "not graded yet"
-SCORELESS = (UNREADABLE, NOT_SUBMITTED, GRADER_ERROR, NOT_GRADED_YET)
 ENDS = (
     "late_penalty",
     "total",
@@ -42,18 +43,41 @@ AT_ONCE = (  # a query for the class, where there would be some for each student
     .selectinload(SubmittedNotebook.grades)
     .selectinload(Grade.cell)
 )
-LATE = ".late"  # beside a notebook that a platform marks late without saying when it came
+WAS_LATE = {True: "yes", False: "no", None: ""}
 FORMULA = "=+-@\t\r\n＝＋－＠"  # a cell that begins with one of these is code to a spreadsheet
 
 
 @dataclass
 class ByHand:
-    """What nbgrader's gradebook knows of a student beyond the examiner's verdicts, by grade id."""
+    """What nbgrader's gradebook holds of a student besides the examiner's scores, by grade id."""
 
     scores: dict[str, float] = field(default_factory=dict)  # given by a person; 0 for a question left empty
     extra: dict[str, float] = field(default_factory=dict)
     late: float | None = None  # seconds, where a due date and a time of submission are known
     penalty: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the table says of one student.
+
+    scores: points by question, None where nobody has judged it. penalty: the points that lateness costs.
+    total: the sum of the scores less the penalty; None where there is no score. most: the points of the lab.
+    late: None where it is not known; late_seconds: None also where a platform marks the submission late and
+    says no time.
+    """
+
+    student: str
+    scores: dict[str, float | None]
+    penalty: float
+    total: float | None
+    most: float
+    status: Status
+    reason: str
+    late: bool | None
+    late_seconds: float | None
+    submission: str  # the SHA-256 of its files
+    submitted_at: str
 
 
 def columns(lab: str) -> list[str]:
@@ -68,11 +92,10 @@ def questions(lab: str) -> list[source.Cell]:
     return sorted(cells, key=lambda cell: cell.kind == "written")
 
 
-def rows(lab: str, records: list[Record] | None = None) -> list[dict[str, str]]:
-    """One row per student of the course, by student id; every value is text, "" where there is none.
+def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
+    """One row per student of the course, by student id.
 
-    The total is the sum of the scores that there are, less the late penalty. records: those of the
-    journal, for a caller that has read them already.
+    records: those of the journal, for a caller that has read them already.
     """
     lab = course.lab(lab)
     asked = questions(lab)
@@ -92,18 +115,35 @@ def rows(lab: str, records: list[Record] | None = None) -> list[dict[str, str]]:
     ]
 
 
-def table(lab: str) -> list[list[str]]:
-    """The columns' titles, then the rows."""
-    return [columns(lab), *(list(row.values()) for row in rows(lab))]
+def lines(lab: str) -> list[list[str]]:
+    """The lines of the CSV: the titles of the columns, then the rows."""
+    return [columns(lab), *map(cells, rows(lab))]
 
 
-def write_csv(lab: str, path: Path, lines: list[list[str]] | None = None) -> Path:
+def cells(row: Row) -> list[str]:
+    """The cells of a row in the order of `columns`; "" where there is no value."""
+    return [
+        row.student,
+        *map(points, row.scores.values()),
+        points(row.penalty or None),
+        points(row.total),
+        points(row.most),
+        row.status,
+        row.reason,
+        WAS_LATE[row.late],
+        "" if row.late_seconds is None else f"{row.late_seconds:.0f}",
+        row.submission[:12],
+        row.submitted_at,
+    ]
+
+
+def write_csv(lab: str, path: Path, table: list[list[str]] | None = None) -> Path:
     """Write the table as a CSV, whole or not at all; a spreadsheet reads none of it as a formula.
 
-    lines: another table of the lab, its titles first, as layouts.py makes them.
+    table: another table of the lab, its titles first, as lms_export.py makes them.
     """
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([harmless(cell) for cell in line] for line in lines or table(lab))
+    csv.writer(text).writerows([harmless(cell) for cell in line] for line in table or lines(lab))
     try:
         files.write_whole(Path(path), text.getvalue().encode())
     except OSError as problem:
@@ -125,44 +165,44 @@ def points(value: float | None) -> str:
 # One student
 
 
-def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool) -> dict[str, str]:
+def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool) -> Row:
+    """A student's row. marked: whether a platform marks the submission late."""
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
-    return {
-        "student": record.student,
-        **{name: points(score) for name, score in scores.items()},
-        "late_penalty": points(by_hand.penalty) if given and by_hand.penalty else "",
-        "total": points(max(0.0, math.fsum(given) - by_hand.penalty)) if given else "",
-        "max": points(sum(cell.points for cell in asked)),
-        "status": record.status,
-        "reason": record.reason,
-        "late": "yes" * marked if by_hand.late is None else "yes" if by_hand.late > 0 else "no",
-        "late_seconds": "" if by_hand.late is None else f"{by_hand.late:.0f}",
-        "submission": record.submission[:12],
-        "submitted_at": record.submitted_at,
-    }
+    return Row(
+        student=record.student,
+        scores=scores,
+        penalty=by_hand.penalty if given else 0.0,
+        total=max(0.0, math.fsum(given) - by_hand.penalty) if given else None,
+        most=sum(cell.points for cell in asked),
+        status=record.status,
+        reason=record.reason,
+        late=(marked or None) if by_hand.late is None else by_hand.late > 0,
+        late_seconds=by_hand.late,
+        submission=record.submission,
+        submitted_at=record.submitted_at,
+    )
 
 
 def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
-    """What one question earned; None where nobody has judged it."""
+    """The points that one question earned; None where nobody has judged it."""
     verdict = record.verdicts.get(cell.name) if cell.kind == "check" else None
     if cell.id in by_hand.scores:
         score = by_hand.scores[cell.id]
-    elif verdict is None or (verdict["status"] == "unasked" and record.status != GRADED):
+    elif verdict is None or (verdict.status == Ending.UNASKED and record.status != Status.GRADED):
         return None
     else:
-        score = verdict["share"] * verdict["points"]
+        score = verdict.earned
     return score + by_hand.extra.get(cell.id, 0.0)
 
 
 def _unrecorded(lab: str, student: str, waiting: bool) -> Record:
-    """What is to be said about a student without a record; waiting: something was submitted."""
+    """The record of a student who has none in the journal; waiting: something was submitted."""
+    status, reason = Status.NOT_SUBMITTED, "Nothing was collected."
     if waiting:
-        return Record(
-            student, lab, "", "", NOT_GRADED_YET, f"Its submission waits for `python -m grader grade {lab}`."
-        )
-    return Record(student, lab, "", "", NOT_SUBMITTED, "Nothing was collected.")
+        status, reason = Status.NOT_GRADED_YET, f"Its submission waits for `python -m grader grade {lab}`."
+    return Record(student, lab, submission="", version="", status=status, reason=reason)
 
 
 # Who is in the course
@@ -193,7 +233,7 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
             found = {each.student_id: _by_hand(each) for each in query.options(AT_ONCE)}
             return {student.id for student in book.students}, found
     except (SQLAlchemyError, ImportError) as problem:
-        why = str(getattr(problem, "orig", None) or problem).splitlines()[0]
+        why = nbgrader_quiet.one_line(problem)
         raise LabError(f"nbgrader's gradebook {url!r} cannot be read: {why}.") from problem
 
 

@@ -27,23 +27,23 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """One line of the report."""
 
 
-class Ready(Event, tag="ready"):
+class Ready(Event, frozen=True, tag="ready"):
     """The kernel waits for the first cell."""
 
 
-class Start(Event, tag="start"):
+class Start(Event, frozen=True, tag="start"):
     """A cell begins."""
 
     cell: Index
 
 
-class Flood(Event, tag="flood"):
+class Flood(Event, frozen=True, tag="flood"):
     """A cell puts out more than is allowed; it may fill the memory next."""
 
     cell: Index
 
 
-class End(Event, tag="end"):
+class End(Event, frozen=True, tag="end"):
     """A cell is over. outputs: as nbformat has them, not looked into yet; cut: whether some are missing."""
 
     cell: Index
@@ -53,13 +53,13 @@ class End(Event, tag="end"):
     cut: bool
 
 
-class Printed(Event, tag="text"):
+class Printed(Event, frozen=True, tag="text"):
     """A piece of what a command prints."""
 
     text: Text
 
 
-class Over(Event, tag="over"):
+class Over(Event, frozen=True, tag="over"):
     """The run is over. code: the exit status of a command."""
 
     status: Status

@@ -4,7 +4,8 @@ The examiner decodes every message here, and nowhere else. What does not fit is 
 never a fault of the grader.
 """
 
-from typing import Annotated, Any
+import warnings
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import torch
@@ -22,7 +23,10 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every field is there, and no other."""
 
 
-class Failure(Message):
+Kind = TypeVar("Kind", bound=Message)
+
+
+class Failure(Message, frozen=True):
     """An exception of the student's function: the names of its class and bases, first line, function."""
 
     names: Annotated[list[Name], Meta(min_length=1, max_length=50)]
@@ -30,7 +34,7 @@ class Failure(Message):
     where: Name  # the function that is not written yet; "" where that is not known
 
 
-class Answer(Message):
+class Answer(Message, frozen=True):
     """The answer to one case. An ask of its own adds fields in a subclass.
 
     value: what the function returned, as plain data; changed: the arguments that it changed in place;
@@ -43,14 +47,14 @@ class Answer(Message):
     device: Annotated[str, Meta(max_length=20)] | None
 
 
-class Attempt(Message):
+class Attempt(Message, frozen=True):
     """Something that was tried after the function had returned: its value, or its error."""
 
     value: Any
     error: Failure | None
 
 
-class Request(Message):
+class Request(Message, frozen=True):
     """What a check cell asks first: to be asked an exercise, or what perplexity the course model has.
 
     masks: by layer, packed as bits.packed does it.
@@ -60,11 +64,13 @@ class Request(Message):
     masks: Annotated[dict[Name, torch.Tensor], Meta(max_length=NAMES)] | None = None
 
 
-def decode(message, kind: type[Message]):
+def decode(message, kind: type[Kind]) -> Kind:
     """The message as this type. Raises Malformed for one that does not fit."""
     try:
-        return msgspec.convert(message, kind)
-    except (msgspec.ValidationError, RecursionError, OverflowError) as problem:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # msgspec tries a tensor as a mapping
+            return msgspec.convert(message, kind)
+    except Exception as problem:  # not ValidationError alone: a tensor raises errors of its own
         raise Malformed("the answer is not what a check cell sends") from problem
 
 

@@ -15,7 +15,7 @@ from labsupport.check.ask.answer import NAMES, Answer, Attempt, Name
 from labsupport.check.ask.call import attempt, fields
 
 
-class Pruned(Answer):
+class Pruned(Answer, frozen=True):
     """The masks, and what became of the model. digests: SHA-256 of every weight, by name.
 
     measured: its perplexity, or the error of a model that does not run any more; None after an error.
@@ -52,5 +52,5 @@ def digest(weight: torch.Tensor) -> str:
     try:
         flat = (weight.detach().cpu() + 0.0).contiguous().view(-1).view(torch.uint8).numpy()
     except (RuntimeError, TypeError, ValueError):
-        return f"{weight.layout} {weight.dtype} on {weight.device.type}"
+        return f"{weight.layout}, {weight.dtype}, on {weight.device.type}"
     return hashlib.sha256(flat).hexdigest()

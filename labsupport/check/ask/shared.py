@@ -42,7 +42,7 @@ def take_over() -> None:
         known = asked(model, token_windows, address) if address else None
         return measure(model, token_windows) if known is None else known
 
-    perplexity.asks = True
+    setattr(perplexity, "asks", True)  # noqa: B010  a mark that no type knows
     given.perplexity = perplexity
 
 

@@ -16,6 +16,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ def pack(value) -> bytes:
     return struct.pack("<QQ", len(header), len(body)) + header + body
 
 
-def unpack(message: bytes):
+def unpack(message: bytes) -> Any:
     """The value of `pack`, its tensors on the CPU. Raises WireError for anything else."""
     try:
         header_size, body_size = struct.unpack_from("<QQ", message)
@@ -133,7 +134,7 @@ class _Unpacking:
     def __init__(self, tensors: dict[str, torch.Tensor]):
         self.tensors, self.count = tensors, 0
 
-    def value(self, item, depth: int = 0):
+    def value(self, item, depth: int = 0) -> Any:
         self.count += 1
         if depth > DEPTH_LIMIT + 2 or self.count > COUNT_LIMIT:
             raise WireError("nested too deeply" if depth > DEPTH_LIMIT + 2 else "it holds too many values")
@@ -182,7 +183,7 @@ def send(connection: socket.socket, value) -> None:
     connection.sendall(struct.pack("<Q", len(message)) + message)
 
 
-def receive(connection: socket.socket, deadline: float | None = None):
+def receive(connection: socket.socket, deadline: float | None = None) -> Any:
     """Read one message, all of it before `deadline` (time.monotonic) if there is one.
 
     Raises WireError for a broken one, EOFError when the other side is gone, TimeoutError when it is late.

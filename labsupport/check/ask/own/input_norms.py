@@ -16,7 +16,7 @@ from labsupport.check.ask.pruned import digests
 BREAK = "a made-up error in the middle of calibration"
 
 
-class Normed(Answer):
+class Normed(Answer, frozen=True):
     """Norms by layer, and what the function left behind.
 
     hooks: how many are on the model; training: its mode; runs: tokens of every run, those of all later ones

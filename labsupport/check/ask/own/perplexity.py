@@ -9,7 +9,7 @@ from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.call import attempt, fields, same
 
 
-class Measured(Answer):
+class Measured(Answer, frozen=True):
     """A perplexity, and what the function left behind.
 
     gradients: whether they are recorded afterwards; training: the model's mode afterwards; trained_inside:

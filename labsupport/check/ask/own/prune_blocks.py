@@ -23,14 +23,14 @@ FIELDS = (
 Size = Annotated[int, Meta(ge=0, le=2**31)]
 
 
-class Prints(Message):
+class Prints(Message, frozen=True):
     """One weight that is left: its shape, and the fingerprints of its rows or columns, int64 [slices]."""
 
     shape: Annotated[list[Size], Meta(min_length=2, max_length=2)]
     prints: torch.Tensor
 
 
-class Left(Message):
+class Left(Message, frozen=True):
     """What is left of the model: fingerprints by layer and weight, digests of the others, the config."""
 
     prints: Annotated[dict[Name, Annotated[dict[Name, Prints], Meta(max_length=20)]], Meta(max_length=NAMES)]
@@ -38,14 +38,14 @@ class Left(Message):
     config: Annotated[dict[Name, Any], Meta(max_length=len(FIELDS))]
 
 
-class Looked(Message):
+class Looked(Message, frozen=True):
     """An attempt to look at what is left; `value` is None where it ended with an error."""
 
     value: Left | None
     error: Failure | None
 
 
-class Blocks(Answer):
+class Blocks(Answer, frozen=True):
     """What prune_blocks left; all are None where the function raised an error."""
 
     left: Looked | None

@@ -12,7 +12,7 @@ from labsupport.check.ask.call import attempt, fields
 from labsupport.linears import pruned_linears
 
 
-class Recovered(Answer):
+class Recovered(Answer, frozen=True):
     """Losses, and all weights afterwards by name; none where the function raised an error."""
 
     weights: Annotated[dict[Name, torch.Tensor], Meta(max_length=NAMES)]

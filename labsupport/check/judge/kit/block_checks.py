@@ -112,9 +112,11 @@ def noted(remains: Remains, config: dict) -> None:
 
 
 def read_config(config: dict) -> LlamaConfig:
-    """The config that these fields make, whose own checks refuse sizes that are no int."""
+    """The config of these fields; LlamaConfig itself refuses sizes that are no int. Wrong for others."""
     if not config.keys() <= set(FIELDS):
         raise Wrong(NOT_SENT)
+    if missing := [name for name in FIELDS if name not in config and name != "layer_widths"]:
+        raise Wrong(f"{missing[0]} is missing")
     try:
         return LlamaConfig(**config)
     except Exception:

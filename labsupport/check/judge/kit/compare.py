@@ -63,7 +63,7 @@ def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
 
 def on_same_device(answer: Answer) -> None:
     """Raises Wrong unless the answer's tensor is on the device that its inputs were put on."""
-    if answer.device not in (None, settings.device().type):
+    if answer.device != settings.device().type:
         raise Wrong(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
 
 

@@ -57,7 +57,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
     lines: list[Line] = []
     failure: tuple[Wrong, Cause] | None = None
     unwritten, cases_asked, first_right = 0, 0, False
-    answer = None
+    answer: Answer | None = None
     for index, case in enumerate(cases):
         if case.costly and failure:
             lines.append(Line(Mark.OPEN, case.title))
@@ -158,7 +158,9 @@ def _text(error: Failure) -> str:
 
 def _untouched(answer: Answer) -> None:
     if answer.changed:
-        raise Wrong(f"your function changed {', '.join(answer.changed)} in place")
+        shown, more = answer.changed[:4], len(answer.changed) - 4
+        rest = f" and {more} more" if more > 0 else ""
+        raise Wrong(f"your function changed {', '.join(shown)}{rest} in place")
 
 
 def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:

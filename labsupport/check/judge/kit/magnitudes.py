@@ -69,6 +69,12 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             "It looks as if each row was ranked on its own. Magnitude pruning ranks the whole matrix; "
             "ranking inside rows comes with Wanda in lab 04. Try weight.flatten()."
         )
+    if k == 0 < dropped <= drop_range(scores, 1)[1] and drops_lowest(flat, scores, dropped):
+        yield (
+            "It looks as if the smallest weight goes although k is 0: a threshold found among the "
+            "magnitudes, by kthvalue or torch.quantile, drops one at least.\n"
+            "Try sparsity 0: every weight stays."
+        )
     if dropped == k - 1 == int(sparsity * n) and drops_lowest(flat, scores, k - 1):
         yield Cause(
             f"It looks as if int() cut the product {sparsity} * {n} = {sparsity * n:.6g} down; "

@@ -80,14 +80,21 @@ def _of_norms(inputs: dict, answer: Normed) -> Iterator[Named]:
     model = built(inputs)
     if all(norms[name].shape == (linear.out_features,) for name, linear in pruned_linears(model).items()):
         yield OUTPUTS
-    elif any(norm.dtype is not torch.float32 or not bool(norm.isfinite().all()) for norm in norms.values()):
+    elif any(_rounded(norm, inputs) for norm in norms.values()):
         yield HALF
     elif all(norms[name].shape == norm.shape for name, norm in right.items()):
         yield from _wrong_values(inputs, norms, right)
         if answer.hooks:
             yield HANDLE
-        if set(answer.changed) - {name for name, _ in model.named_parameters()}:
+        weights = {name for name, _ in model.named_parameters()}
+        if any(".layers." in name and name not in weights for name in answer.changed):
             yield REPLACED
+
+
+def _rounded(norm: torch.Tensor, inputs: dict) -> bool:
+    """Whether a norm of any shape has half precision, or grew too large for it on a model that has."""
+    half = norm.dtype in (torch.float16, torch.bfloat16)
+    return half or (inputs.get("half", False) and not bool(norm.isfinite().all()))
 
 
 def _late_name(text: str, sizes: set[int]) -> Iterator[Named]:

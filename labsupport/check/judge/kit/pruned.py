@@ -123,8 +123,8 @@ def _lost(name: str, digests: dict[str, str]) -> NoReturn:
 def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | None = None) -> float:
     """The judge's own perplexity of the dense model under masks; place: their key, where known.
 
-    bits: the masks as bits.packed has them, uint8 [ceil(n / 8)] by name. Raises KeyError for a name that is no pruned Linear, and
-    ValueError for a mask of another size.
+    bits: the masks as bits.packed has them, uint8 [ceil(n / 8)] by name. Raises KeyError for a name that
+    is no pruned Linear, and ValueError for a mask of another size.
     """
 
     def measure() -> float:

@@ -7,12 +7,14 @@ import torch
 from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.fingerprints import AXIS
 from labsupport.check.judge.kit.causes import Named
-from labsupport.check.judge.kit.slices import found, wanted
+from labsupport.check.judge.kit.slices import found, named, wanted
 
 
 def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -> Iterator[Named]:
     """Zeros, the other slices, another order, a matrix left whole. pointer: to the section on it."""
-    matrices, right = dict(zip(names, answer.value, strict=True)), wanted(names, inputs)
+    matrices, right = named(names, answer.value), wanted(names, inputs)
+    if not matrices:
+        return
     places = {name: found(matrices[name], inputs[name], AXIS[name]) for name in names}
     if places == right:
         return
@@ -41,5 +43,5 @@ def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -
 
 
 def _sliced_along(matrix: torch.Tensor, dense: torch.Tensor, axis: int) -> bool:
-    """Whether a matrix, any shape, is fewer of the slices of the dense one, [out, in], along this axis."""
+    """Whether a matrix [any, any] is fewer slices of the dense one, [out, in], along this axis."""
     return matrix.shape[axis] < dense.shape[axis] and -1 not in found(matrix, dense, axis)

@@ -30,14 +30,12 @@ def keep(source: random.Random, count: int, kept: int) -> torch.Tensor:
 def found(slices: torch.Tensor, dense: torch.Tensor, axis: int) -> list[int]:
     """The number in `dense` of each slice of an answer, bit for bit; -1 for one that is not there.
 
-    slices: any tensor; dense: [out, in], whose slices are numbered along the axis. [-1] alone for a tensor
-    that cannot be slices of it: of another type, with longer slices or with more of them.
+    slices: [any, any]; dense: [out, in], whose slices are numbered along the axis. [-1] alone for a matrix
+    that cannot be slices of it: of another type, with slices of another length or with more of them.
     """
-    theirs = dense.movedim(axis, 0)  # [slices, length]
-    if slices.dim() != 2 or slices.dtype != dense.dtype:
-        return [-1]
-    yours = slices.movedim(axis, 0)
-    if yours.shape[1] != theirs.shape[1] or len(yours) > len(theirs):
+    yours, theirs = slices.movedim(axis, 0), dense.movedim(axis, 0)  # [slices, length] each
+    fits = slices.dtype == dense.dtype and yours.shape[1] == theirs.shape[1]
+    if not fits or len(yours) > len(theirs):
         return [-1]
     equal = (yours[:, None] == theirs[None]).all(dim=-1)  # [yours, theirs]
     return [int(row.float().argmax()) if bool(row.any()) else -1 for row in equal]
@@ -49,6 +47,14 @@ def wanted(names: tuple[str, ...], inputs: dict) -> Places:
     kept = set(inputs["keep"].tolist())
     sizes = {name: inputs[name].shape[AXIS[name]] for name in names}
     return {name: [i for i in range(size) if i * count // size in kept] for name, size in sizes.items()}
+
+
+def named(names: tuple[str, ...], value) -> dict[str, torch.Tensor]:
+    """The matrices [any, any] of an answer by name; {} for an answer that is not as many matrices."""
+    fits = isinstance(value, tuple | list) and len(value) == len(names)
+    if not fits or not all(isinstance(matrix, torch.Tensor) and matrix.dim() == 2 for matrix in value):
+        return {}
+    return dict(zip(names, value, strict=True))
 
 
 def parts(names: tuple[str, ...], inputs: dict, answer: Answer) -> list[Part]:

@@ -1,12 +1,15 @@
-"""The negative log-likelihood of tokens as the judges of lab 01 compute it, in Python's own floats."""
+"""What tokens cost by the judges' own computation, independent of what labs give: for lab 01."""
 
 import math
 
 import torch
+from torch import nn
+
+from labsupport.progress import bar
 
 
 def surprise(logits: torch.Tensor, token_ids: torch.Tensor, ahead: int) -> tuple[float, int]:
-    """Sum, in nats, and number of the terms -ln p(the token `ahead` of a position).
+    """Sum, in nats, and number of the terms -ln p(the token `ahead` of a position), in Python's floats.
 
     logits: [B, L, V] of any float type; token_ids: int64 [B, L]. ahead: 1 is right; 0 is a shift
     forgotten, 2 a shift made twice, -1 a shift the wrong way.
@@ -19,3 +22,15 @@ def surprise(logits: torch.Tensor, token_ids: torch.Tensor, ahead: int) -> tuple
                 total = math.fsum(math.exp(value - top) for value in row)
                 costs.append(top - row[window[position + ahead]] + math.log(total))
     return math.fsum(costs), len(costs)
+
+
+@torch.no_grad()
+def losses(model: nn.Module, token_windows: torch.Tensor) -> list[float]:
+    """The mean loss in nats of every window, int64 [n, L]: one at a time, which bounds the memory."""
+    found = []
+    for window in bar(token_windows, "perplexity"):
+        window = window.to(model.device)  # [L]
+        logits = model(window[None], use_cache=False).logits[0, :-1].float()  # [L - 1, V]
+        ln_p = logits.log_softmax(dim=-1).gather(1, window[1:, None])  # [L - 1, 1]
+        found.append(-ln_p.double().mean().item())
+    return found

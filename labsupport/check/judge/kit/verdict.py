@@ -114,7 +114,7 @@ class CheckFailed(Exception):
 def data(value) -> Any:
     """A value as plain data: a small tensor as nested lists, a large one as its shape and first entries."""
     if isinstance(value, torch.Tensor):
-        if value.numel() <= SMALL:
+        if 0 < value.numel() <= SMALL or value.shape == (0,):  # as lists, [2**39, 0] would fill the memory
             return (value.int() if value.dtype is torch.bool else value).tolist()
         return {"shape": list(value.shape), "first": value.flatten()[:FIRST].tolist()}
     if isinstance(value, list | tuple):
@@ -124,10 +124,11 @@ def data(value) -> Any:
 
 def plain(value) -> str:
     """A value as a person would write it down."""
-    value = data(value)
+    value = value if isinstance(value, dict) else data(value)
     if isinstance(value, dict):
+        shape = " x ".join(map(str, value["shape"]))
         first = plain(value["first"]).rstrip("]")
-        return f"{' x '.join(map(str, value['shape']))}, starting {first}, ...]"
+        return f"{shape}, starting {first}, ...]" if value["first"] else f"{shape}, empty"
     if isinstance(value, list):
         return "[" + ", ".join(plain(item) for item in value) + "]"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -12,13 +12,12 @@ from labsupport.check.judge.kit import draw, memo
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_number
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
-from labsupport.check.judge.kit.surprise import surprise
-from labsupport.progress import bar
+from labsupport.check.judge.kit.surprise import losses, surprise
 
 SHIFT = see("1.2", "Every token is guessed from those before it")
 ONCE = see("1.3", "One exp, at the very end")
-MANY = 37  # windows: every usual size of a batch leaves some over
-SIZES = (2, 4, 8, 16, 32)  # of such batches
+MANY = 19  # windows: every usual size of a batch leaves some over
+SIZES = (2, 4, 8, 16)  # of such batches
 
 
 def cases(seed: int) -> list[Case]:
@@ -34,35 +33,47 @@ def cases(seed: int) -> list[Case]:
         }
 
     course = {"model": recipes.course_model(), "windows": recipes.course_windows("evaluation")}
-    name = course["model"]["course"]
+    course |= {"training": False, "gradients": True}
     return [
         Case("a tiny model", tiny(source.choice((3, 4, 5)), source.choice((8, 9, 10)))),
         Case("a model left in training mode, with dropout", tiny(3, 12, training=True)),
         Case("called where gradients are switched off", tiny(2, 16, gradients=False)),
         Case("a single window", tiny(1, 24)),
-        Case(f"{MANY} windows, which batches do not divide evenly", tiny(MANY, 6)),
-        Case(f"the course model, {name}", {**course, "training": False, "gradients": True}, costly=True),
+        Case(
+            f"{MANY} windows, which batches do not divide evenly", draw.until(lambda: tiny(MANY, 6), uneven)
+        ),
+        Case(f"the course model, {course['model']['course']}", course, costly=True),
     ]
 
 
 def truth(inputs: dict) -> float:
     """The perplexity of a case, computed once for each model and windows."""
     about = {name: inputs[name] for name in ("model", "windows")}
-    place = memo.key("perplexity of a case", about, {})
-    return memo.at(place, lambda: measured(recipes.model(about["model"]), recipes.windows(about["windows"])))
+    return memo.at(memo.key("perplexity of a case", about, {}), lambda: averaged(losses(*built(about)), 1))
 
 
-@torch.no_grad()
-def measured(model: nn.Module, token_windows: torch.Tensor) -> float:
-    """Perplexity of a model on windows, int64 [n, L]: one window at a time, all of its logits at once."""
-    total = 0.0
-    for window in bar(token_windows, "perplexity"):
-        window = window.to(model.device)  # [L]
-        logits = model(window[None], use_cache=False).logits[0, :-1].float()  # [L - 1, V]
-        ln_p = logits.log_softmax(dim=-1).gather(1, window[1:, None])  # [L - 1, 1]
-        total -= ln_p.double().sum().item()
-    n, length = token_windows.shape
-    return math.exp(total / (n * (length - 1)))
+def built(inputs: dict) -> tuple[nn.Module, torch.Tensor]:
+    """The model of a case, and its token windows: int64 [n, L]."""
+    return recipes.model(inputs["model"]), recipes.windows(inputs["windows"])
+
+
+def averaged(each: list[float], size: int) -> float:
+    """The perplexity by the mean losses of batches of this size: right for 1, as windows are equally long."""
+    batches = [each[start : start + size] for start in range(0, len(each), size)]
+    means = [math.fsum(batch) / len(batch) for batch in batches]
+    return exp(math.fsum(means) / len(means))
+
+
+def uneven(inputs: dict) -> bool:
+    """Whether the means of batches of every size give another perplexity than the right one."""
+    each = losses(*built(inputs))
+    batches = [(averaged(each, size), "batches") for size in SIZES]
+    return draw.apart([(averaged(each, 1), "right"), *batches], lambda a, b: is_close(a, b, 1e-3))
+
+
+def exp(loss: float) -> float:
+    """exp of a loss, or of 700, which is nearly the largest that there is."""
+    return math.exp(min(loss, 700))
 
 
 def parts(inputs: dict, answer: Measured) -> list[Part]:
@@ -112,8 +123,7 @@ def cause(inputs: dict, answer: Measured) -> Named:
             "It looks as if the model was evaluated in training mode: dropout was at work, and two "
             "calls give two perplexities. Try model.eval() first; restore the mode after it."
         )
-    model, token_windows = recipes.model(inputs["model"]), recipes.windows(inputs["windows"])
-    return next((named for wrong, named in mistakes(model, token_windows) if is_close(found, wrong)), "")
+    return next((named for wrong, named in mistakes(inputs) if is_close(found, wrong)), "")
 
 
 def restore_cause(inputs: dict, answer: Measured) -> str:
@@ -131,11 +141,9 @@ def restore_cause(inputs: dict, answer: Measured) -> str:
     return ""
 
 
-def mistakes(model: nn.Module, token_windows: torch.Tensor) -> Iterator[tuple[float, Named]]:
-    """The perplexity that each mistake gives, and the sentences that name it. token_windows: [n, L]."""
-
-    def exp(loss: float) -> float:
-        return math.exp(min(loss, 700))  # there is no larger one
+def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
+    """The perplexity that each mistake gives, and the sentences that name it."""
+    model, token_windows = built(inputs)  # token_windows: [n, L]
 
     def shifted(windows: torch.Tensor, ahead: int = 1) -> float:
         """The perplexity of windows, [n, L], when position t guesses the token `ahead` of it."""
@@ -143,7 +151,7 @@ def mistakes(model: nn.Module, token_windows: torch.Tensor) -> Iterator[tuple[fl
         return exp(cost / count)
 
     n, length = token_windows.shape
-    each = [math.log(shifted(window[None])) for window in token_windows]  # mean loss of every window
+    each = losses(model, token_windows)
     mean = math.fsum(each) / n
     targets, tokens = n * (length - 1), n * length
     one = (
@@ -177,9 +185,8 @@ def mistakes(model: nn.Module, token_windows: torch.Tensor) -> Iterator[tuple[fl
         "It looks as if the total was divided by the windows instead of the targets.",
     )
     for size in SIZES:
-        means = [math.fsum(each[i : i + size]) / len(each[i : i + size]) for i in range(0, n, size)]
         yield (
-            exp(math.fsum(means) / len(means)),
+            averaged(each, size),
             "It looks as if the mean losses of batches were averaged. The last batch is smaller and counts "
             f"as much as a full one: add up sums, and divide once, {ONCE}",
         )

@@ -49,9 +49,10 @@ def plain_inputs(source: random.Random) -> dict:
 
 
 def tells_apart(inputs: dict) -> bool:
-    """Whether the right sum and those of the named mistakes all differ."""
-    outcomes = [(surprise(**inputs, ahead=1)[0], "right"), *mistakes(**inputs)]
-    return draw.apart(outcomes, lambda a, b: round(a, 3) == round(b, 3))
+    """Whether the right sum and those of the mistakes all differ, even two that share their sentences."""
+    sums = [surprise(**inputs, ahead=1)[0], *(value for value, _ in mistakes(**inputs))]
+    places = [(value, place) for place, value in enumerate(sums)]
+    return draw.apart(places, lambda a, b: round(a, 3) == round(b, 3))
 
 
 def mistakes(logits: torch.Tensor, token_ids: torch.Tensor) -> list[tuple[float, str]]:

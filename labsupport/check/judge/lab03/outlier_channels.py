@@ -86,9 +86,9 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
 def wrong_channels(norm: torch.Tensor, channels: torch.Tensor, k: int) -> Iterator[Named]:
     """Mistakes in the choice or the order of the channels; norm [in], channels [k]."""
     loudest = sorted(norm.tolist(), reverse=True)
-    if channels.is_floating_point():
-        if channels.tolist() == loudest[:k]:
-            yield f"These are the norms of the channels; the exercise asks for their places, {LOUD}"
+    if channels.is_floating_point() and channels.tolist() == loudest[:k]:
+        yield f"These are the norms of the channels; the exercise asks for their places, {LOUD}"
+    if channels.dtype is not torch.int64:
         return
     theirs = norm[channels].tolist()
     if theirs != loudest[:k] and sorted(theirs) == sorted(loudest[:k]):

@@ -55,11 +55,6 @@ def sizes(shape: dict) -> dict[str, list[int]]:
     return found
 
 
-def total(shape: dict) -> int:
-    """The number of weights of the model with this config."""
-    return sum(map(sum, sizes(shape).values()))
-
-
 def parts(inputs: dict, answer: Answer) -> list[Part]:
     """What must hold of the count."""
     shape, count = inputs["config"], answer.value
@@ -70,7 +65,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             raise Wrong(f"it is {count}, a float: // divides whole numbers, / does not")
 
     def counted() -> None:
-        if over := count - total(shape):
+        if over := count - sum(map(sum, sizes(shape).values())):
             raise Wrong(
                 config=", ".join(f"{name} {value}" for name, value in shape.items()),
                 your_count=f"{count:,}, too {'high' if over > 0 else 'low'} by {abs(over):,}",
@@ -93,8 +88,9 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     yield from _embeddings(shape, each, over)
     yield from _layers(shape, each, over)
     if "head_dim" in shape:
-        divided = {**shape, "head_dim": shape["hidden_size"] // shape["num_attention_heads"]}
-        if over == total(divided) - sum(each.values()):
+        narrower = shape["hidden_size"] // shape["num_attention_heads"] - shape["head_dim"]
+        attention = sum(each[f"{name}_proj"] for name in "qkvo")
+        if over == attention // shape["head_dim"] * narrower:
             yield (
                 "It looks as if the width of a head was taken as hidden_size / num_attention_heads. That is "
                 f"the rule in most models, but not in all: config.head_dim says it, {MATRICES}"

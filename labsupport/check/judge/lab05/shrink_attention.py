@@ -43,7 +43,10 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
 def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     """The mistakes of grouping that the slices show, then those of any slices."""
-    q, k, _, o = answer.value
+    matrices = slices.named(ATTENTION_NAMES, answer.value)
+    if not matrices:
+        return
+    q, k, _, o = matrices.values()
     kv_heads, head_dim = inputs["kv_heads"], inputs["head_dim"]
     keep, heads = inputs["keep"].tolist(), len(inputs["q"]) // head_dim
     served = heads // kv_heads

@@ -31,9 +31,7 @@ def cases(seed: int) -> list[Case]:
         Case("a tiny model", tiny(9, 6)),
         Case("a continuation longer than its context", tiny(3, 17)),
         Case("one token after one token", tiny(1, 1)),
-        Case(
-            "a model in bfloat16: the sum is one of float32 numbers", _telling(source, _half, half_mistakes)
-        ),
+        Case("a model in bfloat16: the sum is one of float32 numbers", _telling(source, _half, rounded)),
         Case(f"the course model, {recipes.course_model()['course']}", course, costly=True),
     ]
 
@@ -175,7 +173,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
     return [(float(wrong), looks(said)) for wrong, said in found]
 
 
-def half_mistakes(inputs: dict) -> list[tuple[float, Named]]:
+def rounded(inputs: dict) -> list[tuple[float, Named]]:
     """Of a model in half precision: logarithms, or their sum, left in it."""
     context, continuation = pair(inputs)
     logits = _logits(inputs, torch.cat([context, continuation]))[-len(continuation) - 1 : -1]  # [n, V]
@@ -194,7 +192,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         yield "The number is compared and printed: return a float. Try .item()."
         return
     half = "dtype" in inputs["model"]
-    for wrong, said in half_mistakes(inputs) if half else mistakes(inputs):
+    for wrong, said in rounded(inputs) if half else mistakes(inputs):
         if is_close(found, wrong, 1e-2 if half else 1e-4):
             yield said
 

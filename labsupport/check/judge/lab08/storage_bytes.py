@@ -92,7 +92,9 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
 
 def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
-    """The mistake that the bytes of the first format show which is wrong."""
+    """The mistake that the bytes of the first wrong format show."""
+    if not isinstance(answer.value, dict):
+        return
     shape, sparsity, formats, dtype_bytes = inputs.values()
     count = shape[0] * shape[1]
     kept = count - round(sparsity * count)

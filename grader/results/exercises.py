@@ -1,0 +1,74 @@
+"""The report's answers on one exercise: how the class did on it, and which mistakes were made most often."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from grader.author.source import Cell
+from grader.intake.parse import shown
+from grader.results import charts
+from grader.results.person import KINDS, Kind, Person
+from grader.status import SCORELESS
+from labsupport.check.judge import EXERCISES
+
+LONGEST = 300  # characters of a mistake's sentence that are shown
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake of these students. text: the most frequent sentence on it; vary: whether there are others."""
+
+    text: str
+    vary: bool
+    people: list[Person]
+
+
+@dataclass(frozen=True)
+class ExerciseSummary:
+    """How a class did on an exercise. judged: how many submissions could be graded; counts: them by kind."""
+
+    name: str
+    number: str
+    points: float
+    judged: int
+    counts: Counter[Kind]
+    mistakes: list[Mistake]  # the most frequent first
+
+    @property
+    def chart(self) -> Markup:
+        """One bar of the kinds."""
+        counts = self.counts
+        return charts.bar([(kind, counts[kind], f"{counts[kind]} {words}") for kind, words in KINDS.items()])
+
+
+def summary(cell: Cell, people: list[Person]) -> ExerciseSummary:
+    """How the class did on the exercise of a check cell."""
+    name = cell.name
+    judged = [person for person in people if person.status not in SCORELESS]
+    counts = Counter(person.kind(name) or Kind.OPEN for person in judged)
+    wrong = [person for person in judged if person.kind(name) in (Kind.PARTLY, Kind.WRONG)]
+    return ExerciseSummary(
+        name, number(name, people), cell.points, len(judged), counts, mistakes(name, wrong)
+    )
+
+
+def number(exercise: str, people: list[Person]) -> str:
+    """The number of an exercise, as 2.1: from a verdict, so that its judge is imported only without one."""
+    verdicts = (person.verdicts.get(exercise) for person in people)
+    return next((verdict.number for verdict in verdicts if verdict), "") or EXERCISES[exercise].number
+
+
+def mistakes(exercise: str, people: list[Person]) -> list[Mistake]:
+    """The mistakes of these students in an exercise. Verdicts with the same `mistake` are on the same one."""
+    groups: dict[str, list[tuple[str, Person]]] = defaultdict(list)
+    for person in people:
+        verdict = person.verdicts[exercise]
+        if sentence := verdict.headline():
+            groups[verdict.mistake or sentence].append((shown(sentence, LONGEST), person))
+    found = []
+    for group in sorted(groups.values(), key=len, reverse=True):
+        sentences = Counter(sentence for sentence, _ in group)
+        people = [person for _, person in group]
+        found.append(Mistake(sentences.most_common(1)[0][0], len(sentences) > 1, people))
+    return found
