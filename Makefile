@@ -1,12 +1,13 @@
 # Every target sets up what it needs; what is done already is skipped.
-#   make demo   make test   make explore   make lab   make labs   make notebooks   make benchmark   make site
+#   make demo   make quick   make test   make explore   make pins
+#   make lab   make labs   make notebooks   make benchmark   make site
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := --constraint constraints.txt --editable .[dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup sandbox model demo test explore labs lab notebooks benchmark site
+.PHONY: setup sandbox model demo quick test explore pins labs lab notebooks benchmark site
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -60,3 +61,12 @@ site: setup model .venv/site
 # Every ratio against its baseline, more than an hour; into benchmarks/RESULTS.md.
 benchmark: setup sandbox model
 	@$(BIN)/python -m benchmarks
+
+# constraints.txt resolved for each Python, metadata alone; wheels for all but those that are only sources.
+PYTHONS := 3.11.0 3.12.0 3.13.0 3.14.0
+SOURCES := rouge-score sqlitedict word2number
+pins: setup
+	@for version in $(PYTHONS); do \
+	  $(BIN)/uv pip compile --quiet --python-version $$version --constraint constraints.txt --all-extras \
+	    --only-binary :all: $(SOURCES:%=--no-binary %) pyproject.toml >/dev/null || exit 1; \
+	  echo "Every pin can be had for Python $$version."; done

@@ -28,8 +28,12 @@ c.GenerateAssignment.preprocessors = [DropAnswers, *GenerateAssignment.preproces
 c.ExecutePreprocessor.timeout = waits.AT_HOME
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
-c.HTMLExporter.filters = {"markdown2html": "grader.formulas.markdown"}
-templates = Path("server_extensions", "formgrader", "templates")
+c.HTMLExporter.filters = {
+    "markdown2html": "grader.results.filters.prose",
+    "highlight_code": "grader.results.filters.code",
+    "strip_files_prefix": "grader.results.filters.unchanged",
+}
 c.HTMLExporter.extra_template_basedirs = [  # ours before nbgrader's own: no page asks a network
-    str(Path(course.__file__).with_name("templates")), str(Path(nbgrader.__file__).parent / templates)
-]  # fmt: skip
+    str(Path(course.__file__).with_name("results") / "templates"),
+    str(Path(nbgrader.__file__).with_name("server_extensions") / "formgrader" / "templates"),
+]

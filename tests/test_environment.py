@@ -26,6 +26,13 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+def pythons() -> list[str]:
+    """Every release of Python that pyproject.toml admits, those to come included."""
+    admits = SpecifierSet(project()["requires-python"])
+    every = [f"3.{minor}.{patch}" for minor in range(20) for patch in range(30)]
+    return [version for version in every if version in admits]
+
+
 def test_conda_installs_what_make_installs():
     """environment.yml and the Makefile have the same requirement lines."""
     pip = re.findall(r"^      - (.+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
@@ -45,9 +52,7 @@ def test_everything_is_pinned():
 def test_every_pin_admits_every_python():
     """Whoever has a Python that pyproject.toml admits can install: one pin that wanted 3.11.5 kept everybody
     on Debian 12, whose own Python is 3.11.2, from `make demo`. Read from what the pinned packages say."""
-    admits = SpecifierSet(project()["requires-python"])
-    every = [f"3.{minor}.{patch}" for minor in range(20) for patch in range(30)]
-    every = [version for version in every if version in admits]
+    every = pythons()
     assert {"3.11.0", "3.11.2", "3.12.0", "3.13.5", "3.14.0", "3.14.2"} <= set(every)
     unread, refused = set(), []
     for name, pinned in constraints().items():
@@ -66,6 +71,12 @@ def test_every_pin_admits_every_python():
     if "sphinx" in unread:
         pytest.skip("the site's own requirements are not installed, so their pins are not read: make site")
     assert unread == (BEFORE_312 if sys.version_info >= (3, 12) else set()), "not here in the pinned version"
+
+
+def test_the_pins_are_resolved_for_every_python():
+    """`make pins`, and so .ci/run, leaves out no Python: a pin without a wheel for one is found there."""
+    resolved = re.search(r"^PYTHONS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    assert resolved == [version for version in pythons() if version.endswith(".0")]
 
 
 def test_constraints_name_no_place():

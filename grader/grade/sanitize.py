@@ -1,45 +1,123 @@
-"""Makes an executed notebook inert: whatever a browser shows of it later, nothing of it runs or loads there.
+"""Makes an executed notebook inert: nothing of it runs or loads in a browser that shows it later.
 
-Of the outputs, text and PNG pictures stay; HTML, script, SVG, widgets and LaTeX are dropped. Prose is cleaned
-twice. In the notebook, an invisible character breaks what Markdown would read as HTML, as a script link or as a
-picture: that holds in every viewer, JupyterLab included. On nbgrader's pages (see results/filters.py) `clean`
-then lets only the tags, attributes and addresses of a list through. A picture from elsewhere counts as harm:
-it would tell its server who looks at the page, and when.
+Of the outputs, text and PNG pictures stay; HTML, script, SVG, widgets and LaTeX are dropped. In
+prose, an invisible character breaks what Markdown would read as HTML, as an entity, as a script
+link or as a picture, which would tell its server who looks at the page, and when. That holds in
+every viewer, JupyterLab included; nbgrader's pages are cleaned once more (results/clean.py).
 
-A page must also be made in seconds. A submission may hold 10 MB of text and 20 MB of outputs, and nbconvert takes
-a minute for one of them; so there is room for so much on a page, and the rest is cut or is shown as typed.
+A page must also be ready in seconds. A submission may hold 10 MB of text and 20 MB of outputs, and
+nbconvert needs minutes for that: a page has room for so much, and the rest is cut or shown as typed.
 """
 
 import re
 from dataclasses import dataclass
 
 import nbformat
-import nh3
 from nbformat import NotebookNode
-from pygments.token import STANDARD_TYPES
 
 PICTURE, TEXT = "image/png", "text/plain"
 DROPPED = "[an output that is neither text nor a PNG picture is not shown]"
 CUT = "\n[output cut: a page shows {:,} characters of a notebook's output]"
-MORE = "[more outputs are not shown: a page has {:,}]"
+MORE = "[more outputs are not shown: a page has room for {:,}]"
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-NO_COLOUR = re.compile(r"\x1b(?!\[[\d;]{0,40}m)(?:\[[^@-~\n]*[@-~])?")
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
+COLOUR = re.compile(r"\x1b\[[\d;]{0,40}m")  # ansi2html's time goes with the square of a longer one
+OTHER_ESCAPE = re.compile(r"\x1b(?!\[[\d;]{0,40}m)(?:\[[^@-~\n]*[@-~])?")
 
-GUARD = "\u2060"  # WORD JOINER: invisible, and no tag, entity, scheme or picture of Markdown's has one inside
-BEFORE = re.compile(  # the places where a guard goes: <tag </tag <!x <?x, &name; &#, script:, ![
-    r"(?<=<)(?=[A-Za-z/!?])|(?<=&)(?=#|\w+;)|(?<=javascript|..vbscript|......data)(?=[\s\\]*:)|(?<=!)(?=\[)"
+GUARD = "\u2060"  # WORD JOINER: invisible, and no tag, entity or address scheme has one inside
+GUARDED = re.compile(  # <tag </tag <!-- <?xml, &name; &#, script: (\: is a colon in Markdown), ![
+    r"<(?=[A-Za-z/!?])|&(?=#|\w+;)|(?:javascript|vbscript|data)(?=[\s\\]*:)|!(?=\[)", re.IGNORECASE
 )
 
 LONGEST = 20_000  # characters of a cell that are formatted
-PLAIN = "plain"  # key of a cell's metadata: it is shown as typed, whatever its length
+PLAIN = "plain"  # the key, in a cell's metadata, which says that the cell is shown as typed
 
 
 @dataclass
 class Room:
-    """What a page still has room for. The numbers are ten times what an honest submission needs."""
+    """What a page has room for: several times what an honest submission needs."""
 
     source: int = 50_000  # characters of the student's cells that are formatted
     text: int = 500_000  # characters of output
     outputs: int = 1_000
-    colours: int = 5_000  # changes of colour
+    colours: int = 5_000  # changes of colour in outputs
+
+
+def tame(prose: str) -> str:
+    """Markdown in which nothing is HTML, an entity, a script link or a picture; it looks as it did."""
+    return GUARDED.sub(rf"\g<0>{GUARD}", prose)
+
+
+def inert(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
+    """The notebook with only what is safe to show; `released` tells which cells are ours."""
+    ours = {cell.source for cell in released.cells}
+    room = Room()
+    result = nbformat.v4.new_notebook(metadata=released.metadata)
+    for cell in notebook.cells:
+        metadata = {"nbgrader": cell.metadata["nbgrader"]} if "nbgrader" in cell.metadata else {}
+        if cell.source not in ours and not fits(cell.source, room):
+            metadata[PLAIN] = True
+        if cell.cell_type == "code":
+            outputs = shown(cell.get("outputs", []), room)
+            new = nbformat.v4.new_code_cell(cell.source, metadata=metadata, outputs=outputs)
+        else:
+            text = cell.source if cell.source in ours else tame(cell.source)
+            new = nbformat.v4.new_markdown_cell(text, metadata=metadata)
+        new.id = cell.id
+        result.cells.append(new)
+    return result
+
+
+def fits(source: str, room: Room) -> bool:
+    """Whether there is room to format this cell; if so, the room is taken."""
+    cost = len(source) + 50  # an empty cell takes its time too
+    if len(source) > LONGEST or cost > room.source:
+        return False
+    room.source -= cost
+    return True
+
+
+def shown(outputs: list[NotebookNode], room: Room) -> list[NotebookNode]:
+    """A cell's outputs as text and pictures, as far as there is room."""
+    result = [safe(output, room) for output in outputs[: room.outputs]]
+    room.outputs -= len(result)
+    if len(result) < len(outputs):
+        result.append(text_output(MORE.format(Room.outputs)))
+    return result
+
+
+def safe(output: NotebookNode, room: Room) -> NotebookNode:
+    """One output as text or picture."""
+    if output.output_type == "stream":
+        return nbformat.v4.new_output("stream", name=_stream(output), text=_text(output.text, room))
+    if output.output_type == "error":
+        lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
+        text = _text("\n".join(map(str, lines)), room) + "\n"
+        return nbformat.v4.new_output("stream", name="stderr", text=text)
+    data = output.get("data", {})
+    picture = data.get(PICTURE)
+    if isinstance(picture, str) and BASE64.fullmatch(picture):
+        return nbformat.v4.new_output("display_data", {PICTURE: picture, TEXT: "[picture]"})
+    return text_output(_text(data[TEXT], room) if TEXT in data else DROPPED)
+
+
+def text_output(text: str) -> NotebookNode:
+    """Plain text as an output."""
+    return nbformat.v4.new_output("stream", name="stdout", text=text.rstrip("\n") + "\n")
+
+
+def _stream(output: NotebookNode) -> str:
+    return "stderr" if output.get("name") == "stderr" else "stdout"
+
+
+def _text(text, room: Room) -> str:
+    """Text of an output, as far as there is room; of the terminal's escapes only colours stay."""
+    text = "".join(text) if isinstance(text, list) else str(text)
+    if len(text) > room.text:
+        text = text[: room.text] + CUT.format(Room.text)
+    room.text -= min(len(text), room.text)
+    text = OTHER_ESCAPE.sub("", text)
+    changes = text.count("\x1b")
+    if changes > room.colours:
+        return COLOUR.sub("", text)
+    room.colours -= changes
+    return text

@@ -6,16 +6,24 @@ wrong would be the grader's mistake, and graded as the student's.
 
 import contextlib
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import nbformat
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.markdown_mistune import (
+    IPythonRenderer,
+    MarkdownWithMath,
+    MathBlockParser,
+    MathInlineParser,
+)
 
 from grader import course
+from grader.results.clean import clean
 
 SIZES = re.compile(r"\\[bB]ig+[lr]?(?![A-Za-z])")  # MathML's brackets grow by themselves
+HIGHLIGHTED = ("python", "py", "python3")  # the lexers of other languages may take hours for a trap
 
 
 def mathml(tex: str, as_block: bool = False) -> str:
@@ -24,27 +32,85 @@ def mathml(tex: str, as_block: bool = False) -> str:
 
 
 def markdown(text: str) -> str:
-    """Markdown as HTML: nbconvert's filter of that name, with the labs' formulas set."""
-    return MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(text)
+    """Markdown as clean HTML: nbconvert's filter of that name, with the labs' formulas set."""
+    return clean(_parser(_Renderer(escape=False, exclude_anchor_links=True)).render(text))
+
+
+def formulas(prose: Iterable[str]) -> dict[tuple[str, bool], str]:
+    """The MathML of the formulas in pieces of Markdown, by TeX and whether it is a block."""
+    found = {}
+    for text in prose:
+        for tex, as_block in _typed(_parser(None)(text)):
+            with contextlib.suppress(MathError):
+                found[tex, as_block] = mathml(tex, as_block)
+    return found
+
+
+def _typed(tokens: list[dict]) -> Iterator[tuple[str, bool]]:
+    for token in tokens:
+        if token["type"] in ("inline_math", "block_math"):
+            yield token["raw"], token["type"] == "block_math"
+        yield from _typed(token.get("children", []))
+
+
+@cache
+def _labs() -> dict[tuple[str, bool], str]:
+    """The formulas of all labs."""
+    notebooks = [nbformat.read(course.notebook(lab), as_version=4) for lab in course.labs()]
+    return formulas(cell.source for each in notebooks for cell in each.cells if cell.cell_type == "markdown")
 
 
 class _Renderer(IPythonRenderer):
     def inline_math(self, body: str) -> str:
-        return _of_a_lab(f"${body}$", body) or super().inline_math(body)
+        return _labs().get((body, False)) or super().inline_math(body)
 
     def block_math(self, body: str) -> str:
-        return _of_a_lab(f"$${body}$$", body, as_block=True) or super().block_math(body)
+        return _labs().get((body, True)) or super().block_math(body)
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return self.link(text or url, url, title)
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        language = (info or "").split(maxsplit=1)[:1]
+        return super().block_code(code, "python" if language and language[0] in HIGHLIGHTED else None)
+
+    def task_list_item(self, text: str, checked: bool = False) -> str:
+        return self.list_item(f"{'☑' if checked else '☐'} {text}")
 
 
-def _of_a_lab(typed: str, tex: str, as_block: bool = False) -> str:
-    """The formula as MathML; "" for one that is in no lab, or that docutils cannot set."""
-    with contextlib.suppress(MathError):
-        return mathml(tex, as_block) if typed in _labs() else ""
-    return ""
+# From every `\\(`, `\\[` and `\begin{` that is never closed, nbconvert's expressions go to the end of the
+# text: their time goes with the square of its length. These stop at the next of its kind.
 
 
-@cache
-def _labs() -> str:
-    """The prose of all labs."""
-    notebooks = [nbformat.read(course.notebook(lab), as_version=4) for lab in course.labs()]
-    return "\n".join(cell.source for each in notebooks for cell in each.cells if cell.cell_type == "markdown")
+def _between(opening: str, closing: str, name: str) -> str:
+    other = rf"\\(?!\\{opening}|\\{closing})"
+    return rf"(?s:(?<!\\)\\\\{opening}(?P<{name}>(?:[^\\]++|{other})*+)\\\\{closing})"
+
+
+def _environment(name: str, body: str) -> str:
+    other = rf"\\(?!begin\{{|end\{{(?P={name})\}})"
+    return rf"(?s:\\begin\{{(?P<{name}>[a-z]*\*?)\}}(?P<{body}>(?:[^\\]++|{other})*+)\\end\{{(?P={name})\}})"
+
+
+class _Blocks(MathBlockParser):
+    SPECIFICATION = MathBlockParser.SPECIFICATION | {
+        "multiline_math": "|".join(
+            [
+                MathInlineParser.BLOCK_MATH_TEX.replace("math_block_tex", "multiline_tex"),
+                _between(r"\[", r"\]", "multiline_latex"),
+                _environment("multiline_name", "multiline_body"),
+            ]
+        )
+    }
+
+
+class _Inline(MathInlineParser):
+    SPECIFICATION = MathInlineParser.SPECIFICATION | {
+        "block_math_latex": _between(r"\[", r"\]", "math_block_latex"),
+        "inline_math_latex": _between(r"\(", r"\)", "math_inline_latex"),
+        "latex_environment": _environment("math_env_name", "math_env_body"),
+    }
+
+
+def _parser(renderer: IPythonRenderer | None) -> MarkdownWithMath:
+    return MarkdownWithMath(renderer, block=_Blocks(), inline=_Inline())
