@@ -82,14 +82,16 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             "int instead of round",
         )
     if dropped == k - 1 and drops_lowest(flat, scores, k - 1):
-        yield (
+        yield Cause(
             "It looks as if the weight at the threshold stayed: it is the k-th smallest, it goes.\n"
-            f"Look at your comparison: > and >= differ by just this weight.{too}"
+            f"Look at your comparison: > and >= differ by just this weight.{too}",
+            "the weight at the threshold stays",
         )
     if dropped > k and drops_lowest(flat, scores, dropped) and dropped <= drop_range(scores, k + 1)[1]:
-        yield (
+        yield Cause(
             "It looks as if one too many goes: the sorted list counts from 0, so its entry k is the "
-            f"(k+1)-th smallest. Try k = 1 on a list of three numbers.{too}"
+            f"(k+1)-th smallest. Try k = 1 on a list of three numbers.{too}",
+            "one too many",
         )
     if dropped != k and dropped == n - k and drops_lowest(flat, scores, n - k):
         yield (

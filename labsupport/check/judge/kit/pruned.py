@@ -85,7 +85,8 @@ def parts(inputs: dict, answer: Pruned, drops: str, right: Callable) -> list[Par
         if answer.measured is None:
             raise Wrong("there is none")
         if error := answer.measured.error:
-            raise Wrong(f"the model does not run any more: {error.names[0]}: {error.text}")
+            said = (error.names[0], error.text)
+            raise Wrong(f"the model does not run any more: {': '.join(filter(None, said))}")
         found, expected = answer.measured.value, masked_perplexity(inputs, packed(masks))
         is_number(found)
         if not is_close(found, expected, 1e-3):
