@@ -29,11 +29,21 @@ model: setup
 demo: setup sandbox model
 	@$(BIN)/python -m grader demo
 
+ALONE := alone or model or notebook or browser
+
+# The linter, the types, and every test that needs no sandbox, no model and no browser.
+quick: setup .venv/site
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow)"
+
 test: setup sandbox model .venv/site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 -m "not alone"
-	$(BIN)/python -m pytest -m "alone and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or slow)"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "sandbox and not slow"
+	$(BIN)/python -m pytest -m "($(ALONE)) and not slow"
 
 # The properties again, on thousands of examples that no run has drawn before: what fails here is a find.
 explore: setup

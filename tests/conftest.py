@@ -24,23 +24,6 @@ properties.register_profile("fixed", derandomize=True, database=None, **NO_CLOCK
 properties.register_profile("explore", max_examples=2000, database=None, print_blob=True, **NO_CLOCK)
 properties.load_profile("fixed")
 
-# What starts sandboxes, watches a clock or needs all cores runs by itself; the rest may run side by side.
-ALONE = (
-    "class",
-    "workers",
-    "dask",
-    "hostile",
-    "sandbox",
-    "shared",
-    "warm",
-    "verdicts",
-    "notebooks",
-    "embedded",
-    "facts",
-    "doctor",
-    "report",
-)
-
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure():
@@ -50,14 +33,6 @@ def pytest_configure():
     """
     if properties().derandomize:
         providers._get_local_constants = providers.Constants
-
-
-def pytest_collection_modifyitems(items):
-    """Mark what must run alone: `make test` runs these tests after the others."""
-    for item in items:
-        markers = {marker.name for marker in item.iter_markers()}
-        if item.path.stem.removeprefix("test_") in ALONE or markers & {"model", "notebook", "browser"}:
-            item.add_marker("alone")
 
 
 @pytest.fixture

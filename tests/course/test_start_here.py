@@ -31,7 +31,9 @@ unwritten.__code__ = unwritten.__code__.replace(co_name="sparsity")
 def test_the_three_faces_of_a_check(function):
     """What the lab prints as the message of a check is what the check says, line by line."""
     exercise = EXERCISES["sparsity"]
-    verdict = judge(exercise, exercise.cases(0), lambda case: answer_here(exercise.name, function, case.inputs))
+    verdict = judge(
+        exercise, exercise.cases(0), lambda case: answer_here(exercise.name, function, case.inputs)
+    )
     assert textwrap.indent(verdict.message(), "    ").strip() in prose()
 
 

@@ -22,7 +22,7 @@ from grader import course
 from grader.__main__ import main
 from grader.grade import journal
 from grader.results import gradebook, table
-from tests.test_gradebook import LAB, LATE, WRITTEN, book, due, fresh, graded, row
+from tests.results.test_gradebook import LAB, LATE, WRITTEN, book, due, fresh, graded, row
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
 SECRET, GUESS = "right-one", "wrong-one"

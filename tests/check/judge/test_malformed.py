@@ -16,7 +16,7 @@ from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.exercise import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending
-from tests.test_answers import answers
+from tests.check.judge.test_answers import answers
 
 pytestmark = pytest.mark.usefixtures("tiny_course")
 
@@ -41,7 +41,9 @@ CLAIMS = ("device", "changed", "alive", "runs", "hooks", "training")  # believed
 
 def honest(name: str) -> list[dict]:
     """What a right function answers to every case that is no costly one, as it travels."""
-    function = next(p.values[2] for p in answers() if p.values[0] == name and p.values[1].startswith("right_"))
+    function = next(
+        p.values[2] for p in answers() if p.values[0] == name and p.values[1].startswith("right_")
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [answer_here(name, function, case.inputs) for case in cases(name)]

@@ -16,8 +16,8 @@ from grader.author.release import release
 from grader.grade.class_run import grade_class
 from grader.grade.journal import Record
 from grader.sandbox.run import Limits
+from tests.grade.test_hostile import hand_in, right_answers
 from tests.hostile.submissions import FILE, LAB, find
-from tests.test_hostile import hand_in, right_answers
 
 LIMITS = Limits(cell_seconds=60, total_seconds=300, memory=3 * 2**30)
 CLOCK = ("seconds", "phases", "graded_at")

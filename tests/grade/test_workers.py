@@ -9,8 +9,10 @@ from grader.grade import local_pool, memory
 from grader.grade.class_run import grade_class
 from grader.sandbox import zygote_client
 from grader.sandbox.bwrap import environment
+from tests.grade.mixed import LIMITS, another_course, comparable, hand_in_all, one_after_the_other
 from tests.hostile.submissions import LAB
-from tests.mixed import LIMITS, another_course, comparable, hand_in_all, one_after_the_other
+
+pytestmark = pytest.mark.alone
 
 GIB = 2**30
 
@@ -103,7 +105,7 @@ def test_little_memory_grades_all_the_same(monkeypatch, capsys):
     """With memory for one worker the class is graded by one."""
     monkeypatch.setattr(memory, "available", lambda: 0)
     with another_course():
-        from tests.test_hostile import hand_in
+        from tests.grade.test_hostile import hand_in
 
         hand_in("eve", {})
         hand_in("fay", {})

@@ -22,6 +22,8 @@ from grader.sandbox.limits import Limits
 from grader.sandbox.run import run_command, run_notebook
 from labsupport.errors import LabError
 
+pytestmark = pytest.mark.sandbox
+
 SHORT = Limits(cell_seconds=5)
 BOTH = pytest.mark.parametrize("isolation", ["bwrap", "none"])
 

@@ -64,9 +64,7 @@ def test_any_small_llama(data):
     dense = cost.model_macs(model, tokens)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        blocks.prune_blocks(
-            model, data.draw(st.floats(0, 1)), range(data.draw(st.integers(0, depth))), "l1"
-        )
+        blocks.prune_blocks(model, data.draw(st.floats(0, 1)), range(data.draw(st.integers(0, depth))), "l1")
     agree(model, tokens)
     assert cost.model_macs(model, tokens) <= dense
 

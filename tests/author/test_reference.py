@@ -53,7 +53,9 @@ def verdict(name, function, seed):
     exercise = EXERCISES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return judge(exercise, exercise.cases(seed), lambda case: answer_here(exercise.name, function, case.inputs))
+        return judge(
+            exercise, exercise.cases(seed), lambda case: answer_here(exercise.name, function, case.inputs)
+        )
 
 
 def stubs(lab) -> dict:

@@ -8,6 +8,8 @@ import pytest
 from labsupport import __main__, doctor, models
 from labsupport.fetch import hub
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):

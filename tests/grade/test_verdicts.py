@@ -16,7 +16,9 @@ from labsupport import files, settings
 from labsupport.check.ask.client import here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.exercise import judge
-from tests.test_answers import FOLDER, answers
+from tests.check.judge.test_answers import FOLDER, answers
+
+pytestmark = pytest.mark.sandbox
 
 LIMITS = Limits(cell_seconds=200, total_seconds=900)
 ROUNDS = 2  # wrong answers of each exercise that are handed in as notebooks

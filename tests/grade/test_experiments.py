@@ -7,8 +7,8 @@ from grader import course
 from grader.author import notebooks
 from grader.grade import experiments, journal
 from grader.grade.class_run import grade_class
+from tests.grade.test_hostile import hand_in
 from tests.hostile.submissions import FILE, LAB, find
-from tests.test_hostile import hand_in
 
 LABS = course.labs()
 

@@ -16,8 +16,10 @@ from grader.author.release import release
 from grader.grade import class_run, journal
 from grader.results import gradebook
 from labsupport.errors import LabError
+from tests.grade.test_hostile import hand_in, right_answers
 from tests.hostile.submissions import FILE, LAB, find, with_source
-from tests.test_hostile import hand_in, right_answers
+
+pytestmark = pytest.mark.alone
 
 
 def without_imports() -> nbformat.NotebookNode:
