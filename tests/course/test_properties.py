@@ -19,7 +19,7 @@ def drawn() -> list:
 
 
 def test_what_is_drawn_depends_on_nothing(tmp_path, monkeypatch):
-    """Not on chance, and not on the numbers in modules that other tests have loaded: a failure comes again."""
+    """Not on chance, and not on the numbers in modules that others have loaded: a failure comes again."""
     if not settings().derandomize:
         pytest.skip("this run explores")
     before = drawn()
