@@ -54,13 +54,13 @@ def summary(cell: Cell, people: list[Person]) -> ExerciseSummary:
 
 
 def number(exercise: str, people: list[Person]) -> str:
-    """The number of an exercise, as 2.1: from a verdict, so that its judge is imported only without one."""
+    """The number of an exercise, as 2.1, from any verdict on it: the judge is imported only without one."""
     verdicts = (person.verdicts.get(exercise) for person in people)
     return next((verdict.number for verdict in verdicts if verdict), "") or EXERCISES[exercise].number
 
 
 def mistakes(exercise: str, people: list[Person]) -> list[Mistake]:
-    """The mistakes of these students in an exercise. Verdicts with the same `mistake` are on the same one."""
+    """The mistakes of these students in an exercise, grouped by what the judge calls them."""
     groups: dict[str, list[tuple[str, Person]]] = defaultdict(list)
     for person in people:
         verdict = person.verdicts[exercise]

@@ -36,7 +36,7 @@ def code(source: str, language: str | None = None, metadata: dict | None = None)
 
 def as_typed(text: str) -> str:
     """Text with nothing in it formatted, and why."""
-    return f'<p><em>{WHY}</em></p><div class="highlight"><pre>{escape(text.replace(GUARD, ""))}</pre></div>'
+    return f"<p>{WHY}</p><pre>{escape(text.replace(GUARD, ''))}</pre>"
 
 
 def unchanged(text: str) -> str:

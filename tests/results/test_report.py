@@ -284,6 +284,12 @@ def test_a_mistake_without_end_is_cut():
     assert len(mistake_of(verdict("magnitude_mask", Ending.WRONG, "x" * 1000))) == exercises.LONGEST
 
 
+def test_the_number_of_an_exercise_comes_from_a_verdict(monkeypatch):
+    """A report on a graded class does not import the judge."""
+    monkeypatch.setattr(exercises, "EXERCISES", {})
+    assert "2.1 magnitude_mask" in made([right("s1")])
+
+
 def test_the_median_and_the_bars_are_those_of_the_scores():
     records = [right(f"s{i}") for i in range(3)]
     for record in records[:2]:

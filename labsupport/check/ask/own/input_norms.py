@@ -19,10 +19,10 @@ BREAK = "a made-up error in the middle of calibration"
 class Normed(Answer, frozen=True):
     """Norms by layer, and what the function left behind.
 
-    hooks: how many are on the model; training: its mode; runs: tokens of every run, those of all later ones
-    in the last entry where there are too many; alive: bytes of living tensors when the second and the last
-    run began, by the run's number; came_through: whether the error of `fails_at` left the function; stumbled:
-    the text of an error of sizes that do not match, else "".
+    hooks: how many are on the model; training: its mode; runs: tokens of every run, where there are too
+    many those of all later ones in the last entry; alive: bytes of living tensors when the second and the
+    last run began, by the run's number; came_through: whether the error of `fails_at` left the function;
+    stumbled: the text of an error of sizes that do not match, else "".
     """
 
     hooks: int

@@ -92,13 +92,13 @@ def _of_norms(inputs: dict, answer: Normed) -> Iterator[Named]:
 
 
 def _rounded(norm: torch.Tensor, inputs: dict) -> bool:
-    """Whether a norm of any shape has half precision, or grew too large for it on a model that has."""
+    """Whether a norm of any shape is in half precision, or overflowed on a model that is."""
     half = norm.dtype in (torch.float16, torch.bfloat16)
     return half or (inputs.get("half", False) and not bool(norm.isfinite().all()))
 
 
 def _late_name(text: str, sizes: set[int]) -> Iterator[Named]:
-    """text: of an error that names the sizes which do not fit together; sizes: those of all inputs."""
+    """text: of an error that names two sizes; sizes: the widths of all inputs."""
     if set(map(int, re.findall(r"\((\d+)\)", text))) == sizes:
         yield f"Sums of layers of different width met under one name. {LATE}"
 
@@ -153,7 +153,7 @@ def _wrong_values(inputs: dict, norms: Norms, right: Norms) -> Iterator[Named]:
 
 
 def _wrong_batches(single: list[Norms], tokens: list[int], are: Callable) -> Iterator[Named]:
-    """Mistakes in how norms of single batches become one; single: those of every batch, tokens: its size."""
+    """Mistakes in how norms of single batches become one; tokens: how many each batch has."""
     if are(lambda name: sum(norms[name] for norms in single)):
         yield (
             "It looks as if each batch's norms were added. Norms do not add up, squares do: 3 in one batch "

@@ -1,8 +1,7 @@
 """Input norms as the judge measures them, for labs 03 and 04.
 
-They share nothing with given/input_norms.py: one hook on all modules instead of one on each, float64 instead
-of float32, one window at a time. So this judge runs where that file is not given yet, and holds it to the
-same numbers.
+They share nothing with given/input_norms.py: one hook on all modules instead of one on each, float64
+instead of float32, one window at a time. So the judge of lab 03 runs where that file is not given.
 """
 
 import functools
@@ -46,7 +45,7 @@ def run(model: nn.Module, windows: Iterable[torch.Tensor]) -> None:
 
 
 def measured(model: nn.Module, windows: Iterable[torch.Tensor]) -> Norms:
-    """Float64 [in] by layer: the L2 norm of every pruned Linear's input over all windows of tokens [L]."""
+    """Float64 [in] by layer: L2 norms of every pruned Linear's input over windows of tokens [L]."""
     linears = pruned_linears(model)
     squares = {
         name: torch.zeros(linear.in_features, dtype=torch.float64, device=linear.weight.device)  # [in]

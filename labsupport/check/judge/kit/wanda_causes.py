@@ -110,7 +110,7 @@ def _seen_inputs(model: nn.Module, windows: torch.Tensor) -> dict[str, torch.Ten
 
 
 def _sequential(inputs: dict, masks: dict[str, torch.Tensor], windows: torch.Tensor) -> bool:
-    """Whether each mask follows from a model whose earlier layers, or blocks, have their masks already.
+    """Whether each mask follows from a model whose earlier layers, or blocks, are pruned already.
 
     masks: [out, in] by layer; windows: [B, L].
     """

@@ -89,12 +89,12 @@ def cause(inputs: dict, answer: Answer) -> str:
     mask, found = inputs["mask"], answer.value
     if abs(found - share(mask)) <= 1e-6:
         return ""
+    if type(found) is int and found == 0:
+        return f"It looks as if // divided: it rounds down to a whole number, / does not.\n{EXPERIMENT}"
     rows = mask if mask.dim() > 1 else mask[None]  # [rows, columns]
     mistakes = [mistake for mistake, number in guesses(rows).items() if is_close(found, number, 1e-5)]
     if mistakes:
         return f"It looks as if {mistakes[0]}: {KEEP}\n{EXPERIMENT}"
-    if type(found) is int and found == 0:
-        return f"It looks as if // divided: it rounds down to a whole number, / does not.\n{EXPERIMENT}"
     if any(found == round(share(mask), digits) for digits in range(5)):
         return "It looks as if the answer was rounded. Round when you print, not when you compute."
     return ""

@@ -1,6 +1,9 @@
 """2.1 magnitude_mask: the smallest magnitudes of one matrix go."""
 
+import random
 from collections.abc import Iterator
+
+import torch
 
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
@@ -9,13 +12,13 @@ from labsupport.check.judge.kit.compare import has_shape, is_mask, on_same_devic
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.magnitudes import mask_mistakes, right_count, smallest_dropped
 from labsupport.check.judge.kit.ranges import range_cases
+from labsupport.selection import kth_smallest
 
 
 def cases(seed: int) -> list[Case]:
     """Weights [out, in]: small, rounded, tied, in half precision, and the ends of the sparsity range."""
     source = draw.rng(seed, "magnitude_mask")
-    plain = draw.distinct(source, 3, 4)
-    plain[source.randrange(3)] *= 10  # one loud row: ranking inside rows gives another mask
+    plain = draw.until(lambda: loud_row(source), tells_apart)
     rounded = draw.distinct(source, 7, 9)
     tied = draw.tied(source, 4, 6)
     half = draw.normal(source, 16, 24).half()
@@ -30,6 +33,31 @@ def cases(seed: int) -> list[Case]:
         Case("a sparsity so small that nothing goes", {"weight": plain, "sparsity": 0.01}),
         *range_cases({"weight": plain}),
     ]
+
+
+def loud_row(source: random.Random) -> torch.Tensor:
+    """A weight [3, 4], one of its rows ten times as large: ranking inside rows gives another mask."""
+    weight = draw.distinct(source, 3, 4)
+    weight[source.randrange(3)] *= 10
+    return weight
+
+
+def tells_apart(weight: torch.Tensor) -> bool:
+    """Whether the right mask of a weight [3, 4], a third of it dropped, and the mistakes' masks all differ."""
+    signed, magnitude = weight.flatten(), weight.abs().flatten()  # [12]
+
+    def kept(scores: torch.Tensor, k: int) -> torch.Tensor:
+        return scores > kth_smallest(scores, k)  # bool, shaped as scores
+
+    outcomes = [
+        (kept(magnitude, 4), "right"),
+        (~kept(magnitude, 4), "inverted"),
+        (kept(-magnitude, 4), "the largest dropped"),
+        (kept(signed, 4), "signed"),
+        (kept(weight.abs(), 1).flatten(), "row by row"),
+        (kept(magnitude, 8), "a third kept"),
+    ]
+    return draw.apart(outcomes, torch.equal)
 
 
 def parts(inputs: dict, answer: Answer) -> list[Part]:

@@ -14,8 +14,8 @@ from labsupport.check.judge.kit.norms import agree
 def cases(seed: int) -> list[Case]:
     """Tiny models on random tokens, by their recipes, then the course model.
 
-    fails_at: the run of the model that raises an error; training: the model's mode; half: float16; weighed:
-    the tensors that stay alive between batches are counted.
+    fails_at: the run of the model that raises an error; training: the model's mode; half: float16;
+    weighed: the tensors that stay alive between batches are counted.
     """
     source = draw.rng(seed, "input_norms")
     course = recipes.course_model()["course"]
@@ -75,7 +75,7 @@ def unhooked(answer: Normed) -> None:
 
 
 def let_go(inputs: dict, answer: Normed) -> None:
-    """Raises Wrong when tensors as large as half an input stay alive for every batch that went by."""
+    """Raises Wrong when every batch leaves tensors alive, as large as half an input."""
     batches, alive = batches_of(inputs), answer.alive  # each batch [B, L]
     if len(answer.runs) != len(batches):
         return

@@ -17,7 +17,7 @@ ROWS = see("4.2", "Why rows?")
 
 
 def cases(seed: int) -> list[Case]:
-    """Scores [out, in] on which ranking by row, by column and over the whole matrix give different masks."""
+    """Scores [out, in] whose rows, columns and whole matrix rank to different masks."""
     source = draw.rng(seed, "row_mask")
     plain = draw.distinct(source, 3, 5).abs()  # [out, in]
     quiet_row, loud_channel = source.randrange(3), source.randrange(5)
