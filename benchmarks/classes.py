@@ -55,8 +55,8 @@ def run(
         what = f"a class of {count}, ours {way}"
         goal = ">= 5" if way == "warm" else ""
         rates = [f"{rate:,.0f} an hour" for rate in hourly]
-        rows.append(Row(f"{what}: throughput", *rates, hourly[1] / hourly[0], goal))
-        rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), peaks[1] / peaks[0]))
+        rows.append(Row(f"{what}: throughput", *rates, ratio=hourly[1] / hourly[0], goal=goal))
+        rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), ratio=peaks[1] / peaks[0]))
     notes = [f"Seconds a submission, {way}: {breakdown(result, count)}." for way, result in found.items()]
     return rows, [*notes, ABOUT.format(cell_seconds=cell_seconds)]
 

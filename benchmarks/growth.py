@@ -20,8 +20,8 @@ def run(sizes: tuple[int, ...] = SIZES) -> tuple[list[Row], list[str]]:
         peaks = [found[size]["peak"] for size in (smaller, larger)]
         what = f"a class of {larger} against one of {smaller}"
         costs = [f"{cost:.2f} s each" for cost in each]
-        rows.append(Row(f"{what}: time", *costs, each[1] / each[0], "<= 1"))
-        rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), peaks[1] / peaks[0]))
+        rows.append(Row(f"{what}: time", *costs, ratio=each[1] / each[0], goal="<= 1"))
+        rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), ratio=peaks[1] / peaks[0]))
     return rows, [f"Seconds a submission, {size} of them: {breakdown(found[size], size)}." for size in sizes]
 
 

@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
-def clocked(action: Callable) -> tuple[object, float]:
+def clocked(action: Callable[[], Value]) -> tuple[Value, float]:
     """The value of action() and how many seconds it took, the device's queue included."""
     import torch
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from nbconvert.preprocessors import ExecutePreprocessor
 from nbgrader.api import Gradebook
@@ -54,11 +55,12 @@ def nbgrader(folder: str, command: str, lab: str) -> int:
     try:
         NbGraderApp.launch_instance([command, lab])
     except SystemExit as end:  # 1 when a submission failed
-        return end.code or 0
+        code: Any = end.code
+        return code or 0
     return 0
 
 
-def timed(phases: Counter, owner: type, name: str, phase) -> None:
+def timed(phases: dict[str, Any], owner: type, name: str, phase) -> None:
     """Add up the seconds in a method under the phase that phase(*arguments) names."""
     method = getattr(owner, name)
 
@@ -97,4 +99,5 @@ def full(url: str, lab: str) -> list[str]:
 
 def checks(book: Gradebook, lab: str) -> list:
     """The check cells of the lab's notebook."""
-    return [cell for cell in book.find_notebook(lab, lab).grade_cells if cell.name.startswith("check_")]
+    cells: Any = book.find_notebook(lab, lab).grade_cells
+    return [cell for cell in cells if cell.name.startswith("check_")]

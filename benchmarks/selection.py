@@ -3,6 +3,7 @@
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,8 +36,8 @@ def run(names=(models.EMBEDDED, "tinyllama-1.1b-chat"), rounds: int = 3) -> tupl
                 raise LabError(f"The masks of {', '.join(differ['wrong'])} are not those of the sort.")
             times, peaks = ([found[way][key] for way in (usual, ours)] for key in ("seconds", "peak"))
             what = f"masks of a layer of {MODELS[name]}, per {unit}"
-            rows.append(Row(f"{what}: time", *map(seconds, times), times[0] / times[1], goal))
-            rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), peaks[1] / peaks[0]))
+            rows.append(Row(f"{what}: time", *map(seconds, times), ratio=times[0] / times[1], goal=goal))
+            rows.append(Row(f"{what}: peak memory", *map(megabytes, peaks), ratio=peaks[1] / peaks[0]))
     goal = "The baseline per row is the published Wanda's stable sort and scatter, per matrix a full sort."
     return rows, [f"{goal} Masks are equal, ties aside."]
 
@@ -57,7 +58,8 @@ def measure(way: str, name: str, folder: str, repeats: int = 3) -> dict:
     drawn = scores(name)
     found = {kind: WAYS[way](score).cpu() for kind, score in drawn.items()}
     times = [clocked(lambda: [WAYS[way](score) for score in drawn.values()])[1] for _ in range(repeats)]
-    np.savez(Path(folder, f"{way}.npz"), **{kind: mask.numpy() for kind, mask in found.items()})
+    masks_found: dict[str, Any] = {kind: mask.numpy() for kind, mask in found.items()}
+    np.savez(Path(folder, f"{way}.npz"), **masks_found)
     return {"seconds": middle(times), "peak": peak()}
 
 

@@ -5,7 +5,7 @@ import re
 import secrets
 from pathlib import Path
 
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config.loader import Config, PyFileConfigLoader
 
 from labsupport import files
 from labsupport.errors import LabError

@@ -7,6 +7,7 @@ mistakes, one hands in the untouched notebook, one is hostile. They are graded a
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -89,8 +90,8 @@ def sweep() -> str:
 def hand_in(folder: Path) -> None:
     """Four submissions, as they would lie there after collecting."""
     right = notebooks.solved_notebook(LAB)
-    wrong = nbformat.from_dict(right)
-    hostile = nbformat.from_dict(right)
+    wrong: Any = nbformat.from_dict(right)
+    hostile: Any = nbformat.from_dict(right)
     for mark, (before, after) in enumerate(MISTAKES.items()):
         if not any(before in cell.source for cell in right.cells):
             raise LabError(f"The demo's mistake {mark + 1} fits no line of {LAB}.")

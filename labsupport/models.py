@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -83,14 +84,15 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
     if device.type == "cuda" and not torch.cuda.is_available():
         raise LabError("There is no CUDA device here; leave `device` out or say 'cpu'.")
     if name == TINY:
-        return tiny(seed=0).to(device, dtype)
+        small: Any = tiny(seed=0)  # transformers declares `to` without its model
+        return small.to(device, dtype)
     if (name, device, dtype) in _ready:
         return _ready.pop((name, device, dtype))
     source = location(name)
     with _readable(name, source):
         sliced = hasattr(AutoConfig.from_pretrained(source), "layer_widths")
         kind = SlicedLlama if sliced else AutoModelForCausalLM
-        model = kind.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        model: Any = kind.from_pretrained(source, dtype=dtype, use_safetensors=True)
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -198,7 +200,7 @@ def shape(name: str) -> LlamaForCausalLM:
 
 def config(name: str | Path) -> LlamaConfig:
     """The config of a named model, or of a Llama in a folder or a config.json; raises LabError."""
-    if name in SHAPES:
+    if isinstance(name, str) and name in SHAPES:
         return LlamaConfig(**SHAPES[name])
     path = Path(name)
     if not (path.is_file() or (path / "config.json").is_file()):

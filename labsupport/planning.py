@@ -51,7 +51,7 @@ def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> 
     if tokens < 1:
         raise ValueError(f"tokens is {tokens}: it must be 1 or more")
     before = widths.of_config(config)
-    after, notes = plan_widths(before, config.head_dim, ratio, layers)
+    after, notes = plan_widths(before, widths.head_size(config), ratio, layers)
     dense, pruned = skeleton(config, before), skeleton(config, after)
     return Plan(
         _parameters(dense),

@@ -4,6 +4,8 @@ Every figure has a title that says what to see. Colours are Okabe and Ito's, whi
 tell apart, and every series has a marker or a line style of its own besides.
 """
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -39,7 +41,7 @@ def show() -> None:
     plt.close()
 
 
-def look(index: int) -> dict:
+def look(index: int) -> dict[str, Any]:
     """Colour, marker and line style of the index-th series."""
     index %= len(COLOURS)
     return {"color": COLOURS[index], "marker": MARKERS[index], "linestyle": STYLES[index]}
@@ -61,7 +63,7 @@ def weight_histogram(weight, threshold: float, name: str) -> None:
     """The weights of one layer, those nearer to zero than the threshold shaded apart."""
     values = weight.detach().float().flatten().cpu().numpy()
     ax = axes(f"Half of {name} lies between the two lines", "weight", "number of weights")
-    edges = np.arange(-60, 61) * threshold / 10  # so that the threshold is an edge
+    edges: Any = np.arange(-60, 61) * threshold / 10  # so that the threshold is an edge
     edges = edges[abs(edges) <= 4 * values.std()]
     ax.hist(values[abs(values) > threshold], edges, color=COLOURS[0], label="kept")
     ax.hist(values[abs(values) <= threshold], edges, color=COLOURS[4], hatch="///", label="dropped")
@@ -75,7 +77,7 @@ def weight_histogram(weight, threshold: float, name: str) -> None:
 def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline_name: str = "dense") -> None:
     """Horizontal bars, the longest on top, with a line at the baseline and every value written out."""
     ax = axes(title, x, "", height=0.4 * len(values) + 1.4)
-    ordered = sorted(values, key=values.get)
+    ordered = sorted(values, key=lambda name: values[name])
     ax.barh(ordered, [values[name] for name in ordered], color=COLOURS[0], height=0.65)
     for place, name in enumerate(ordered):
         ax.text(values[name], place, f" {values[name]:,.1f}", va="center", fontsize=9)
@@ -361,7 +363,8 @@ def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, 
     ratios = list(next(iter(found.values())))
     for index, ratio in enumerate(ratios):
         values = [found[name][ratio] for name in ordered]
-        ax.plot(values, range(len(ordered)), label=f"{ratio:.0%} removed", **look(index) | {"linestyle": ""})
+        dots: dict[str, Any] = {**look(index), "linestyle": ""}
+        ax.plot(values, range(len(ordered)), label=f"{ratio:.0%} removed", **dots)
         side = "right" if index < len(ratios) / 2 else "left"
         for place, value in enumerate(values):
             ax.text(value, place + 0.18, f"{value:,.1f}", ha=side, fontsize=9)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -28,7 +29,8 @@ def adapters(model: nn.Module, rank: int, dropout: float = 0.05) -> Iterator[Cal
     masks = {name: linear.weight != 0 for name, linear in pruned_linears(model).items()}
     learned, was_training = [weight for weight in model.parameters() if weight.requires_grad], model.training
     config = LoraConfig(
-        r=rank, lora_alpha=SCALING * rank, lora_dropout=dropout, target_modules=list(masks)
+        r=rank, lora_alpha=SCALING * rank, lora_dropout=dropout,  # pyright: ignore[reportArgumentType]  a float will do
+        target_modules=list(masks),
     )  # fmt: skip
     lora = get_peft_model(model, config).train()
     merged = False
@@ -54,8 +56,9 @@ def backward(model: nn.Module, batch: Batch) -> float:
     rows = batch if isinstance(batch, dict) else {"input_ids": batch, "labels": batch}
     targets = int((rows["labels"][:, 1:] != IGNORED).sum())
     total = 0.0
+    device: Any = model.device  # a module's attributes have no types of their own
     for start in range(0, len(rows["labels"]), AT_A_TIME):
-        part = {name: tokens[start : start + AT_A_TIME].to(model.device) for name, tokens in rows.items()}
+        part = {name: tokens[start : start + AT_A_TIME].to(device) for name, tokens in rows.items()}
         loss = model(**part, use_cache=False, num_items_in_batch=targets).loss
         loss.backward()
         total += loss.item()

@@ -1,6 +1,8 @@
 """What structured pruning is given before it is written: plans, gradients, the choice of what stays."""
 
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -39,7 +41,8 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
         for batch in bar(batches, "gradients"):
             must_fit(model, batch.shape[-1])
             _loss(model, batch.to(model.device)).backward()
-        return {name: linear.weight.grad.float() for name, linear in linears.items()}
+        grads: dict[str, Any] = {name: linear.weight.grad for name, linear in linears.items()}
+        return {name: grad.float() for name, grad in grads.items()}
     finally:
         model.train(was_training)
         for name, weight in model.named_parameters():

@@ -5,6 +5,7 @@ of such a model carries a list, `layer_widths`, which save_pretrained writes and
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,20 +31,28 @@ def of_config(config: LlamaConfig) -> list[Widths]:
         if len(found) != config.num_hidden_layers:
             raise ValueError("layer_widths in the config must give kv_heads, heads, channels of each layer")
         return found
-    same = Widths(config.num_key_value_heads, config.num_attention_heads, config.intermediate_size)
+    kv_heads: Any = config.num_key_value_heads  # a config that leaves it out fills it in when it is made
+    same = Widths(kv_heads, config.num_attention_heads, config.intermediate_size)
     return [same] * config.num_hidden_layers
+
+
+def head_size(config: LlamaConfig) -> int:
+    """The size of a head; a config that leaves it out fills it in when it is made."""
+    head_dim: Any = config.head_dim
+    return head_dim
 
 
 def of_model(model: LlamaForCausalLM) -> list[Widths]:
     """The widths of every layer as its weights have them, whatever the config says."""
-    head_dim = model.config.head_dim
+    layers: Any = model.model.layers  # a module's attributes have no types of their own
+    head_dim = head_size(model.config)
     return [
         Widths(
             layer.self_attn.k_proj.out_features // head_dim,
             layer.self_attn.q_proj.out_features // head_dim,
             layer.mlp.gate_proj.out_features,
         )
-        for layer in model.model.layers
+        for layer in layers
     ]
 
 
@@ -54,8 +63,10 @@ def note(model: LlamaForCausalLM) -> None:
     that a plain config cannot hold are listed as `layer_widths`, and the fields stay as they are: unequal
     ones, and a number of heads that does not divide the hidden size.
     """
-    config, widths = model.config, of_model(model)
-    for layer, width in zip(model.model.layers, widths, strict=True):
+    config: Any = model.config
+    layers: Any = model.model.layers
+    widths = of_model(model)
+    for layer, width in zip(layers, widths, strict=True):
         layer.mlp.intermediate_size = width.channels
     if len(set(widths)) > 1 or config.hidden_size % widths[0].heads:
         config.layer_widths = [asdict(width) for width in widths]
@@ -72,6 +83,7 @@ def replace(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None =
     linear.weight = nn.Parameter(weight.contiguous(), requires_grad=trained)
     linear.out_features, linear.in_features = weight.shape
     if linear.bias is not None:
+        assert bias is not None, "a Linear that has a bias needs one of its new size"
         linear.bias = nn.Parameter(bias.contiguous(), requires_grad=trained)
 
 
@@ -80,9 +92,11 @@ class SlicedLlama(LlamaForCausalLM):
 
     def __init__(self, config: LlamaConfig):
         super().__init__(config)
-        for layer, width in zip(self.model.layers, of_config(config), strict=True):
+        layers: Any = self.model.layers
+        head_dim = head_size(config)
+        for layer, width in zip(layers, of_config(config), strict=True):
             attention, mlp = layer.self_attn, layer.mlp
-            queries, keys = width.heads * config.head_dim, width.kv_heads * config.head_dim
+            queries, keys = width.heads * head_dim, width.kv_heads * head_dim
             sizes = {
                 attention.q_proj: (queries, config.hidden_size), attention.k_proj: (keys, config.hidden_size),
                 attention.v_proj: (keys, config.hidden_size), attention.o_proj: (config.hidden_size, queries),

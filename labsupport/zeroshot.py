@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import torch
@@ -78,7 +79,7 @@ def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = 
                 _must_fit(harness, name, documents)
             from lm_eval.evaluator import evaluate as run
 
-            results = run(lm=harness, task_dict={"tasks": found}, limit=limit)
+            results: Any = run(lm=harness, task_dict={"tasks": found}, limit=limit)
         finally:
             model.train(was_training)
     return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
@@ -90,7 +91,7 @@ def _model(model: nn.Module, tokenizer):
 
     tokenizer = copy.deepcopy(tokenizer)
     bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=BATCH, prefix_token_id=bos or 0)
+    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=BATCH, prefix_token_id=bos or 0)  # pyright: ignore[reportCallIssue]
 
 
 def _load(tasks: list[str]) -> dict:
@@ -166,7 +167,7 @@ def _scores(name: str, task, results: dict, requests: list, limit: int | None) -
         for column, choice in enumerate(task.doc_to_choice(sample["doc"])):
             lengths[row, column] = len(choice.encode())
     right = task.doc_to_text if task.multiple_input else task.doc_to_target
-    numbers = {
+    numbers: dict[str, Any] = {
         metric: value if isinstance(value := measured.get(f"{metric},none"), float) else None
         for metric in ("acc", "acc_stderr", "acc_norm", "acc_norm_stderr")
     }

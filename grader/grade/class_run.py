@@ -3,9 +3,10 @@
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -70,7 +71,8 @@ def grade_class(
             journal.write(continued(record, before[record.student]))
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
-    return [journal.read(lab, each.student) for each in found]
+    after: list[Any] = [journal.read(lab, each.student) for each in found]
+    return after  # none is None: each is written above, or settled
 
 
 def retimed(record: Record | None, submission: Submission) -> Record | None:
@@ -83,7 +85,7 @@ def retimed(record: Record | None, submission: Submission) -> Record | None:
     return record
 
 
-def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Iterator[Record]:
+def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Generator[Record, None, None]:
     """The records as they come: one after the other in this process, or as many at a time as a pool takes."""
     if pool is None:
         yield from map(grade, tasks)

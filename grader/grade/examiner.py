@@ -88,13 +88,14 @@ class Examiner:
             try:
                 connection.settimeout(ANSWER_SECONDS)
                 request = decode(wire.receive(connection), Request)
-                exercise = None if request.masks is not None else EXERCISES[request.exercise]
+                masks = request.masks
+                exercise = None if masks is not None else EXERCISES[request.exercise]
             except (wire.WireError, Malformed, OSError, EOFError, KeyError):
                 return  # it asked for nothing that there is
             try:
-                if exercise is None:
-                    self._measure(connection, request.masks)
-                else:
+                if masks is not None:
+                    self._measure(connection, masks)
+                elif exercise is not None:
                     with self._one_exercise, self._work:
                         self._converse(connection, exercise)
             except Exception as fault:

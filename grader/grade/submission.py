@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+from msgspec.structs import asdict, replace
 
 from grader import course
 from grader.grade import experiments, version
@@ -140,8 +141,7 @@ def not_asked(name: str, record: Record) -> Verdict:
 def judged(verdict: Verdict, points: float, submission: str) -> Judged:
     """A verdict as the record keeps it; its share is capped, finite and from 0 to 1."""
     share = min(max(verdict.share, 0.0), 1.0) if verdict.share == verdict.share else 0.0
-    about = {name: getattr(verdict, name) for name in verdict.__struct_fields__}
-    return Judged(**about | {"share": share}, points=points, submission=submission)
+    return Judged(**asdict(replace(verdict, share=share)), points=points, submission=submission)
 
 
 def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.NotebookNode:

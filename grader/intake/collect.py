@@ -110,10 +110,9 @@ def sorted_out(entries: list[archive.Entry], lab: str) -> tuple[list[Submission]
     ]
     found = {}
     for entry in straight:
-        submission = sender(entry.parts, lab)
-        if submission:
-            first = found.setdefault(submission.origin, submission)
-            first.files.update({name: entry for name in submission.files})
+        if sent := sender(entry.parts, lab):
+            submission, name = sent
+            found.setdefault(submission.origin, submission).files[name] = entry
         elif not of_other_lab(entry.parts, lab):
             strangers.append(Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)))
     for submission in found.values():
@@ -126,35 +125,34 @@ def path_of(entry: archive.Entry) -> str:
     return shown("/".join(entry.parts), 120)
 
 
-def sender(parts: tuple[str, ...], lab: str) -> Submission | None:
-    """Who sent a file, by the front of its path alone: what is below was named by the student."""
+def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
+    """Who sent a file, by the front of its path alone, for the student names what is below; its name."""
     first, rest = parts[0], "/".join(parts[1:])
     if match := MOODLE.fullmatch(first):
-        return Submission(
-            first, match["name"], match["number"], "moodle", files={rest or match["file"]: None}
-        )
+        return Submission(first, match["name"], match["number"], "moodle"), rest or match["file"]
     if not rest:
         return sender_of_file(first, lab)
     match = INBOUND.fullmatch(first)
     if match and match["lab"] == lab:
-        return Submission(first, match["name"], time=moment(match["time"]), files={rest: None})
+        return Submission(first, match["name"], time=moment(match["time"])), rest
     if len(parts) > 2 and parts[1] == lab and not match:
-        return Submission(first, first, files={"/".join(parts[2:]): None})
+        return Submission(first, first), "/".join(parts[2:])
     return None
 
 
-def sender_of_file(name: str, lab: str) -> Submission | None:
-    """Who sent a file that lies by itself: what stands before the lab's name, or before its numbers."""
+def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
+    """Who sent a file that lies by itself, by what stands before the lab's name or its numbers; its name."""
     at = name.casefold().find(lab.casefold())
     front = name[:at] if at >= 0 else name
     match = FLAT.match(front) or (PLAIN.fullmatch(front) if at >= 0 else None)
     if not match:
         return None
     said = match.groupdict()
-    return Submission(
+    submission = Submission(
         name, match["name"], match["number"] or "", "canvas", late=bool(said.get("late")),
-        attempt=int(said.get("attempt") or 0), files={name[at if at >= 0 else match.end() :]: None},
+        attempt=int(said.get("attempt") or 0),
     )  # fmt: skip
+    return submission, name[at if at >= 0 else match.end() :]
 
 
 def of_other_lab(parts: tuple[str, ...], lab: str) -> bool:

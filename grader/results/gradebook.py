@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader import utils
@@ -27,7 +28,7 @@ from grader import course, nbgrader_quiet
 from grader.grade import journal
 from grader.grade.journal import Record
 from grader.grade.submission import CHECK
-from grader.results.table import AT_ONCE
+from grader.results.table import submitted
 from labsupport import files
 from labsupport.errors import LabError
 
@@ -52,7 +53,7 @@ class AdoptVerdicts(SaveAutoGrades):
         name = cell.metadata["nbgrader"]["grade_id"].removeprefix(CHECK)
         if utils.is_solution(cell) or name not in self.record.verdicts:
             return super()._add_score(cell, resources)
-        grade = self.gradebook.find_grade(
+        grade: Any = self.gradebook.find_grade(
             cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
         )
         grade.auto_score = self.record.verdicts[name].earned
@@ -83,10 +84,11 @@ def hand_over(lab: str, records: list[Record]) -> None:
     refused: dict[str, str] = {}
     if not records:
         return
+    assignment: Any = Assignment  # nbgrader declares its columns without types
     with one_gradebook() as book:
-        duedate = book.db.query(Assignment.duedate).filter(Assignment.name == lab).scalar()
+        duedate = book.db.query(assignment.duedate).filter(assignment.name == lab).scalar()
         submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
-        extension = dict(submissions.join(Assignment).filter(Assignment.name == lab).all())
+        extension = dict(submissions.join(assignment).filter(assignment.name == lab).all())
         rule = hashlib.sha256((course.prepare() / course.CONFIG.name).read_bytes()).hexdigest()
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
@@ -143,7 +145,7 @@ class OneGradebook(Gradebook):
 @contextmanager
 def one_gradebook() -> Iterator[OneGradebook]:
     """Let nbgrader open one and the same gradebook wherever it opens one. One sentence where none can be."""
-    places = (autograde, saveautogrades, latesubmissions)
+    places: tuple[Any, ...] = (autograde, saveautogrades, latesubmissions)
     try:
         book = OneGradebook()
         for module in places:
@@ -201,8 +203,7 @@ def students(lab: str) -> dict[str, Booked]:
         return {}
     found = {}
     with Gradebook(course.gradebook_url(), course.config().CourseDirectory.course_id) as book:
-        submissions = book.db.query(SubmittedAssignment).join(Assignment).filter(Assignment.name == lab)
-        for submission in submissions.options(AT_ONCE):
+        for submission in submitted(book, lab):
             given = [grade for notebook in submission.notebooks for grade in notebook.grades]
             found[submission.student_id] = Booked(
                 score=sum(grade.score for grade in given),

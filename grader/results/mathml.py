@@ -8,6 +8,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any
 
 import nbformat
 from docutils.utils.math import MathError
@@ -40,7 +41,8 @@ def formulas(prose: Iterable[str]) -> dict[tuple[str, bool], str]:
     """The MathML of the formulas in pieces of Markdown, by TeX and whether it is a block."""
     found = {}
     for text in prose:
-        for tex, as_block in _typed(_parser(None)(text)):
+        tokens: Any = _parser(None)(text)
+        for tex, as_block in _typed(tokens):
             with contextlib.suppress(MathError):
                 found[tex, as_block] = mathml(tex, as_block)
     return found
@@ -113,4 +115,5 @@ class _Inline(MathInlineParser):
 
 
 def _parser(renderer: IPythonRenderer | None) -> MarkdownWithMath:
-    return MarkdownWithMath(renderer, block=_Blocks(), inline=_Inline())
+    how: Any = renderer  # None: tokens instead of HTML
+    return MarkdownWithMath(how, block=_Blocks(), inline=_Inline())

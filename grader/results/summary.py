@@ -54,6 +54,7 @@ class Spread:
     @property
     def chart(self) -> Markup:
         """The histogram; only where somebody has a score."""
+        assert self.median is not None
         last = len(self.bars) - 1
         names = [points(place * self.width) for place in range(last)] + [points(self.most)]
         counted = ", ".join(f"{number} with {name}" for number, name in zip(self.bars, names, strict=True))
@@ -103,7 +104,7 @@ def spread(scored: list[Person], exercises: list[ExerciseSummary], written: list
     whole = all(person.row.scores[cell.name] is not None for person in scored for cell in written)
     most = sum(item.points for item in exercises) + sum(cell.points for cell in written if whole)
     values = [
-        round(person.row.total, 2)
+        round(person.row.total or 0.0, 2)
         if whole
         else sum(round(person.row.scores[item.name] or 0.0, 2) for item in exercises)
         for person in scored
@@ -153,9 +154,9 @@ def late(people: list[Person]) -> list[Person]:
 
 def slowest(people: list[Person]) -> list[tuple[Person, Markup]]:
     """The ten submissions that took longest, with a bar of their phases each."""
-    ran = [person for person in people if person.record and person.record.seconds > 0]
-    ran = sorted(ran, key=lambda person: -person.record.seconds)[:10]
-    return [(person, _phase_bar(phases(person.record), 14, ran[0].record.seconds)) for person in ran]
+    ran = [(person, person.record) for person in people if person.record and person.record.seconds > 0]
+    ran = sorted(ran, key=lambda pair: -pair[1].seconds)[:10]
+    return [(person, _phase_bar(phases(record), 14, ran[0][1].seconds)) for person, record in ran]
 
 
 def _phase_bar(spent: dict[str, float], height: int, most: float = 0.0) -> Markup:

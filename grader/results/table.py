@@ -9,6 +9,7 @@ import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nbgrader.api import Assignment, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.engine import make_url
@@ -229,15 +230,22 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
         if url.drivername.startswith("sqlite") and not Path(url.database or "").is_file():
             return set(), {}
         with Gradebook(config.db_url, config.course_id) as book:
-            query = book.db.query(SubmittedAssignment).join(Assignment).filter(Assignment.name == lab)
-            found = {each.student_id: _by_hand(each) for each in query.options(AT_ONCE)}
-            return {student.id for student in book.students}, found
+            found = {each.student_id: _by_hand(each) for each in submitted(book, lab)}
+            students: Any = book.students
+            return {student.id for student in students}, found
     except (SQLAlchemyError, ImportError) as problem:
         why = nbgrader_quiet.one_line(problem)
         raise LabError(f"nbgrader's gradebook {url!r} cannot be read: {why}.") from problem
 
 
-def _by_hand(submission: SubmittedAssignment) -> ByHand:
+def submitted(book: Gradebook, lab: str) -> Any:
+    """The lab's entries in SubmittedAssignment, with all that they hold; nbgrader's columns have no types."""
+    assignment: Any = Assignment
+    query = book.db.query(SubmittedAssignment).join(assignment).filter(assignment.name == lab)
+    return query.options(AT_ONCE)
+
+
+def _by_hand(submission: Any) -> ByHand:
     found = ByHand(penalty=sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks))
     if submission.timestamp and submission.assignment.duedate:
         found.late = submission.total_seconds_late

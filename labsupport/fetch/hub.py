@@ -1,6 +1,7 @@
 """Files of the model hub: from its local cache, or over the network, or one sentence at once."""
 
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import constants, get_session, hf_hub_download, try_to_load_from_cache
 
@@ -25,7 +26,7 @@ def files(
     kind: "model" or "dataset". Raises LabError.
     """
     place = {"repo_type": kind, "revision": revision}
-    here = [try_to_load_from_cache(repository, name, **place) for name in names]
+    here: list[Any] = [try_to_load_from_cache(repository, name, **place) for name in names]
     if not again and all(isinstance(path, str) for path in here):
         return [Path(path) for path in here]
     if not reachable():

@@ -1,5 +1,7 @@
 """The report's recovery data: alpaca-cleaned from the hub, through `datasets`, as batches to train on."""
 
+from typing import Any
+
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
@@ -22,16 +24,17 @@ def alpaca(tokenizer, epochs: int, size: int, seed: int = 0) -> list[dict[str, t
     )
     from datasets import load_dataset
 
-    rows = [_labelled(tokenizer, row) for row in load_dataset("json", data_files=str(path), split="train")]
+    table: Any = load_dataset("json", data_files=str(path), split="train")
+    rows = [_labelled(tokenizer, row) for row in table]
     generator = torch.Generator().manual_seed(seed)
     batches = []
     for _ in range(epochs):
         for chosen in torch.randperm(len(rows), generator=generator).split(size):
             ids, labels = zip(*(rows[index] for index in chosen.tolist()), strict=True)
-            labels = pad_sequence(labels, batch_first=True, padding_value=IGNORED)  # [B, longest]
+            labels = pad_sequence(list(labels), batch_first=True, padding_value=IGNORED)  # [B, longest]
             lengths = torch.tensor([len(row) for row in ids])[:, None]
             seen = torch.arange(labels.shape[1]) < lengths
-            ids = pad_sequence(ids, batch_first=True)
+            ids = pad_sequence(list(ids), batch_first=True)
             batches.append({"input_ids": ids, "attention_mask": seen.long(), "labels": labels})
     return batches
 

@@ -6,10 +6,12 @@ and up with the column of down; in attention a key-value head with all query hea
 """
 
 import warnings
+from typing import Any
 
 import torch
 from torch import nn
 from transformers import LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP
 
 from labsupport import widths
 from labsupport.planning import plan_widths
@@ -49,6 +51,7 @@ def kv_group_importance(
 
 def _saliences(weights: tuple, criterion: str, grads: tuple | None) -> list[torch.Tensor]:
     if criterion == "taylor":
+        assert grads is not None, "taylor needs gradients"
         return [(w.float() * grad.float()).abs() for w, grad in zip(weights, grads, strict=True)]
     power = {"l1": 1, "l2": 2}[criterion]
     return [weight.float().abs() ** power for weight in weights]
@@ -82,13 +85,13 @@ def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion
         raise ValueError(f"criterion is {criterion!r}: it must be one of {', '.join(CRITERIA)}")
     if criterion == "taylor" and not batches:
         raise ValueError("criterion 'taylor' needs batches of calibration tokens for its gradients")
-    after, notes = plan_widths(widths.of_model(model), model.config.head_dim, ratio, layers)
+    after, notes = plan_widths(widths.of_model(model), widths.head_size(model.config), ratio, layers)
     for sentence in notes:
         warnings.warn(sentence, stacklevel=2)
     grads = gradients(model, batches, layers) if criterion == "taylor" and len(layers) else {}
     generator = torch.Generator().manual_seed(0)
     for index in layers:
-        block = model.model.layers[index]
+        block: Any = model.model.layers[index]
         scored = {"criterion": criterion, "generator": generator}
         _prune_mlp(block.mlp, after[index], scored, _of(grads, index, "mlp", ("gate", "up", "down")))
         _prune_attention(block.self_attn, after[index], scored, _of(grads, index, "self_attn", "qkvo"))
@@ -100,9 +103,9 @@ def _of(grads: dict, index: int, block: str, names) -> tuple | None:
 
 
 @torch.no_grad()
-def _prune_mlp(mlp: nn.Module, width: Widths, scored: dict, grads: tuple | None) -> None:
+def _prune_mlp(mlp: LlamaMLP, width: Widths, scored: dict, grads: tuple | None) -> None:
     linears = (mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-    weights = [linear.weight for linear in linears]
+    weights = (mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight)
     keep = most_important(channel_importance(*weights, grads=grads, **scored), width.channels)
     keep = keep.to(weights[0].device)
     for linear, weight in zip(linears, shrink_mlp(*weights, keep), strict=True):
@@ -110,9 +113,10 @@ def _prune_mlp(mlp: nn.Module, width: Widths, scored: dict, grads: tuple | None)
 
 
 @torch.no_grad()
-def _prune_attention(attention: nn.Module, width: Widths, scored: dict, grads: tuple | None) -> None:
+def _prune_attention(attention: LlamaAttention, width: Widths, scored: dict, grads: tuple | None) -> None:
     linears = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
-    weights = [linear.weight for linear in linears]
+    q, k, v, o = linears
+    weights = (q.weight, k.weight, v.weight, o.weight)
     sizes = (attention.head_dim, len(weights[1]) // attention.head_dim)
     keep = most_important(kv_group_importance(*weights, *sizes, grads=grads, **scored), width.kv_heads)
     keep = keep.to(weights[0].device)

@@ -1,6 +1,7 @@
 """The calibration of Wanda: L2 norms of what every pruned layer is given."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ def input_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict[str, 
     One pass; memory does not grow with the number of batches, because only sums of squares are kept.
     The head is not run: no logit is needed. Source: Wanda (Sun et al. 2024), equation 1.
     """
+    decoder: Any = model.model  # a module's attributes have no types of their own
     device = next(model.parameters()).device
     squares = {}
     handles = []
@@ -39,7 +41,7 @@ def input_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict[str, 
         model.eval()
         for batch in bar(batches, "calibration"):
             must_fit(model, batch.shape[-1])
-            model.model(batch.to(device), use_cache=False)
+            decoder(batch.to(device), use_cache=False)
     finally:
         model.train(was_training)
         for handle in handles:

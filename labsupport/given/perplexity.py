@@ -1,6 +1,7 @@
 """The evaluation: perplexity of a model on windows of tokens."""
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,6 +29,8 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
             f"token_windows is {tuple(token_windows.shape)}: expected [n, length], length 2 or more"
         )
     must_fit(model, token_windows.shape[1])
+    decoder: Any = model.model  # a module's attributes have no types of their own
+    head: Any = model.lm_head
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -35,10 +38,10 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
         total = 0.0
         for window in bar(token_windows, "perplexity"):
             window = window.to(device)
-            hidden = model.model(window[None], use_cache=False).last_hidden_state[0]  # [length, hidden]
+            hidden = decoder(window[None], use_cache=False).last_hidden_state[0]  # [length, hidden]
             predictors, targets = hidden[:-1], window[1:]
             for start in range(0, len(targets), CHUNK):
-                logits = model.lm_head(predictors[start : start + CHUNK]).float()  # [chunk, vocabulary]
+                logits = head(predictors[start : start + CHUNK]).float()  # [chunk, vocabulary]
                 total += functional.cross_entropy(
                     logits, targets[start : start + CHUNK], reduction="sum"
                 ).item()

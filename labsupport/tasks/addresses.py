@@ -19,6 +19,7 @@ import hashlib
 import json
 import random
 from pathlib import Path
+from typing import TypeGuard
 
 from labsupport import corpora
 from labsupport.errors import LabError
@@ -104,7 +105,7 @@ def as_lines(made: list[dict]) -> bytes:
     return "".join(json.dumps(document) + "\n" for document in made).encode()
 
 
-def _right(content: bytes | None) -> bool:
+def _right(content: bytes | None) -> TypeGuard[bytes]:
     return content is not None and hashlib.sha256(content).hexdigest() == SHA256
 
 

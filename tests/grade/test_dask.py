@@ -21,7 +21,7 @@ from grader.grade import dask_pool, dask_worker, journal
 from grader.grade.class_run import grade_class
 from grader.grade.dask_pool import Cluster
 from labsupport.errors import LabError
-from tests import dask_preload
+from tests.grade import dask_preload
 from tests.grade.mixed import (
     LIMITS,
     another_course,

@@ -137,7 +137,7 @@ def test_a_kernel_that_dies(tmp_path):
 
 def test_a_cell_without_end(tmp_path, monkeypatch):
     """A loop is ended, the rest is run, and the exercise says why it failed."""
-    monkeypatch.setattr(checking, "CELL_SECONDS", 4)
+    monkeypatch.setattr(checking.waits, "AT_HOME", 4)
     cells = [*exercise("one", "while True:\n    pass", "one()"), *exercise("two", "def two(): pass", "two()")]
     for cell in cells:
         cell.metadata["nbgrader"]["checksum"] = compute_checksum(cell)
@@ -197,4 +197,4 @@ def test_the_button_is_as_patient(monkeypatch):
     monkeypatch.chdir(course.ROOT)
     button = NbGrader()
     button.load_config_file()
-    assert Execute(parent=Validator(config=button.config)).timeout == checking.CELL_SECONDS
+    assert Execute(parent=Validator(config=button.config)).timeout == checking.waits.AT_HOME

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 PATIENCE = 0.5  # seconds in which a loud cell may end by itself
 GRACE = 5.0  # seconds an interrupted cell has to end
@@ -162,8 +163,8 @@ async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> No
 
 async def start_kernel(notebook, say, forked: ForkedKernel | None):
     """A client of nbclient with a quiet kernel of this very interpreter, whatever the notebook asks for."""
-    from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import local_provisioner
     from nbclient import NotebookClient
 
@@ -210,14 +211,15 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
         json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
     )
     if forked:
-        local_provisioner.launch_kernel = forked.start
+        local_provisioner.launch_kernel = forked.start  # pyright: ignore[reportPrivateImportUsage]
     specs = KernelSpecManager(kernel_dirs=[str(folder.parent)])
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
     client = Client(notebook, km=manager, allow_errors=True, startup_timeout=START, store_widget_state=False,
                     record_timing=False)  # fmt: skip
     await client.async_start_new_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     await client.async_start_new_kernel_client()
-    threading.Thread(target=reap, args=(manager.provisioner.process.pid,), daemon=True).start()
+    provisioner: Any = manager.provisioner
+    threading.Thread(target=reap, args=(provisioner.process.pid,), daemon=True).start()
     return client
 
 
@@ -287,7 +289,8 @@ def reap(kernel: int) -> None:
     """Bury the orphans, which all come to this process; the kernel itself is buried by its manager."""
     while True:
         try:
-            pid = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT).si_pid
+            ended: Any = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # None with WNOHANG alone
+            pid = ended.si_pid
             if pid != kernel:
                 os.waitpid(pid, 0)
                 continue
@@ -309,6 +312,7 @@ def run_command(job: dict, say) -> None:
 
     def listen() -> None:
         nonlocal left, status
+        assert process.stdout is not None
         while part := os.read(process.stdout.fileno(), 2**16):
             say(event="text", text=part[:left].decode(errors="replace"))
             left -= len(part[:left])

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "cgroup")
 NS_GET_USERNS = 0xB701
@@ -71,8 +72,8 @@ def load(model: bool, withheld: list[str]) -> None:
     from labsupport import given, models
     from labsupport.check.ask import own, recipes, shared
 
-    closed = [*withheld, "labsupport.check.judge"]
-    sys.modules.update(dict.fromkeys(closed))  # None: whatever imports them fails
+    closed: dict[str, Any] = dict.fromkeys([*withheld, "labsupport.check.judge"])
+    sys.modules.update(closed)  # None: whatever imports them fails
     for package in (labsupport, given, own):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):

@@ -5,7 +5,7 @@ The student's side sends masks, digests of every weight and a perplexity; the ju
 
 import hashlib
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from msgspec import Meta
@@ -30,7 +30,7 @@ def ask(function: Callable, inputs: dict) -> Pruned:
     from labsupport.given import perplexity
 
     model = recipes.model(inputs["model"])
-    arguments = [model]
+    arguments: list[Any] = [model]
     if "batches" in inputs:
         arguments.append(recipes.batches(inputs["batches"]))
     found = attempt(lambda: function(*arguments, inputs["sparsity"]))
@@ -50,7 +50,7 @@ def digests(model) -> dict[str, str]:
 def digest(weight: torch.Tensor) -> str:
     """SHA-256 of the bytes of one weight of any shape; of one that has none (sparse, meta) its layout."""
     try:
-        flat = (weight.detach().cpu() + 0.0).contiguous().view(-1).view(torch.uint8).numpy()
+        flat: Any = (weight.detach().cpu() + 0.0).contiguous().view(-1).view(torch.uint8).numpy()
     except (RuntimeError, TypeError, ValueError):
         return f"{weight.layout}, {weight.dtype}, on {weight.device.type}"
     return hashlib.sha256(flat).hexdigest()

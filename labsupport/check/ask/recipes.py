@@ -1,16 +1,19 @@
 """Models and texts that both sides of a check build for themselves, from a few words."""
 
 from functools import cache
+from typing import Any
 
 import torch
+from transformers import LlamaForCausalLM
 
 from labsupport import corpora, models, settings
 
 
-def model(recipe: dict):
+def model(recipe: dict) -> LlamaForCausalLM:
     """The model of a recipe: {"tiny": seed} or {"course": name}. A fresh one at every call."""
     if "tiny" in recipe:
-        return models.tiny(recipe["tiny"]).to(settings.device())
+        tiny: Any = models.tiny(recipe["tiny"])  # transformers declares `to` without its model
+        return tiny.to(settings.device())
     return models.load(recipe["course"])
 
 

@@ -1,6 +1,7 @@
 """continuation_logprob is asked about a fresh model, some of which are made for this exercise."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -24,7 +25,8 @@ def built(recipe: dict) -> LlamaForCausalLM:
     model.model.embed_tokens.weight.copy_(torch.eye(4))
     model.model.norm.weight.fill_(0.5)  # a one-hot vector leaves the norm as it was
     model.lm_head.weight.copy_(counts.log().T)
-    return model.to(settings.device(), getattr(torch, recipe.get("dtype", "float32")))
+    placed: Any = model  # transformers declares `to` without its model
+    return placed.to(settings.device(), getattr(torch, recipe.get("dtype", "float32")))
 
 
 def pair(inputs: dict) -> tuple[torch.Tensor, torch.Tensor]:

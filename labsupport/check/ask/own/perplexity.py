@@ -1,6 +1,7 @@
 """perplexity is asked of a fresh model; the answer says in which state the model was left."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -29,7 +30,8 @@ def ask(function: Callable, inputs: dict) -> Measured:
     model.train(inputs["training"])
     if inputs["training"]:
         model.requires_grad_(True)
-        for layer in model.model.layers:
+        layers: Any = model.model.layers
+        for layer in layers:
             layer.self_attn.attention_dropout = 0.5
     modes = []
     model.model.register_forward_pre_hook(lambda inner, _arguments: modes.append(inner.training))

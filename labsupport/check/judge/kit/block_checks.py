@@ -13,7 +13,7 @@ SHOWN = 20  # slices, heads or tokens that a message lists
 
 def sized(remains: Remains) -> None:
     """Raises Wrong unless the seven matrices of every layer have the planned shapes."""
-    head_dim, hidden = remains.dense.config.head_dim, remains.dense.config.hidden_size
+    head_dim, hidden = widths.head_size(remains.dense.config), remains.dense.config.hidden_size
     for index in remains.layers:
         stays, layer = remains.planned[index], remains.layer(index)
         sizes = dict.fromkeys(("gate", "up", "down"), stays.channels)
@@ -40,7 +40,7 @@ def identical(remains: Remains) -> None:
 
 def coupled(remains: Remains) -> None:
     """Raises Wrong unless coupled matrices kept the same channels, or the same KV groups."""
-    head_dim = remains.dense.config.head_dim
+    head_dim = widths.head_size(remains.dense.config)
     for index, places in remains.kept.items():
         groups, served = remains.groups(index), remains.before[index].heads // remains.before[index].kv_heads
         own = [group * head_dim + place for group in groups for place in range(head_dim)]

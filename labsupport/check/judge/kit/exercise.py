@@ -7,6 +7,7 @@ is right: an answer that is wrong there earns nothing by being harmless elsewher
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit.causes import Cause, Causes, first
@@ -47,8 +48,8 @@ class Exercise:
     name: str
     number: str
     cases: Callable[[int], list[Case]]  # seed -> cases
-    parts: Callable[[dict, Answer], list[Part]]  # inputs, answer -> what must hold
-    cause: Callable[[dict, Answer], Causes] = field(default=lambda _inputs, _answer: "")
+    parts: Callable[[dict, Any], list[Part]]  # inputs, answer of that type -> what must hold
+    cause: Callable[[dict, Any], Causes] = field(default=lambda _inputs, _answer: "")
     answer: type[Answer] = Answer
 
 
@@ -118,11 +119,12 @@ def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
 
 
 def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
-    if case.raises:
-        return [Part(case.title, lambda: _raised(case.raises, answer))]
+    expected, error = case.raises, answer.error
+    if expected:
+        return [Part(case.title, lambda: _raised(expected, answer))]
     parts = exercise.parts(case.inputs, answer)
-    if answer.error:  # every part of this case waits for an answer
-        return [Part(parts[0].title, lambda: _answered(answer.error)), *parts[1:]]
+    if error:  # every part of this case waits for an answer
+        return [Part(parts[0].title, lambda: _answered(error)), *parts[1:]]
     return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]
 
 

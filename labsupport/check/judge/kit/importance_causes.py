@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import torch
 
@@ -46,12 +47,14 @@ def _of_gradients(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
     nets = [  # float64 [count] each: signed products, added up within one weight
         tally([w * g], [owner], of.count) for (w, g), owner in zip(of.pairs(), of.owners, strict=True)
     ]
-    if near(score, sum(nets).abs()) or near(score, sum(net.abs() for net in nets)):
+    total: Any = sum(nets)
+    sizes: Any = sum(net.abs() for net in nets)
+    if near(score, total.abs()) or near(score, sizes):
         yield (
             "It looks as if weight times gradient was summed first and the absolute value taken of the "
             f"sum: what is +3 and what is -3 cancels then. Here each product counts, {CRITERIA}"
         )
-    if near(score, sum(nets)) or near(score, -sum(nets)):
+    if near(score, total) or near(score, -total):
         yield f"It looks as if signs were kept: each product counts by its absolute value, {CRITERIA}"
     if near(score, of.scores(lambda _, g: g.abs())):
         yield f"It looks as if gradients alone were summed. Taylor is weight times gradient, {CRITERIA}"
@@ -68,6 +71,7 @@ def _exchanged(of: Coupled) -> Iterator[torch.Tensor]:
     """Scores, float64 [count], with the gradients of two weights of one shape exchanged."""
     for i, j in combinations(range(len(of.weights)), 2):
         if of.weights[i].shape == of.weights[j].shape:
+            assert of.grads is not None
             grads = list(of.grads)
             grads[i], grads[j] = grads[j], grads[i]
             yield replace(of, grads=grads).scores()
@@ -87,13 +91,14 @@ def _of_magnitudes(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
     roots = [  # float64 [count] each
         tally([w.square()], [owner], of.count).sqrt() for (w, _), owner in zip(pairs, of.owners, strict=True)
     ]
-    if of.criterion == "l2" and (near(score, right.sqrt()) or near(score, sum(roots))):
+    rooted: Any = sum(roots)
+    if of.criterion == "l2" and (near(score, right.sqrt()) or near(score, rooted)):
         yield (
             "It looks as if a root was taken. The name l2 stands for the sum of squares here, with no root: "
             f"squares of several matrices add up, {CRITERIA}\nTry score ** 2."
         )
     saliency = SALIENCY[of.criterion]
-    means = sum(  # float64 [count]
+    means: Any = sum(  # float64 [count]
         tally([saliency(w, g)], [owner], of.count) * of.count / w.numel()
         for (w, g), owner in zip(pairs, of.owners, strict=True)
     )

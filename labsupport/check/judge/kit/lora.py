@@ -38,6 +38,6 @@ def numerical_rank(update: torch.Tensor, noise: float) -> int:
     """
     try:
         values = torch.linalg.svdvals(update.double())  # [min(out, in)]
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
         return min(update.shape)
     return int((values > max(1e-3 * float(values[0]), noise)).sum())

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -161,7 +162,8 @@ def _wrong_batches(single: list[Norms], tokens: list[int], are: Callable) -> Ite
         )
 
     def means(name: str) -> torch.Tensor:
-        return sum(norms[name] ** 2 / count for norms, count in zip(single, tokens, strict=True))  # [in]
+        total: Any = sum(norms[name] ** 2 / count for norms, count in zip(single, tokens, strict=True))
+        return total  # [in]
 
     if are(lambda name: means(name).sqrt()) or are(lambda name: (means(name) / len(single)).sqrt()):
         yield (

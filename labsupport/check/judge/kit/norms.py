@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ Norms = dict[str, torch.Tensor]  # by layer: [in]
 @contextmanager
 def listening(model: nn.Module, hear: Callable[[str, torch.Tensor], None]) -> Iterator[None]:
     """While this lasts, every run of a pruned Linear calls hear(its name, its input x [T, in])."""
-    names = {linear: name for name, linear in pruned_linears(model).items()}
+    names: dict[nn.Module, str] = {linear: name for name, linear in pruned_linears(model).items()}
 
     def before(module: nn.Module, given: tuple) -> None:
         if module in names:
@@ -39,9 +40,11 @@ def listening(model: nn.Module, hear: Callable[[str, torch.Tensor], None]) -> It
 @torch.no_grad()
 def run(model: nn.Module, windows: Iterable[torch.Tensor]) -> None:
     """Run the decoder on every window of tokens [L], one at a time; the head is left out."""
+    decoder: Any = model.model  # a module's attributes have no types of their own
+    device: Any = model.device
     model.eval()
     for window in windows:
-        model.model(window[None].to(model.device), use_cache=False)
+        decoder(window[None].to(device), use_cache=False)
 
 
 def measured(model: nn.Module, windows: Iterable[torch.Tensor]) -> Norms:

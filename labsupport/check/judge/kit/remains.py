@@ -6,6 +6,7 @@ slices and measures that one.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -37,7 +38,8 @@ def gradients(inputs: dict, batches: list[torch.Tensor], model=None) -> dict[int
             batch = batch.to(model.device)
             logits = model(batch, use_cache=False).logits[:, :-1].flatten(0, 1)  # [B * (L - 1), V]
             functional.cross_entropy(logits.float(), batch[:, 1:].flatten()).backward()
-    return {i: {name: weight.grad for name, weight in named.items()} for i, named in weights.items()}
+    grads: Any = {i: {name: weight.grad for name, weight in named.items()} for i, named in weights.items()}
+    return grads  # none is None: backward made them
 
 
 @torch.no_grad()
@@ -88,7 +90,8 @@ class Remains:
     @functools.cached_property
     def planned(self) -> list[widths.Widths]:
         """The widths of every layer that the ratio asks for."""
-        return plan_widths(self.before, self.dense.config.head_dim, self.inputs["ratio"], self.layers)[0]
+        head_dim = widths.head_size(self.dense.config)
+        return plan_widths(self.before, head_dim, self.inputs["ratio"], self.layers)[0]
 
     @functools.cached_property
     def dense_prints(self) -> dict[str, dict[str, Prints]]:
@@ -136,7 +139,7 @@ class Remains:
 
     def groups(self, index: int) -> list[int]:
         """The KV heads of a layer that are left, read off k."""
-        head_dim = self.dense.config.head_dim
+        head_dim = widths.head_size(self.dense.config)
         return [place // head_dim for place in self.kept[index]["k"][::head_dim]]
 
     def remembered(self, what: str, compute: Callable[[], float]) -> float:
@@ -161,7 +164,7 @@ class Remains:
             whose = channel_owners(config.hidden_size, count)
         else:
             names, count = ATTENTION_NAMES, before.kv_heads
-            whose = group_owners(before.heads, count, config.head_dim, turns)
+            whose = group_owners(before.heads, count, widths.head_size(config), turns)
         linears = linears_of(self.dense, index)
         weights = [linears[name].weight.detach() for name in names]
         slopes = [grads[name] for name in names] if grads else None

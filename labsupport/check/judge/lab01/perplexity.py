@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
-from torch import nn
+from transformers import LlamaForCausalLM
 
 from labsupport.check.ask import recipes
 from labsupport.check.ask.own.perplexity import Measured
@@ -32,7 +33,8 @@ def cases(seed: int) -> list[Case]:
             "gradients": gradients,
         }
 
-    course = {"model": recipes.course_model(), "windows": recipes.course_windows("evaluation")}
+    course: dict[str, Any] = {"model": recipes.course_model()}
+    course |= {"windows": recipes.course_windows("evaluation")}
     course |= {"training": False, "gradients": True}
     return [
         Case("a tiny model", tiny(source.choice((3, 4, 5)), source.choice((8, 9, 10)))),
@@ -52,7 +54,7 @@ def truth(inputs: dict) -> float:
     return memo.at(memo.key("perplexity of a case", about, {}), lambda: averaged(losses(*built(about)), 1))
 
 
-def built(inputs: dict) -> tuple[nn.Module, torch.Tensor]:
+def built(inputs: dict) -> tuple[LlamaForCausalLM, torch.Tensor]:
     """The model of a case, and its token windows: int64 [n, L]."""
     return recipes.model(inputs["model"]), recipes.windows(inputs["windows"])
 

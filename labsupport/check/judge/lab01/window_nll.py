@@ -2,6 +2,7 @@
 
 import math
 import random
+from typing import Any
 
 import torch
 
@@ -131,7 +132,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     def summed() -> None:
         expected, _ = surprise(logits, token_ids, 1)
         if not is_close(float(value[0]), expected, 1e-5):
-            show = {"your sum": float(value[0]), "expected": expected}
+            show: dict[str, Any] = {"your sum": float(value[0]), "expected": expected}
             if vocabulary == 4:
                 halvings = f"{expected / math.log(2):.0f} ln 2 = {expected:.6g}"
                 given = {"exp(logits)": logits.exp().round(), "token ids": token_ids}
@@ -157,7 +158,7 @@ def cause(inputs: dict, answer: Answer) -> Named:
             "A log-softmax in one step never forms the probability."
         )
     if is_close(float(total), expected, 1e-5):
-        return count_cause(*inputs["token_ids"].shape, count)
+        return count_cause(*inputs["token_ids"].shape, count=count)
     return next((sentences for wrong, sentences in mistakes(**inputs) if is_close(float(total), wrong)), "")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -72,7 +73,9 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         return
     found = answer.value.tolist()
     count, tail = len(ids) // length, len(ids) % length
-    starts = [next((i for i in range(len(ids)) if ids[i : i + length] == row), None) for row in found]
+    starts: list[Any] = [
+        next((i for i in range(len(ids)) if ids[i : i + length] == row), None) for row in found
+    ]
     wide = all(len(row) == length for row in found)
     if None not in starts:
         steps = {b - a for a, b in pairwise(starts)}

@@ -65,7 +65,7 @@ def mistakes(inputs: dict) -> importance_causes.Mistakes:
         (0,): "gate alone was scored", (0, 1): "down was forgotten", (0, 2): "up was forgotten",
         (1, 2): "gate was forgotten", (1,): "up alone was scored", (2,): "down alone was scored",
     }  # fmt: skip
-    found = [
+    found: importance_causes.Mistakes = [
         (
             of.only(chosen),
             f"It looks as if {what}. When a channel goes, a row of gate, a row of up and a column of down "
@@ -88,7 +88,7 @@ def mistakes(inputs: dict) -> importance_causes.Mistakes:
             f"columns of gate and up were summed: a channel is one of their rows, {COUPLED}",
         ),
     )
-    return found + [(of.by(owners), f"It looks as if {what}") for owners, what in turned]
+    return found + [(of.by(list(owners)), f"It looks as if {what}") for owners, what in turned]
 
 
 def cause(inputs: dict, answer: Answer) -> Iterator[Named]:

@@ -1,6 +1,7 @@
 """5.6 prune_blocks: a whole model made smaller, block by block."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import Attempt
@@ -55,7 +56,7 @@ def _telling(tiny: int) -> bool:
 
 def parts(inputs: dict, answer: Blocks) -> list[Part]:
     """What must hold of a pruned model: sizes, then content, then that it still works."""
-    left = answer.left.value if answer.left else None
+    left: Any = answer.left.value if answer.left else None
     remains = Remains(inputs, left.prints if left else {})
 
     def in_place() -> None:

@@ -1,6 +1,7 @@
 """accuracies: the shares of questions whose right choice is the likeliest, by sum and by byte."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -103,7 +104,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def right(index: int) -> None:
         if not is_close(found[index], expected[index], 1e-6):
-            small = inputs if n <= 6 else {"questions": n}
+            small: dict[str, Any] = inputs if n <= 6 else {"questions": n}
             raise Wrong(**small, your_pair=found)
 
     return [
