@@ -8,9 +8,9 @@ from html import escape
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from nbconvert.filters import Highlight2HTML
 
 from grader.grade.sanitize import GUARD, LONGEST, PLAIN, Room
+from grader.results.highlight import highlighted
 from grader.results.mathml import markdown
 
 WHY = (
@@ -28,10 +28,9 @@ def prose(context: Context, text: str) -> str:
 
 
 def code(source: str, language: str | None = None, metadata: dict | None = None) -> str:
-    """Code in colours, in place of nbconvert's highlight_code; without them where it is too long."""
-    if (metadata or {}).get(PLAIN) or len(source) > LONGEST:
-        return as_typed(source)
-    return Highlight2HTML(pygments_lexer="python")(source)
+    """Code in colours, in place of nbconvert's highlight_code; as typed where it is too long."""
+    plain = (metadata or {}).get(PLAIN)
+    return as_typed(source) if plain or len(source) > LONGEST else highlighted(source)
 
 
 def as_typed(text: str) -> str:

@@ -22,9 +22,9 @@ from nbconvert.filters.markdown_mistune import (
 
 from grader import course
 from grader.results.clean import clean
+from grader.results.highlight import LANGUAGES, highlighted
 
 SIZES = re.compile(r"\\[bB]ig+[lr]?(?![A-Za-z])")  # MathML's brackets grow by themselves
-HIGHLIGHTED = ("python", "py", "python3")  # the lexers of other languages may take hours for a trap
 
 
 def mathml(tex: str, as_block: bool = False) -> str:
@@ -74,7 +74,7 @@ class _Renderer(IPythonRenderer):
 
     def block_code(self, code: str, info: str | None = None) -> str:
         language = (info or "").split(maxsplit=1)[:1]
-        return super().block_code(code, "python" if language and language[0] in HIGHLIGHTED else None)
+        return highlighted(code) if language and language[0] in LANGUAGES else super().block_code(code)
 
     def task_list_item(self, text: str, checked: bool = False) -> str:
         return self.list_item(f"{'☑' if checked else '☐'} {text}")

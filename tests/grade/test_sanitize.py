@@ -1,32 +1,37 @@
-"""Prose of a submission: can what it becomes as HTML act, or ask another machine for anything?"""
+"""A submission on a page: can what it becomes act there, ask another machine for anything, or hang it?"""
 
 import html
 import re
+import time
 
+import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nbconvert.filters import markdown2html
 
-from grader.grade.sanitize import tame
+from grader.grade import sanitize
+from grader.grade.sanitize import LONGEST, Room, inert, tame
+from grader.results import filters
+from grader.results.clean import clean
+from grader.results.filters import WHY
+from grader.results.highlight import highlighted
+from grader.results.mathml import markdown
+from tests.hostile.markup import ACT, AWAY, HTML, LINKS, PICTURES, PROSE
+from tests.pages import (
+    acting,
+    content,
+    exported,
+    feedback_exporter,
+    formgrader_exporter,
+    frame,
+    parsed,
+    released,
+    submission,
+)
 
-CALL = "alert(1)"
-SCRIPT_LINKS = [
-    f"[here](javascript:{CALL})",
-    f"[here](JavaScript:{CALL})",
-    f"[here](javascript\\:{CALL})",
-    f"[here](javascript&#58;{CALL})",
-    f"[here](javascript&#58{CALL})",
-    f"[here](javascript&colon;{CALL})",
-    f"[here](javascript&amp;#58;{CALL})",
-    f"[here](javascript\\&#58;{CALL})",
-    f"[here](&#106;avascript:{CALL})",
-    f"[here](java\tscript:{CALL})",
-    f"[here](java\rscript:{CALL})",
-    f"[here](java&Tab;script:{CALL})",
-    f"[here](\x01javascript:{CALL})",
-    f"[here][there]\n\n[there]: javascript:{CALL}",
-    f"[here][there]\n\n[there]: javascript&#58;{CALL}",
-    f"<javascript:{CALL}>",
-]
+prose = nbformat.v4.new_markdown_cell
+code = nbformat.v4.new_code_cell
 
 
 def addresses(page: str) -> list[str]:
@@ -35,27 +40,310 @@ def addresses(page: str) -> list[str]:
     return [re.sub(r"[\t\r\n]", "", html.unescape(each)).lstrip("\0\1 ").lower() for each in found]
 
 
-@pytest.mark.parametrize("prose", SCRIPT_LINKS)
-def test_no_link_runs_a_script(prose):
+def shown(text: str) -> str:
+    """What a reader of a written answer sees, on nbgrader's pages."""
+    return parsed(markdown(tame(text))).get_text().strip()
+
+
+# Markdown in any viewer: the notebook alone is safe there
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_no_link_runs_a_script(text):
     """Whoever grades clicks on what looks like a link."""
-    assert not any(each.startswith("javascript:") for each in addresses(markdown2html(tame(prose))))
+    page = markdown2html(tame(text))
+    assert not any(re.match("(javascript|vbscript|data):", each) for each in addresses(page))
 
 
 def test_the_links_would_run():
-    """Most of them do lead to a script where nothing tames them."""
-    untamed = [addresses(markdown2html(prose)) for prose in SCRIPT_LINKS]
+    """Many of them do lead to a script where nothing tames them."""
+    untamed = [addresses(markdown2html(text)) for text in LINKS]
     run = [found for found in untamed if any(each.startswith("javascript:") for each in found)]
-    assert len(run) >= len(SCRIPT_LINKS) / 2
+    assert len(run) >= len(LINKS) / 3
 
 
-@pytest.mark.parametrize("prose", ["![seen](http://elsewhere/a.png)", "![seen][a]\n\n[a]: http://elsewhere/a.png",
-                                   "[![seen](http://elsewhere/a.png)](http://elsewhere)"])  # fmt: skip
-def test_no_picture_is_asked_for(prose):
+@pytest.mark.parametrize("text", PICTURES)
+def test_no_picture_is_asked_for(text):
     """A picture from elsewhere tells who opened the page, and when."""
-    assert "<img" in markdown2html(prose) and "<img" not in markdown2html(tame(prose))
+    assert "<img" not in markdown2html(tame(text))
+
+
+def test_the_pictures_would_be():
+    """Most of them are asked for where nothing tames them; one refers to an attachment that is not there."""
+    assert sum("<img" in markdown2html(text) for text in PICTURES[:-1]) >= 6
+
+
+@pytest.mark.parametrize("text", HTML)
+def test_no_html_is_left(text):
+    """Not a tag stays one in Markdown."""
+    tags = {tag.name for tag in parsed(markdown2html(tame(text))).find_all(True)}
+    assert tags <= {"html", "body", "p", "pre", "code", "a", "em", "strong", "blockquote"}
+
+
+# nbgrader's pages: what comes out is cleaned, whatever went in
+
+
+@pytest.mark.parametrize("text", PROSE)
+def test_clean_html_cannot_act(text):
+    """Of prose as it is, of prose that is tamed, and of HTML that is not Markdown at all."""
+    for page in (markdown(text), markdown(tame(text)), clean(text)):
+        assert acting(parsed(page).body.find_all(True) if page.strip() else []) == []
+
+
+def test_they_would_act():
+    """Nearly all of it does, one way or other, where nothing cleans it."""
+    pages = [markdown2html(text) for text in PROSE if "attachment" not in text]
+    assert sum(bool(acting(parsed(page).find_all(True))) for page in pages) > 0.8 * len(PROSE)
+
+
+PIECES = ["<", ">", "/", "=", '"', "'", "&", ";", ":", "#", "(", ")", "[", "]", "!", "`", "\\", "\n", "\n\n", " ", "$",
+          "|", "*", "-", "&#58;", "&lt;", "script", "javascript", "img", "src", "onerror", "href", "a", "svg", "math",
+          "style", "\u2060", "%E2%81%A0", "```", "<!--", "-->", "http://x", "\0", "\t", "x"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_nothing_put_together_from_pieces_acts(text):
+    """The list of tricks is never complete."""
+    pages = [markdown(tame(text)), markdown(text), clean(text)]
+    assert [acting(parsed(f"<div>{page}</div>").div.find_all(True)) for page in pages] == [[], [], []]
+    stock = parsed(f"<div>{markdown2html(tame(text))}</div>").div
+    assert not stock.find_all(["script", "img", "svg", "math", "style", "iframe"])
+    assert not any(each.startswith(("javascript:", "data:")) for each in addresses(str(stock)))
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b", "1 < 2 and 3 > 2", "List<int>", "Dict<str, List<int>>", "&lt; is <", "AT&T; &c.", "x[0]!",
+             "the data: 128 samples", "JavaScript: no", "<details> is a tag", "<http://x.org>", "if (a<b) {c}"]
+)  # fmt: skip
+def test_text_reads_as_it_was_typed(text):
+    """In prose and in code, a sign that HTML has a use for is a sign."""
+    assert shown(text) == text
+    assert shown(f"`{text}`") == text
+    assert shown(f"```\n{text}\n```") == text
+    assert shown(f"```python\n{text}\n```") == text
 
 
 def test_plain_prose_stays():
-    """Who sets no traps finds the answer as it was written."""
-    prose = "Drop $k$ of $n$: *small* & **large**, [source](https://example.org), `x[0]`!"
-    assert tame(prose) == prose
+    """Who sets no traps finds the answer as it was written, in the notebook too."""
+    text = "Drop $k$ of $n$: *small* & **large**, [source](https://example.org), `x[0]`, 1 < 2!"
+    assert tame(text) == text
+
+
+def test_markdown_is_formatted():
+    """Lists, emphasis, code, tables and links to the web are what they are."""
+    text = (
+        "# H\n\n1. *a* **b** ~~c~~ `d`\n   - [x] done\n\n| l | r |\n|---|--:|\n| 1 | 2 |\n\n> q\n\nterm\n: what\n\n"
+        "[e](https://e.org/?a=1&b=2 't') https://f.org\n\n```python\nx = 1\n```\n\n---\n"
+    )
+    page = parsed(markdown(tame(text)))
+    wanted = "h1 ol ul li em strong del code table th td blockquote dl dt dd a pre hr span"
+    assert {tag.name for tag in page.body.find_all(True)} >= set(wanted.split())
+    assert [link["href"] for link in page.find_all("a")] == ["https://e.org/?a=1&b=2", "https://f.org"]
+    assert page.find_all("td")[1]["style"].replace(" ", "") == "text-align:right"
+    assert page.find("span", class_="n").get_text() == "x" and "☑ done" in page.get_text()
+
+
+def test_a_picture_becomes_a_link():
+    """What was to be seen can be looked at, by a click."""
+    page = parsed(markdown(tame("![seen](https://e.org/a.png)")))
+    assert page.a["href"] == "https://e.org/a.png" and page.a.get_text() == "seen"
+
+
+# The whole page
+
+
+ESCAPES = '\x1b[31m{}\x1b[0m \x1b]8;;javascript:alert(1)\x07x\x1b]8;;\x07 \x1b[38;2;1;2;3m{}\x1b[38;5;9mz\x1b["onclick="m'
+
+
+def outputs() -> list:
+    """Every kind of output that could act, for each piece of markup."""
+    found = []
+    for text in HTML:
+        kinds = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "application/javascript", "text/plain",
+                 "application/pdf", "text/vnd.mermaid", "image/png", "image/jpeg",
+                 "application/vnd.jupyter.widget-view+json"]  # fmt: skip
+        found += [{"output_type": "display_data", "metadata": {}, "data": {kind: text}} for kind in kinds]
+        found.append({"output_type": "display_data", "metadata": {"image/png": {"width": f'1"{text}', "alt": text}},
+                      "data": {"image/png": "AAAA", "text/plain": text}})  # fmt: skip
+        found.append({"output_type": "execute_result", "execution_count": 1, "metadata": {"text/html": {"isolated": True}},
+                      "data": {"text/html": text}})  # fmt: skip
+        found.append({"output_type": "stream", "name": "stdout", "text": ESCAPES.format(text, text)})
+        found.append(
+            {"output_type": "error", "ename": text, "evalue": text, "traceback": [ESCAPES.format(text, text)]}
+        )
+        found.append({"output_type": "error", "ename": text, "evalue": text, "traceback": []})
+    return [nbformat.from_dict(each) for each in found]
+
+
+def hostile(monkeypatch) -> nbformat.NotebookNode:
+    """A submission with all of the markup wherever a student can put it, and a grader's comments."""
+    monkeypatch.setattr(sanitize.Room, "source", 10**9)
+    monkeypatch.setattr(sanitize.Room, "outputs", 10**9)
+    cells = [prose(text) for text in PROSE] + [code(text) for text in PROSE]
+    cells += [nbformat.v4.new_raw_cell(text) for text in HTML]
+    cells.append(code("x"))
+    cells[-1].outputs = outputs()
+    for cell in cells:
+        cell.metadata |= {"tags": [f'"><img src={AWAY}>'], "title": HTML[0], "raw_mimetype": "text/html"}
+        cell.attachments = {"x.svg": {"image/svg+xml": HTML[0]}}
+    notebook = submission(*cells)
+    for cell, text in zip(
+        [cell for cell in notebook.cells if "nbgrader" in cell.metadata] * 9, PROSE, strict=False
+    ):
+        cell.metadata.nbgrader.comment = text
+    return notebook
+
+
+def harmless(notebook) -> nbformat.NotebookNode:
+    """The same notebook with nothing in its cells."""
+    plain = nbformat.from_dict(notebook)
+    for cell in plain.cells:
+        cell.source = "x"
+        for output in cell.get("outputs", []):
+            output.update({"text": "x"} if "text" in output else {"data": {**output.data, "text/plain": "x"}})
+    return plain
+
+
+@pytest.fixture(params=["feedback", "formgrader"])
+def exporter(request, tmp_path, monkeypatch):
+    """What makes the page, in a new course folder."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    if request.param == "feedback":
+        return feedback_exporter()
+    return formgrader_exporter(tmp_path, monkeypatch)
+
+
+def test_nothing_on_a_page_acts(exporter, monkeypatch):
+    """Prose, code, outputs, errors, metadata, attachments and comments; and the page around them is as ever."""
+    notebook = hostile(monkeypatch)
+    page = exported(exporter, notebook)
+    assert (
+        acting([tag for tag in content(page) if tag.name not in ("textarea", "input", "button")], True) == []
+    )
+    assert frame(page) == frame(exported(exporter, harmless(notebook)))
+    assert ACT in page.get_text()
+
+
+def test_our_filters_make_the_pages(exporter):
+    """Both read them from the course's settings; without them a page would be as safe as the notebook alone."""
+    assert exporter.environment.filters["markdown2html"] is filters.prose
+    page = exported(exporter, submission(prose(r"$k$ and <b>bold</b>, `a < b`"), code("x = 1 < 2")))
+    text = page.get_text()
+    assert "<b>bold</b>, a < b" in text and "x = 1 < 2" in text and page.find("math") and page.find("details")
+
+
+# What is long
+
+
+TRAPS = [
+    "\\\\(", "\\\\[", r"\begin{a}", r"\begin{a}\end{b}", "$", "$$", "$a", "$$a ", "[", "![", "[[]", "[a](", "[](", "](",
+    "*", "**", "*a_", "_a*", "a**b", "~~a", "`", "`a", "``a`", ">", "> ", ">a\n", "- ", "-\n", " - a\n", "1. ", "1.\n",
+    "- > ", "> 1. ", "#", "#a\n", "a\n=\n", "---\n", "(\n", "(a\n", "\n ", "\t", "|", "|a|\n|-|\n", "a|b\n-|-\n", "a\n:b\n",
+    "<", "<a ", "<a b='", "<!--", "<?", "<div>\n", "&", "&amp;", "http://", "a@b", "[a]:", "[a]: b\n", "[a]: b '", "\\",
+    "```\n", "```python\n", "```agda\n\n ", '"', "(", "\x1b[", "\r", "\0", "\u2060", "é", "\\\\(x\\\\)", "$k$ ",
+]  # fmt: skip
+
+
+def of_size(trap: str, size: int) -> str:
+    """This trap again and again."""
+    return (trap * (size // len(trap) + 1))[:size]
+
+
+def seconds(function, text: str) -> float:
+    """How long it computes, at best of three."""
+    took = []
+    for _ in range(3):
+        start = time.process_time()
+        function(text)
+        took.append(time.process_time() - start)
+    return min(took)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_megabyte_of_it_is_shown(exporter, trap):
+    """As prose, as code and as output, on one page: as typed, with the reason."""
+    text = of_size(trap, 2**20)
+    cell = code(text)
+    cell.outputs = [nbformat.from_dict({"output_type": "stream", "name": "stdout", "text": text})]
+    page = exported(exporter, submission(prose(text), cell))
+    assert page.get_text().count(WHY) == 2
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("trap", TRAPS)
+def test_as_much_as_is_formatted_is_formatted(trap):
+    """Right below the bound, nothing takes long."""
+    text = of_size(trap, LONGEST)
+    for found in (markdown(tame(text)), highlighted(text), clean(text)):
+        assert WHY not in found
+
+
+@pytest.mark.parametrize("trap", ["\\\\(", "\\\\[", r"\begin{a}", "\\\\( \\\\[ ", r"\begin{a} \begin{b} "])
+def test_formulas_that_are_never_closed_take_linear_time(trap):
+    """Four times the text takes about four times as long; it was sixteen times."""
+    small, large = (seconds(markdown, of_size(trap, size)) for size in (24_000, 96_000))
+    assert large < 9 * small
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [prose("\\\\(" * 3_000_000)],
+        [prose("\\\\(" * 6_000)] * 500,
+        [prose("\\\\(" * 600)] * 4_900,
+        [code("+ " * 4_500_000)],
+        [code("+ " * 9_000)] * 500,
+        [code("\n " * 4_500_000)],
+    ],
+    ids=lambda cells: f"{len(cells)} {cells[0].cell_type}",
+)
+@pytest.mark.timeout(120)
+def test_ten_megabytes_are_a_page(exporter, cells):
+    """As much as intake admits: few of it is formatted, and the rest is there to be read."""
+    page = exported(exporter, submission(*cells))
+    assert page.get_text().count(cells[0].source) >= len(cells) - 10
+    assert len(page.find_all(True)) < 60_000 + 30 * len(cells)
+
+
+def output(**fields) -> nbformat.NotebookNode:
+    """A code cell with this output."""
+    cell = code("x")
+    cell.outputs = [nbformat.from_dict({"output_type": "stream", "name": "stdout", **fields})]
+    return cell
+
+
+def inside(*cells) -> list:
+    """The outputs of these cells, as a page gets them."""
+    notebook = inert(nbformat.v4.new_notebook(cells=list(cells)), released())
+    return [output for cell in notebook.cells for output in cell.outputs]
+
+
+def test_a_flood_of_output_is_cut():
+    """The beginning is shown, and how much that is; of the next cell nothing is left."""
+    first, second = inside(output(text="<" * 20_000_000), output(text="more"))
+    assert first.text.startswith("<" * Room.text) and f"{Room.text:,}" in first.text
+    assert len(first.text) < Room.text + 200 and "more" not in second.text and f"{Room.text:,}" in second.text
+
+
+def test_a_flood_of_outputs_is_cut():
+    """As many as a page has room for, and a sentence."""
+    cell = output(text="a")
+    cell.outputs = [nbformat.from_dict(cell.outputs[0]) for _ in range(Room.outputs + 5)]
+    found = inside(cell, output(text="b"))
+    assert len(found) == Room.outputs + 2 and all("not shown" in each.text for each in found[-2:])
+
+
+def test_colours_stay_and_no_other_escape():
+    """A traceback is in colours; what would move a terminal's cursor, or cost minutes, is gone."""
+    text = f"\x1b[0;31mred\x1b[0m \x1b[2Aup \x1b]8;;x\x07link \x1b[{'1;' * 50}m \x1b\x1b[A[1m"
+    (found,) = inside(output(text=text))
+    assert found.text.startswith("\x1b[0;31mred\x1b[0m up ") and found.text.count("\x1b") == 2
+    (found,) = inside(output(text="\x1b[1ma" * (Room.colours + 1)))
+    assert found.text == "a" * (Room.colours + 1)
+
+
+def test_an_honest_cell_after_a_flood_is_formatted():
+    """One cell that is too long takes nothing from the others."""
+    notebook = submission(prose("*" * 10**6), prose("*fine*"))
+    assert [cell.metadata.get("plain", False) for cell in notebook.cells[1:3]] == [True, False]

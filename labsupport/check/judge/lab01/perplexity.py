@@ -41,9 +41,7 @@ def cases(seed: int) -> list[Case]:
         Case("a model left in training mode, with dropout", tiny(3, 12, training=True)),
         Case("called where gradients are switched off", tiny(2, 16, gradients=False)),
         Case("a single window", tiny(1, 24)),
-        Case(
-            f"{MANY} windows, which batches do not divide evenly", draw.until(lambda: tiny(MANY, 6), uneven)
-        ),
+        Case(f"{MANY} windows, a prime number", draw.until(lambda: tiny(MANY, 6), uneven)),
         Case(f"the course model, {course['model']['course']}", course, costly=True),
     ]
 

@@ -43,7 +43,7 @@ def loud_row(source: random.Random) -> torch.Tensor:
 
 
 def tells_apart(weight: torch.Tensor) -> bool:
-    """Whether the right mask of a weight [3, 4], a third of it dropped, and the mistakes' masks all differ."""
+    """Whether the masks of a weight [3, 4] differ that drop a third of it rightly and by each mistake."""
     signed, magnitude = weight.flatten(), weight.abs().flatten()  # [12]
 
     def kept(scores: torch.Tensor, k: int) -> torch.Tensor:
