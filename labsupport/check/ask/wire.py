@@ -145,19 +145,19 @@ class _Unpacking:
                 raise WireError("a whole number is too large")
             return item
         if isinstance(item, str):
-            return item[:TEXT_LIMIT]
+            return _text(item)
         if "tensor" in item:
             return self.tensor(**item)
         ((kind, inner),) = item.items()
         if kind == "opaque":
-            return Opaque(str(inner)[:TEXT_LIMIT])
+            return Opaque(_text(str(inner)))
         if kind == "float" and inner in ("nan", "inf", "-inf"):
             return float(inner)
         if kind in ("list", "tuple") and isinstance(inner, list):
             found = [self.value(each, depth + 1) for each in inner]
             return found if kind == "list" else tuple(found)
         if kind == "dict" and isinstance(inner, dict):
-            return {key[:TEXT_LIMIT]: self.value(each, depth + 1) for key, each in inner.items()}
+            return {_text(key): self.value(each, depth + 1) for key, each in inner.items()}
         raise WireError("a value is of no kind that travels")
 
     def tensor(self, tensor: str, dtype: str, shape: list[int]) -> torch.Tensor:
@@ -173,6 +173,11 @@ class _Unpacking:
         if found.dtype is not torch.uint8 or found.shape != (-(-count // 8),):
             raise WireError("a mask has not the bits that its shape needs")
         return torch.from_numpy(np.unpackbits(found.numpy(), count=count).view(bool)).reshape(shape)
+
+
+def _text(text: str) -> str:
+    """A string that can be written as UTF-8: half of a surrogate pair becomes a question mark."""
+    return text[:TEXT_LIMIT].encode("utf-8", "replace").decode()
 
 
 def send(connection: socket.socket, value) -> None:

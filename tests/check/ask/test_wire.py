@@ -82,6 +82,13 @@ def test_tensor_subclasses_are_stripped():
     assert found.tolist() == [0, 0, 0]
 
 
+def test_every_text_can_be_written_down():
+    """Half a surrogate pair in a name or an error ends no grading when the verdict is kept."""
+    found = wire.unpack(wire.pack({"\ud800": "a\udfff", "error": [wire.Opaque("\ud800")]}))
+    assert str(found).encode()
+    assert found["?"] == "a?"
+
+
 def test_nesting_ends():
     """A list that contains itself does not hang the client."""
     endless = []

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from transformers import LlamaForCausalLM
@@ -33,8 +32,7 @@ def cases(seed: int) -> list[Case]:
             "gradients": gradients,
         }
 
-    course: dict[str, Any] = {"model": recipes.course_model()}
-    course |= {"windows": recipes.course_windows("evaluation")}
+    course: dict = {"model": recipes.course_model(), "windows": recipes.course_windows("evaluation")}
     course |= {"training": False, "gradients": True}
     return [
         Case("a tiny model", tiny(source.choice((3, 4, 5)), source.choice((8, 9, 10)))),

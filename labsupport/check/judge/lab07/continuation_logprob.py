@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
@@ -96,7 +95,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         expected = _expected(inputs)
         if is_close(found, expected, 1e-3 if "text" in inputs else 1e-4):
             return
-        show: dict[str, Any] = {"your sum": float(found), "expected": expected}
+        show: dict = {"your sum": float(found), "expected": expected}
         counts = inputs["model"].get("follows")
         if counts and "dtype" not in inputs["model"]:
             rows = [", ".join(EIGHTHS[count] for count in row) for row in counts]
