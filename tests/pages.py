@@ -104,6 +104,6 @@ def active(tag: Tag, outputs: bool) -> list[str]:
             "style": STYLE.fullmatch(text),
             "class": not FORMGRADER.search(text),
         }
-        if not (allowed[name] if name in allowed else name in NAMES):
+        if not allowed.get(name, name in NAMES):
             problems.append(f"<{tag.name} {name}={text!r}>")
     return problems
