@@ -1,1 +1,1 @@
-"""What an instructor runs: builds notebooks, grades submissions, reports. Never on a student's machine."""
+"""The instructor's package: builds notebooks, grades submissions, reports. Not shipped to students."""

@@ -1,4 +1,4 @@
-"""What an instructor types: `python -m grader COMMAND`."""
+"""The command line of the grader: `python -m grader COMMAND`."""
 
 import argparse
 import json
@@ -32,7 +32,7 @@ sentence says why. `python -m grader COMMAND --help` tells more.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit status; what a person can mend is one sentence and a 2."""
+    """Run one command and return its exit status; a LabError is printed as one sentence, status 2."""
     chosen = parser().parse_args(arguments)
     try:
         return chosen.run(chosen)
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; a command's docstring is its description in --help."""
     top = argparse.ArgumentParser(
         prog="python -m grader",
         description=HELP,
@@ -117,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> int:
-    """An argument that must be a whole number above 0."""
+    """Parse an argument that must be a positive integer."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)

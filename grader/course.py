@@ -1,4 +1,4 @@
-"""Where things are: the labs' sources, the generated notebooks, the course folder and its seed."""
+"""Paths of lab sources, notebooks and the course folder, and the course seed."""
 
 import os
 import re
@@ -60,14 +60,14 @@ def notebook(name: str) -> Path:
 def folder() -> Path:
     """The course folder: PRUNING_LABS_COURSE, or `course` in the checkout.
 
-    Holds nbgrader's source/, release/, submitted/, autograded/ and feedback/, gradebook.db,
+    It contains nbgrader's source/, release/, submitted/, autograded/ and feedback/, gradebook.db,
     nbgrader_config.py and the course seed.
     """
     return Path(os.environ.get("PRUNING_LABS_COURSE") or ROOT / "course").absolute()
 
 
 def prepare() -> Path:
-    """Make the course folder, with the settings that nbgrader and formgrader read when started there."""
+    """Create the course folder, with the settings for nbgrader and formgrader."""
     own = folder() / CONFIG.name
     if not own.exists():
         files.write_whole(own, OWN_CONFIG.encode())
@@ -75,7 +75,7 @@ def prepare() -> Path:
 
 
 def seed() -> int:
-    """The course seed, from which the hidden cases come: drawn once, readable by its owner alone."""
+    """The course seed for the hidden cases; it is drawn once, and only its owner can read it."""
     path = folder() / "seed"
     if not path.exists():
         prepare()
@@ -87,12 +87,11 @@ def seed() -> int:
 
 
 def config() -> Config:
-    """nbgrader's settings: those of the course folder, which begin with ours."""
+    """nbgrader's settings from the course folder, which include those of grader/nbgrader_config.py."""
     own = folder() / CONFIG.name
     return PyFileConfigLoader(str(own if own.exists() else CONFIG)).load_config()
 
 
 def gradebook_url() -> str:
-    """The database of nbgrader's gradebook, as SQLAlchemy names it."""
+    """The SQLAlchemy URL of nbgrader's gradebook."""
     return config().CourseDirectory.db_url
-

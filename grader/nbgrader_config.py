@@ -1,4 +1,4 @@
-"""nbgrader's settings, which the nbgrader_config.py of a course folder (see course.py) begins with."""
+"""nbgrader's settings, which the nbgrader_config.py of a course folder loads first (see course.py)."""
 
 import os
 import sys
@@ -15,11 +15,11 @@ from grader.results.gradebook import AdoptNotebook, AdoptVerdicts
 from labsupport import waits
 
 here = str(Path(sys.executable).parent)
-if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader calls `alembic` by name for a new gradebook
+if here not in os.environ["PATH"].split(os.pathsep):  # nbgrader runs `alembic` by name for a new gradebook
     os.environ["PATH"] = here + os.pathsep + os.environ["PATH"]
 
-os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # seconds; without these two a PostgreSQL server that does
-os.environ.setdefault("PGOPTIONS", "-c lock_timeout=10s")  # not answer, or a forgotten lock, is waited for
+os.environ.setdefault("PGCONNECT_TIMEOUT", "10")  # seconds; without these two, nbgrader would wait
+os.environ.setdefault("PGOPTIONS", "-c lock_timeout=10s")  # forever for a silent PostgreSQL server or a lock
 
 c = get_config()  # noqa: F821  # pyright: ignore[reportUndefinedVariable]  traitlets puts it there
 c.CourseDirectory.course_id = "pruning-labs"
@@ -35,7 +35,7 @@ c.HTMLExporter.filters = {
     "highlight_code": "grader.results.filters.code",
     "strip_files_prefix": "grader.results.filters.unchanged",
 }
-c.HTMLExporter.extra_template_basedirs = [  # ours before nbgrader's own: no page asks a network
+c.HTMLExporter.extra_template_basedirs = [  # before those of nbgrader, which load scripts from a network
     str(Path(course.__file__).with_name("results") / "templates"),
     str(Path(nbgrader.__file__).with_name("server_extensions") / "formgrader" / "templates"),
 ]

@@ -1,4 +1,4 @@
-"""nbgrader's converters, run quietly: what goes wrong in one becomes one sentence."""
+"""Runs nbgrader's converters without output; an error becomes a LabError with one sentence."""
 
 import logging
 import sys
@@ -12,11 +12,11 @@ from traitlets.config import Config
 
 from labsupport.errors import LabError, reason
 
-WORDED = (NbGraderException, SQLAlchemyError, OSError)  # their texts need no name of a type beside them
+WORDED = (NbGraderException, SQLAlchemyError, OSError)  # errors whose texts need no type name
 
 
 class _Heard(logging.Handler):
-    """What nbgrader logs, and the last exception that it logs while it handles it."""
+    """Stores nbgrader's log records, and the last exception logged while it is handled."""
 
     def __init__(self):
         super().__init__(logging.ERROR)
@@ -34,12 +34,12 @@ def run(converter: type[BaseConverter], config: Config, sentence: str) -> None:
     Raises LabError when it fails: the sentence, a colon and the reason.
     """
     heard = _Heard()
-    log = logging.Logger("nbgrader", logging.ERROR)  # one of its own: no other handler gets its records
+    log = logging.Logger("nbgrader", logging.ERROR)  # a private logger: no other handler receives its records
     log.addHandler(heard)
-    app_log.disabled = True  # nbgrader prints tracebacks there of what it raises too
+    app_log.disabled = True  # nbgrader also prints tracebacks there
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries cause them
+            warnings.simplefilter("ignore", SAWarning)  # caused by nbgrader's queries
             converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log).start()
     except WORDED as problem:
         cause = heard.problem or problem
@@ -52,5 +52,5 @@ def run(converter: type[BaseConverter], config: Config, sentence: str) -> None:
 
 
 def one_line(problem: BaseException) -> str:
-    """An error as a database or nbgrader words it, in one line and without the SQL."""
+    """The text of an error of a database or of nbgrader, in one line and without SQL."""
     return reason(getattr(problem, "orig", None) or problem, most=1000)

@@ -1,10 +1,10 @@
-"""How a submission ends, in the sandbox and in the journal."""
+"""The final statuses of a submission, in the sandbox and in the journal."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a submission ended. FINISHED is what a sandbox says of a notebook whose every cell ran."""
+    """The status of a submission. FINISHED: the sandbox ran every cell; it is not graded yet."""
 
     FINISHED = "FINISHED"
     GRADED = "GRADED"

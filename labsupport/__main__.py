@@ -1,4 +1,4 @@
-"""What a person runs outside the notebooks: `python -m labsupport COMMAND`."""
+"""The command line of the course for students: `python -m labsupport COMMAND`."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ and one sentence says why
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. 0 when it went well, 2 for what a person can mend, said in one sentence."""
+    """Run one command; its exit status: 0 for success, 2 for a LabError, printed as one sentence."""
     parser = argparse.ArgumentParser(
         prog="python -m labsupport",
         description="What the pruning labs offer outside the notebooks.",
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparer.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
 
-    from labsupport.errors import LabError  # not above: --help need not wait for torch
+    from labsupport.errors import LabError  # not at the top: --help must not wait for torch
 
     try:
         if chosen.command == "doctor":
@@ -115,7 +115,7 @@ def compare(chosen: argparse.Namespace) -> None:
 
 
 def fetch(name: str | None) -> None:
-    """Get a model, or both parts of a text, and say where it is."""
+    """Download a model, or both parts of a text, and print where it is stored."""
     from labsupport import corpora, models
 
     if name in corpora.NAMES:

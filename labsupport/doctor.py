@@ -1,4 +1,4 @@
-"""What `python -m labsupport doctor` tells: what this machine has, and how long a lab takes here."""
+"""The report of `python -m labsupport doctor`: this machine's hardware, and the time that a lab takes."""
 
 import platform
 import shutil
@@ -14,8 +14,8 @@ from labsupport.fetch import cache, hub
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
 
-# What a lab costs: how often it runs the evaluation windows through the model (calibration, the checks
-# and the figures included), and what it does besides, in forwards of one window.
+# The cost of a lab: passes over the evaluation windows (calibration, the checks and the figures included),
+# and the rest of its work in forward passes of one window.
 LABS = {
     "00 start_here": (0, 3),
     "01 perplexity": (16, 10),
@@ -56,7 +56,7 @@ def report() -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """The device as a person would call it."""
+    """The name of the device for the report."""
     if device.type == "cuda":
         return f"CUDA, {torch.cuda.get_device_name(device)}"
     return f"CPU, {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
@@ -80,7 +80,7 @@ def existing(path: Path) -> Path:
 
 
 def window_seconds() -> tuple[float, str]:
-    """Seconds that one evaluation window takes, and whether that was measured or estimated."""
+    """Seconds per evaluation window, and whether they were measured or estimated."""
     now = settings.current()
     at_hand = now.model == models.TINY or (cache.folder() / models.EMBEDDED).exists()
     if now.model in (models.TINY, models.EMBEDDED) and at_hand:
@@ -93,13 +93,13 @@ def window_seconds() -> tuple[float, str]:
 
 
 def operations_per_second(side: int = 1024) -> float:
-    """What a square matrix product reaches here, in the course's dtype."""
+    """Operations per second of a square matrix product on this device, in the course's dtype."""
     matrix = torch.ones(side, side, device=settings.device(), dtype=settings.current().dtype)
     return 2 * side**3 / min(timed(lambda: float((matrix @ matrix)[0, 0])) for _ in range(4))
 
 
 def timed(action) -> float:
-    """Seconds that an action takes."""
+    """Seconds that one call of an action takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start

@@ -1,8 +1,8 @@
-"""The course's own numbers, for the tables that close a lab: the reader's number beside the reference.
+"""Reference numbers of the course, which a lab's last table shows beside the student's own.
 
 Measured with this package in float32 on a CPU, on the embedded model and the embedded text, once for
-each pair of window counts that settings.py names. Weights that tie at the cut all go: dropping exactly
-k of them instead moves magnitude pruning by about one percent (390.0 for 394.7 at 50 %, 4 windows).
+each pair of window counts in settings.py. All weights that tie with the threshold are dropped; dropping
+exactly k weights changes magnitude pruning by about one percent (390.0 for 394.7 at 50 %, 4 windows).
 """
 
 from labsupport import settings
@@ -21,8 +21,8 @@ PERPLEXITY = {
     },
 }  # fmt: skip
 
-# calibration windows of 512 tokens -> layer -> loudest input norm over the median one; q, k and v share
-# their input, and so do gate and up
+# calibration windows of 512 tokens -> layer -> largest input norm over the median; q, k and v share their
+# input, and so do gate and up
 NORMS = {
     4: {
         "model.layers.0.self_attn.q_proj": 27.2,
@@ -58,8 +58,8 @@ NORMS = {
 def perplexity(method: str) -> dict[float, float]:
     """Perplexity by sparsity at the current settings, for "dense", "magnitude" or "wanda".
 
-    "magnitude" ranks within each matrix, "wanda" within each output row, calibrated in one shot. Empty
-    for a model, a text or sizes that nobody measured.
+    "magnitude" ranks within each matrix, "wanda" within each output row, calibrated on the dense model.
+    Empty for a model, a text or sizes without a measurement.
     """
     now = settings.current()
     counts = (now.evaluation_windows, now.calibration_windows)
@@ -67,9 +67,9 @@ def perplexity(method: str) -> dict[float, float]:
 
 
 def norms() -> dict[str, float]:
-    """Loudest over median input norm of a few layers, by full name, at the current settings.
+    """Largest over median input norm of a few layers, by full name, at the current settings.
 
-    Empty for a model, a text or sizes that nobody measured.
+    Empty for a model, a text or sizes without a measurement.
     """
     now = settings.current()
     return dict(NORMS.get(now.calibration_windows, {})) if _is_course(now) else {}
@@ -79,7 +79,7 @@ def _is_course(now: settings.Settings) -> bool:
     return (now.model, now.text, now.window) == ("smollm2-135m", "sotu", 512)
 
 
-# What lab 08 counts exactly: half of the weights zero, or a half of every layer sliced away by l1
+# Exact counts of lab 08: half of the weights zero, or half of every layer removed by l1
 COST = {
     "parameters, dense": 134_515_008, "parameters, zeros": 134_515_008, "parameters, sliced": 85_854_528,
     "MACs of Linear layers at 128 tokens, dense": 17_213_423_616,
@@ -93,7 +93,7 @@ COST = {
 
 
 def cost() -> dict[str, int]:
-    """What lab 08 counts exactly, by the names of its table. Empty for another model."""
+    """The exact counts of lab 08, by the names in its table. Empty for another model."""
     return dict(COST) if settings.current().model == "smollm2-135m" else {}
 
 
@@ -127,7 +127,7 @@ PUBLISHED = {
 def zero_shot(method: str) -> tuple[float, float] | None:
     """acc and acc_norm on `addresses` of "dense", or of "wanda" or "magnitude" at 50 %.
 
-    Wanda is calibrated on the four windows of a CPU. None for a model or sizes that nobody measured.
+    Wanda is calibrated on the four windows of a CPU. None for a model or sizes without a measurement.
     """
     now = settings.current()
     return ZERO_SHOT.get(method) if _is_course(now) and now.calibration_windows == 4 else None
@@ -150,7 +150,7 @@ REPORT = {
 
 
 def structured() -> dict[tuple[str, float], str]:
-    """Perplexity by criterion and ratio at the current settings, written out; empty where nobody measured."""
+    """Perplexity by criterion and ratio at the current settings, as text; empty without a measurement."""
     now = settings.current()
     counts = (now.evaluation_windows, now.calibration_windows)
     known = STRUCTURED.get(counts, {}) if _is_course(now) else {}

@@ -1,4 +1,4 @@
-"""What a figure shows, in words: read by a screen reader, and shown where an image cannot be."""
+"""The text alternative of a figure, for screen readers and for viewers without images."""
 
 import re
 from typing import Any
@@ -8,11 +8,11 @@ from matplotlib.collections import PathCollection
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-ALL = 12  # a series of so many points is told point by point; of a longer one its ends and extremes
+ALL = 12  # points of a series listed in full; a longer series is given by its ends and extremes
 
 
 def describe(figure: Figure) -> str:
-    """The text alternative of a figure: title, then what each panel has across, up and in its series."""
+    """The text alternative of a figure: its title, then axes and series of each panel."""
     told = [figure.get_suptitle(), *(part for ax in figure.axes for part in _panel(ax))]
     return re.sub(r"\s+", " ", ". ".join(part.strip() for part in told if part.strip())) + "."
 
@@ -36,7 +36,7 @@ def _clouds(ax: Axes) -> list:
 
 def _series(ax: Axes) -> list[tuple[str, list]]:
     """Name and points of every line that has markers, and of every group of a few bars."""
-    labels: dict = {}  # by colour: what has no label of its own belongs to the series that looks like it
+    labels: dict = {}  # by colour: an artist without a label belongs to the series of its colour
 
     def label(own: str, colour) -> str:
         labels[colour] = labels.get(colour, own) if own.startswith("_") else own
@@ -49,7 +49,7 @@ def _series(ax: Axes) -> list[tuple[str, list]]:
         if isinstance(group, ErrorbarContainer):
             names[group[0]] = group.get_label()
             caps.update(group[1])
-        elif len(group) <= ALL:  # a histogram has more
+        elif len(group) <= ALL:  # more bars are a histogram
             across = group.orientation == "horizontal"
             points = [_end(bar, across) for bar in group]
             found.append((label(group.get_label(), group[0].get_facecolor()), points))
@@ -61,7 +61,7 @@ def _series(ax: Axes) -> list[tuple[str, list]]:
 
 
 def _end(bar, across: bool) -> tuple[float, float]:
-    """The point that a bar reaches: its length and its middle."""
+    """The end point of a bar: its length and its middle."""
     x, y = bar.get_x() + bar.get_width() / 2, bar.get_y() + bar.get_height() / 2
     return (bar.get_width(), y) if across else (x, bar.get_height())
 
@@ -74,7 +74,7 @@ def _chosen(points: list) -> list:
 
 
 def _names(ax: Axes, way: str) -> dict[float, str]:
-    """What stands at the ticks of an axis, or of one that it shares, where these are words, not numbers."""
+    """The tick labels of an axis, or of one that it shares, where they are words and not numbers."""
     for each in getattr(ax, f"get_shared_{way}_axes")().get_siblings(ax):
         axis = getattr(each, f"{way}axis")
         texts = [label.get_text() for label in axis.get_ticklabels()]
@@ -92,5 +92,5 @@ def _said(x: float, y: float, across: dict[float, str], up: dict[float, str]) ->
 
 
 def _number(value: float) -> str:
-    """Four digits, 1,234,000 rather than 1.234e+06."""
+    """Format with four digits: 1,234,000 and not 1.234e+06."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""How a file is written: in one step, so that a reader finds the old one or the new one, never half of it."""
+"""Atomic writes: a reader finds the old file or the new file, never a part of one."""
 
 import os
 import tempfile
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes, keep: bool = False) -> None:
-    """Write a file atomically; its folder is made when it is missing.
+    """Write a file atomically; create its folder if it is missing.
 
-    keep: have the disk confirm the data first, so that it outlives a power failure. Raises OSError; the file
-    that was there before then still stands, and no draft is left.
+    keep: sync the data to disk first, so that the file survives a power failure. Raises OSError; then the
+    old file is unchanged and no temporary file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -25,7 +25,7 @@ def write_whole(path: Path, data: bytes, keep: bool = False) -> None:
 
 
 def write_once(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, unless it is there; of two writers the first one wins."""
+    """Write a file that only its owner may read, unless it exists; of two writers the first one wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as draft:  # its mode is 0600
         draft.write(data)

@@ -1,4 +1,4 @@
-"""Which layers are pruned, and how masks are applied, taken back and measured.
+"""The layers that are pruned; masks on them: applied, undone and measured.
 
 A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by the module's full name.
 """
@@ -12,7 +12,7 @@ from labsupport.errors import LabError
 
 
 def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
-    """Every Linear of the decoder layers by its full name; embeddings, norms and lm_head stay out.
+    """Every Linear of the decoder layers by its full name, without embeddings, norms and lm_head.
 
     As in Wanda (Sun et al. 2024, section 4): the linear layers of the decoder are pruned, the
     embedding and the head are not.
@@ -25,7 +25,7 @@ def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
 
 
 def must_fit(model: nn.Module, length: int) -> None:
-    """Raises LabError when windows of this length are longer than the model's context."""
+    """Raise LabError when windows of this length exceed the model's context."""
     config: Any = model.config
     context = config.max_position_embeddings
     if length > context:
@@ -34,7 +34,7 @@ def must_fit(model: nn.Module, length: int) -> None:
 
 @torch.no_grad()
 def apply_masks(model: nn.Module, masks: dict[str, torch.Tensor]) -> None:
-    """Set the dropped weights to zero, in place; kept weights stay bit-identical.
+    """Set the dropped weights to zero, in place; kept weights remain bit-identical.
 
     Raises KeyError for a name that is no pruned Linear and ValueError for a mask of another shape.
     """

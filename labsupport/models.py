@@ -1,4 +1,4 @@
-"""A course model by name: where it comes from, on which device, in which dtype."""
+"""Course models by name: source, device and dtype."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from labsupport.fetch import cache, embedded, hub
 from labsupport.table import layer_table
 from labsupport.widths import SlicedLlama
 
-logging.disable_progress_bar()  # transformers writes to standard error; our own bars say what is slow
+logging.disable_progress_bar()  # transformers writes its bars to standard error; we show our own
 logging.set_verbosity_error()
 
 EMBEDDED = "smollm2-135m"
@@ -66,17 +66,17 @@ _ready: dict[tuple, LlamaForCausalLM] = {}
 
 
 def keep_ready() -> None:
-    """Load the course model for a process that is going to fork: the first `load` of each child has it."""
+    """Load the course model before a fork; the first `load` of each child returns this copy."""
     model = load()
     _ready[settings.current().model, model.device, model.dtype] = model
 
 
 def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None = None) -> LlamaForCausalLM:
-    """A course model in eval mode, its gradients off; `smollm2-135m` is made on first use.
+    """A course model in eval mode without gradients; `smollm2-135m` is converted on first use.
 
-    name: one of NAMES, or a folder that save_pretrained made; the course model of settings.py when
-    left out. device and dtype default to those of settings.py. Raises LabError for an unknown name,
-    and when a model cannot be had.
+    name: one of NAMES, or a folder written by save_pretrained; by default the course model of settings.py.
+    device and dtype default to those of settings.py. Raises LabError for an unknown name, and for a model
+    that can neither be loaded nor downloaded.
     """
     name = known(name)
     device = settings.device() if device is None else torch.device(device)
@@ -107,7 +107,7 @@ def tokenizer(name: str | Path | None = None) -> PreTrainedTokenizerFast:
 
 
 def known(name: str | Path | None) -> str:
-    """The name or folder itself, or the course model's; raises LabError for one that nobody knows."""
+    """The name or folder itself, or the course model's for None; raises LabError for an unknown one."""
     name = settings.current().model if name is None else str(name)
     if name not in NAMES and not (Path(name) / "config.json").is_file():
         raise LabError(
@@ -118,12 +118,12 @@ def known(name: str | Path | None) -> str:
 
 
 def location(name: str) -> Path:
-    """The folder of this model's files, fetched first where need be; raises LabError."""
+    """The folder of this model's files, downloaded first if they are missing; raises LabError."""
     if name == EMBEDDED:
         target = cache.folder() / EMBEDDED
         if not _complete(target):
             with cache.alone(target):
-                if not _complete(target):  # another process may just have made it
+                if not _complete(target):  # another process may have finished it in the meantime
                     embedded.make(target)
         return target
     if name in HUB:
@@ -132,10 +132,10 @@ def location(name: str) -> Path:
 
 
 def fetch(name: str) -> Path:
-    """Get a model ahead of class, and get it again where its stored files are damaged: its folder."""
+    """Download a model, again if its stored files are damaged; its folder."""
     folder = location(known(name))
     try:
-        with safe_open(folder / "model.safetensors", "pt") as weights:  # reads the header, knows the length
+        with safe_open(folder / "model.safetensors", "pt") as weights:  # reads the header, checks the length
             weights.keys()
         AutoTokenizer.from_pretrained(folder)
     except Exception:
@@ -166,9 +166,9 @@ def _readable(name: str, folder: Path) -> Iterator[None]:
 
 
 def tiny(seed: int = 0) -> LlamaForCausalLM:
-    """A random Llama of 0.1 million weights with grouped-query attention, in eval mode; needs no file.
+    """A random Llama of 0.1 million weights with grouped-query attention, in eval mode, without a file.
 
-    One input channel of every norm is loud, as in real models, so that activations matter.
+    One input channel of every norm is an outlier channel, as in real models, so that activations matter.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -182,7 +182,7 @@ def tiny(seed: int = 0) -> LlamaForCausalLM:
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
-    """The tiny model's tokenizer: one token a byte, 256 in all, made without a file."""
+    """The tiny model's tokenizer: one token per byte, 256 in all, made without a file."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -220,6 +220,6 @@ def config(name: str | Path) -> LlamaConfig:
 def describe(model: nn.Module) -> None:
     """Print the layers with shapes and parameter counts; equal decoder layers share one line.
 
-    The table of the report's third chapter, with the counts that it leaves out.
+    The table of the report's third chapter, with the counts that are missing there.
     """
     print(layer_table(model))

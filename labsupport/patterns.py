@@ -1,4 +1,4 @@
-"""Four ways to drop half of one matrix: what the labs of this course differ in, at a glance."""
+"""Four mask patterns that drop half of one matrix: one for each pruning method of the course."""
 
 import torch
 
@@ -6,10 +6,10 @@ from labsupport.selection import kth_smallest
 
 
 def halves(score: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Masks (bool, True = keep) of one [out_features, in_features] matrix of scores, by name.
+    """Masks (bool, True = keep) of one [out, in] matrix of scores, by name.
 
-    Each drops the lower half: of the whole matrix, of every row, of every 4 neighbours, and of the
-    columns as wholes. in_features is a multiple of 4.
+    Each drops the lower half: of the whole matrix, of every row, of every 4 neighbours, and of whole
+    columns. The input size is a multiple of 4.
     """
     whole = upper_half(score.flatten()).view_as(score)
     fours = upper_half(score.unflatten(1, (-1, 4))).view_as(score)  # ranked [out, groups, 4]
@@ -23,5 +23,5 @@ def halves(score: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def upper_half(score: torch.Tensor) -> torch.Tensor:
-    """Bool [..., n], True = keep: what is above the middle along the last axis."""
+    """Bool [..., n], True = keep: the upper half of the scores along the last axis."""
     return score > kth_smallest(score, score.shape[-1] // 2)

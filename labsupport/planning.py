@@ -1,4 +1,4 @@
-"""What a ratio will do to a Llama, said beforehand: widths, parameters and MACs, with no weights at all."""
+"""A preview of structured pruning: widths, parameters and MACs of a Llama, without its weights."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from labsupport.widths import SlicedLlama, Widths
 
 
 def narrowed(width: Widths, head_dim: int, ratio: float) -> Widths:
-    """What a ratio leaves of one layer; never less than one channel and one key-value head.
+    """The widths of one layer after pruning; at least one channel and one KV head remain.
 
-    Of w channels int(w * (1 - ratio)) stay. Of the key-value rows only whole heads go:
-    (rows - int(rows * (1 - ratio))) // head_dim of them, each with the query heads it serves.
+    Of w channels int(w * (1 - ratio)) remain. Of the key-value rows only whole heads are removed:
+    (rows - int(rows * (1 - ratio))) // head_dim of them, each with the query heads that it serves.
     """
     rows = width.kv_heads * head_dim
     heads_gone = (rows - int(rows * (1 - ratio))) // head_dim
@@ -28,10 +28,10 @@ def narrowed(width: Widths, head_dim: int, ratio: float) -> Widths:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a ratio will do: widths of every layer afterwards, parameters and MACs before and after.
+    """A preview: widths of every layer afterwards, parameters and MACs before and after.
 
     MACs are multiply-accumulates of all Linear layers, lm_head included, for `tokens` tokens; `notes`
-    are sentences on what the ratio does not do.
+    are sentences on blocks that do not change or that reach the minimum.
     """
 
     parameters_before: int
@@ -43,7 +43,7 @@ class Plan:
 
 
 def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> Plan:
-    """What prune_blocks would make of a model with this config: no weight is needed.
+    """The plan of prune_blocks for a model with this config; no weight is needed.
 
     ratio: share to remove of each of `layers`, 0 to 1; layers: range of decoder layers, from 0. Raises
     ValueError for either outside the model, and for less than one token.
@@ -64,7 +64,7 @@ def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> 
 
 
 def layer_range(text: str | None, count: int) -> range:
-    """The range that "4:18" names, layers 4 to 17; all `count` layers when nothing is named."""
+    """The range of "4:18", layers 4 to 17; all `count` layers for an empty text or None."""
     if not (match := re.fullmatch(r"(\d*):(\d*)", text or ":")):
         raise ValueError(f"--layers is '{text}': it must be A:B, such as 4:18 for layers 4 to 17")
     first, end = match.groups()
@@ -72,7 +72,7 @@ def layer_range(text: str | None, count: int) -> range:
 
 
 def as_json(found: Plan) -> str:
-    """A plan as JSON; `layers` lists every layer of the model as it will be."""
+    """A plan as JSON; `layers` lists the later widths of every layer of the model."""
     layers = [{"layer": index, **asdict(width)} for index, width in enumerate(found.layers)]
     return json.dumps({**asdict(found), "layers": layers}, indent=1)
 
@@ -103,7 +103,7 @@ def as_text(found: Plan, tokens: int) -> str:
 def plan_widths(
     before: list[Widths], head_dim: int, ratio: float, layers: range
 ) -> tuple[list[Widths], list[str]]:
-    """The widths of every layer afterwards, and sentences on what the ratio does not do."""
+    """The widths of every layer afterwards, and sentences on blocks that do not change."""
     if not 0 <= ratio <= 1:
         raise ValueError(f"ratio is {ratio}: it must be from 0 to 1")
     if outside := [layer for layer in layers if not 0 <= layer < len(before)]:
@@ -139,7 +139,7 @@ def skeleton(config: LlamaConfig, layers: list[Widths]) -> LlamaForCausalLM:
 
 
 def _parameters(model: nn.Module) -> int:
-    return sum(weight.numel() for weight in model.parameters())  # a shared weight comes once
+    return sum(weight.numel() for weight in model.parameters())  # parameters() lists a shared weight once
 
 
 def linear_macs(model: nn.Module, tokens: int) -> int:

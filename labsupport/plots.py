@@ -1,7 +1,7 @@
-"""The course's figures, one function each: they draw numbers that the notebook computed.
+"""The figures of the course, one function each; they draw numbers computed by the notebook.
 
-Every figure has a title that says what to see. Colours are Okabe and Ito's, which colour-blind eyes
-tell apart, and every series has a marker or a line style of its own besides.
+The title of a figure states its message. The colours are those of Okabe and Ito, which are distinct for
+colour-blind readers; every series also has its own marker or line style.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ def axes(title: str, x: str, y: str, width: float = 7.0, height: float = 4.0) ->
 
 
 def show() -> None:
-    """Show the newest figure; in a notebook its text alternative goes with it, as the image's metadata."""
+    """Show the newest figure; in a notebook the image's metadata holds its text alternative."""
     if "inline" not in plt.get_backend():
         plt.show()
         return
@@ -48,7 +48,7 @@ def look(index: int) -> dict[str, Any]:
 
 
 def perplexity_against_sparsity(curves: dict[str, dict[float, float]], title: str) -> None:
-    """One curve a method: name -> {sparsity: perplexity}. Perplexity is on a log scale, lower is better."""
+    """One curve per method: name -> {sparsity: perplexity}. Perplexity is on a log scale, lower is better."""
     ax = axes(title, "sparsity of the decoder's linear layers", "perplexity (log scale)")
     for index, (name, points) in enumerate(curves.items()):
         sparsities = sorted(points)
@@ -60,7 +60,7 @@ def perplexity_against_sparsity(curves: dict[str, dict[float, float]], title: st
 
 
 def weight_histogram(weight, threshold: float, name: str) -> None:
-    """The weights of one layer, those nearer to zero than the threshold shaded apart."""
+    """Histogram of one layer's weights; those with magnitudes below the threshold are shaded."""
     values = weight.detach().float().flatten().cpu().numpy()
     ax = axes(f"Half of {name} lies between the two lines", "weight", "number of weights")
     edges: Any = np.arange(-60, 61) * threshold / 10  # so that the threshold is an edge
@@ -75,7 +75,7 @@ def weight_histogram(weight, threshold: float, name: str) -> None:
 
 
 def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline_name: str = "dense") -> None:
-    """Horizontal bars, the longest on top, with a line at the baseline and every value written out."""
+    """Horizontal bars, the longest on top, with a line at the baseline and the value beside every bar."""
     ax = axes(title, x, "", height=0.4 * len(values) + 1.4)
     ordered = sorted(values, key=lambda name: values[name])
     ax.barh(ordered, [values[name] for name in ordered], color=COLOURS[0], height=0.65)
@@ -90,7 +90,7 @@ def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline
 
 
 def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -> None:
-    """Full layer name -> sparsity, drawn over the depth of the model, one line a kind of layer."""
+    """Full layer name -> sparsity, drawn over the depth of the model, one line per kind of layer."""
     ax = axes(title, "decoder layer", "sparsity of the layer")
     kinds: dict[str, list[float]] = {}
     for name, value in sparsities.items():
@@ -104,7 +104,7 @@ def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -
 
 
 def perplexity_against_window(curves: dict[str, dict[int, float]], title: str) -> None:
-    """One curve a protocol: name -> {window length: perplexity}. The length is on a log scale."""
+    """One curve per protocol: name -> {window length: perplexity}. The length is on a log scale."""
     ax = axes(title, "window length in tokens", "perplexity")
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, **look(index))
@@ -116,7 +116,7 @@ def perplexity_against_window(curves: dict[str, dict[int, float]], title: str) -
 
 
 def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: str) -> None:
-    """One curve a name: least context of an octave -> mean cost of its targets and the standard error."""
+    """One curve per name: least context of an octave -> mean cost of its targets and the standard error."""
     ax = axes(title, "tokens of text before the target (log scale)", "cost of a target in nats")
     for index, (name, points) in enumerate(curves.items()):
         means, errors = zip(*points.values(), strict=True)
@@ -130,7 +130,7 @@ def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: st
 
 
 def sorted_norms(norms: dict, title: str) -> None:
-    """Channel norms over their median, loudest first: layer name -> norms. Both axes are on a log scale."""
+    """Channel norms over their median, largest first: layer name -> norms. Both axes are on a log scale."""
     ax = axes(title, "channels, the loudest first (log scale)", "norm over the median (log scale)")
     for index, (name, norm) in enumerate(norms.items()):
         ordered = (norm / norm.median()).sort(descending=True).values.cpu().numpy()
@@ -146,7 +146,7 @@ def sorted_norms(norms: dict, title: str) -> None:
 
 
 def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
-    """One curve a kind of input: name -> {decoder layer: loudest channel over the median}, on a log scale."""
+    """One curve per kind of input: name -> {decoder layer: largest norm over the median}, on a log scale."""
     ax = axes(title, "decoder layer", "loudest over median (log scale)")
     for index, (name, points) in enumerate(ratios.items()):
         ax.plot(list(points), list(points.values()), label=name, markersize=4, **look(index))
@@ -157,7 +157,7 @@ def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
 
 
 def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24, inputs: int = 48) -> None:
-    """A patch of one weight's masks, method -> bool [out, in]; beside it the share that whole rows keep."""
+    """A patch of one weight's masks, method -> bool [out, in], and the share that each row keeps."""
     pairs, widths = -(-len(masks) // 2), {"width_ratios": [5, 1] * 2}
     _, panels = plt.subplots(pairs, 4, figsize=(10, 2.8 * pairs), gridspec_kw=widths, layout="constrained")
     for (name, mask), (patch, bar) in zip(masks.items(), panels.reshape(-1, 2), strict=True):
@@ -177,7 +177,7 @@ def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24
 
 
 def mask_differences(shares: dict[str, float], title: str) -> None:
-    """Full layer name -> share of mask entries that differ, over the depth of the model, a line a kind."""
+    """Full layer name -> share of mask entries that differ, over the depth, one line per kind of layer."""
     ax = axes(title, "decoder layer", "mask entries that differ")
     kinds: dict[str, list[float]] = {}
     for name, share in shares.items():
@@ -191,9 +191,9 @@ def mask_differences(shares: dict[str, float], title: str) -> None:
 
 
 def comparison(rows: list, title: str) -> None:
-    """Every method in one line, a dashed line at the dense model: rows as comparison.compare gives them."""
+    """One line per method, a dashed line at the dense model; rows: from comparison.compare."""
     if not rows:
-        return  # nothing was measured, as under grading
+        return  # no rows: under grading nothing is measured
     dense = rows[0]
     panels = {
         "perplexity (log scale)": [row.perplexity for row in rows],
@@ -229,7 +229,7 @@ def comparison(rows: list, title: str) -> None:
 def storage_against_sparsity(
     curves: dict[str, dict[float, float]], two_of_four: dict[int, float], title: str
 ) -> None:
-    """One curve a format: name -> {sparsity: bytes over dense bytes}; 2:4 as dots: bytes a value -> share."""
+    """One curve per format: name -> {sparsity: share of dense bytes}; 2:4 as dots: bytes a value -> share."""
     ax = axes(title, "sparsity", "bytes, dense = 1")
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, markevery=4, **look(index))
@@ -269,7 +269,7 @@ def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
 
 
 def loss_curves(curves: dict[str, list[float]], title: str, smooth: int = 8) -> None:
-    """Losses by step, a curve a training: thin as they came, thick the mean of the last `smooth` steps."""
+    """Loss by step, one curve per training: thin the raw loss, thick the mean of the last `smooth` steps."""
     ax = axes(title, "training step", "loss in nats a token")
     for index, (name, losses) in enumerate(curves.items()):
         steps = range(1, len(losses) + 1)
@@ -282,7 +282,7 @@ def loss_curves(curves: dict[str, list[float]], title: str, smooth: int = 8) -> 
 
 
 def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: str, x: str) -> None:
-    """An arrow a row, from a number before to the same number after, with a line to compare with."""
+    """One arrow per row, from a value before to the value after, and a reference line."""
     ax = axes(title, x, "", height=0.6 * len(pairs) + 1.6)
     for place, (before, after) in enumerate(reversed(pairs.values())):
         arrow = {"arrowstyle": "-|>", "color": COLOURS[0], "linewidth": 2, "shrinkA": 6, "shrinkB": 6}
@@ -354,7 +354,7 @@ def _plain_ticks(axis) -> None:
 
 
 def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, title: str) -> None:
-    """A line a criterion, the best on top: name -> {ratio: perplexity}, on a log scale, written out."""
+    """One line per criterion, the best on top: name -> {ratio: perplexity}, on a log scale, with values."""
     ax = axes(title, "perplexity (log scale)", "", height=0.55 * len(found) + 1.6)
     ordered = sorted(found, key=lambda name: -max(found[name].values()))
     for place, name in enumerate(ordered):

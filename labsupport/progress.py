@@ -1,6 +1,6 @@
-"""One progress bar for everything long: in a terminal, in Jupyter, and silent everywhere else.
+"""The progress bar of the course: shown in a terminal and in Jupyter, silent everywhere else.
 
-A bar of text in both places: a widget would leave its stump in a saved notebook.
+It is text in both, because a Jupyter widget leaves a remnant in a saved notebook.
 """
 
 import sys
@@ -12,18 +12,18 @@ from labsupport.settings import being_graded
 
 
 def nobody_watches() -> bool:
-    """Whether a bar would only fill a log: under grading, or outside both a terminal and Jupyter."""
+    """Whether bars are off: under grading, and outside a terminal and Jupyter."""
     return being_graded() or not (sys.stdout.isatty() or in_a_notebook())
 
 
 def in_a_notebook() -> bool:
-    """Whether this process is a Jupyter kernel; who has only imported one's code is not."""
+    """Whether this process is a Jupyter kernel and does not merely import the code of one."""
     kernel = sys.modules.get("ipykernel.kernelapp")
     return kernel is not None and kernel.IPKernelApp.initialized()
 
 
 class Bar(tqdm):
-    """tqdm on standard output, gone when done; a class, because the hub library wants one."""
+    """tqdm on standard output that vanishes when done; a class, because the hub library needs one."""
 
     def __init__(self, *arguments, **options):
         super().__init__(

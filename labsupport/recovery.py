@@ -12,19 +12,19 @@ from torch import nn
 from labsupport.fetch.instructions import IGNORED
 from labsupport.linears import apply_masks, pruned_linears
 
-# peft reads a name that transformers is about to rename
+# peft uses a name that transformers has deprecated
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
-SCALING = 2.0  # of the product B A: LoRA's alpha over its rank; 16 / 8 in LLM-Pruner
-AT_A_TIME = 4  # windows in memory at one time; a larger batch is worked off in parts
+SCALING = 2.0  # the factor of the product B A: alpha / rank, 16 / 8 in LLM-Pruner
+AT_A_TIME = 4  # windows per forward pass; a larger batch is split
 Batch = torch.Tensor | dict[str, torch.Tensor]
 
 
 @contextmanager
 def adapters(model: nn.Module, rank: int, dropout: float = 0.05) -> Iterator[Callable[[], None]]:
-    """LoRA matrices beside every pruned Linear, in training mode, while this lasts; no trace afterwards.
+    """A context with LoRA matrices beside every pruned Linear, in training mode; its exit removes them.
 
-    Gives the function that merges them into the weights, with the zeros left zero.
+    Yields the function that merges them into the weights; weights that are zero remain zero.
     """
     masks = {name: linear.weight != 0 for name, linear in pruned_linears(model).items()}
     learned, was_training = [weight for weight in model.parameters() if weight.requires_grad], model.training
@@ -52,11 +52,11 @@ def adapters(model: nn.Module, rank: int, dropout: float = 0.05) -> Iterator[Cal
 
 
 def backward(model: nn.Module, batch: Batch) -> float:
-    """Add a batch's gradients, a few windows at a time; its loss, the mean over all its targets."""
+    """Accumulate the gradients of a batch, a few windows at a time; the mean loss over all its targets."""
     rows = batch if isinstance(batch, dict) else {"input_ids": batch, "labels": batch}
     targets = int((rows["labels"][:, 1:] != IGNORED).sum())
     total = 0.0
-    device: Any = model.device  # a module's attributes have no types of their own
+    device: Any = model.device  # attributes of nn.Module are untyped
     for start in range(0, len(rows["labels"]), AT_A_TIME):
         part = {name: tokens[start : start + AT_A_TIME].to(device) for name, tokens in rows.items()}
         loss = model(**part, use_cache=False, num_items_in_batch=targets).loss
@@ -66,5 +66,5 @@ def backward(model: nn.Module, batch: Batch) -> float:
 
 
 def trainable(model: nn.Module, rank: int = 8) -> int:
-    """How many weights LoRA trains: rank * (in + out) for every pruned Linear."""
+    """The number of weights that LoRA trains: rank * (in + out) for every pruned Linear."""
     return sum(rank * (linear.in_features + linear.out_features) for linear in pruned_linears(model).values())

@@ -1,16 +1,16 @@
-"""The k-th smallest of many numbers, by partial selection: what a sort finds too, several times slower."""
+"""The k-th smallest of many numbers by partial selection, several times faster than a sort."""
 
 import numpy as np
 import torch
 
-BLOCK = 2**16  # entries that are worked on at one time: they stay in the processor's cache
-MANY = 2**20  # entries from which on a sample pays
+BLOCK = 2**16  # entries processed at one time: they fit into the processor's cache
+MANY = 2**20  # number of entries from which sampling is faster
 
 
 def kth_smallest(values: torch.Tensor, k: int) -> torch.Tensor:
     """The k-th smallest along the last axis, k counted from 1: [..., n] -> [..., 1].
 
-    What torch.kthvalue finds too; on a CPU partial selection finds it several times faster.
+    The result of torch.kthvalue; on a CPU partial selection is several times faster.
     Raises ValueError for a k outside 1 to n.
     """
     values, n = values.detach(), values.shape[-1]
@@ -31,12 +31,12 @@ def partial_selection(values: np.ndarray, k: int) -> np.ndarray:
 
 
 def _by_sample(values: np.ndarray, k: int) -> np.number | None:
-    """The k-th smallest of very many values; None when the sample misled, as it may.
+    """The k-th smallest of very many values; None in the rare case that the sample misses it.
 
-    A sorted sample says between which two values it almost surely lies, so that only the few in
-    between are selected from. Source: Floyd and Rivest 1975, Expected time bounds for selection.
+    A sorted sample gives two values that enclose it almost surely; the selection runs on the few values
+    between them. Source: Floyd and Rivest 1975, Expected time bounds for selection.
     """
-    stride = len(values) // BLOCK | 1  # odd, so that no column of a matrix is passed over
+    stride = len(values) // BLOCK | 1  # odd, so that the sample covers every column of a matrix
     sample = np.sort(values[::stride])
     place, margin = k / len(values) * len(sample), 2 * len(sample) ** 0.5  # 4 standard deviations
     low = sample[max(0, int(place - margin))]
@@ -53,7 +53,7 @@ def _by_sample(values: np.ndarray, k: int) -> np.number | None:
 
 
 def selection_on_cuda(score: torch.Tensor, k: int) -> torch.Tensor:
-    """The k-th smallest of every row, [rows, n] -> [rows, 1]; kthvalue gives one long row too few threads."""
+    """The k-th smallest of every row, [rows, n] -> [rows, 1]; kthvalue is slow on one long row."""
     if len(score) > 1:
         return score.kthvalue(k, dim=1, keepdim=True).values
     return score.topk(k, dim=1, largest=False, sorted=False).values.amax(dim=1, keepdim=True)

@@ -1,15 +1,16 @@
-"""The sizes a lab runs with, per device: notebooks, checks and grader all read them here."""
+"""The sizes of a lab per device, for notebooks, checks and grader."""
 
 import os
 from dataclasses import dataclass, replace
 
 import torch
 
-SOCKET = "PRUNING_LABS_SOCKET"  # names the examiner's socket; set only while a notebook is graded
+SOCKET = "PRUNING_LABS_SOCKET"  # path of the examiner's socket; set only during grading
+
 
 @dataclass(frozen=True)
 class Settings:
-    """Sizes in tokens and windows; `dtype` is what the course model's weights are loaded as."""
+    """Sizes in tokens and windows; `dtype` is the type of the course model's weights."""
 
     model: str
     text: str
@@ -24,7 +25,7 @@ CUDA = replace(CPU, evaluation_windows=16, calibration_windows=16)
 
 
 def device() -> torch.device:
-    """CUDA when there is one, else the CPU."""
+    """CUDA if available, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -42,5 +43,5 @@ def current() -> Settings:
 
 
 def being_graded() -> bool:
-    """Whether an examiner asks the questions."""
+    """Whether this process runs a submission for the grader."""
     return SOCKET in os.environ

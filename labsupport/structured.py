@@ -1,5 +1,4 @@
-"""What structured pruning is given before it is written: plans, gradients, the choice of what stays."""
-
+"""Given parts of structured pruning: plans, gradients, and the choice of structures to keep."""
 
 from typing import Any
 
@@ -20,9 +19,9 @@ CRITERIA = ("l1", "l2", "taylor", "random")
 def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torch.Tensor]:
     """Gradient of the loss with respect to every Linear weight of `layers`, by full name, float32.
 
-    batches: LongTensors [B, L] of token ids; the loss is the mean over the targets of a batch, added up over
-    the batches. Memory: as much again as these weights, and the activations of one batch at a time; nothing
-    is kept for the layers below. The model is in eval mode meanwhile and as found afterwards.
+    batches: LongTensors [B, L] of token ids; the loss is the mean over the targets of a batch, summed over
+    the batches. Memory: the size of these weights, plus the activations of one batch from the first of these
+    layers on. The model runs in eval mode; its mode is restored afterwards.
     Source: LLM-Pruner (Ma et al. 2023), section 3.2.
     """
     linears = {
@@ -57,5 +56,5 @@ def _loss(model: LlamaForCausalLM, batch: torch.Tensor) -> torch.Tensor:
 
 
 def most_important(importance: torch.Tensor, count: int) -> torch.Tensor:
-    """The sorted indices of the `count` highest scores; of equal scores the lower index stays."""
+    """The sorted indices of the `count` highest scores; among equal scores the lower index is kept."""
     return importance.sort(descending=True, stable=True).indices[:count].sort().values

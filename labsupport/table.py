@@ -1,4 +1,4 @@
-"""Plain tables: of a model's layers, and of numbers side by side."""
+"""Plain-text tables: the layers of a model, and columns of numbers."""
 
 import re
 
@@ -26,13 +26,13 @@ def layer_table(model: nn.Module) -> str:
         shape = " + ".join(" x ".join(map(str, shape)) for shape in shapes)
         each = sum(weight.numel() for weight in members[0][1].parameters(recurse=False))
         rows.append([where, shape, f"{each:,}", str(len(members)), f"{each * len(members):,}"])
-    total = sum(weight.numel() for weight in model.parameters())  # yields a shared weight once
+    total = sum(weight.numel() for weight in model.parameters())  # parameters() lists a shared weight once
     rows.append(["total", "", "", "", f"{total:,}"])
     return columns(["layer", "shape", "each", "times", "parameters"], rows, left=2)
 
 
 def ranges(numbers: list[str]) -> str:
-    """Layer numbers in order as a person writes them: "(0-3,18-21)"; one number stays bare."""
+    """Sorted layer numbers as ranges: "(0-3,18-21)"; a single number has no parentheses."""
     if len(numbers) == 1:
         return numbers[0]
     runs: list[list[int]] = []

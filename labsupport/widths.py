@@ -1,7 +1,7 @@
-"""How wide each decoder layer is: read from a model, written into its config, rebuilt when it is loaded.
+"""The widths of decoder layers: read from a model, stored in its config, restored when it is loaded.
 
-A Llama config knows one width for all layers. Pruning some of them makes widths differ, so the config
-of such a model carries a list, `layer_widths`, which save_pretrained writes and `SlicedLlama` obeys.
+A Llama config has one width for all layers. Structured pruning makes widths differ, so the config of such
+a model has a list, `layer_widths`, which save_pretrained writes and `SlicedLlama` reads.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ class Widths:
 
 
 def of_config(config: LlamaConfig) -> list[Widths]:
-    """The widths of every layer that a config describes; raises ValueError where its list is damaged."""
+    """The widths of every layer by a config; raises ValueError for a damaged list."""
     if listed := getattr(config, "layer_widths", None):
         try:
             found = [Widths(**widths) for widths in listed]
@@ -31,20 +31,20 @@ def of_config(config: LlamaConfig) -> list[Widths]:
         if len(found) != config.num_hidden_layers:
             raise ValueError("layer_widths in the config must give kv_heads, heads, channels of each layer")
         return found
-    kv_heads: Any = config.num_key_value_heads  # a config that leaves it out fills it in when it is made
+    kv_heads: Any = config.num_key_value_heads  # LlamaConfig fills in a default when it is created
     same = Widths(kv_heads, config.num_attention_heads, config.intermediate_size)
     return [same] * config.num_hidden_layers
 
 
 def head_size(config: LlamaConfig) -> int:
-    """The size of a head; a config that leaves it out fills it in when it is made."""
+    """The size of a head; LlamaConfig fills in a default when it is created."""
     head_dim: Any = config.head_dim
     return head_dim
 
 
 def of_model(model: LlamaForCausalLM) -> list[Widths]:
-    """The widths of every layer as its weights have them, whatever the config says."""
-    layers: Any = model.model.layers  # a module's attributes have no types of their own
+    """The widths of every layer by the shapes of its weights, independent of the config."""
+    layers: Any = model.model.layers  # attributes of nn.Module are untyped
     head_dim = head_size(model.config)
     return [
         Widths(
@@ -57,11 +57,11 @@ def of_model(model: LlamaForCausalLM) -> list[Widths]:
 
 
 def note(model: LlamaForCausalLM) -> None:
-    """Write the widths of the model's weights into its config, in place: what is saved can be read again.
+    """Write the widths of the model's weights into its config, in place, so that a saved model can be loaded.
 
-    Equal widths in all layers become the config's own fields: then any Llama loader reads the model. Widths
-    that a plain config cannot hold are listed as `layer_widths`, and the fields stay as they are: unequal
-    ones, and a number of heads that does not divide the hidden size.
+    Equal widths in all layers go into the config's fields, and any Llama loader can read the model. Unequal
+    widths, and a number of heads that does not divide the hidden size, do not fit into these fields: then
+    the fields do not change, and `layer_widths` lists the widths.
     """
     config: Any = model.config
     layers: Any = model.model.layers
@@ -78,7 +78,7 @@ def note(model: LlamaForCausalLM) -> None:
 
 
 def replace(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
-    """Give a Linear another weight [out_features, in_features], and bias, in place, with its sizes right."""
+    """Replace weight [out, in] and bias of a Linear in place, and update its sizes."""
     trained = linear.weight.requires_grad
     linear.weight = nn.Parameter(weight.contiguous(), requires_grad=trained)
     linear.out_features, linear.in_features = weight.shape
@@ -88,7 +88,7 @@ def replace(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None =
 
 
 class SlicedLlama(LlamaForCausalLM):
-    """A Llama whose layers have the widths that its config lists: what from_pretrained fills with weights."""
+    """A Llama whose layers have the widths listed in its config, for from_pretrained."""
 
     def __init__(self, config: LlamaConfig):
         super().__init__(config)

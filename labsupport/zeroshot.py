@@ -1,7 +1,7 @@
-"""Zero-shot tasks: EleutherAI's lm-evaluation-harness run as a library, on a model as it is in memory.
+"""Zero-shot tasks: EleutherAI's lm-evaluation-harness as a library, on a model in memory.
 
-The harness asks each choice's log-probability and computes the accuracies; nothing of that is done here.
-`addresses` is the course's own task and needs no hub; the five of the report come from there.
+The harness requests the log-probability of each choice and computes the accuracies. `addresses` is the
+course's own task and needs no hub; the five tasks of the report are downloaded from the hub.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from labsupport.progress import bar
 from labsupport.tasks import addresses
 
 LOCAL = addresses.NAME
-HUB = {  # where the harness keeps the report's tasks
+HUB = {  # the report's tasks: their folders in the harness
     "arc_challenge": "arc/arc_challenge.yaml",
     "boolq": "super_glue/boolq/default.yaml",
     "hellaswag": "hellaswag/hellaswag.yaml",
@@ -38,11 +38,11 @@ BATCH = 16  # requests in one forward pass
 
 @dataclass(frozen=True)
 class Scores:
-    """What the harness measured on one task, and what it measured it from.
+    """The results of the harness on one task, and the data behind them.
 
-    The four numbers are the harness's own; acc_norm and its standard error are None for a task that
-    has none (boolq, winogrande), a standard error is None for a single document. Documents with fewer
-    choices than others are filled up with log-probability -inf and length 1.
+    The four numbers are computed by the harness; acc_norm and its standard error are None for a task
+    without acc_norm (boolq, winogrande), a standard error is None for a single document. Documents with
+    fewer choices than others are padded with log-probability -inf and length 1.
     """
 
     task: str
@@ -50,22 +50,22 @@ class Scores:
     acc_stderr: float | None
     acc_norm: float | None
     acc_norm_stderr: float | None
-    logprobs: torch.Tensor  # float64 [n, choices], as the model gave them to the harness
+    logprobs: torch.Tensor  # float64 [n, choices], by the model
     lengths: torch.Tensor  # int64 [n, choices], bytes of each choice
     answers: torch.Tensor  # int64 [n], the index of the right choice
     requests: list[list[tuple[torch.Tensor, torch.Tensor]]]  # per choice: context ids, continuation ids
-    version: str  # of the task
+    version: str  # version of the task
     harness: str  # version of lm-evaluation-harness
     limit: int | None
 
 
 def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = None) -> dict[str, Scores]:
-    """Run tasks of the harness, zero-shot, on a model as it is: pruned, sliced or dense.
+    """Run tasks of the harness, zero-shot, on a model in memory: pruned, sliced or dense.
 
-    tasks: names of NAMES; limit: only the first so many documents of each task. Returns the scores by
-    task. The model's training mode is as found afterwards, the tokenizer untouched. Raises LabError for
-    an unknown task, for one that the hub does not give, and, before anything runs, for a document that
-    is longer than the model's context (the harness would cut it silently).
+    tasks: names of NAMES; limit: the number of documents per task, from the first on. Returns the scores
+    by task. The model's training mode is restored, the tokenizer does not change. Raises LabError for an
+    unknown task, for one that cannot be downloaded, and, before any task runs, for a document that is
+    longer than the model's context (the harness would truncate it silently).
     Source: Gao et al., lm-evaluation-harness; Ma et al. 2023, LLM-Pruner, section 4.1, for the tasks.
     """
     if limit is not None and limit < 1:
@@ -86,7 +86,7 @@ def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = 
 
 
 def _model(model: nn.Module, tokenizer):
-    """The model as the harness sees it. It gets a tokenizer of its own, because it adds tokens to it."""
+    """The model in the harness's wrapper, with a copy of the tokenizer, because the harness adds tokens."""
     from lm_eval.models.huggingface import HFLM
 
     tokenizer = copy.deepcopy(tokenizer)
@@ -101,7 +101,7 @@ def _load(tasks: list[str]) -> dict:
             raise LabError(f"There is no task called '{name}'. Known: {', '.join(NAMES)}.")
     import lm_eval.tasks
 
-    manager = lm_eval.tasks.TaskManager(include_defaults=False)  # its whole index would take 8 s
+    manager = lm_eval.tasks.TaskManager(include_defaults=False)  # indexing all tasks would take 8 s
     found = {}
     for name in tasks:
         if name == LOCAL:
@@ -118,7 +118,7 @@ def _load(tasks: list[str]) -> dict:
 
 @contextlib.contextmanager
 def _from_hub(name: str) -> Iterator[None]:
-    """A block that loads a task's documents: out of the hub's cache alone where the hub cannot be reached."""
+    """A context for loading a task's documents: from the cache alone when the hub cannot be reached."""
     from datasets import config
 
     instead = f"the task '{LOCAL}' needs no hub."
@@ -137,7 +137,7 @@ def _from_hub(name: str) -> Iterator[None]:
 
 
 def _requests(harness, task, limit: int | None) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
-    """Context and continuation of every choice of every document, as the harness cuts them into tokens."""
+    """Context and continuation of every choice of every document, as tokenised by the harness."""
     task.build_all_requests(limit=limit)
     documents: dict[int, list] = {}
     for instance in task.instances:
@@ -149,7 +149,7 @@ def _requests(harness, task, limit: int | None) -> list[list[tuple[torch.Tensor,
 def _must_fit(harness, name: str, documents: list) -> None:
     for number, choices in enumerate(documents):
         longest = max(len(context) + len(continuation) for context, continuation in choices)
-        if longest - 1 > harness.max_length:  # the last token is never read, only asked for
+        if longest - 1 > harness.max_length:  # the last token is only a target, no input
             raise LabError(
                 f"Document {number} of the task '{name}' has {longest:,} tokens, and the model's context "
                 f"holds {harness.max_length:,}. Nothing was run: the harness would have cut it silently."
@@ -186,7 +186,7 @@ def _scores(name: str, task, results: dict, requests: list, limit: int | None) -
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The harness without its log lines and its draws from the global random source; its bar is ours."""
+    """A context without the harness's log lines and global random draws, with our progress bar."""
     import lm_eval.api.model
     import lm_eval.api.task
     import lm_eval.models.huggingface

@@ -1,1 +1,1 @@
-"""What instructors make and students get: sources, notebooks, reference functions, releases."""
+"""Authoring: sources of labs, student notebooks, reference functions, releases."""

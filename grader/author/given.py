@@ -1,7 +1,7 @@
-"""Which implementations a lab is given, and what stands in the place of those that it is not.
+"""Given implementations by lab, and placeholders for those that are withheld.
 
-Each file of labsupport/given says in FROM from which lab on it is given. While a lab is graded, nothing that
-defines one of its own exercises is there either.
+FROM in each file of labsupport/given is the first lab that is given the file. While a lab is graded, files
+that implement its own exercises are withheld too.
 """
 
 import ast
@@ -15,7 +15,7 @@ STANDS_IN = '"""Not here."""\n\nfrom labsupport.errors import LabError\n\nraise 
 
 
 def withheld(lab: int, grading: bool) -> dict[str, str]:
-    """What stands in the place of files of given/, by the file's name: of those that lab `lab` is not given.
+    """Placeholders for the files of given/ that lab `lab` is not given, by file name.
 
     grading: whether the lab's own exercises are withheld too, as in its sandbox.
     """
@@ -32,7 +32,7 @@ def withheld(lab: int, grading: bool) -> dict[str, str]:
 
 
 def given_from(tree: ast.Module, path: Path) -> int:
-    """The number of the lab from which on a file is given. Raises ValueError where it does not say so."""
+    """The number of the first lab that is given a file. Raises ValueError for a file without FROM."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FROM":
             return ast.literal_eval(node.value)

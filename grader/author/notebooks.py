@@ -1,4 +1,4 @@
-"""solutions/*.py -> notebooks/: nbgrader's source notebook, then nbgrader's own generate_assignment."""
+"""Builds notebooks/ from solutions/*.py: nbgrader's source notebook, then its generate_assignment."""
 
 import tempfile
 from pathlib import Path
@@ -20,14 +20,14 @@ REBUILD = "run `python -m grader build`"
 
 
 class DropAnswers(NbGraderPreprocessor):
-    """Takes the cells tagged `answer` out of the student version."""
+    """Removes the cells tagged `answer` from the student version."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         return without_answers(nb), resources
 
 
 def source_notebook(lab: str) -> NotebookNode:
-    """A lab with its answers: what instructors read, and what nbgrader keeps in course/source."""
+    """A lab with its answers, for instructors and for nbgrader's course/source."""
     cells = []
     for cell in source.read(lab):
         new = v4.new_markdown_cell if cell.kind in ("prose", "written", "answer") else v4.new_code_cell
@@ -36,13 +36,13 @@ def source_notebook(lab: str) -> NotebookNode:
 
 
 def without_answers(notebook: NotebookNode) -> NotebookNode:
-    """The notebook, its cells tagged `answer` taken out."""
+    """The notebook without the cells tagged `answer`."""
     notebook.cells = [cell for cell in notebook.cells if "answer" not in cell.metadata.get("tags", [])]
     return notebook
 
 
 def solved_notebook(lab: str) -> NotebookNode:
-    """A lab as a student hands it in who wrote what the lab's own solution says."""
+    """A lab as a submission in which every exercise has the reference solution."""
     return without_answers(source_notebook(lab))
 
 
@@ -66,8 +66,8 @@ def _metadata(cell: source.Cell) -> dict:
 def generate(lab: str, root: Path, record: bool = True) -> Path:
     """Write source/LAB/ in a course folder and run nbgrader's generate_assignment: release/LAB/LAB.ipynb.
 
-    record: whether the lab's graded cells are entered into the gradebook, as for a class. Raises
-    LabError when nbgrader refuses, as it does when submitted labs have lost or gained graded cells.
+    record: whether to enter the lab's graded cells into the gradebook, as for a class. Raises LabError
+    when nbgrader fails, for example when a lab with submissions has lost or gained graded cells.
     """
     written = nbformat.writes(source_notebook(lab))
     files.write_whole(root / "source" / lab / f"{lab}.ipynb", written.encode())
@@ -81,7 +81,7 @@ def generate(lab: str, root: Path, record: bool = True) -> Path:
 
 
 def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:
-    """What notebooks/ must hold for these labs, all of them when left out."""
+    """The expected contents of notebooks/ for these labs, by default for all."""
     names = course.labs() if labs is None else [course.lab(name) for name in labs]
     with tempfile.TemporaryDirectory() as root:
         made = {name: generate(name, Path(root), record=False).read_text("utf-8") for name in names}
@@ -89,7 +89,7 @@ def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:
 
 
 def build(labs: list[str] | None = None) -> list[Path]:
-    """Write the student notebooks of these labs, all of them when left out; their paths."""
+    """Write the student notebooks of these labs, by default of all; their paths."""
     notebooks = student_notebooks(labs)
     for path, data in notebooks.items():
         files.write_whole(path, data)
@@ -97,7 +97,7 @@ def build(labs: list[str] | None = None) -> list[Path]:
 
 
 def drift(labs: list[str] | None = None) -> list[str]:
-    """One sentence for every file of notebooks/ that is not, byte for byte, what the sources give."""
+    """One sentence for every file of notebooks/ that differs in any byte from a fresh build."""
     expected = student_notebooks(labs)
     found = []
     for path, data in expected.items():

@@ -1,4 +1,4 @@
-"""The reference functions ARE the exercise cells of solutions/: there is no second copy."""
+"""The reference functions, read from the exercise cells of solutions/; there is no second copy."""
 
 import ast
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def functions(lab: str) -> dict[str, Callable]:
 
 
 def imports(code: str) -> ast.Module:
-    """The import statements at the top level of a cell; none of one that is not plain Python (`%time`)."""
+    """The top-level import statements of a cell; none if the cell is not plain Python (`%time`)."""
     try:
         body = ast.parse(code).body
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""What students get: one zip with the notebooks and what they import, and nothing that grades them."""
+"""The students' zip: the notebooks and the modules that they import, without the grader."""
 
 import io
 import zipfile
@@ -40,7 +40,7 @@ Click **Validate**, or type one of
 and hand in the notebook file, with its name as it is. When it is graded, the checks are asked again, with
 other questions. `-m labsupport doctor` in place of `check` says how long a lab takes on your machine.
 """
-EPOCH = (2026, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+EPOCH = (2026, 1, 1, 0, 0, 0)  # fixed, so that equal content gives equal bytes
 
 
 def release(labs: list[str]) -> Path:
@@ -54,12 +54,12 @@ def release(labs: list[str]) -> Path:
 
 
 def students_zip(labs: list[str]) -> bytes:
-    """The zip for students of these labs, with the judges, and of given/ what is given by the last of them."""
+    """The students' zip of these labs, with the judges and the files of given/ for the last of them."""
     support = course.ROOT / "labsupport"
     files = {
         f"labsupport/{path.relative_to(support)}": path.read_bytes()
         for path in support.rglob("*")
-        if path.suffix in (".py", ".yaml")  # the packages and their data, as pyproject.toml lists it
+        if path.suffix in (".py", ".yaml")  # the packages and their data, as listed in pyproject.toml
     }
     for name, text in given.withheld(max(map(course.number, labs)), grading=False).items():
         files[f"labsupport/given/{name}"] = text.encode()

@@ -1,4 +1,4 @@
-"""The source of a lab, solutions/NN_topic.py, as cells that say what they are. A malformed one is refused."""
+"""Parses the source of a lab, solutions/NN_topic.py, into typed cells; LabError for a malformed one."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ class Cell:
     """One cell. kind: prose, code, experiment, exercise, check, written or answer; name: what it names."""
 
     lab: str
-    position: int  # 1 for the first
+    position: int  # counted from 1
     kind: str
     name: str
     points: int
@@ -34,7 +34,7 @@ class Cell:
         return f"check_{self.name}" if self.kind == "check" else self.name
 
     def refuse(self, problem: str) -> LabError:
-        """The error that says what is wrong here: file, cell, one sentence."""
+        """A LabError on this cell: file, cell, one sentence."""
         return _refused(self.lab, self.position, f"{self.kind} {self.name}".strip(), problem)
 
 
@@ -86,7 +86,7 @@ def _cell(lab: str, position: int, raw) -> Cell:
 
 
 def _check_alone(cell: Cell) -> None:
-    """Raises LabError for a cell that is wrong by itself."""
+    """Raise LabError for a cell that is malformed by itself, whatever its neighbours are."""
     if cell.kind in HEADERS and not re.fullmatch("[a-z][a-z0-9_]*", cell.name):
         raise cell.refuse("a name is made of small letters, digits and _, and begins with a letter")
     if len(cell.id) > 64:

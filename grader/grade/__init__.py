@@ -1,1 +1,1 @@
-"""From a clean notebook to a record: experiments, examiner, journal, and whole classes."""
+"""Grading: from a clean notebook to a record, for one submission and for a class."""

@@ -1,4 +1,4 @@
-"""A whole class: what is not settled yet is graded, journalled one by one, and handed to nbgrader."""
+"""Grades a class: every unsettled submission is graded, journalled, and entered into nbgrader."""
 
 import contextlib
 import hashlib
@@ -20,7 +20,7 @@ from grader.sandbox.run import DEFAULTS, Limits
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
-LOOK = 5  # seconds after which a pool is asked again how many it takes: workers come and go
+LOOK = 5  # seconds between two queries of a pool's width, which changes as workers come and go
 
 
 def grade_class(
@@ -32,11 +32,10 @@ def grade_class(
     cold: bool = False,
     scheduler: str | None = None,
 ) -> list[Record]:
-    """Grade every submission of a lab that is not settled; the records of all, old and new, by student.
+    """Grade every unsettled submission of a lab; the records of all, old and new, by student.
 
-    Each record is written before the next is awaited, so a killed run goes on where it stopped.
-    workers: processes of this machine; or scheduler: the address of a Dask scheduler, whose workers
-    grade instead.
+    Each record is written before the next is awaited, so a killed run resumes where it stopped. workers:
+    number of local processes; scheduler: the address of a Dask scheduler, whose workers grade instead.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
@@ -72,11 +71,11 @@ def grade_class(
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
     after: list[Any] = [journal.read(lab, each.student) for each in found]
-    return after  # none is None: each is written above, or settled
+    return after  # no None: each record is written above, or settled
 
 
 def retimed(record: Record | None, submission: Submission) -> Record | None:
-    """The student's record at the time that is known now: handed in again unchanged, it may be late."""
+    """The record with the submission's time; the same files submitted again have a later one."""
     new = submission.submitted_at
     if record is None or record.submission != submission.digest or new in ("", record.submitted_at):
         return record
@@ -86,7 +85,7 @@ def retimed(record: Record | None, submission: Submission) -> Record | None:
 
 
 def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Generator[Record, None, None]:
-    """The records as they come: one after the other in this process, or as many at a time as a pool takes."""
+    """The records as they finish: one at a time in this process, or in parallel in a pool."""
     if pool is None:
         yield from map(grade, tasks)
         return
@@ -104,7 +103,7 @@ def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Generator[Recor
 
 
 def submissions(lab: str) -> list[Submission]:
-    """What lies in submitted/STUDENT/LAB of the course folder, by student; nothing is followed or run."""
+    """The submissions in submitted/STUDENT/LAB by student; follows no link and runs nothing."""
     folders = sorted(
         path for path in (course.folder() / "submitted").glob("*") if not path.name.startswith(".")
     )
@@ -112,7 +111,7 @@ def submissions(lab: str) -> list[Submission]:
 
 
 def submission(student: str, lab: str, folder: Path) -> Submission:
-    """One student's submission, as bytes."""
+    """Read one student's submission as bytes."""
     chosen = files.choose(folder, lab)
     time = folder / "timestamp.txt"
     when = time.read_text(errors="replace").strip()[:60] if time.is_file() and not time.is_symlink() else ""

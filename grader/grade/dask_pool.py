@@ -1,7 +1,7 @@
-"""Grading on the workers of a Dask scheduler, which share nothing with this machine but the code.
+"""Grading on the workers of a Dask scheduler, which share only the code with this machine.
 
-A submission goes there as bytes and its record comes back. A worker that dies has its work done again
-elsewhere. `distributed` is imported where it is asked for, and nowhere else.
+A submission is sent as bytes, and its record is returned. The task of a dead worker runs again on another
+one. `distributed` is imported only if a scheduler is used.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ from grader.status import Status
 from labsupport.errors import LabError
 from labsupport.progress import Bar
 
-CONNECT = 10  # seconds that a scheduler has to answer
-AGAIN = 2  # times that a worker which could not grade a submission hands it back
+CONNECT = 10  # seconds; timeout for the scheduler
+AGAIN = 2  # retries of a submission that a worker could not grade
 GONE = (
     "The scheduler at {} is gone. All finished records are kept; "
     "run the same command again when there is one."
@@ -35,7 +35,7 @@ GONE = (
 
 
 class Cluster:
-    """The workers of a scheduler, as a pool; those that announce a GPU alone, when there are any."""
+    """The workers of a scheduler as a pool; only those with a GPU resource, if there are any."""
 
     def __init__(self, client, address: str):
         self.client, self.address = client, address
@@ -48,23 +48,24 @@ class Cluster:
         self.circumstances = replace(first, code=version.code())
 
     def pool(self) -> Pool:
+        """The workers as a pool for class_run."""
         return Pool(self._width, self._submit, self._record)
 
     def version(self, here: str) -> str:
-        """A course version as this machine makes it, told apart when the workers compute otherwise."""
+        """The course version; another one than `here` if the workers' device or sizes differ."""
         there = self.circumstances
         if circumstances(self.names) == there:
             return here
         return hashlib.sha256(f"{here} {there.device} {there.sizes}".encode()).hexdigest()[:16]
 
     def _first_workers(self) -> list[dict]:
-        """Wait until there are workers."""
+        """Wait for the first workers."""
         while not (workers := self._workers()):
             time.sleep(0.5)
         return workers
 
     def _workers(self) -> list[dict]:
-        """What the scheduler knows of each worker that may be asked; says once that there is none."""
+        """The scheduler's data on each usable worker; prints once when there is none."""
         with self._connected():
             workers = self.client.scheduler_info()["workers"].values()
         able = [dask_worker for dask_worker in workers if not self.gpu or dask_worker["resources"].get("GPU")]
@@ -75,19 +76,19 @@ class Cluster:
         return able
 
     def _width(self) -> int:
-        """One submission a worker: none waits behind one that may kill its worker."""
+        """One submission per worker, so that none waits behind one that may kill its worker."""
         return max(1, len(self._workers()))
 
     def _submit(self, task: Task) -> Future:
         return self._call(grade_there, task, self.names, self.circumstances)
 
     def _call(self, function: Callable, *arguments) -> Future:
-        """A function of worker.py, called on a worker; its result comes as bytes.
+        """Call a function of dask_worker.py on a worker; its result is returned as bytes.
 
-        All travels as bytes: the scheduler unpacks nothing, so it needs neither this project nor torch.
+        Arguments are bytes too: the scheduler unpickles nothing, so it needs neither this project nor torch.
         """
 
-        def there(name: str, packed: bytes) -> bytes:  # sent by value
+        def there(name: str, packed: bytes) -> bytes:  # pickled by value
             from grader.grade import dask_worker
 
             return dask_worker.call(name, packed)
@@ -117,7 +118,7 @@ class Cluster:
             raise
         except CancelledError as fault:
             raise LabError(GONE.format(self.address)) from fault
-        except Exception as fault:  # grade() itself lets nothing else out
+        except Exception as fault:  # grade() raises nothing else
             raise LabError(
                 f"A worker of {self.address} cannot grade ({type(fault).__name__}: {fault}): this project "
                 "must be installed there, at this version. All finished records are kept."
@@ -125,7 +126,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:
-        """Turns the scheduler's disappearance into one sentence."""
+        """A context that turns a lost scheduler into a LabError."""
         try:
             if self.client.status != "running":
                 raise ConnectionError
@@ -136,7 +137,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """The workers of the scheduler at an address such as tcp://10.0.0.7:8786, as long as the block runs."""
+    """A context with the workers of the scheduler at an address such as tcp://10.0.0.7:8786."""
     try:
         from distributed import Client
     except ImportError:
@@ -145,7 +146,7 @@ def connected(address: str) -> Iterator[Cluster]:
             "constraints.txt distributed`."
         ) from None
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is wrong is said once, by us
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # we report errors once
     try:
         knock(address)
         client = Client(address, timeout=CONNECT, set_as_default=False)
@@ -161,15 +162,15 @@ def connected(address: str) -> Iterator[Cluster]:
 
 
 def knock(address: str) -> None:
-    """Raise OSError or ValueError unless something at the address speaks as Dask does.
+    """Raise OSError or ValueError unless a server with Dask's protocol listens at the address.
 
-    Dask's own client waits without end for one that is silent, and believes any other in what it says.
+    Dask's client waits forever for a silent server, and trusts the message lengths of any other server.
     """
     place = re.fullmatch(r"(tcp://|tls://|)\[?([^\s/]+?)\]?:([0-9]{1,5})", address)
     if place is None:
         raise ValueError(address)
     with socket.create_connection((place[2], int(place[3])), CONNECT) as door:
-        if place[1] != "tls://":  # there the client speaks first, and encrypted
+        if place[1] != "tls://":  # with TLS the client begins the handshake
             length = int.from_bytes(door.recv(8, socket.MSG_WAITALL), "little")
-            if not 0 < length < 2**20:  # of the scheduler's first words
+            if not 0 < length < 2**20:  # length of the scheduler's first message
                 raise ConnectionError(address)

@@ -1,4 +1,4 @@
-"""What a Dask worker runs: one submission, graded only where all others would be graded alike."""
+"""The code that a Dask worker runs: grades one submission if code, sizes and device are as expected."""
 
 import os
 import pickle
@@ -12,18 +12,18 @@ from grader.grade.submission import Task, grade
 from labsupport import settings
 from labsupport.errors import LabError
 
-NAMES = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT")  # what an instructor's environment decides
-_alone = threading.Lock()  # judges share models: one submission at a time in a worker, whatever its threads
+NAMES = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT")  # set by the instructor's environment
+_alone = threading.Lock()  # judges share models: one submission at a time per worker process
 
 
 def call(name: str, packed: bytes) -> bytes:
-    """A function of this file by its name, its arguments and its result as bytes."""
+    """Call a function of this file by name; arguments and result are pickled bytes."""
     return pickle.dumps(globals()[name](*pickle.loads(packed)))
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a verdict depends on besides the task, which must be the same wherever a class is graded."""
+    """The inputs of a verdict besides the task; they must be equal on all workers of a class."""
 
     code: str  # the digest of the judging code
     sizes: str  # model, text, windows
@@ -31,13 +31,14 @@ class Circumstances:
 
 
 def grade_there(task: Task, names: dict[str, str], expected: Circumstances) -> Record:
-    """Grade on a worker. Raises LabError when this worker would grade otherwise than the others."""
+    """Grade on a worker. Raises LabError if its circumstances differ from the expected ones."""
     with _alone:
         here = circumstances(names)
         if here.code != expected.code:
             raise LabError(
-                f"The worker on {platform.node()} has another labsupport, grader, torch or transformers than this "
-                "machine: install the same versions there, restart the worker, and run the same command again."
+                f"The worker on {platform.node()} has another labsupport or grader, or another torch or "
+                "transformers, than this machine: install the same version there, restart the worker, and run "
+                "the same command again."
             )
         if here != expected:
             raise LabError(
@@ -52,7 +53,7 @@ def grade_there(task: Task, names: dict[str, str], expected: Circumstances) -> R
 
 
 def circumstances(names: dict[str, str]) -> Circumstances:
-    """Those of this process, when model and text are these."""
+    """The circumstances of this process with these environment variables for model and text."""
     for name in NAMES:
         os.environ.pop(name, None)
     os.environ.update(names)

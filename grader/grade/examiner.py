@@ -1,9 +1,8 @@
-"""Asks hidden cases over a Unix socket and judges the answers, outside the process that gives them.
+"""Sends hidden cases over a Unix socket and judges the answers, outside the process of the student.
 
-The other side is the student's. It says which exercise it wants to be asked, and then gets one case
-after the other and sends one bare answer to each. Nothing it says about itself is believed, and it
-never hears how it did. A message that breaks the protocol, or comes late, ends that exercise and
-nothing else.
+The client is untrusted. It names an exercise, then receives one case at a time and sends one plain answer
+to each. The examiner trusts no data about the client and never sends a verdict. A message that violates
+the protocol, or a late one, ends that exercise only.
 """
 
 import contextlib
@@ -25,41 +24,41 @@ from labsupport.check.judge.kit import memo, pruned
 from labsupport.check.judge.kit.exercise import Case, Exercise, judge, unanswered
 from labsupport.check.judge.kit.verdict import Verdict
 
-ANSWER_SECONDS = 60  # for one answer; a costly one, with the course model in it, gets more
+ANSWER_SECONDS = 60  # per answer; a costly case, on the course model, has more
 COSTLY_SECONDS = 900
-ROUNDS = 20  # times that one submission may have one exercise asked
-SHARED = 100  # perplexities of masks that one submission may ask for
-AT_ONCE = 8  # connections that one submission may have
+ROUNDS = 20  # runs of one exercise per submission
+SHARED = 100  # requested perplexities of masks per submission
+AT_ONCE = 8  # connections per submission
 
 
 class Silence(Exception):
-    """The other side gave no answer that could be judged; the text says what happened."""
+    """The client sent no answer that can be judged; the text is the reason."""
 
 
 def hidden_seed(course_seed: int, exercise: str) -> int:
-    """The seed of an exercise's hidden cases: another for each exercise and each course, never 0."""
+    """The seed of an exercise's hidden cases: different for each exercise and each course, never 0."""
     digest = hashlib.sha256(f"{course_seed}:{exercise}".encode()).digest()
     return int.from_bytes(digest[:6]) + 1
 
 
 class Examiner:
-    """Listens at `path` while it is entered; `verdicts` holds the last verdict on each exercise."""
+    """A context that listens at `path`; `verdicts` holds the last verdict on each exercise."""
 
     def __init__(self, path: Path, course_seed: int):
         self.path, self.course_seed = path, course_seed
         self.verdicts: dict[str, Verdict] = {}
         self.rounds: dict[str, int] = {}
-        self.fault: Exception | None = None  # of the grader itself, never of the student
-        self.seconds = 0.0  # spent on making cases and judging, not on waiting for answers
-        self.shared: list[Measured] = []  # the perplexities of masks that were answered
+        self.fault: Exception | None = None  # an error of the grader, never of the student
+        self.seconds = 0.0  # time for making cases and judging, without waiting for answers
+        self.shared: list[Measured] = []  # the answered perplexities of masks
         self._socket = socket.socket(socket.AF_UNIX)
         self._open, self._waited = True, 0.0
         self._one_exercise = threading.Lock()
-        self._work = threading.Lock()  # held by whoever makes cases, judges or measures
+        self._work = threading.Lock()  # held while a thread makes cases, judges or measures
 
     def __enter__(self):
         self._socket.bind(str(self.path))
-        os.chmod(self.path, 0o666)  # the sandbox may run as another user; the folder around it is private
+        os.chmod(self.path, 0o666)  # the sandbox may run as another user; the parent folder is private
         self._socket.listen(1)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -74,7 +73,7 @@ class Examiner:
         self.path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
-        """Accept until the end; a perplexity may be asked for while an exercise is."""
+        """Accept connections until the end; a perplexity may be requested during an exercise."""
         with ThreadPoolExecutor(AT_ONCE) as executor:
             while True:
                 connection, _ = self._socket.accept()
@@ -90,8 +89,12 @@ class Examiner:
                 request = decode(wire.receive(connection), Request)
                 masks = request.masks
                 exercise = None if masks is not None else EXERCISES[request.exercise]
-            except (wire.WireError, Malformed, OSError, EOFError, KeyError):
-                return  # it asked for nothing that there is
+            except Malformed:
+                with contextlib.suppress(OSError):
+                    wire.send(connection, {"perplexity": None})
+                return
+            except (wire.WireError, OSError, EOFError, KeyError):
+                return  # a malformed request or an unknown exercise
             try:
                 if masks is not None:
                     self._measure(connection, masks)
@@ -102,7 +105,7 @@ class Examiner:
                 self.fault = fault
 
     def _measure(self, connection: socket.socket, masks: dict[str, torch.Tensor]) -> None:
-        """Answer the perplexity of the course model under these masks, or None: measure it yourself."""
+        """Send the perplexity of the course model under these masks, or None: the client measures it."""
         value = None
         if len(self.shared) < SHARED and all(mask.dtype is torch.uint8 for mask in masks.values()):
             with self._work:
@@ -142,7 +145,7 @@ class Examiner:
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS
         connection.settimeout(seconds)
         started = time.monotonic()
-        self._work.release()  # while the other side works it may ask for a perplexity
+        self._work.release()  # the client may request a perplexity while it computes its answer
         try:
             wire.send(connection, {"inputs": case.inputs})
             return wire.receive(connection, deadline=started + seconds)

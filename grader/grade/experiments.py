@@ -1,8 +1,8 @@
-"""The lab's own experiments are not run again for the grade: no point depends on them, and they take long.
+"""Skips the lab's experiments under grading, because they take long and no point depends on them.
 
-An experiment is a given cell in which the lab tries out what the student wrote, and that leaves the model
-as it was. Whatever a student changed or added is run, and so is everything as soon as that reads something
-which an experiment made.
+An experiment is a given cell that tries out the student's functions and does not change the model. Cells
+that a student has changed or added always run; if one of them reads a name that an experiment binds, all
+experiments run as well.
 """
 
 import copy
@@ -14,12 +14,12 @@ from grader.grade.sanitize import text_output
 
 TAG = "experiment"
 NOT_RUN = "Not run again for the grade: no point depends on this cell."
-LONGEST = 100_000  # characters of code that are looked into: its tree takes a thousand times the memory
+LONGEST = 100_000  # characters of code that are parsed: the tree takes a thousand times the memory
 READS_ANYTHING = {"globals", "locals", "vars", "eval", "exec", "get_ipython"}
 
 
 def spared(notebook: NotebookNode, released: NotebookNode) -> list[int]:
-    """Which cells, by index, need not run: experiments as handed out, if no cell that runs needs them."""
+    """The indices of cells to skip: unchanged experiments whose names no other cell reads."""
     ours = {cell.source for cell in released.cells if TAG in cell.metadata.get("tags", [])}
     given = {cell.source for cell in released.cells}
     code = {index: cell.source for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"}
@@ -30,13 +30,13 @@ def spared(notebook: NotebookNode, released: NotebookNode) -> list[int]:
     try:
         made = set().union(*(bound(code[index]) for index in found))
         wanted = set().union(*(read(text) - (bound(text) if text in given else set()) for text in runs))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # it may read anything
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # unparsable code may read any name
         return []
     return [] if wanted & (made | READS_ANYTHING) else found
 
 
 def without(notebook: NotebookNode, cells: list[int]) -> NotebookNode:
-    """The notebook with nothing in these cells."""
+    """The notebook with these cells empty."""
     rest = copy.deepcopy(notebook)
     for index in cells:
         rest.cells[index].source = ""
@@ -44,20 +44,20 @@ def without(notebook: NotebookNode, cells: list[int]) -> NotebookNode:
 
 
 def put_back(executed: NotebookNode, notebook: NotebookNode, cells: list[int]) -> None:
-    """Give the executed notebook these cells of the notebook back, saying that they were not run."""
+    """Restore these cells in the executed notebook, with a note that they were not run."""
     for index in cells:
         executed.cells[index].source = notebook.cells[index].source
         executed.cells[index].outputs = [text_output(NOT_RUN)]
 
 
 def bound(text: str) -> set[str]:
-    """The names that a cell gives a meaning to."""
+    """The names that a cell binds."""
     symbols = symtable.symtable(text, "cell", "exec").get_symbols()
     return {each.get_name() for each in symbols if each.is_assigned() or each.is_imported()}
 
 
 def read(text: str) -> set[str]:
-    """The names whose meaning a cell, or a function in it, takes from the notebook."""
+    """The global names that a cell, or a function in it, reads."""
     top = symtable.symtable(text, "cell", "exec")
     names = {each.get_name() for each in top.get_symbols() if each.is_referenced()}
     scopes = top.get_children()

@@ -1,4 +1,4 @@
-"""One record per submission: written whole or not at all, so that a killed run resumes where it was."""
+"""The journal: one record per submission, written atomically, so that a killed run can resume."""
 
 import json
 from pathlib import Path
@@ -14,27 +14,27 @@ from labsupport.files import write_whole
 
 
 class Judged(Verdict, frozen=True, kw_only=True):
-    """A verdict in a record: how many points the exercise has, and which submission was judged."""
+    """A verdict in a record, with the points of the exercise and the digest of the judged submission."""
 
     points: float
     submission: str
 
     @property
     def earned(self) -> float:
-        """The points that it earns."""
+        """The earned points."""
         return self.share * self.points
 
 
 class Measured(Struct, frozen=True):
-    """A perplexity that the examiner answered. how: "measured" for this submission, or "known" before."""
+    """A perplexity sent by the examiner. how: "measured" for this submission, or "known" before."""
 
-    masks: str  # their key in the memo
+    masks: str  # the key of the masks in the memo
     perplexity: float
     how: str
 
 
 class Earlier(Struct, frozen=True):
-    """What a record keeps of an earlier submission of the same student."""
+    """A summary of an earlier submission of the same student."""
 
     submission: str
     status: Status
@@ -45,12 +45,12 @@ class Earlier(Struct, frozen=True):
 
 
 class Record(Struct):
-    """What became of one submission.
+    """The result of one submission.
 
-    submission: SHA-256 of the files that were taken, "" when there were none. version: of the course it
-    was graded with. phases: seconds of intake, start, code (the student's) and judging. shared: the
-    perplexities of masks that the examiner answered. verdicts: by exercise. notebook: the executed one,
-    made inert; "" when there is none.
+    submission: SHA-256 of the accepted files, "" if there are none. version: the course version it was
+    graded with. phases: seconds of intake, start, code (the student's) and judging. shared: the
+    perplexities of masks sent by the examiner. verdicts: by exercise. notebook: the executed one,
+    sanitized; "" if there is none.
     """
 
     student: str
@@ -72,21 +72,21 @@ class Record(Struct):
     earlier: list[Earlier] = []
 
     def score(self) -> float:
-        """Points given by the examiner; written answers are graded by hand and not in here."""
+        """Points by the examiner, without written answers, which are graded by hand."""
         return sum(verdict.earned for verdict in self.verdicts.values())
 
     def points(self) -> float:
-        """Points that the examiner could have given."""
+        """The maximum of points by the examiner."""
         return sum(verdict.points for verdict in self.verdicts.values())
 
 
 def folder(lab: str) -> Path:
-    """Where the records of a lab are."""
+    """The folder of the records of a lab."""
     return course.folder() / "journal" / lab
 
 
 def write(record: Record) -> None:
-    """Keep a record. Raises LabError when the disk does not take it; the old record then still stands."""
+    """Store a record. Raises LabError when writing fails; then the old record is unchanged."""
     path = folder(record.lab) / f"{record.student}.json"
     try:
         write_whole(path, json.dumps(msgspec.to_builtins(record)).encode(), keep=True)
@@ -98,7 +98,7 @@ def write(record: Record) -> None:
 
 
 def read(lab: str, student: str) -> Record | None:
-    """The record of a student, or None where there is none, or only the remains of one."""
+    """The record of a student; None if it is missing or damaged."""
     try:
         return msgspec.convert(json.loads((folder(lab) / f"{student}.json").read_text()), Record)
     except (OSError, ValueError, msgspec.MsgspecError):
@@ -112,7 +112,7 @@ def records(lab: str) -> list[Record]:
 
 
 def settled(record: Record | None, submission: str, version: str) -> bool:
-    """Whether there is nothing left to do: this very submission was graded with this very course."""
+    """Whether the record is for this submission and this course version, so that nothing is left to do."""
     return (
         record is not None
         and record.status != Status.GRADER_ERROR

@@ -1,4 +1,4 @@
-"""Processes of this machine that grade side by side: as many as there is memory for, the cores shared out."""
+"""A pool of local processes that grade in parallel, limited by memory; they share the cores."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Pool:
-    """Where submissions are graded: how many at a time, how one is sent there, how one comes back."""
+    """An interface to grading processes: number in parallel, submission of a task, receipt of a record."""
 
     width: Callable[[], int]
     submit: Callable[[Task], Future]
@@ -32,7 +32,7 @@ class Pool:
 
 @contextlib.contextmanager
 def local(workers: int) -> Iterator[Pool]:
-    """Processes of this machine, each started when there is work for it."""
+    """A context with local processes, each started on demand."""
     start = ProcessPoolExecutor(
         workers,
         mp_context=get_context("spawn"),
@@ -44,9 +44,9 @@ def local(workers: int) -> Iterator[Pool]:
 
 
 def prepare(threads: int, zygote: Path | None) -> None:
-    """The first thing in every local worker: its share of the cores, for its judges and its sandboxes.
+    """Initialise a local worker: its number of threads, for its judges and its sandboxes.
 
-    What the user has set in the environment stands. zygote: where the one of all workers listens.
+    Environment variables set by the user have precedence. zygote: the socket of the shared zygote.
     """
     zygote_client.zygote.lend(zygote)
     if THREADS[0] not in os.environ:
@@ -56,12 +56,12 @@ def prepare(threads: int, zygote: Path | None) -> None:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def affordable(workers: int) -> int:
-    """How many of these workers are started: as many as there is memory for, and a sentence if fewer."""
+    """The number of workers that fit into memory; prints a sentence if it is less than `workers`."""
     count = memory.fitting(workers)
     if count < workers:
         Bar.write(

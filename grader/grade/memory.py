@@ -1,4 +1,4 @@
-"""How many gradings fit into this machine's memory side by side."""
+"""The number of gradings that fit into this machine's memory in parallel."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from pathlib import Path
 from grader.sandbox.limits import hierarchies
 from labsupport import models, settings
 
-BASE = 5 * 2**29  # bytes: interpreters, torch, texts, activations, and the figures that a notebook keeps
-COPIES = 4  # of the course model: the judge's, the student's, and what each makes of them
+BASE = 5 * 2**29  # bytes: interpreters, torch, texts, activations, and the figures of a notebook
+COPIES = 4  # copies of the course model: one each of judge and student, and one pruned copy each
 
 
 def need() -> int:
-    """Bytes that one grading may take, judging process and sandbox together: an estimate from above.
+    """An upper estimate of the bytes for one grading, judging process and sandbox together.
 
-    4.5 GiB on the embedded model; its lab 02 was seen to take 4.3 GiB, 04 2.9 GiB, 06 3.5 GiB.
+    4.5 GiB for the embedded model; measured: lab 02 4.3 GiB, lab 04 2.9 GiB, lab 06 3.5 GiB.
     """
     name = settings.current().model
     if name in models.SHAPES:
@@ -24,7 +24,7 @@ def need() -> int:
 
 
 def fitting(workers: int) -> int:
-    """How many of these workers there is memory for now: one at least, each further one when it fits too."""
+    """The number of workers that fit into the available memory, at least 1 and at most `workers`."""
     free, each, count = available(), need(), 1
     while count < workers and (count + 1) * each <= free:
         count += 1
@@ -32,7 +32,7 @@ def fitting(workers: int) -> int:
 
 
 def available(system: Path = Path("/")) -> int:
-    """Bytes that new processes may take: of the machine, and of each control group around this one."""
+    """Bytes available to new processes, on the machine and in all control groups of this process."""
     words = (system / "proc/meminfo").read_text().split()
     rooms = [int(words[words.index("MemAvailable:") + 1]) * 1024]
     for folder in _groups(system):
@@ -40,7 +40,7 @@ def available(system: Path = Path("/")) -> int:
             ("memory.max", "memory.current", "inactive_file"),  # version 2
             ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
         ):
-            with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is no number: no limit
+            with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is not a number: no limit
                 limit, used = (int((folder / name).read_text()) for name in names[:2])
                 lines = (folder / "memory.stat").read_text().splitlines()
                 rooms.append(limit - used + int(dict(line.split() for line in lines)[names[2]]))
@@ -48,7 +48,7 @@ def available(system: Path = Path("/")) -> int:
 
 
 def _groups(system: Path) -> Iterator[Path]:
-    """This process's memory groups, own one first, up to where they are mounted."""
+    """The memory control groups of this process, from its own one up to the mount point."""
     for _, controllers, mount, here in hierarchies(system):
         if controllers & {"memory", ""}:
             yield from (folder for folder in (here, *here.parents) if folder.is_relative_to(mount))

@@ -1,12 +1,12 @@
-"""Makes an executed notebook inert: nothing of it runs or loads in a browser that shows it later.
+"""Sanitizes an executed notebook, so that a browser that shows it runs nothing and loads nothing.
 
-Of the outputs, text and PNG pictures stay; HTML, script, SVG, widgets and LaTeX are dropped. In
-prose, an invisible character breaks what Markdown would read as HTML, as an entity, as a script
-link or as a picture, which would tell its server who looks at the page, and when. That holds in
-every viewer, JupyterLab included; nbgrader's pages are cleaned once more (results/clean.py).
+Outputs are reduced to text and PNG images; HTML, scripts, SVG, widgets and LaTeX are dropped. In prose,
+an invisible character breaks the syntax of HTML, entities, script links and images (an image would
+report its viewer and the time to a server). This works in every viewer, JupyterLab included; nbgrader's
+pages are cleaned once more (results/clean.py).
 
-A page must also be ready in seconds. A submission may hold 10 MB of text and 20 MB of outputs, and
-nbconvert needs minutes for that: a page has room for so much, and the rest is cut or shown as typed.
+A page must also render in seconds. A submission may have 10 MB of text and 20 MB of outputs, for which
+nbconvert needs minutes; so a page has limits, and text beyond them is cut or shown without formatting.
 """
 
 import re
@@ -20,7 +20,7 @@ DROPPED = "[an output that is neither text nor a PNG picture is not shown]"
 CUT = "\n[output cut: a page shows {:,} characters of a notebook's output]"
 MORE = "[more outputs are not shown: a page has room for {:,}]"
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-COLOUR = re.compile(r"\x1b\[[\d;]{0,40}m")  # ansi2html's time goes with the square of a longer one
+COLOUR = re.compile(r"\x1b\[[\d;]{0,40}m")  # ansi2html takes quadratic time on longer ones
 OTHER_ESCAPE = re.compile(r"\x1b(?!\[[\d;]{0,40}m)(?:\[[^@-~\n]*[@-~])?")
 
 GUARD = "\u2060"  # WORD JOINER: invisible, and no tag, entity or address scheme has one inside
@@ -28,27 +28,27 @@ GUARDED = re.compile(  # <tag </tag <!-- <?xml, &name; &#, script: (\: is a colo
     r"<(?=[A-Za-z/!?])|&(?=#|\w+;)|(?:javascript|vbscript|data)(?=[\s\\]*:)|!(?=\[)", re.IGNORECASE
 )
 
-LONGEST = 20_000  # characters of a cell that are formatted
-PLAIN = "plain"  # the key, in a cell's metadata, which says that the cell is shown as typed
+LONGEST = 20_000  # characters of one cell that are formatted
+PLAIN = "plain"  # key in the metadata of a cell that is shown without formatting
 
 
 @dataclass
 class Room:
-    """What a page has room for: several times what an honest submission needs."""
+    """The limits of a page: several times the need of an honest submission."""
 
-    source: int = 50_000  # characters of the student's cells that are formatted
+    source: int = 50_000  # characters of all cells of the student that are formatted
     text: int = 500_000  # characters of output
     outputs: int = 1_000
     colours: int = 5_000  # changes of colour in outputs
 
 
 def tame(prose: str) -> str:
-    """Markdown in which nothing is HTML, an entity, a script link or a picture; it looks as it did."""
+    """Markdown without HTML, entities, script links and images; its appearance does not change."""
     return GUARDED.sub(rf"\g<0>{GUARD}", prose)
 
 
 def inert(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
-    """The notebook with only what is safe to show; `released` tells which cells are ours."""
+    """The sanitized notebook; `released` identifies the cells of the lab, whose sources are trusted."""
     ours = {cell.source for cell in released.cells}
     room = Room()
     result = nbformat.v4.new_notebook(metadata=released.metadata)
@@ -68,8 +68,8 @@ def inert(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
 
 
 def fits(source: str, room: Room) -> bool:
-    """Whether there is room to format this cell; if so, the room is taken."""
-    cost = len(source) + 50  # an empty cell takes its time too
+    """Whether the limits allow formatting this cell; if so, its size is subtracted."""
+    cost = len(source) + 50  # an empty cell also takes time
     if len(source) > LONGEST or cost > room.source:
         return False
     room.source -= cost
@@ -77,7 +77,7 @@ def fits(source: str, room: Room) -> bool:
 
 
 def shown(outputs: list[NotebookNode], room: Room) -> list[NotebookNode]:
-    """A cell's outputs as text and pictures, as far as there is room."""
+    """A cell's outputs as text and images, within the limits."""
     result = [safe(output, room) for output in outputs[: room.outputs]]
     room.outputs -= len(result)
     if len(result) < len(outputs):
@@ -86,7 +86,7 @@ def shown(outputs: list[NotebookNode], room: Room) -> list[NotebookNode]:
 
 
 def safe(output: NotebookNode, room: Room) -> NotebookNode:
-    """One output as text or picture."""
+    """One output as text or image."""
     if output.output_type == "stream":
         return nbformat.v4.new_output("stream", name=_stream(output), text=_text(output.text, room))
     if output.output_type == "error":
@@ -110,7 +110,7 @@ def _stream(output: NotebookNode) -> str:
 
 
 def _text(text, room: Room) -> str:
-    """Text of an output, as far as there is room; of the terminal's escapes only colours stay."""
+    """Text of an output, within the limits; of terminal escapes only colours are kept."""
     text = "".join(text) if isinstance(text, list) else str(text)
     if len(text) > room.text:
         text = text[: room.text] + CUT.format(Room.text)

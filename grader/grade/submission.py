@@ -1,4 +1,4 @@
-"""One submission, from its bytes to its record. Runs anywhere: bytes in, record out, no shared disk."""
+"""Grades one submission: from its bytes to its record, without a shared disk."""
 
 import tempfile
 import time
@@ -24,12 +24,12 @@ from labsupport.check.judge.kit.exercise import unanswered
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
 
-CHECK = "check_"  # the grade_id of a check cell is this and the exercise's name
+CHECK = "check_"  # prefix of a check cell's grade_id, before the exercise's name
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What one student handed in; `raw` is None when there is nothing, and `reason` says so."""
+    """The submission of one student; if there is none, `raw` is None and `reason` is a sentence."""
 
     student: str
     lab: str
@@ -43,7 +43,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Task:
-    """A submission and all that grading it needs."""
+    """A submission with all data for grading it."""
 
     submission: Submission
     released: str  # the release notebook
@@ -51,7 +51,7 @@ class Task:
     version: str
     limits: Limits = DEFAULTS
     isolation: str = "bwrap"
-    cold: bool = False  # start Python afresh, where a fork of the zygote would do
+    cold: bool = False  # start a new Python instead of a fork of the zygote
 
 
 def grade(task: Task) -> Record:
@@ -64,9 +64,10 @@ def grade(task: Task) -> Record:
     try:
         _grade(task, record)
     except LabError:
-        raise  # this machine cannot grade at all: nobody's submission is to blame
+        raise  # this machine cannot grade any submission
     except Exception as fault:
-        record.status, record.reason = Status.GRADER_ERROR, f"The grader failed: {type(fault).__name__}: {fault}"
+        record.status = Status.GRADER_ERROR
+        record.reason = f"The grader failed: {type(fault).__name__}: {fault}"
         record.verdicts, record.notebook = {}, ""
     record.seconds = time.monotonic() - started
     return record
@@ -131,7 +132,7 @@ def check_points(released: nbformat.NotebookNode) -> dict[str, float]:
 
 
 def not_asked(name: str, record: Record) -> Verdict:
-    """The verdict on an exercise whose check cell never asked."""
+    """The verdict on an exercise whose check cell sent no request."""
     why = f"not reached: {record.reason}"
     if record.status == Status.GRADED:
         why = "its check cell ended before it asked: see the cells above it"
@@ -139,13 +140,13 @@ def not_asked(name: str, record: Record) -> Verdict:
 
 
 def judged(verdict: Verdict, points: float, submission: str) -> Judged:
-    """A verdict as the record keeps it; its share is capped, finite and from 0 to 1."""
+    """A verdict for the record; its share is forced to be finite and from 0 to 1."""
     share = min(max(verdict.share, 0.0), 1.0) if verdict.share == verdict.share else 0.0
     return Judged(**asdict(replace(verdict, share=share)), points=points, submission=submission)
 
 
 def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.NotebookNode:
-    """The notebook with the judge's messages as the outputs of the check cells, and the status on top."""
+    """The notebook with the judge's messages as outputs of the check cells, and the status on top."""
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if grade_id.startswith(CHECK):
@@ -160,7 +161,7 @@ def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.Noteb
 
 
 def continued(record: Record, before: Record | None) -> Record:
-    """The record with the earlier submissions of the same student noted in it."""
+    """The record with summaries of the student's earlier submissions."""
     if before is None:
         return record
     record.earlier = [*before.earlier]

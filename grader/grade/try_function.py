@@ -1,4 +1,4 @@
-"""Asks one function of a Python file the hidden cases of its exercise, outside any notebook."""
+"""Runs the hidden cases of an exercise on a function of a Python file, without a notebook."""
 
 import sys
 import tempfile
@@ -19,7 +19,7 @@ LIMITS = Limits(cell_seconds=waits.TRIED)
 
 
 def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
-    """The verdict on function `name` of a file. Raises LabError when it could not be asked."""
+    """The verdict on function `name` of a file. Raises LabError when the function cannot be run."""
     if name not in EXERCISES:
         raise LabError(f"There is no exercise called '{name}'. Known: {', '.join(EXERCISES)}.")
     exercise = EXERCISES[name]
@@ -29,7 +29,8 @@ def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
         raise LabError(f"{path} cannot be read: {problem.strerror}.") from problem
     with tempfile.TemporaryDirectory() as folder, Examiner(Path(folder, "socket"), course.seed()) as examiner:
         command = [sys.executable, "-m", "labsupport.check.ask.function", name, "answers.py"]
-        outcome = run_command(command, {"answers.py": source}, examiner.path, LIMITS, isolation, EXERCISES.lab(name))
+        files, lab = {"answers.py": source}, EXERCISES.lab(name)
+        outcome = run_command(command, files, examiner.path, LIMITS, isolation, lab)
     if examiner.fault:
         raise LabError(f"The grader failed, not the function: {examiner.fault!r}") from examiner.fault
     if name in examiner.verdicts:

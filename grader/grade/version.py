@@ -1,7 +1,7 @@
-"""The digest of the judging code: mend a judge, and everything that it judged is judged anew.
+"""The digest of the judging code: after a change of a judge, every submission is graded again.
 
-It is part of every record's version and of the key of every kept reference, and all workers of a class must
-have the same.
+The digest is part of every record's version and of every key of the memo, and must be equal on all workers
+of a class.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from labsupport import settings
 
 @cache
 def code() -> str:
-    """SHA-256 of labsupport and grader as they are installed here, and of torch's and transformers' versions."""
+    """SHA-256 of the installed labsupport and grader and of the versions of torch and transformers."""
     digest = hashlib.sha256(f"{torch.__version__} {transformers.__version__}".encode())
     for package in (Path(labsupport.__file__).parent, Path(grader.__file__).parent):
         for path in sorted(path for path in package.rglob("*") if path.is_file()):
@@ -29,6 +29,6 @@ def code() -> str:
 
 
 def of(lab: str) -> str:
-    """What a verdict depends on besides the submission: code, lab, course seed, sizes, device."""
+    """The digest of all inputs of a verdict besides the submission: code, lab, course seed, sizes, device."""
     about = f"{code()} {course.seed()} {settings.current()} {settings.device().type} "
     return hashlib.sha256(about.encode() + course.source(lab).read_bytes()).hexdigest()[:16]

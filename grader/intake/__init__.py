@@ -1,1 +1,1 @@
-"""From a download to a clean notebook: whose it is, what it holds, and where each cell belongs."""
+"""Intake: from a download to a clean notebook. Identifies student, notebook file and graded cells."""

@@ -1,8 +1,8 @@
-"""Whether what a student handed in can be graded.
+"""Decides whether a submission can be graded.
 
-Nothing is executed, and nothing in the file is believed: of a student's cells only type, source and
-pasted images are kept. Which cells are graded, for how many points and with which check comes from the
-release. A submission is admitted, with flags for the instructor, or refused with the reason.
+Nothing is executed, and no metadata of the file is trusted: only type, source and pasted images of the
+student's cells are kept. Graded cells, points and checks come from the release. A submission is admitted,
+with flags for the instructor, or refused with a reason.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Refused:
-    """A submission that cannot be graded: UNREADABLE or NOT_SUBMITTED, and why in one sentence."""
+    """A submission that cannot be graded: UNREADABLE or NOT_SUBMITTED, and the reason in one sentence."""
 
     status: Status
     reason: str
 
 
 def admit(raw: bytes, released: NotebookNode) -> Admitted | Refused:
-    """The notebook in `raw`, repaired against the release, or why there is none. Never raises."""
+    """The notebook in `raw`, restored to the release's cells, or a refusal. Never raises."""
     try:
         cells, metadata, flags = read_notebook(raw)
         notebook, repairs = repaired(cells, released)
@@ -41,7 +41,7 @@ def admit(raw: bytes, released: NotebookNode) -> Admitted | Refused:
 
 
 def kernel_flags(metadata: dict, released: NotebookNode) -> list[str]:
-    """Flags where the notebook names another kernel or language than the release, which is used."""
+    """Flags if the notebook has another kernel or language than the release; the release's is used."""
     flags = []
     for key, what, usual in (("kernelspec", "kernel", "python3"), ("language_info", "language", "python")):
         claim = metadata.get(key)

@@ -1,15 +1,15 @@
-"""Which cell of a student's notebook is which cell of the release, and where a lost one goes.
+"""Aligns the cells of a student's notebook with those of the release, and places missing ones.
 
-Cells are recognised, in this order, by
+Cells are matched, in this order, by
 
 1. grade_id, then by the notebook format's own cell id;
 2. source: a check or a text cell by its exact text, an exercise by the function it defines;
-3. place, between the neighbours recognised so far: an exercise that resembles its stub, a written answer.
+3. place, between the neighbours matched so far: an exercise that resembles its stub, a written answer.
 
-Where several cells qualify, the best is taken: one that defines the function, then one that differs
-from the stub, then one of the right type, then the last, as nbgrader does. The others stay as the
-student's own cells. Everything here decides only where a source comes from: points, checks and order
-are the release's.
+If several cells qualify, the best one is used: one that defines the function, then one that differs from
+the stub, then one of the right type, then the last one, as in nbgrader. The others remain the student's
+own cells. The alignment only decides where a source comes from: points, checks and order are those of the
+release.
 """
 
 import difflib
@@ -22,13 +22,13 @@ from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 
 from grader.intake.parse import Cell, plain
 
-ALIKE = 0.6  # least share of words in common with the stub, for an exercise known by nothing but its place
-NEAR = 20  # cells of a gap that are looked at
-WORDS = 300  # words of a cell that are compared: the time goes with their square
+ALIKE = 0.6  # minimal share of words in common with the stub, for an exercise matched by place
+NEAR = 20  # cells of a gap that are compared
+WORDS = 300  # words of a cell that are compared: quadratic time
 
 
 def wanted(release: list[NotebookNode]) -> list[int]:
-    """The release's cells that nbgrader keeps account of: checks, exercises, written answers."""
+    """The indices of the release's graded cells: checks, exercises, written answers."""
     return [
         i
         for i, cell in enumerate(release)
@@ -37,12 +37,12 @@ def wanted(release: list[NotebookNode]) -> list[int]:
 
 
 def is_exercise(cell: NotebookNode) -> bool:
-    """Whether it is a code cell that the student writes; its grade_id is the function's name."""
+    """Whether a cell is an exercise: code by the student; its grade_id is the function's name."""
     return is_solution(cell) and cell.cell_type == "code"
 
 
 def is_answer(cell: NotebookNode) -> bool:
-    """Whether it is a written answer."""
+    """Whether a cell is a written answer."""
     return is_solution(cell) and cell.cell_type == "markdown"
 
 
@@ -75,7 +75,7 @@ def matched(cells: list[Cell], release: list[NotebookNode]) -> tuple[dict[int, i
     def take(index: int, candidates: list[Cell], how: str = "") -> None:
         text = plain(release[index].source)
         free = [cell for cell in candidates if cell.index not in used]
-        if is_locked(release[index]):  # a check cell that came to hold an exercise is that exercise
+        if is_locked(release[index]):  # a check cell with an exercise in it is that exercise
             free = [
                 c
                 for c in free
@@ -111,7 +111,7 @@ def matched(cells: list[Cell], release: list[NotebookNode]) -> tuple[dict[int, i
 
 
 def merit(student: Cell, release: NotebookNode, text: str) -> tuple:
-    """Sorts the cells that could be a cell of the release, whose source is `text`; the greatest is taken."""
+    """The sort key of candidates for a cell of the release with source `text`; the greatest is used."""
     right_kind = student.kind == release.cell_type
     if not is_solution(release):
         return student.plain == text, right_kind, student.index
@@ -122,7 +122,7 @@ def merit(student: Cell, release: NotebookNode, text: str) -> tuple:
 def in_gap(
     cells: list[Cell], used: set[int], found: dict[int, int], index: int, release: NotebookNode
 ) -> list:
-    """The one free cell between the neighbours of release cell `index` that could be it, or none."""
+    """The only unmatched candidate between the neighbours of release cell `index`, or none."""
     before = [i for i in found if i < index]
     after = [i for i in found if i > index]
     first = found[max(before)] + 1 if before else 0
@@ -135,7 +135,7 @@ def in_gap(
 
 
 def likeness(one: str, other: str) -> float:
-    """How alike two sources are, by their words: 0 to 1."""
+    """The similarity of two sources by their words, 0 to 1."""
     words = [re.findall(r"\w+|[^\w\s]", source[: 20 * WORDS])[:WORDS] for source in (one, other)]
     return difflib.SequenceMatcher(None, *words, autojunk=False).ratio()
 
@@ -143,10 +143,10 @@ def likeness(one: str, other: str) -> float:
 def in_place(
     found: dict[int, int], release: list[NotebookNode], length: int
 ) -> tuple[set[int], dict[int, list[int]]]:
-    """Which graded cells stay where the student has them, and the others by the student's cell they follow.
+    """The graded cells that keep the student's place, and the others by the student's cell before them.
 
-    As many stay as are in the release's order. Each of the others goes right after the nearest cell
-    before it in the release that is there, -1 standing for the notebook's beginning.
+    The cells that keep their place are a longest sequence in the release's order. Each of the others comes
+    right after its nearest predecessor in the release that is present; -1 is the notebook's beginning.
     """
     graded = wanted(release)
     staying = longest_rising([(found[i], i) for i in graded if i in found])
@@ -169,8 +169,8 @@ def in_place(
 
 def longest_rising(pairs: list[tuple[int, int]]) -> set[int]:
     """The second entries of a longest subsequence whose first entries rise."""
-    ends: list[int] = []  # the smallest last entry of a rising run of each length
-    last: list[int] = []  # which pair that is
+    ends: list[int] = []  # the smallest last entry of a rising sequence of each length
+    last: list[int] = []  # the index of that pair
     before: list[int | None] = []
     for position, (value, _) in enumerate(pairs):
         at = bisect_left(ends, value)

@@ -1,7 +1,7 @@
-"""What lies in an exchange folder or in a learning platform's download, file by file; nothing is unpacked.
+"""Lists the files of an exchange folder or of a learning platform's download, without unpacking.
 
-A zip's bad members (a path that leads out, a link, one too large, one named like another) are listed
-with the reason and the rest is read. An archive that is itself a trap is refused as a whole.
+Bad members of a zip (a path out of the folder, a link, a file that is too large, a duplicate name) are
+listed with a reason, and the rest is read. A malicious archive is refused as a whole.
 """
 
 import os
@@ -22,14 +22,14 @@ from labsupport.errors import LabError
 
 MOST_FILES = 20_000
 LONGEST = 1_000  # characters of a path
-MOST_BYTES = 8 * 2**30  # of a whole download, unpacked
-MOST_RATIO = 500  # of unpacked to packed size, where it matters; notebooks full of output reach 100
+MOST_BYTES = 8 * 2**30  # unpacked size of a whole download
+MOST_RATIO = 500  # unpacked over packed size; notebooks with much output reach 100
 LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: the parts of its path, how to get its bytes, and what is wrong with its path, if anything."""
+    """One file: the parts of its path, a function for its bytes, and a problem of its path, if any."""
 
     parts: tuple[str, ...]
     read: Callable[[], bytes]  # raises Unreadable
@@ -38,7 +38,7 @@ class Entry:
 
 @contextmanager
 def opened(source: Path) -> Iterator[list[Entry]]:
-    """The files of a folder or zip, sorted by path. Raises LabError when it cannot be taken at all."""
+    """A context with the files of a folder or zip, sorted by path. Raises LabError for other sources."""
     if source.is_dir():
         yield in_folder(source)
     else:
@@ -47,7 +47,7 @@ def opened(source: Path) -> Iterator[list[Entry]]:
 
 
 def archive_of(source: Path) -> zipfile.ZipFile:
-    """A zip, opened. Raises LabError for anything else."""
+    """Open a zip. Raises LabError for anything else."""
     try:
         if not zipfile.is_zipfile(source):
             what = "is neither a folder nor a zip file" if source.exists() else "does not exist"
@@ -60,13 +60,14 @@ def archive_of(source: Path) -> zipfile.ZipFile:
 
 
 def littered(parts: tuple[str, ...]) -> bool:
-    """Whether a path is what systems and editors leave behind, checkpoints for one."""
+    """Whether a path is a by-product of systems and editors, such as checkpoints."""
     return any((part.startswith(".") and part != "..") or part in LITTER for part in parts)
 
 
 def in_folder(source: Path) -> list[Entry]:
+    """The files of a folder; links are listed, but not followed."""
     entries = []
-    for root, folders, files in os.walk(source):  # does not follow links
+    for root, folders, files in os.walk(source):  # os.walk does not follow links
         folders.sort()
         links = [name for name in folders if Path(root, name).is_symlink()]
         for name in sorted(files) + links:
@@ -80,6 +81,7 @@ def in_folder(source: Path) -> list[Entry]:
 
 
 def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
+    """The files of a zip. Raises LabError if the archive is malicious."""
     members = archive.infolist()
     packed = source.stat().st_size
     if len(members) > MOST_FILES:
@@ -108,12 +110,12 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
 
 
 def place(filename: str) -> str:
-    """Where a member lands on a disk that does not tell upper from lower case."""
+    """The path of a member on a case-insensitive disk."""
     return unicodedata.normalize("NFC", filename).casefold().rstrip("/")
 
 
 def astray(member: zipfile.ZipInfo) -> str:
-    """What is wrong with a member's path, if anything."""
+    """The problem of a member's path, or ""."""
     name = member.orig_filename  # zipfile cuts `filename` at a null byte
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         return "the path is absolute"
@@ -125,7 +127,7 @@ def astray(member: zipfile.ZipInfo) -> str:
 
 
 def trap(member: zipfile.ZipInfo) -> str:
-    """Why a member is not unpacked, if it is not."""
+    """The reason not to unpack a member, or ""."""
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "it is a link or a special file"
     if member.flag_bits & 1:
@@ -138,7 +140,7 @@ def trap(member: zipfile.ZipInfo) -> str:
 
 
 def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, why: str = "") -> bytes:
-    """A member's bytes, never more than a notebook may have, whatever it declares."""
+    """A member's bytes, limited to the size of a notebook, independent of its declared size."""
     if why:
         raise Unreadable(f"'{shown(member.filename)}' in the zip is not read: {why}.")
     try:

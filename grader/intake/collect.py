@@ -1,9 +1,9 @@
-"""Submissions into the course folder: from nbgrader's exchange, or from a learning platform's download.
+"""Collects submissions into the course folder, from nbgrader's exchange or a platform's download.
 
-Every file is listed with what became of it. A student is whom the exchange's folder or the roster
-names; nobody is guessed. What lands in submitted/STUDENT/LAB/ is the notebook, under the name nbgrader
-expects, timestamp.txt where the time is known, and .late where a platform says so without one; it lands
-whole or not at all.
+Every file is listed with its outcome. Students are identified by the folder of the exchange or by the
+roster, never guessed. submitted/STUDENT/LAB/ receives the notebook under the name that nbgrader expects,
+timestamp.txt if the time is known, and .late if a platform marks a submission as late without a time.
+The folder is replaced atomically.
 """
 
 import re
@@ -32,14 +32,14 @@ TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(?:\.[0-9]+)?)(?: ([+-][0-9]{4})| [A-Za-z0-9/_+-]+)?"
 )
 ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
-LATE = ".late"  # beside a notebook that a platform marks late without saying when it came
+LATE = ".late"  # beside a notebook that a platform marks as late without a time
 NOBODY = "The name tells neither student nor platform."
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """What became of one submission: `student` where known, and sentences for the instructor."""
+    """The outcome of one submission: `student` if known, and sentences for the instructor."""
 
     origin: str
     student: str | None
@@ -49,27 +49,27 @@ class Arrival:
 
 @dataclass
 class Submission:
-    """The files one student sent at one time, and what the download says about them."""
+    """The files of one submission, and the data of the download about them."""
 
-    origin: str  # the first part of their path
+    origin: str  # the first part of the path of the files
     name: str
     number: str = ""
-    platform: str = ""  # moodle, canvas, or empty for nbgrader's exchange
+    platform: str = ""  # moodle, canvas, or "" for nbgrader's exchange
     time: datetime | None = None  # UTC
     late: bool = False
     attempt: int = 0
     files: dict[str, archive.Entry] = field(default_factory=dict)
 
     def rank(self) -> tuple:
-        """Sorts earlier before later."""
+        """The sort key: earlier submissions come first."""
         return self.time or datetime.min, self.attempt, by_number(self.origin)
 
 
 def collect(lab: str, source: Path, course_submitted: Path, roster_file: Path | None = None) -> list[Arrival]:
-    """Put the latest notebook of every student into `course_submitted`; what became of each submission.
+    """Put the latest notebook of every student into `course_submitted`; the outcome of each submission.
 
-    Raises LabError, and changes nothing, when the source, the archive or the roster cannot be taken at
-    all or the course folder cannot be written.
+    Raises LabError, and changes nothing, when the source, the archive or the roster cannot be read or the
+    course folder cannot be written.
     """
     people = roster.read(roster_file) if roster_file else None
     with archive.opened(source) as entries:
@@ -93,11 +93,11 @@ def collect(lab: str, source: Path, course_submitted: Path, roster_file: Path | 
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
 
 
-# Whose is it
+# Identifying students
 
 
 def sorted_out(entries: list[archive.Entry], lab: str) -> tuple[list[Submission], list[Arrival]]:
-    """Submissions by the first part of their path, and the files that belong to none."""
+    """Group files into submissions by the first part of the path; also list the unmatched files."""
     straight = [entry for entry in entries if not entry.stray]
     if len({entry.parts[0] for entry in straight}) == 1 and not any(sender(e.parts, lab) for e in straight):
         straight = [
@@ -122,11 +122,12 @@ def sorted_out(entries: list[archive.Entry], lab: str) -> tuple[list[Submission]
 
 
 def path_of(entry: archive.Entry) -> str:
+    """The path of a file for a message."""
     return shown("/".join(entry.parts), 120)
 
 
 def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
-    """Who sent a file, by the front of its path alone, for the student names what is below; its name."""
+    """The submission and name of a file, from the part of its path that the student cannot choose."""
     first, rest = parts[0], "/".join(parts[1:])
     if match := MOODLE.fullmatch(first):
         return Submission(first, match["name"], match["number"], "moodle"), rest or match["file"]
@@ -141,7 +142,7 @@ def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
 
 
 def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
-    """Who sent a file that lies by itself, by what stands before the lab's name or its numbers; its name."""
+    """The submission and name of a single file, from the text before the lab's name or its numbers."""
     at = name.casefold().find(lab.casefold())
     front = name[:at] if at >= 0 else name
     match = FLAT.match(front) or (PLAIN.fullmatch(front) if at >= 0 else None)
@@ -156,17 +157,17 @@ def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
 
 
 def of_other_lab(parts: tuple[str, ...], lab: str) -> bool:
-    """Whether the file lies in the exchange's folder of another lab, which is no news."""
+    """Whether the file is in the exchange's folder of another lab, and needs no report."""
     inbound = INBOUND.fullmatch(parts[0])
     named = inbound["lab"] if inbound else parts[1] if len(parts) > 2 else lab
     return named != lab and bool(re.fullmatch(r"[0-9]{2}_\w+", named))
 
 
 def moment(text: str) -> datetime | None:
-    """A time as nbgrader writes it, in UTC; None for anything else."""
+    """Parse a time in nbgrader's format to UTC; None for any other text."""
     found = TIME.fullmatch(text.strip())
     try:
-        if found and found[2]:  # parse_utc takes +0100 for a hundred seconds
+        if found and found[2]:  # parse_utc reads +0100 as a hundred seconds
             return datetime.fromisoformat(found[1] + found[2]).astimezone(UTC).replace(tzinfo=None)
         return parse_utc(found[0]) if found else None
     except (ValueError, OverflowError, TypeError):
@@ -174,6 +175,7 @@ def moment(text: str) -> datetime | None:
 
 
 def text_of(entry: archive.Entry) -> str:
+    """The first 100 bytes of a file as text; "" if it cannot be read."""
     try:
         return entry.read()[:100].decode("utf-8", "replace")
     except Unreadable:
@@ -181,7 +183,7 @@ def text_of(entry: archive.Entry) -> str:
 
 
 def identified(submission: Submission, people: roster.Roster | None) -> tuple[str | None, str]:
-    """The student id, or None and why."""
+    """The student id, or None and the reason."""
     if people:
         student, why = people.find(
             submission.name, submission.number, own_numbers=submission.platform != "moodle"
@@ -195,11 +197,11 @@ def identified(submission: Submission, people: roster.Roster | None) -> tuple[st
     return student, shown(why, 200)
 
 
-# Into the course folder
+# Writing the course folder
 
 
 def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitted: Path) -> list[Arrival]:
-    """Write the latest notebook that can be read into the draft; what became of each submission."""
+    """Write the latest readable notebook into the draft; the outcome of each submission."""
     arrivals, taken = [], None
     sent = sorted(sent, key=Submission.rank, reverse=True)
     for submission in sent:
@@ -244,7 +246,7 @@ def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitt
 
 
 def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple[str, tuple[str, ...]]:
-    """Whether a notebook takes the place of what the course folder holds."""
+    """Compare a notebook with the stored one: the outcome, and sentences."""
     stamp, notebook, time = there / "timestamp.txt", there / f"{lab}.ipynb", submission.time
     before = moment(stamp.read_text(errors="replace")) if stamp.is_file() else None
     if time and before and before > time:
@@ -256,7 +258,7 @@ def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple
 
 
 def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
-    """A submission as nbgrader keeps it, and whether a platform marks it late."""
+    """Write a submission in nbgrader's layout, and .late if a platform marks it as late."""
     folder.mkdir(parents=True)
     (folder / f"{lab}.ipynb").write_bytes(raw)
     if submission.time:
@@ -266,7 +268,7 @@ def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
 
 
 def put(target: Path, new: Path, aside: Path) -> None:
-    """Move a finished folder to its place; what was there goes only when the new one stands."""
+    """Move a finished folder to its place; the old one is removed only after that."""
     target.parent.mkdir(exist_ok=True)
     old = aside / new.name
     if target.exists():

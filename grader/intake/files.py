@@ -1,4 +1,4 @@
-"""Which file of a submission is the notebook, and its bytes. Links are never followed."""
+"""Finds the notebook among the files of a submission and reads it. Links are never followed."""
 
 import errno
 import os
@@ -10,14 +10,15 @@ from grader.intake.admit import Refused
 from grader.intake.parse import LARGEST, Unreadable, shown, too_large
 from grader.status import Status
 
-HARMLESS = {"timestamp.txt", "submission_secret.txt", "__pycache__", "__MACOSX"}  # not worth a flag
+HARMLESS = {"timestamp.txt", "submission_secret.txt", "__pycache__", "__MACOSX"}  # files that need no flag
 
 
 def choose(folder: Path, lab: str) -> tuple[bytes, tuple[str, ...]] | Refused:
     """The bytes of the notebook of `lab` in a submission folder, and flags. Links are never followed."""
     try:
         if folder.is_symlink():
-            return Refused(Status.UNREADABLE, "The submission folder is a symbolic link, which is not followed.")
+            why = "The submission folder is a symbolic link, which is not followed."
+            return Refused(Status.UNREADABLE, why)
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return Refused(Status.NOT_SUBMITTED, "There is no submission folder.")
@@ -59,20 +60,20 @@ def is_copy(name: str, lab: str) -> bool:
 
 
 def by_number(name: str) -> tuple:
-    """Sorts `(2)` before `(10)`: a browser gives the later download the higher number."""
+    """The sort key of copies, `(2)` before `(10)`: browsers number later downloads higher."""
     runs = re.split(r"([0-9]+)", name.casefold())
     digits = [run.lstrip("0") for run in runs[1::2]]
     return runs[0], [(len(run), run, after) for run, after in zip(digits, runs[2::2], strict=True)], name
 
 
 def listed(names: list[str], most: int = 5) -> str:
-    """Some names in one line."""
+    """The first `most` names in one line."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(shown(name) for name in names[:most]) + more
 
 
 def read_file(root: Path, *parts: str) -> bytes:
-    """A plain file below `root`. Raises Unreadable for links on the way, pipes, devices, too many bytes."""
+    """Read a regular file below `root`. Raises Unreadable for links, pipes, devices and large files."""
     name, opened = shown(parts[-1]), []
     try:
         opened.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))

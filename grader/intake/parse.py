@@ -1,4 +1,4 @@
-"""A notebook file as cells, strictly: what is no notebook is named, never raised as anything else."""
+"""A strict parser of notebook files; every malformed file raises Unreadable with a sentence."""
 
 import json
 import re
@@ -9,56 +9,58 @@ from functools import cached_property
 import nbformat
 
 LARGEST = 50 * 2**20  # bytes of a notebook file
-MOST_VALUES = 2_000_000  # lists, objects and keys in its JSON: each takes twenty times its characters
-MOST_SOURCE = 10 * 2**20  # characters in its cells, outputs aside
+MOST_VALUES = 2_000_000  # lists, objects and keys in its JSON; each takes twenty times its size
+MOST_SOURCE = 10 * 2**20  # characters in its cells, without outputs
 MOST_CELLS = 5_000
 KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number", float: "a number",
          bool: "true or false", type(None): "missing or null"}  # fmt: skip
 
 
 class Unreadable(Exception):
-    """Why a file is no notebook, in one sentence."""
+    """The reason, in one sentence, why a file is not a notebook."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What grading needs of a student's cell; outputs and other metadata are not even looked at."""
+    """The data of a student's cell for grading; outputs and other metadata are not read."""
 
     index: int
     kind: str  # code, markdown or raw
     source: str
-    claims: dict = field(default_factory=dict)  # its nbgrader metadata, believed for matching alone
+    claims: dict = field(default_factory=dict)  # its nbgrader metadata, used for alignment only
     identity: str = ""  # its nbformat cell id
     attachments: dict = field(default_factory=dict)
 
     @cached_property
     def plain(self) -> str:
+        """The source for comparison."""
         return plain(self.source)
 
 
 def plain(source: str) -> str:
-    """A source as it is compared: without space around it, and with one kind of line ending."""
+    """A source for comparison: stripped, and with one kind of line ending."""
     return source.replace("\r\n", "\n").strip()
 
 
 def shown(text: str, most: int = 60) -> str:
-    """Text a student chose, as it can stand in a sentence: one line, printable, not too long."""
+    """A student's text for use in a sentence: one printable line of limited length."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in text[: most + 1])
     return plain if len(plain) <= most else plain[: most - 3] + "..."
 
 
 def brief(value) -> str:
-    """A JSON value, as it can stand in a sentence."""
+    """A JSON value for use in a sentence."""
     return KINDS[type(value)] if isinstance(value, dict | list) else shown(json.dumps(value), 40)
 
 
 def too_large(name: str, size: int) -> str:
+    """The sentence on a file that is too large."""
     return (f"{shown(name)} has {size / 2**20:,.0f} MiB, and {LARGEST / 2**20:.0f} MiB is the most: "
             "clear its outputs and submit it again.")  # fmt: skip
 
 
 def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
-    """Cells, metadata and flags of a notebook of format 3 or 4. Raises Unreadable, naming what is wrong."""
+    """Cells, metadata and flags of a notebook of format 3 or 4. Raises Unreadable with the problem."""
     data = a(dict, parsed(raw), "The file")
     if "nbformat" not in data:
         raise Unreadable("The file is JSON, but it has no 'nbformat': it is no notebook.")
@@ -89,7 +91,7 @@ def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
 
 
 def parsed(raw: bytes):
-    """The JSON in a file, strictly: UTF-8, no repeated keys, no NaN, bounded size."""
+    """Parse the JSON of a file strictly: UTF-8, no repeated keys, no NaN, bounded size."""
     if len(raw) > LARGEST:
         raise Unreadable(too_large("The file", len(raw)))
     if not raw.strip():
@@ -119,6 +121,7 @@ def parsed(raw: bytes):
 
 
 def without_repeats(pairs: list[tuple]) -> dict:
+    """The dict of a JSON object. Raises Unreadable for a repeated key."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
@@ -127,18 +130,19 @@ def without_repeats(pairs: list[tuple]) -> dict:
 
 
 def no_number(constant: str):
+    """Raise Unreadable for NaN and infinity."""
     raise Unreadable(f"The file holds {constant}, which is not JSON.")
 
 
 def a(kind: type, value, what: str):
-    """`value`, if it is of that JSON kind; else Unreadable."""
+    """Return `value` if it has this JSON type; otherwise raise Unreadable."""
     if type(value) is not kind:
         raise Unreadable(f"{what} is {KINDS[type(value)]} where {KINDS[kind]} should stand.")
     return value
 
 
 def read_cell(raw, index: int) -> Cell:
-    """One cell of format 3 or 4."""
+    """Parse one cell of format 3 or 4."""
     what = f"Cell {index + 1}"
     cell = a(dict, raw, what)
     kind = a(str, cell.get("cell_type"), f"{what}'s cell_type")
@@ -147,7 +151,7 @@ def read_cell(raw, index: int) -> Cell:
         source = "".join(a(str, line, f"A line of cell {index + 1}") for line in source)
     source = (
         a(str, source, f"{what}'s source").encode("utf-8", "replace").decode()
-    )  # half a surrogate pair: ?
+    )  # a lone surrogate becomes ?
     if kind == "heading":  # format 3
         kind, source = "markdown", f"## {source}"
     if kind not in ("code", "markdown", "raw"):
@@ -165,7 +169,7 @@ def read_cell(raw, index: int) -> Cell:
 
 
 def pasted_images(found) -> dict:
-    """Images pasted into a markdown cell, {name: {type: base64}}; anything else is dropped."""
+    """Images pasted into a markdown cell, {name: {type: base64}}; other attachments are dropped."""
 
     def is_image(bundle) -> bool:
         return type(bundle) is dict and all(

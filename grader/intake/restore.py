@@ -1,4 +1,4 @@
-"""A student's cells as a notebook that has every graded cell of the release, once and as released."""
+"""Restores a notebook from a student's cells: it has every graded cell of the release exactly once."""
 
 import copy
 import hashlib
@@ -16,9 +16,9 @@ CLAIMS = ("points", "grade", "locked", "solution", "task")
 def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """The notebook to grade, and flags.
 
-    Graded cells stand in the release's order with the release's metadata; a check with the release's
-    source, an exercise or a written answer with the student's. The student's other cells stay in their
-    place among them. Raises Unreadable when no exercise is recognised.
+    Graded cells are in the release's order and have the release's metadata; checks have the release's
+    source, exercises and written answers the student's. The student's other cells keep their place among
+    them. Raises Unreadable when no exercise is recognised.
     """
     release = released.cells
     graded = wanted(release)
@@ -55,24 +55,25 @@ def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, l
 
 
 def called(cell: NotebookNode) -> str:
-    """A graded cell, as a sentence begins with it."""
+    """The name of a graded cell for the beginning of a sentence."""
     return f"Cell {cell.metadata.nbgrader.grade_id}"
 
 
 def as_released(student: Cell, release: NotebookNode) -> bool:
+    """Whether a student's cell is unchanged from the release."""
     return (student.kind, student.source) == (release.cell_type, release.source) and not student.attachments
 
 
 def restored(
     release: NotebookNode, student: Cell | None, cells: list[Cell]
 ) -> tuple[NotebookNode, list[str]]:
-    """A graded cell with what is the student's in it, and flags."""
+    """A graded cell with the student's source in it, and flags."""
     cell, flags = copy.deepcopy(release), []
     grade_id = release.metadata.nbgrader.grade_id
     if student is None:
         if is_exercise(release) and any(c.kind == "code" and binds(c.source, grade_id) for c in cells):
             cell.source = (
-                f"# {grade_id} is written in another cell of this notebook."  # the stub would undo it
+                f"# {grade_id} is written in another cell of this notebook."  # the stub would redefine it
             )
             return cell, [
                 f"{called(cell)} was missing, but another cell defines {grade_id}: that one counts."
@@ -98,7 +99,7 @@ def restored(
 
 
 def ordinary(student: Cell, identities: set[str]) -> NotebookNode:
-    """A student's own cell: no metadata, no outputs, and an id that follows from its text and place."""
+    """A student's own cell without metadata and outputs, with an id derived from its text and place."""
     digest = hashlib.sha256(f"{student.index} {student.kind} {student.source}".encode()).hexdigest()
     identity = next(digest[:n] for n in range(16, 65) if digest[:n] not in identities)
     identities.add(identity)

@@ -1,8 +1,8 @@
-"""Who is who: the names and numbers of a learning platform, as the student ids of the course.
+"""The roster: maps names and numbers of a learning platform to the student ids of the course.
 
-A roster is a CSV with the column `student_id`, and `name` or `first_name` and `last_name`; every
-other column whose title speaks of an id, login, user or mail identifies the student too. What Canvas
-and Moodle call a name (`Student`, `Full name`) is one, so that their own lists of a class will do.
+A roster is a CSV with the column `student_id`, and `name` or `first_name` and `last_name`; every other
+column with id, login, user or mail in its title also identifies the student. The name columns of Canvas
+and Moodle (`Student`, `Full name`) are accepted, so that their class lists can serve as rosters.
 """
 
 import csv
@@ -22,17 +22,17 @@ NAMES = ("name", "full_name", "student")
 
 @dataclass
 class Roster:
-    """Student ids by what a platform may call a student; a key with two ids identifies nobody."""
+    """Student ids by a platform's names and numbers; a key with two ids identifies nobody."""
 
     by_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     by_number: dict[str, set[str]] = field(
         default_factory=lambda: defaultdict(set)
-    )  # the platform's ids alone
+    )  # only the platform's ids
     by_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    lines: dict[str, dict[str, str]] = field(default_factory=dict)  # by student id, as they were read
+    lines: dict[str, dict[str, str]] = field(default_factory=dict)  # rows of the CSV by student id
 
     def find(self, name: str, number: str = "", own_numbers: bool = True) -> tuple[str | None, str]:
-        """The student id for a platform's name and number, or None and why.
+        """The student id for a platform's name and number, or None and the reason.
 
         own_numbers: whether the platform's number may also be a student_id (Moodle's never is).
         """
@@ -56,13 +56,13 @@ def key(text: str) -> str:
 
 
 def spellings(name: str) -> set[str]:
-    """The ways platforms write a name: 'Jane Smith', 'Smith, Jane', 'smithjane'."""
+    """The spellings of a name on platforms: 'Jane Smith', 'Smith, Jane', 'smithjane'."""
     words = [word for word in re.split(r"[\s,]+", name) if key(word)]
     return {key("".join(words[turn:] + words[:turn])) for turn in range(len(words))}
 
 
 def read(path: Path) -> Roster:
-    """A roster from its CSV, whatever of `,` `;` and tab separates it. Raises LabError for another file."""
+    """Read a roster from a CSV with `,` `;` or tab as separator. Raises LabError for another file."""
     try:
         raw = path.read_bytes()[: LARGEST + 1]
         text = raw.decode("utf-8-sig")
@@ -96,14 +96,14 @@ def read(path: Path) -> Roster:
 
 
 def enter(roster: Roster, student: str, row: dict[str, str]) -> None:
-    """One student, by all that a platform may call them."""
+    """Add one student under all names and numbers of a platform."""
     numbers = [value for title, value in row.items() if title != "student_id" and IDENTIFIES.search(title)]
     full_names = [row.get(title, "") for title in NAMES]
     full_names.append(f"{row.get('first_name', '')} {row.get('last_name', '')}")
     names = {spelling for name in full_names for spelling in spellings(name)}
     names |= {
         key(value.split("@")[0]) for value in numbers
-    }  # the front of an address, as far as it is unique
+    }  # the local part of a mail address, if it is unique
     tables = (
         (roster.by_id, {key(student)}),
         (roster.by_number, set(map(key, numbers))),

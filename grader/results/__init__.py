@@ -1,1 +1,1 @@
-"""What becomes of records: gradebook, tables, exports, report, feedback."""
+"""Results from records: gradebook, tables, LMS exports, report, feedback."""

@@ -1,16 +1,16 @@
 """The charts of the report as inline SVG: pure functions, numbers in, markup out.
 
-No colour says anything alone: every part has its own pattern (see templates/report.html), its number
-stands beside it in words, and the whole is read out by the label. They are as wide as the page is.
+No information is in colour alone: every part has its own pattern (see templates/report.html) and its number
+beside it as text, and the label describes the chart for screen readers. Charts are as wide as the page.
 """
 
 from markupsafe import Markup
 
-FLOOR, HIGHEST = 150, 130  # of the histogram, in pixels: where its bars stand, and the tallest one
+FLOOR, HIGHEST = 150, 130  # of the histogram, in pixels: the base line, and the tallest bar
 
 
 def bar(parts: list[tuple[str, float, str]], height: int = 20, most: float = 0.0, label: str = "") -> Markup:
-    """One bar of parts, each a pattern, a size and what it is. most: the size that takes the full width."""
+    """One bar of parts, each (pattern, size, description). most: the size of the full width."""
     parts = [part for part in parts if part[1] > 0]
     most = max(most, sum(size for _, size, _ in parts)) or 1.0
     drawn, at = [], 0.0
@@ -22,7 +22,7 @@ def bar(parts: list[tuple[str, float, str]], height: int = 20, most: float = 0.0
 
 
 def histogram(bars: list[int], names: list[str], label: str, mark: int, mark_words: str) -> Markup:
-    """How many there are of each kind, by kind; mark: the bar that the words below point at."""
+    """A histogram: counts and their names; mark: the index of the bar that `mark_words` describe."""
     count, most = len(bars), max([1, *bars])
     drawn = []
     for place, (number, name) in enumerate(zip(bars, names, strict=True)):
@@ -40,19 +40,21 @@ def histogram(bars: list[int], names: list[str], label: str, mark: int, mark_wor
 
 
 def rectangle(pattern: str, x: float, y: float, width: float, height: float) -> Markup:
-    """x and width in percent of the chart, y and height in pixels."""
+    """A rectangle; x and width in percent of the chart, y and height in pixels."""
     return Markup('<rect class="{}" x="{:.3f}%" y="{:.1f}" width="{:.3f}%" height="{:.1f}"/>').format(
         pattern, x, y, width, height
     )
 
 
 def words(text: object, x: float, y: float, look: str, side: str = "middle") -> Markup:
+    """A text; x in percent of the chart, y in pixels; look: a class; side: its text-anchor."""
     return Markup('<text class="{}" x="{:.3f}%" y="{:.1f}" text-anchor="{}">{}</text>').format(
         look, x, y, side, text
     )
 
 
 def svg(height: int, label: str, drawn: list[Markup]) -> Markup:
+    """The chart of these elements, with its label for screen readers."""
     return Markup('<svg width="100%" height="{}" role="img" aria-label="{}">\n{}\n</svg>').format(
         height, label, Markup("\n").join(drawn)
     )

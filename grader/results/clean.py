@@ -1,8 +1,8 @@
-"""HTML with nothing in it that acts or loads: only what is on a list stays.
+"""Cleans HTML with an allow list, so that it runs nothing and loads nothing.
 
-nh3 (ammonia, in Rust) parses HTML as a browser does and writes anew what it lets through.
-nbconvert's SanitizeHTML and `clean_html` use bleach, which nobody maintains any more, and clean
-Markdown before it is HTML: `[x](javascript:...)` is no link there yet.
+nh3 (ammonia, in Rust) parses HTML like a browser and serializes only the allowed elements. nbconvert's
+SanitizeHTML and `clean_html` use bleach, which is no longer maintained, and clean Markdown before its
+conversion to HTML, when `[x](javascript:...)` is not a link yet.
 """
 
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from pygments.token import STANDARD_TYPES
 
 from grader.grade.sanitize import GUARD
 
-# What Markdown, the labs' hints and Pygments need; what docutils makes of a formula.
+# The elements of Markdown, the labs' hints and Pygments, and of formulas by docutils.
 TAGS = (
     "a blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong summary "
     "table tbody td th thead tr ul"
@@ -38,5 +38,5 @@ CLEANER = nh3.Cleaner(
 
 
 def clean(html: str) -> str:
-    """The HTML as far as it can neither act nor load, and without the guards of sanitize.tame."""
+    """The allowed part of the HTML, without the guard characters of sanitize.tame."""
     return CLEANER.clean(html.replace(GUARD, "").replace(quote(GUARD), ""))

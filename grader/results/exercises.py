@@ -1,4 +1,4 @@
-"""The report's answers on one exercise: how the class did on it, and which mistakes were made most often."""
+"""The report's statistics of one exercise: results of the class, and its most frequent mistakes."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from grader.results.person import KINDS, Kind, Person
 from grader.status import SCORELESS
 from labsupport.check.judge import EXERCISES
 
-LONGEST = 300  # characters of a mistake's sentence that are shown
+LONGEST = 300  # characters shown of a mistake's sentence
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake of these students. text: the most frequent sentence on it; vary: whether there are others."""
+    """A mistake and its students. text: the most frequent sentence on it; vary: whether there are others."""
 
     text: str
     vary: bool
@@ -26,7 +26,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class ExerciseSummary:
-    """How a class did on an exercise. judged: how many submissions could be graded; counts: them by kind."""
+    """Results of a class on an exercise. judged: number of graded submissions; counts: by kind."""
 
     name: str
     number: str
@@ -37,13 +37,13 @@ class ExerciseSummary:
 
     @property
     def chart(self) -> Markup:
-        """One bar of the kinds."""
+        """A bar chart of the counts by kind."""
         counts = self.counts
         return charts.bar([(kind, counts[kind], f"{counts[kind]} {words}") for kind, words in KINDS.items()])
 
 
 def summary(cell: Cell, people: list[Person]) -> ExerciseSummary:
-    """How the class did on the exercise of a check cell."""
+    """The results of the class on the exercise of a check cell."""
     name = cell.name
     judged = [person for person in people if person.status not in SCORELESS]
     counts = Counter(person.kind(name) or Kind.OPEN for person in judged)
@@ -54,13 +54,13 @@ def summary(cell: Cell, people: list[Person]) -> ExerciseSummary:
 
 
 def number(exercise: str, people: list[Person]) -> str:
-    """The number of an exercise, as 2.1, from any verdict on it: the judge is imported only without one."""
+    """The number of an exercise, such as 2.1, from a verdict, or from the judge if there is none."""
     verdicts = (person.verdicts.get(exercise) for person in people)
     return next((verdict.number for verdict in verdicts if verdict), "") or EXERCISES[exercise].number
 
 
 def mistakes(exercise: str, people: list[Person]) -> list[Mistake]:
-    """The mistakes of these students in an exercise, grouped by what the judge calls them."""
+    """The mistakes of these students in an exercise, grouped by the judge's identifier."""
     groups: dict[str, list[tuple[str, Person]]] = defaultdict(list)
     for person in people:
         verdict = person.verdicts[exercise]

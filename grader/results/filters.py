@@ -1,7 +1,7 @@
 """nbconvert's filters for prose and code on nbgrader's pages: feedback and formgrader.
 
-nbgrader_config.py names them. Their time goes with the length of a text; where formatting it would
-take long nevertheless, it is shown as typed.
+nbgrader_config.py registers them. They take linear time; a text that would take long to format is shown
+without formatting.
 """
 
 from html import escape
@@ -21,23 +21,23 @@ WHY = (
 
 @pass_context
 def prose(context: Context, text: str) -> str:
-    """Markdown as clean HTML, in place of nbconvert's markdown2html; as typed where it is too long."""
+    """Markdown as clean HTML, in place of nbconvert's markdown2html; not formatted if too long."""
     cell = context.get("cell") or {}
     plain = cell.get("metadata", {}).get(PLAIN) and text == cell.get("source")
     return as_typed(text) if plain or len(text) > LONGEST else markdown(text)
 
 
 def code(source: str, language: str | None = None, metadata: dict | None = None) -> str:
-    """Code in colours, in place of nbconvert's highlight_code; as typed where it is too long."""
+    """Highlighted code, in place of nbconvert's highlight_code; not formatted if too long."""
     plain = (metadata or {}).get(PLAIN)
     return as_typed(source) if plain or len(source) > LONGEST else highlighted(source)
 
 
 def as_typed(text: str) -> str:
-    """Text with nothing in it formatted, and why."""
+    """Unformatted text, with a note on the reason."""
     return f"<p>{WHY}</p><pre>{escape(text.replace(GUARD, ''))}</pre>"
 
 
 def unchanged(text: str) -> str:
-    """In place of nbconvert's strip_files_prefix, whose time goes with the square of a row of brackets."""
+    """Replaces nbconvert's strip_files_prefix, which takes quadratic time on a row of brackets."""
     return text

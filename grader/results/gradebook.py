@@ -1,9 +1,8 @@
-"""Hands the verdicts to nbgrader, which keeps gradebook, formgrader, manual grading and feedback.
+"""Enters the verdicts into nbgrader, which provides gradebook, formgrader, manual grading and feedback.
 
-nbgrader's Autograde runs with its two lists of preprocessors replaced: instead of executing a
-notebook it takes over the executed one of the journal, and instead of reading scores off outputs it
-takes the examiner's. `nbgrader autograde` itself does the same, because the course's
-nbgrader_config.py names these classes.
+nbgrader's Autograde runs with other preprocessors: instead of executing a notebook it uses the executed
+one of the journal, and instead of deriving scores from outputs it uses the examiner's. The command
+`nbgrader autograde` does the same, because the course's nbgrader_config.py lists these classes.
 """
 
 import hashlib
@@ -36,14 +35,14 @@ AGAIN = "The journal keeps all records; run the command again."
 
 
 class AdoptNotebook(NbGraderPreprocessor):
-    """Takes the executed notebook out of the journal, whatever was read from submitted/."""
+    """Replaces the submitted notebook by the executed one of the journal."""
 
     def preprocess(self, nb, resources):
         return nbformat.reads(adopted(resources).notebook, as_version=4), resources
 
 
 class AdoptVerdicts(SaveAutoGrades):
-    """Enters the examiner's scores; written answers are left to a person, as nbgrader does it."""
+    """Enters the examiner's scores; written answers wait for manual grading, as usual in nbgrader."""
 
     def preprocess(self, nb, resources):
         self.record = adopted(resources)
@@ -57,12 +56,12 @@ class AdoptVerdicts(SaveAutoGrades):
             cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
         )
         grade.auto_score = self.record.verdicts[name].earned
-        grade.needs_manual_grade = grade.manual_score is not None  # a person's score stands, for review
+        grade.needs_manual_grade = grade.manual_score is not None  # a manual score is kept, for review
         self.gradebook.db.commit()
 
 
 def adopted(resources: dict) -> Record:
-    """The record of the submission that nbgrader is at."""
+    """The record of the submission that nbgrader is processing."""
     place = resources["nbgrader"]
     record = journal.read(place["assignment"], place["student"])
     if record is None or not record.notebook:
@@ -73,18 +72,18 @@ def adopted(resources: dict) -> Record:
 
 
 def hand_over(lab: str, records: list[Record]) -> None:
-    """Enter all records that have a notebook into nbgrader's gradebook; what was entered is not again.
+    """Enter all new records with a notebook into nbgrader's gradebook.
 
-    One writer: call it once, after the class. A record that nbgrader refuses costs the others nothing;
-    one whose due date, time or penalty rule has changed since is entered again, for its late penalty.
-    Raises LabError for such records, and when the gradebook is out of reach; the journal keeps
-    everything, and the same command enters the rest later.
+    Only one process may write: call this once, after the class. A record that nbgrader refuses does not
+    affect the others; a record whose due date, time or penalty rule has changed is entered again, for its
+    late penalty. Raises LabError for refused records, and when the gradebook is not accessible; all data
+    remains in the journal, and the same command enters the rest later.
     """
     records = [record for record in records if record.notebook]
     refused: dict[str, str] = {}
     if not records:
         return
-    assignment: Any = Assignment  # nbgrader declares its columns without types
+    assignment: Any = Assignment  # nbgrader's columns are untyped
     with one_gradebook() as book:
         duedate = book.db.query(assignment.duedate).filter(assignment.name == lab).scalar()
         submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
@@ -93,7 +92,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
             digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
-            if duedate:  # a penalty depends on all of these
+            if duedate:  # the late penalty depends on all of these
                 digest += f" {record.submitted_at} due {duedate} {extension.get(record.student)} {rule}"
             if record.student in extension and mark.exists() and mark.read_text() == digest:
                 continue
@@ -104,7 +103,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
             except OSError as problem:
                 raise LabError(f"{mark.parent} cannot be written: {problem.strerror}. {AGAIN}") from problem
             except LabError as problem:
-                if book.faults:  # nobody else's can be entered either
+                if book.faults:  # no other record can be entered either
                     raise book.faults[0] from problem
                 refused[record.student] = str(problem)
                 book.db.rollback()
@@ -117,9 +116,9 @@ def hand_over(lab: str, records: list[Record]) -> None:
 class OneGradebook(Gradebook):
     """nbgrader's gradebook, opened once for a class, with one transaction for each submission.
 
-    nbgrader opens the gradebook seven times for a submission and commits after every cell. Here what it
-    commits waits until keep() is called: a submission is in the gradebook as a whole or not at all, at
-    a third of the cost. faults: what the database has refused because it is locked or out of reach.
+    nbgrader opens the gradebook seven times per submission and commits after every cell. Here its commits
+    are deferred until keep(): a submission is entered atomically, at a third of the cost. faults: errors of
+    a locked or inaccessible database.
     """
 
     def __init__(self):
@@ -138,13 +137,13 @@ class OneGradebook(Gradebook):
         self.db.expire_all()
 
     def close(self) -> None:
-        """What nbgrader calls when it has done one step: the next one reads everything anew."""
+        """Called by nbgrader after each step, so that the next step reads the database again."""
         self.db.expunge_all()
 
 
 @contextmanager
 def one_gradebook() -> Iterator[OneGradebook]:
-    """Let nbgrader open one and the same gradebook wherever it opens one. One sentence where none can be."""
+    """A context in which nbgrader always uses the same open gradebook. LabError if none can be opened."""
     places: tuple[Any, ...] = (autograde, saveautogrades, latesubmissions)
     try:
         book = OneGradebook()
@@ -179,7 +178,7 @@ def adopt(record: Record) -> None:
 
 
 def feedback(lab: str) -> Path:
-    """Make nbgrader's feedback pages of a lab; the folder that holds them."""
+    """Make nbgrader's feedback pages of a lab; their folder."""
     config = course.config()
     config.CourseDirectory.update(assignment_id=lab)
     config.GenerateFeedback.force = True
@@ -189,7 +188,7 @@ def feedback(lab: str) -> Path:
 
 @dataclass(frozen=True)
 class Booked:
-    """What the gradebook holds of a student's submission. late_seconds: 0 for one in time."""
+    """The gradebook's entry on a student's submission. late_seconds: 0 if it is in time."""
 
     score: float
     max_score: float
@@ -198,7 +197,7 @@ class Booked:
 
 
 def students(lab: str) -> dict[str, Booked]:
-    """What the gradebook holds of every submission of a lab, by student."""
+    """The gradebook's entries on all submissions of a lab, by student."""
     if not os.path.exists(course.folder() / "gradebook.db") and course.gradebook_url().startswith("sqlite"):
         return {}
     found = {}

@@ -1,10 +1,10 @@
-"""The grades of a lab as a learning platform imports them: one column of points, and who it is of.
+"""LMS export: the grades of a lab for a learning platform, one column of points with the students' ids.
 
 Canvas (Grades > Import): Student, ID, SIS User ID, SIS Login ID, Section, the assignment, and a second
-line with the points possible. It makes an assignment of any other column, but for those whose title
-speaks of a final grade: there the status and the lateness stand, for whoever reads the file.
+line with the points possible. Canvas turns any other column into an assignment, except those with "Final
+Grade" in the title; such a column holds status and lateness, for readers of the file.
 Moodle (Gradebook > Import > CSV, or the assignment's grading worksheet): columns are mapped by hand, or
-found by these titles. Its feedback comments are HTML, and students read them.
+by these titles. Its feedback comments are HTML for the students.
 """
 
 import html
@@ -18,10 +18,10 @@ from grader.results.table import Row, points
 from grader.status import SCORELESS
 
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-STATUS = "Status of Final Grade"  # "Final Grade" in a title: Canvas reads over the column
+STATUS = "Status of Final Grade"  # Canvas ignores columns with "Final Grade" in the title
 MOODLE = ("Identifier", "Full name", "Username", "ID number", "Email address", "Status")
 MOODLE_ENDS = ("Maximum Grade", "Percentage", "Last modified (grade)", "Feedback comments")
-SAYS = {  # what a roster, or the platform's own list it was made from, may call it
+SAYS = {  # the possible titles in a roster, or in the platform's list it was made from
     "name": ("name", "full_name", "student"),
     "canvas": ("canvas_id", "canvas_user_id", "id"),
     "sis": ("sis_user_id", "sis_id"),
@@ -34,12 +34,12 @@ SAYS = {  # what a roster, or the platform's own list it was made from, may call
 
 
 def lines(lab: str, layout: str, column: str = "") -> list[list[str]]:
-    """The lines of the file, its titles first. column: what the platform calls the lab's column."""
+    """The lines of the file, its titles first. column: the platform's title of the lab's column."""
     return list({"canvas": canvas, "moodle": moodle}[layout](course.lab(lab), column))
 
 
 def canvas(lab: str, column: str = "") -> Iterator[list[str]]:
-    """For Canvas. A column called 'Lab 2 (4711)' is the assignment 4711; an unknown one becomes a new one."""
+    """For Canvas. A column 'Lab 2 (4711)' is assignment 4711; an unknown title makes a new assignment."""
     number, words = lab.split("_", 1)
     yield [*CANVAS, column or f"Lab {number}: {words.replace('_', ' ')}", STATUS]
     asked = table.questions(lab)
@@ -54,7 +54,7 @@ def canvas(lab: str, column: str = "") -> Iterator[list[str]]:
 
 
 def moodle(lab: str, column: str = "") -> Iterator[list[str]]:
-    """For Moodle, in points and in percent: whichever is the assignment's maximum there."""
+    """For Moodle, in points and in percent, to match the assignment's maximum there."""
     yield [*MOODLE, column or "Grade", *MOODLE_ENDS]
     people, asked = on_roster(), table.questions(lab)
     for row in table.rows(lab):
@@ -68,18 +68,18 @@ def moodle(lab: str, column: str = "") -> Iterator[list[str]]:
 
 
 def percent(row: Row) -> float | None:
-    """The total in percent of all points. The total counts as it is shown, so that both columns agree."""
+    """The total in percent of all points, from the rounded total, so that both columns agree."""
     return None if row.total is None else 100 * round(row.total, 2) / row.most
 
 
 def status(row: Row, asked: list[Cell]) -> str:
-    """How the submission ended, how late it came, and whether a written answer waits to be graded."""
+    """The status of the submission, its lateness, and whether a written answer waits to be graded."""
     waits = "a written answer waits to be graded" if waiting(row, asked) else ""
     return ", ".join(part for part in (row.status, lateness(row), waits) if part)
 
 
 def comment(row: Row, asked: list[Cell]) -> str:
-    """What a student reads beside the grade: where the points are from, as HTML."""
+    """The comment for the student, as HTML: the points by question."""
     if row.status in SCORELESS:
         return html.escape(row.reason, quote=False)
     total = f"{points(row.total) or '–'} of {points(row.most)} points"
@@ -93,13 +93,13 @@ def comment(row: Row, asked: list[Cell]) -> str:
 
 
 def waiting(row: Row, asked: list[Cell]) -> bool:
-    """Whether a score is not final, because a person has not graded a written answer yet."""
+    """Whether a written answer is not graded yet, so that the score is not final."""
     written = (row.scores[cell.name] for cell in asked if cell.kind == "written")
     return row.total is not None and None in written
 
 
 def lateness(row: Row) -> str:
-    """How late, and what it cost: 'late by 2 d 3 h, 3 points off'; "" for a submission in time."""
+    """Lateness and penalty: 'late by 2 d 3 h, 3 points off'; "" for a submission in time."""
     if not row.late:
         return ""
     off = points(row.penalty or None)
@@ -109,7 +109,7 @@ def lateness(row: Row) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time as a person says it, in its two largest units, rounded down: 2 d 3 h, 40 min."""
+    """A duration in its two largest units, rounded down: 2 d 3 h, 40 min."""
     minutes = int(seconds // 60)
     parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
     first = next((at for at, (count, _) in enumerate(parts) if count), None)
@@ -119,23 +119,23 @@ def span(seconds: float) -> str:
 
 
 def on_roster() -> dict[str, dict[str, str]]:
-    """The lines of roster.csv in the course folder, by student; none where there is no roster."""
+    """The rows of roster.csv in the course folder, by student; empty without a roster."""
     path = course.folder() / "roster.csv"
     return roster.read(path).lines if path.is_file() else {}
 
 
 def name(who: dict[str, str]) -> str:
-    """The name of a student, by their line of the roster."""
+    """The name of a student, from the roster's row."""
     return value(who, "name") or f"{who.get('first_name', '')} {who.get('last_name', '')}".strip()
 
 
 def value(who: dict[str, str], what: str) -> str:
-    """A value of a student's line of the roster, under the first of its titles (see SAYS) that is there."""
+    """A value of a roster's row, under the first title of SAYS that exists."""
     return next((who[title] for title in SAYS[what] if who.get(title)), "")
 
 
 def notes(lab: str) -> str:
-    """What to know before the file is imported, a line each."""
+    """Notes to read before importing the file, one per line."""
     lab = course.lab(lab)
     found, asked, people = table.rows(lab), table.questions(lab), on_roster()
     scored = sum(row.total is not None for row in found)

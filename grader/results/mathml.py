@@ -1,7 +1,7 @@
-"""Formulas as MathML, which a browser sets by itself: no page asks a network for a script.
+"""Formulas as MathML, which browsers render without a script from a network.
 
-Only the labs' own are set. One that a student typed stays as it was typed: a formula that comes out
-wrong would be the grader's mistake, and graded as the student's.
+Only formulas of the labs are converted. A student's formula is shown as typed, because a wrong conversion
+could cost the student points.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ from grader import course
 from grader.results.clean import clean
 from grader.results.highlight import LANGUAGES, highlighted
 
-SIZES = re.compile(r"\\[bB]ig+[lr]?(?![A-Za-z])")  # MathML's brackets grow by themselves
+SIZES = re.compile(r"\\[bB]ig+[lr]?(?![A-Za-z])")  # MathML stretches brackets automatically
 
 
 def mathml(tex: str, as_block: bool = False) -> str:
-    """A formula of TeX's as MathML. Raises docutils' MathError for one that cannot be set."""
+    """A TeX formula as MathML. Raises docutils' MathError for one that cannot be converted."""
     return tex2mathml(SIZES.sub("", tex).replace(r"\dots", r"\ldots"), as_block)
 
 
 def markdown(text: str) -> str:
-    """Markdown as clean HTML: nbconvert's filter of that name, with the labs' formulas set."""
+    """Markdown as clean HTML, like nbconvert's filter, with the labs' formulas as MathML."""
     return clean(_parser(_Renderer(escape=False, exclude_anchor_links=True)).render(text))
 
 
@@ -81,7 +81,7 @@ class _Renderer(IPythonRenderer):
 
 
 # From every `\\(`, `\\[` and `\begin{` that is never closed, nbconvert's expressions go to the end of the
-# text: their time goes with the square of its length. These stop at the next of its kind.
+# text, in quadratic time. These stop at the next opening of the same kind.
 
 
 def _between(opening: str, closing: str, name: str) -> str:

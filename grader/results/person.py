@@ -1,4 +1,4 @@
-"""A student as the report shows them: the row of the table, the record, and how each exercise went."""
+"""The report's data on a student: row of the table, record, and result of each exercise."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from labsupport.check.judge.kit.verdict import Ending
 
 
 class Kind(StrEnum):
-    """How an exercise went. The value also names the pattern of its bar in templates/report.html."""
+    """The result of an exercise. The value is also the pattern of its bar in templates/report.html."""
 
     RIGHT = "right"
     PARTLY = "partly"
@@ -30,10 +30,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Person:
-    """A student of the course; record: None where nothing was graded.
+    """A student of the course; record: None if nothing was graded.
 
-    anchor: of the student's section on the page. feedback: the address of the feedback page, "" where there
-    is none. alone: the limits that did not hold for this student, but for others.
+    anchor: of the student's section on the page. feedback: the address of the feedback page, "" if there is
+    none. alone: the limits that were not enforced for this student, but for others.
     """
 
     anchor: str
@@ -44,17 +44,17 @@ class Person:
 
     @property
     def status(self) -> Status:
-        """How the submission ended."""
+        """The status of the submission."""
         return self.row.status
 
     @property
     def flags(self) -> list[str]:
-        """What is strange about the submission, a sentence each."""
+        """Sentences on peculiarities of the submission."""
         return self.record.flags if self.record else []
 
     @property
     def unenforced(self) -> list[str]:
-        """The limits that did not hold while it ran, a sentence each."""
+        """Sentences on limits that were not enforced during the run."""
         return self.record.unenforced if self.record else []
 
     @property
@@ -63,7 +63,7 @@ class Person:
         return self.record.verdicts if self.record else {}
 
     def kind(self, exercise: str) -> Kind | None:
-        """How an exercise went; None where there is no verdict on it."""
+        """The result of an exercise; None without a verdict on it."""
         verdict = self.verdicts.get(exercise)
         return kind(self.status, verdict) if verdict else None
 
@@ -80,7 +80,7 @@ class Person:
 
 
 def kind(status: Status, verdict: Judged) -> Kind:
-    """How an exercise went, in a submission of that status."""
+    """The result of an exercise in a submission with this status."""
     if verdict.status == Ending.RIGHT:
         return Kind.RIGHT
     if verdict.status == Ending.UNWRITTEN:

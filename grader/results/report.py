@@ -1,8 +1,8 @@
-"""What an instructor looks at: one page on a class, that needs no network and runs nothing.
+"""The instructor's report: one HTML page on a class, without network access and scripts.
 
-All that comes from a submission is hostile until it is escaped: the template escapes every value, and
-what is not printable (a change of the writing direction, for one) is shown as a mark. See
-templates/report.html for how the page looks; numbers become text there, by the filters of `page`.
+All data of a submission is untrusted: the template escapes every value, and characters that are not
+printable (such as a change of the writing direction) are shown as marks. templates/report.html has the
+layout of the page and formats the numbers, with the filters of `page`.
 """
 
 import os
@@ -20,7 +20,7 @@ from grader.status import Status
 from labsupport import files
 from labsupport.errors import LabError
 
-MOST = 6000  # characters of one text that are shown
+MOST = 6000  # characters shown of one text
 MEANING = {
     Status.GRADED: "ran to its end; every score stands",
     Status.TIMEOUT: "a cell took too long; what was judged before stands",
@@ -35,7 +35,7 @@ MEANING = {
 
 
 def write(lab: str, path: Path) -> Path:
-    """Write the report on a lab, whole or not at all; its path."""
+    """Write the report on a lab atomically; its path."""
     path = Path(path).absolute()
     html = page(course.lab(lab), path.parent)
     try:
@@ -46,7 +46,7 @@ def write(lab: str, path: Path) -> Path:
 
 
 def page(lab: str, folder: Path) -> str:
-    """The report as HTML; `folder` is where it will lie, for links to the feedback."""
+    """The report as HTML; `folder`: its later folder, for relative links to the feedback."""
     records = journal.records(lab)
     shared = summary.shared(records)
     people = everybody(lab, records, shared, folder)
@@ -73,8 +73,8 @@ def page(lab: str, folder: Path) -> str:
 
 
 def printable(value):
-    """A text as it can stand on the page: nothing invisible, nothing that turns the line, not endless."""
-    if type(value) is not str:  # also markup, which the template has escaped already
+    """A text for the page: no invisible or direction characters, limited length."""
+    if type(value) is not str:  # Markup, for example, which is escaped already
         return value
     cut = value if len(value) <= MOST else f"{value[:MOST]}\n[{len(value) - MOST:,} characters more]"
     return "".join(letter if letter.isprintable() or letter == "\n" else _mark(letter) for letter in cut)
@@ -85,7 +85,7 @@ def _mark(letter: str) -> str:
 
 
 def everybody(lab: str, records: list[journal.Record], shared: set[str], folder: Path) -> list[Person]:
-    """The students of the course, by student id. shared: the limits that held for nobody."""
+    """The students of the course, by student id. shared: the limits that were enforced for nobody."""
     by_student = {record.student: record for record in records}
     people = []
     for number, row in enumerate(table.rows(lab, records), 1):
@@ -96,7 +96,7 @@ def everybody(lab: str, records: list[journal.Record], shared: set[str], folder:
 
 
 def _feedback(lab: str, student: str, folder: Path) -> str:
-    """The way from the report to a student's feedback page; "" where there is none."""
+    """The relative path from the report to a student's feedback page; "" if there is none."""
     path = course.folder() / "feedback" / student / lab / f"{lab}.html"
     if "/" in student or not path.is_file():
         return ""

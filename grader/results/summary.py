@@ -1,4 +1,4 @@
-"""The report's answers on a class as a whole: scores, statuses, who was late, where the time went."""
+"""The report's statistics of a class: scores, statuses, late submissions, and time by phase."""
 
 import math
 import statistics
@@ -16,7 +16,7 @@ from grader.results.person import Kind, Person
 from grader.results.table import points
 from grader.status import ENDED_EARLY, SCORELESS, Status
 
-ORDER = (  # the urgent ones first
+ORDER = (  # most urgent first
     Status.GRADER_ERROR,
     Status.UNREADABLE,
     *ENDED_EARLY,
@@ -24,7 +24,7 @@ ORDER = (  # the urgent ones first
     Status.NOT_SUBMITTED,
     Status.GRADED,
 )
-PHASES = {  # where the time of a submission goes, and the pattern of its bar
+PHASES = {  # phase of a submission -> pattern of its bar
     "intake": "reading and mending the notebook",
     "start": "starting the sandbox",
     "code": "the student's code",
@@ -37,7 +37,7 @@ PHASES = {  # where the time of a submission goes, and the pattern of its bar
 class Spread:
     """The histogram of the totals. bars: students by total, the last bar for full marks alone.
 
-    width: points of a bar. most: points of the lab. whole: whether the written questions count in it.
+    width: points of a bar. most: points of the lab. whole: whether written questions are included.
     """
 
     bars: list[int]
@@ -48,12 +48,12 @@ class Spread:
 
     @property
     def full(self) -> int:
-        """How many have full marks."""
+        """The number of students with full marks."""
         return self.bars[-1]
 
     @property
     def chart(self) -> Markup:
-        """The histogram; only where somebody has a score."""
+        """The histogram as a chart; it needs at least one score."""
         assert self.median is not None
         last = len(self.bars) - 1
         names = [points(place * self.width) for place in range(last)] + [points(self.most)]
@@ -66,10 +66,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Time:
-    """Where the time of a class went. spent: seconds by the keys of PHASES; ran: how many submissions ran.
+    """The time of a class by phase. spent: seconds by the keys of PHASES; ran: number of submissions run.
 
-    total, median: of their seconds. asked, known: how many perplexities of masks submissions asked for, and
-    how many of them had been measured before.
+    total, median: of their seconds. asked, known: the number of perplexities of masks that submissions
+    requested, and of those that had been measured before.
     """
 
     spent: dict[str, float]
@@ -86,12 +86,12 @@ class Time:
 
     @property
     def chart(self) -> Markup:
-        """One bar of the phases."""
+        """A bar chart of the phases."""
         return _phase_bar(self.spent, 20)
 
 
 def shared(records: list[Record]) -> set[str]:
-    """The limits that held for nobody: a matter of this machine, and of no student."""
+    """The limits that were enforced for nobody, because this machine cannot."""
     ran = [set(record.unenforced) for record in records if record.status not in SCORELESS]
     return set.intersection(*ran) if len(ran) > 1 else set()
 
@@ -99,7 +99,7 @@ def shared(records: list[Record]) -> set[str]:
 def spread(scored: list[Person], exercises: list[ExerciseSummary], written: list[Cell]) -> Spread:
     """The histogram of totals; of the exercises alone while a written answer waits to be graded.
 
-    Points count as they are shown, with two decimals.
+    Points are rounded to two decimals, as shown.
     """
     whole = all(person.row.scores[cell.name] is not None for person in scored for cell in written)
     most = sum(item.points for item in exercises) + sum(cell.points for cell in written if whole)
@@ -117,26 +117,26 @@ def spread(scored: list[Person], exercises: list[ExerciseSummary], written: list
 
 
 def hardest(exercises: list[ExerciseSummary]) -> ExerciseSummary | None:
-    """The exercise that the fewest have all right; None where all have everything right."""
+    """The exercise with the fewest full marks; None if all students have all exercises right."""
     missed = [item for item in exercises if item.counts[Kind.RIGHT] < item.judged]
     return min(missed, key=lambda item: item.counts[Kind.RIGHT], default=None)
 
 
 def statuses(people: list[Person]) -> list[tuple[Status, int]]:
-    """The statuses that there are, and how often: GRADED, then the urgent ones first."""
+    """The counts of statuses that occur: GRADED, then the most urgent first."""
     counts = Counter(person.status for person in people)
     return [(status, counts[status]) for status in (Status.GRADED, *ORDER[:-1]) if status in counts]
 
 
 def look(people: list[Person]) -> list[Person]:
-    """The students whose submission an instructor should look at, the urgent ones first."""
+    """The students whose submission an instructor should look at, most urgent first."""
     return sorted(
         (person for person in people if person.needs_a_look), key=lambda person: ORDER.index(person.status)
     )
 
 
 def groups(sentences: Iterable[tuple[Person, list[str]]]) -> list[tuple[str, list[Person]]]:
-    """Sentences with the students that they are on, the most frequent sentence first."""
+    """Sentences with the students that they apply to, the most frequent sentence first."""
     found: dict[str, list[Person]] = defaultdict(list)
     for person, said in sentences:
         for sentence in dict.fromkeys(said):
@@ -165,13 +165,13 @@ def _phase_bar(spent: dict[str, float], height: int, most: float = 0.0) -> Marku
 
 
 def phases(record: Record) -> dict[str, float]:
-    """The seconds of a submission by the keys of PHASES; other is what no phase accounts for."""
+    """The seconds of a submission by the keys of PHASES; `other` is the remainder."""
     known = {name: max(0.0, record.phases.get(name, 0.0)) for name in PHASES if name != "other"}
     return known | {"other": max(0.0, record.seconds - math.fsum(known.values()))}
 
 
 def time(records: list[Record]) -> Time:
-    """Where the time of the class went, and how many perplexities were answered from one measurement."""
+    """The time of the class by phase, and the number of perplexities taken from the memo."""
     ran = [record for record in records if record.seconds > 0]
     by_record = [phases(record) for record in records]
     seconds = [record.seconds for record in ran]

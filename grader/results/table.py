@@ -1,7 +1,7 @@
 """The grades of a class as a table: one row per student, from the journal and nbgrader's gradebook.
 
-A failure is never a plain 0. A score is None where nothing was judged, and the status says why. Numbers
-stay numbers in a row; `cells` makes the texts of the CSV of them.
+A failure is never a plain 0: a score is None if nothing was judged, and the status has the reason. A row
+holds numbers; `cells` converts them to text for the CSV.
 """
 
 import csv
@@ -39,7 +39,7 @@ ENDS = (
     "submission",
     "submitted_at",
 )
-AT_ONCE = (  # a query for the class, where there would be some for each student
+AT_ONCE = (  # loads a class with one query, instead of several per student
     selectinload(SubmittedAssignment.notebooks)
     .selectinload(SubmittedNotebook.grades)
     .selectinload(Grade.cell)
@@ -50,22 +50,21 @@ FORMULA = "=+-@\t\r\n＝＋－＠"  # a cell that begins with one of these is co
 
 @dataclass
 class ByHand:
-    """What nbgrader's gradebook holds of a student besides the examiner's scores, by grade id."""
+    """The manual part of nbgrader's gradebook for a student, by grade id."""
 
-    scores: dict[str, float] = field(default_factory=dict)  # given by a person; 0 for a question left empty
+    scores: dict[str, float] = field(default_factory=dict)  # manual scores; 0 for a question left empty
     extra: dict[str, float] = field(default_factory=dict)
-    late: float | None = None  # seconds, where a due date and a time of submission are known
+    late: float | None = None  # seconds, if a due date and a time of submission are known
     penalty: float = 0.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the table says of one student.
+    """One student's row of the table.
 
-    scores: points by question, None where nobody has judged it. penalty: the points that lateness costs.
-    total: the sum of the scores less the penalty; None where there is no score. most: the points of the lab.
-    late: None where it is not known; late_seconds: None also where a platform marks the submission late and
-    says no time.
+    scores: points by question, None if it has not been judged. penalty: points deducted for lateness.
+    total: the sum of the scores minus the penalty; None if there is no score. most: the points of the lab.
+    late: None if unknown; late_seconds: None also if a platform marks the submission as late without a time.
     """
 
     student: str
@@ -82,13 +81,13 @@ class Row:
 
 
 def columns(lab: str) -> list[str]:
-    """The columns of a lab's table: the exercises, the written questions, what they add up to and why."""
+    """The columns of a lab's table: exercises, written questions, total, status and lateness."""
     names = [cell.name for cell in questions(lab)]
     return ["student", *names, *ENDS]
 
 
 def questions(lab: str) -> list[source.Cell]:
-    """The cells of a lab that give points: its checks, then its written questions."""
+    """The cells of a lab with points: its checks, then its written questions."""
     cells = [cell for cell in source.read(course.lab(lab)) if cell.points]
     return sorted(cells, key=lambda cell: cell.kind == "written")
 
@@ -122,7 +121,7 @@ def lines(lab: str) -> list[list[str]]:
 
 
 def cells(row: Row) -> list[str]:
-    """The cells of a row in the order of `columns`; "" where there is no value."""
+    """The cells of a row in the order of `columns`; "" for a missing value."""
     return [
         row.student,
         *map(points, row.scores.values()),
@@ -139,7 +138,7 @@ def cells(row: Row) -> list[str]:
 
 
 def write_csv(lab: str, path: Path, table: list[list[str]] | None = None) -> Path:
-    """Write the table as a CSV, whole or not at all; a spreadsheet reads none of it as a formula.
+    """Write the table as a CSV atomically; no cell is a formula for a spreadsheet.
 
     table: another table of the lab, its titles first, as lms_export.py makes them.
     """
@@ -153,13 +152,13 @@ def write_csv(lab: str, path: Path, table: list[list[str]] | None = None) -> Pat
 
 
 def harmless(cell: str) -> str:
-    """A cell as one printable line, which a spreadsheet takes as text where it would otherwise calculate."""
+    """A cell as one printable line, with formulas escaped as text for spreadsheets."""
     formula = cell.lstrip(" ")[:1] in FORMULA and bool(cell.strip(" "))
     return shown(f"'{cell}" if formula else cell, 1000)
 
 
 def points(value: float | None) -> str:
-    """Points as a person writes them: 2.5, 3, and "" for none."""
+    """Points as short text: 2.5, 3, and "" for None."""
     return "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
@@ -167,7 +166,7 @@ def points(value: float | None) -> str:
 
 
 def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool) -> Row:
-    """A student's row. marked: whether a platform marks the submission late."""
+    """A student's row. marked: whether a platform marks the submission as late."""
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
@@ -187,7 +186,7 @@ def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool
 
 
 def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
-    """The points that one question earned; None where nobody has judged it."""
+    """The points of one question; None if it has not been judged."""
     verdict = record.verdicts.get(cell.name) if cell.kind == "check" else None
     if cell.id in by_hand.scores:
         score = by_hand.scores[cell.id]
@@ -199,31 +198,31 @@ def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
 
 
 def _unrecorded(lab: str, student: str, waiting: bool) -> Record:
-    """The record of a student who has none in the journal; waiting: something was submitted."""
+    """A record for a student without one in the journal; waiting: whether there is a submission."""
     status, reason = Status.NOT_SUBMITTED, "Nothing was collected."
     if waiting:
         status, reason = Status.NOT_GRADED_YET, f"Its submission waits for `python -m grader grade {lab}`."
     return Record(student, lab, submission="", version="", status=status, reason=reason)
 
 
-# Who is in the course
+# The students of the course
 
 
 def submitting(lab: str = "") -> list[str]:
-    """The students with a folder in submitted/; with a lab, those of whom something lies there for it."""
+    """The students with a folder in submitted/; with a lab, those with a submission to it."""
     folder = course.folder() / "submitted"
     students = [path.name for path in folder.glob("*") if path.is_dir() and not path.name.startswith(".")]
     return [student for student in students if not lab or any((folder / student / lab).glob("*"))]
 
 
 def on_roster() -> set[str]:
-    """The students of roster.csv in the course folder, where there is one."""
+    """The students of roster.csv in the course folder; empty without a roster."""
     path = course.folder() / "roster.csv"
     return set().union(*roster.read(path).by_id.values()) if path.is_file() else set()
 
 
 def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
-    """nbgrader's students, and what its gradebook says of those who submitted the lab."""
+    """nbgrader's students, and the manual part of its gradebook for submissions to the lab."""
     config = course.config().CourseDirectory
     try:
         url = make_url(config.db_url)
@@ -239,7 +238,7 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
 
 
 def submitted(book: Gradebook, lab: str) -> Any:
-    """The lab's entries in SubmittedAssignment, with all that they hold; nbgrader's columns have no types."""
+    """The lab's entries in SubmittedAssignment with their relations; nbgrader's columns are untyped."""
     assignment: Any = Assignment
     query = book.db.query(SubmittedAssignment).join(assignment).filter(assignment.name == lab)
     return query.options(AT_ONCE)
@@ -257,7 +256,7 @@ def _by_hand(submission: Any) -> ByHand:
             and grade.auto_score is not None
             and not grade.needs_manual_grade
         ):
-            found.scores[grade.name] = grade.auto_score  # nbgrader's 0 for a question left as it was released
+            found.scores[grade.name] = grade.auto_score  # nbgrader's 0 for an unchanged question
         if grade.extra_credit:
             found.extra[grade.name] = grade.extra_credit
     return found

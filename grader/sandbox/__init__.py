@@ -1,1 +1,1 @@
-"""One submission in one sandbox: how it is made, held to its limits, and followed."""
+"""Runs one submission in one sandbox: creation, limits, and supervision."""

@@ -1,8 +1,8 @@
-"""What a sandbox sees: bubblewrap's command line, and the environment inside.
+"""The contents of a sandbox: the bwrap command line, and the environment inside.
 
-Read-only: Python, the system's libraries, labsupport without its judges and without the answers of the lab
-that is graded, the stored models. Its own: an empty disk in
-memory. One door: the examiner's socket. Nothing else of this machine is there.
+Mounted read-only: Python, the system's libraries, the stored models, and labsupport without its judges and
+without implementations of the graded lab's exercises. Writable: an empty tmpfs. The only way out is the
+examiner's socket. Nothing else of this machine is mounted.
 """
 
 import os
@@ -27,7 +27,7 @@ WORK, HOME = Path("/tmp/work"), Path("/tmp/home")
 SYSTEM = (Path("/usr"), Path("/usr/local"))
 RUNNER = Path(__file__).parent / "inside" / "runner.py"
 SUPPORT = Path(labsupport.__file__).parent
-MODULES = SUPPORT.parent  # a forked kernel knows labsupport by this path
+MODULES = SUPPORT.parent  # a forked kernel has imported labsupport from this path
 JUDGES = SUPPORT / "check" / "judge"
 PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "share", "include", "etc", "ssl", "targets", "pyvenv.cfg")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
@@ -42,7 +42,7 @@ DATA = {
 
 
 def bubblewrap() -> str:
-    """Where bwrap is; LabError when it is not installed."""
+    """The path of bwrap; LabError if it is not installed."""
     found = shutil.which("bwrap")
     if found is None:
         raise LabError(
@@ -53,7 +53,7 @@ def bubblewrap() -> str:
 
 
 def environment(home: Path, socket: Path | None, models: Path, modules: Path, hub: Path) -> dict[str, str]:
-    """The whole environment of a submission: nothing of the instructor's but sizes and thread counts."""
+    """The whole environment of a submission; only sizes and thread counts come from the instructor's."""
     kept = KEPT + devices.VARIABLES if devices.GPU.exists() else KEPT
     return {
         "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
@@ -64,7 +64,7 @@ def environment(home: Path, socket: Path | None, models: Path, modules: Path, hu
         "PYTHONNOUSERSITE": "1",
         "PRUNING_LABS_CACHE": str(models),
         "HF_HUB_OFFLINE": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait let other sandboxes run
+        "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads sleep, so that other sandboxes can run
         "HF_HUB_CACHE": str(hub / "hub"),
         "HF_DATASETS_CACHE": str(hub / "datasets"),
         **({"PRUNING_LABS_SOCKET": str(socket)} if socket else {}),
@@ -73,19 +73,19 @@ def environment(home: Path, socket: Path | None, models: Path, modules: Path, hu
 
 
 def hub() -> Path:
-    """The user's cache of the model hub, for a course model that comes from there."""
+    """The user's cache of the model hub, for a course model from the hub."""
     return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
 
 
 def inside(socket: Path | None) -> dict[str, str]:
-    """The environment of a submission in its sandbox, with or without the door to the examiner."""
+    """The environment of a submission in its sandbox, with or without the examiner's socket."""
     return environment(HOME, DOOR if socket else None, CACHE, MODULES, HUB)
 
 
 def sandboxed(
     limits: Limits, socket: Path | None, lab: int | None, info: int, program: list[str]
 ) -> tuple[list[str], list[int]]:
-    """bubblewrap's command line for a program, and the file descriptors that it must inherit."""
+    """The bwrap command line for a program, and the file descriptors that it must inherit."""
     command = [
         bubblewrap(),
         "--unshare-user",
@@ -118,7 +118,7 @@ def sandboxed(
         str(cache.folder()),
         str(CACHE),
     ]
-    for name in ("hub", "datasets"):  # not the folder above: it holds the user's token
+    for name in ("hub", "datasets"):  # not the parent folder, which contains the user's token
         command += ["--ro-bind-try", str(hub() / name), f"{HUB}/{name}"]
     if socket:
         command += ["--ro-bind", str(socket), str(DOOR)]
@@ -127,7 +127,7 @@ def sandboxed(
 
 
 def _in_place_of_given(lab: int | None) -> dict[str, str]:
-    """Path and text of what stands in the place of implementations that this lab is not given."""
+    """Placeholders for the implementations that this lab is not given: path and text."""
     if lab is None:
         return {}
     return {str(given.FOLDER / name): text for name, text in given.withheld(lab, grading=True).items()}
@@ -139,7 +139,7 @@ def _options() -> str:
 
 
 def _file(text: str) -> int:
-    """A file that has no name, at its beginning."""
+    """The descriptor of an unnamed file with this text, positioned at its beginning."""
     fd = os.memfd_create("data")
     os.write(fd, text.encode())
     os.lseek(fd, 0, os.SEEK_SET)
@@ -147,7 +147,7 @@ def _file(text: str) -> int:
 
 
 def _system(limits: Limits) -> list[str]:
-    """The system's programs and libraries, /proc, /dev and the empty disk."""
+    """Arguments for the system's programs and libraries, /proc, /dev and the empty tmpfs."""
     args = [
         "--proc",
         "/proc",
@@ -176,7 +176,7 @@ def _system(limits: Limits) -> list[str]:
 
 
 def _readonly(prefix: Path) -> list[str]:
-    """The parts of an installation, where they are."""
+    """Arguments that mount the existing parts of an installation read-only."""
     args = []
     for part in PARTS:
         if (prefix / part).exists():
@@ -185,7 +185,7 @@ def _readonly(prefix: Path) -> list[str]:
 
 
 def _python() -> list[str]:
-    """This interpreter and its packages, less the grader and whatever else must not be seen."""
+    """Arguments for this interpreter and its packages, without the grader and other hidden folders."""
     interpreter = Path(os.path.realpath(sys.executable)).parent.parent
     args, folders = (
         [],
@@ -212,7 +212,7 @@ def _python() -> list[str]:
 
 @once
 def site_folders() -> tuple[str, ...]:
-    """Folders that .pth files add to this interpreter's path, outside its own; never the checkout."""
+    """Folders that .pth files add to this interpreter's path, without its own and the checkout."""
     listing = subprocess.run([sys.executable, "-I", "-c", "import sys; print(*sys.path, sep='\\n')"],
                              capture_output=True, text=True).stdout.splitlines()  # fmt: skip
     own = {Path(sys.prefix), Path(sys.base_prefix), Path("/usr")}

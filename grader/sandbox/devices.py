@@ -1,4 +1,4 @@
-"""The devices of a graphics card, and what of the system its driver reads."""
+"""The device files of a GPU, and the system files that its driver reads."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ VARIABLES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"
 
 
 def binds() -> list[str]:
-    """bubblewrap's arguments that bind the card and its driver in; none where there is no card."""
+    """The bwrap arguments that bind the GPU and its driver; none without a GPU."""
     if not GPU.exists():
         return []
     arguments = []

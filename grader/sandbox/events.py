@@ -1,7 +1,7 @@
-"""What the runner says of a run, by type: decoded and refused here, and nowhere else.
+"""The types of events that the runner reports, and their decoding.
 
-The runner shares a sandbox with the submission, so what comes from there is a report and no evidence. A line
-that is no event ends the run, because no runner of ours wrote it.
+The runner shares a sandbox with the submission, so its report is untrusted. A line that is not an event ends
+the run, because our runner does not write such lines.
 """
 
 import json
@@ -20,7 +20,7 @@ ENDS = (Status.FINISHED, Status.TIMEOUT, Status.KERNEL_DIED, Status.OUTPUT_LIMIT
 
 
 class NoEvent(Exception):
-    """A line that no runner of ours wrote."""
+    """A line that is not an event of the runner."""
 
 
 class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="event"):
@@ -38,29 +38,32 @@ class Start(Event, frozen=True, tag="start"):
 
 
 class Flood(Event, frozen=True, tag="flood"):
-    """A cell puts out more than is allowed; it may fill the memory next."""
+    """The output of a cell exceeds the limit; it may fill the memory next."""
 
     cell: Index
 
 
 class End(Event, frozen=True, tag="end"):
-    """A cell is over. outputs: as nbformat has them, not looked into yet; cut: whether some are missing."""
+    """A cell is over.
+
+    outputs, count: what a notebook holds, not looked into yet; cut: whether outputs are missing.
+    """
 
     cell: Index
     ended: Literal["FINISHED", "TIMEOUT", "KERNEL_DIED"]
     outputs: list[Any]
-    count: int | None
+    count: Any
     cut: bool
 
 
 class Printed(Event, frozen=True, tag="text"):
-    """A piece of what a command prints."""
+    """A piece of a command's output."""
 
     text: Text
 
 
 class Over(Event, frozen=True, tag="over"):
-    """The run is over. code: the exit status of a command."""
+    """The run ended. code: the exit status of a command."""
 
     status: Status
     detail: Annotated[str, Meta(max_length=1000)] = ""
@@ -68,7 +71,7 @@ class Over(Event, frozen=True, tag="over"):
 
 
 def decode(line: bytes | bytearray) -> Event:
-    """One line of the report. Raises NoEvent for anything else; NaN and infinity become None."""
+    """Decode one line of the report. Raises NoEvent for anything else; NaN and infinity become None."""
     try:
         found = json.loads(line, parse_constant=lambda _name: None)
         event = msgspec.convert(found, Ready | Start | Flood | End | Printed | Over)

@@ -1,4 +1,4 @@
-"""Starts the runner in a sandbox, or as a plain process, and leaves nothing of it alive."""
+"""Launches the runner in a sandbox or as a plain process, and kills all its processes afterwards."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from labsupport.fetch import cache
 def sandboxed(
     own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
 ) -> Iterator[subprocess.Popen]:
-    """The runner as the first process of a sandbox; all of the sandbox is dead afterwards."""
+    """A context with the runner as first process of a sandbox; its exit kills the sandbox."""
     program = [sys.executable, "-I", str(bwrap.INSIDE / "runner.py")]
     with _bubblewrapped(own, socket_path, limits, lab, program, job) as (process, _):
         yield process
@@ -34,9 +34,9 @@ def sandboxed(
 def forked(
     own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
 ) -> Iterator["subprocess.Popen | Fork"]:
-    """The runner as a fork of the zygote, moved into a sandbox; all of the sandbox is dead afterwards.
+    """A context with the runner as a fork of the zygote in a sandbox; its exit kills the sandbox.
 
-    Raises zygote_client.Gone where there is no parent any more.
+    Raises zygote_client.Gone if there is no zygote any more.
     """
     holder = ["/bin/sh", "-c", "echo; exec sleep infinity"]
     with (
@@ -45,7 +45,7 @@ def forked(
     ):
         assert process.stdout is not None
         if first is None or not process.stdout.read(1):
-            yield process  # no sandbox, and its errors say why
+            yield process  # there is no sandbox; its standard error has the reason
             return
         with contextlib.ExitStack() as later:
             pipes = [os.pipe(), os.pipe()]
@@ -64,7 +64,7 @@ def forked(
 
 @dataclass(frozen=True)
 class Fork:
-    """What there is of a forked runner out here."""
+    """The grader's handle of a forked runner, in place of a Popen."""
 
     stdout: BinaryIO
     stderr: BinaryIO
@@ -72,9 +72,14 @@ class Fork:
 
 @contextlib.contextmanager
 def _bubblewrapped(
-    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, program: list[str], stdin: BinaryIO
+    own: Groups,
+    socket_path: Path | None,
+    limits: Limits,
+    lab: int | None,
+    program: list[str],
+    stdin: BinaryIO,
 ) -> Iterator[tuple[subprocess.Popen, int | None]]:
-    """A program as the first process of a sandbox, and its pid, None where bubblewrap made none."""
+    """A context with bwrap and the pid of the sandbox's first process, None if there is none."""
     read, write = os.pipe()
     with os.fdopen(read, "rb") as info, contextlib.ExitStack() as later:
         later.callback(os.close, write)
@@ -94,7 +99,7 @@ def _bubblewrapped(
 
 
 def _end(process: subprocess.Popen, first: int | None) -> None:
-    """Kill the sandbox's first process: bubblewrap returns when the last one in there is gone."""
+    """Kill the sandbox's first process; bwrap returns after the last one inside has ended."""
     if first is not None:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(first, signal.SIGKILL)
@@ -105,8 +110,10 @@ def _end(process: subprocess.Popen, first: int | None) -> None:
 
 
 @contextlib.contextmanager
-def plain(own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO) -> Iterator[subprocess.Popen]:
-    """The runner as a plain process in a folder of its own; its whole family is dead afterwards."""
+def plain(
+    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
+) -> Iterator[subprocess.Popen]:
+    """A context with the runner as a plain process in its own folder; its exit kills all descendants."""
     folder = Path(tempfile.mkdtemp(prefix="pruning-labs-"))
     try:
         for name in ("home", "work"):
@@ -143,7 +150,7 @@ def _bury(process: subprocess.Popen) -> None:
 
 
 def _descendants(pid: int) -> set[int]:
-    """The living processes below this one."""
+    """The pids of all live descendants of a process."""
     found = set()
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""What one submission may take, and what holds it to that: control groups, else rlimits.
+"""The resource limits of one submission, enforced by control groups, or else by rlimits.
 
-A limit that nothing on this machine can hold is returned as a sentence, never dropped.
+A limit that cannot be enforced on this machine is reported as a sentence, never ignored.
 """
 
 import contextlib
@@ -22,24 +22,24 @@ JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 97; shift; 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a notebook may take: seconds, bytes, counts. The defaults suit a lab on a CPU."""
+    """The limits of a notebook in seconds, bytes and counts. The defaults suit a lab on a CPU."""
 
     cell_seconds: float = waits.GRADED
     total_seconds: float = 1800
     memory: int = 6 * 2**30
-    processes: int = 256  # threads count too
+    processes: int = 256  # including threads
     output: int = 20 * 2**20  # bytes of output kept, figures included
-    files: int = 2**30  # the size of the disk it sees, which is memory
+    files: int = 2**30  # size of the tmpfs, in memory
 
 
 @dataclass(frozen=True)
 class Groups:
-    """The control groups of one submission, by controller: "memory" and "pids", as far as they exist."""
+    """The control groups of one submission, by controller, "memory" and "pids", if available."""
 
     folders: dict[str, Path] = field(default_factory=dict)
 
     def join(self, command: list[str]) -> list[str]:
-        """The command, started inside these groups."""
+        """The command line that starts a command inside these groups."""
         places = [str(folder) for folder in sorted(set(self.folders.values()))]
         return ["/bin/sh", "-c", JOIN, "join", *places, "--", *command]
 
@@ -54,15 +54,15 @@ class Groups:
         return False
 
     def processes(self) -> set[int]:
-        """Every process that is in one of the groups now."""
+        """The pids of all processes in these groups."""
         found = set()
         for folder in self.folders.values():
             with contextlib.suppress(OSError):
                 found |= {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
-        return found - {0}  # 0: somebody else's, and to kill() it would mean ourselves
+        return found - {0}  # 0: a process of another namespace; kill(0) would hit this process
 
     def kill(self, seconds: float = 10) -> None:
-        """Kill until nobody is left."""
+        """Kill all processes of these groups, repeatedly until none is left."""
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:
             for pid in left:
@@ -73,7 +73,7 @@ class Groups:
 
 @contextlib.contextmanager
 def groups(limits: Limits, system: Path = Path("/")) -> Iterator[Groups]:
-    """Control groups with these limits, made below our own, emptied and removed at the end."""
+    """A context with new control groups with these limits, below our own; its exit removes them."""
     wanted = {
         "memory": {
             1: {"memory.limit_in_bytes": limits.memory, "memory.memsw.limit_in_bytes": limits.memory},
@@ -87,7 +87,7 @@ def groups(limits: Limits, system: Path = Path("/")) -> Iterator[Groups]:
         for controller, settings in wanted.items():
             for version, parent in parents(controller, system):
                 if version == 2 and any(v == 2 and p != parent for v, p in made):
-                    continue  # a process is in one group of version 2 only
+                    continue  # in version 2, a process is in one group only
                 if folder := _limited(made, version, parent, settings[version]):
                     found.folders[controller] = folder
                     break
@@ -99,7 +99,7 @@ def groups(limits: Limits, system: Path = Path("/")) -> Iterator[Groups]:
 
 
 def _limited(made: dict, version: int, parent: Path, settings: dict[str, int]) -> Path | None:
-    """A group below `parent` with these settings, or None when this user may not."""
+    """Create a group below `parent` with these settings; None without the permission."""
     try:
         if (version, parent) not in made:
             _sweep(parent)
@@ -107,7 +107,7 @@ def _limited(made: dict, version: int, parent: Path, settings: dict[str, int]) -
         folder = made[version, parent]
         for name, value in settings.items():
             if "sw" in name and not (folder / name).exists():
-                continue  # this kernel counts no swap
+                continue  # this kernel does not count swap
             (folder / name).write_text(str(value))
     except OSError:
         return None
@@ -116,7 +116,7 @@ def _limited(made: dict, version: int, parent: Path, settings: dict[str, int]) -
 
 
 def parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
-    """Where groups with this controller might be made, as (version, folder), the likeliest first."""
+    """Folders for new groups with this controller, as (version, folder), most promising first."""
     for version, controllers, mount, here in hierarchies(system):
         if version == 1 and controller in controllers:
             yield 1, here
@@ -133,7 +133,7 @@ def parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
 def hierarchies(system: Path) -> Iterator[tuple[int, set[str], Path, Path]]:
     """The mounted hierarchies of control groups: version, controllers, mount point, this process's group.
 
-    In version 2 there is one for all controllers, and the set is {""}.
+    Version 2 has one hierarchy for all controllers, with the set {""}.
     """
     own = {}
     for line in (system / "proc/self/cgroup").read_text().splitlines():
@@ -153,7 +153,7 @@ def hierarchies(system: Path) -> Iterator[tuple[int, set[str], Path, Path]]:
 
 
 def _sweep(parent: Path) -> None:
-    """Empty and remove the groups that a killed grader left behind."""
+    """Remove groups left by a killed grader, with their processes."""
     for folder in parent.glob(f"{PREFIX}-*-*"):
         if not Path("/proc", folder.name.split("-")[2]).exists():
             Groups({"": folder}).kill(1)
@@ -171,7 +171,7 @@ def _remove(folder: Path, tries: int = 100) -> None:
 
 
 def fallbacks(limits: Limits, groups: Groups, isolated: bool) -> tuple[dict[str, int], tuple[str, ...]]:
-    """The rlimits that stand in where a control group is missing, and what nothing holds."""
+    """The rlimits that replace missing control groups, and sentences on unenforced limits."""
     rlimits, unenforced = {"RLIMIT_CORE": 0}, []
     if not isolated:
         unenforced.append(

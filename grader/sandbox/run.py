@@ -1,8 +1,7 @@
-"""One untrusted notebook, one sandbox: what goes in is bytes, what comes out is checked.
+"""Runs one untrusted notebook in one sandbox and validates its results.
 
-Nothing that happens inside can change how it ends out here: the cell's name comes from our copy of
-the notebook, the clock and the memory's limit are read outside, and of what comes back only outputs
-that nbformat knows are kept, up to the limit.
+Code inside cannot forge the outcome: cell names come from the grader's copy of the notebook, time and
+memory limits are checked outside, and only outputs that are valid for nbformat are kept, up to the limit.
 """
 
 import base64
@@ -26,27 +25,27 @@ from labsupport.errors import LabError
 
 DEFAULTS = Limits()
 ISOLATIONS = ("bwrap", "none")
-CUT = "[output cut: more than is allowed]\n"  # for a cell that was killed before the runner could say so
-GRACE = 15.0  # seconds after a cell's time is up in which the runner may end it more gently
+CUT = "[output cut: more than is allowed]\n"  # for a cell that was killed before the runner reported the cut
+GRACE = 15.0  # seconds after a cell's time limit in which the runner can interrupt it
 __all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a notebook ended; `notebook` is the executed one, as far as it came."""
+    """The outcome of a notebook; `notebook` is the executed one, possibly partial."""
 
     status: Status
-    cell: str  # grade_id, or id, of the cell that was running when it ended; "" when Status.FINISHED
+    cell: str  # grade_id or id of the cell that was running at the end; "" for Status.FINISHED
     reason: str  # one sentence
     notebook: bytes | None
     seconds: float
-    unenforced: tuple[str, ...]  # limits that nothing on this machine could hold, a sentence each
+    unenforced: tuple[str, ...]  # sentences on limits that this machine cannot enforce
     start: float = 0.0  # seconds until the kernel was ready
 
 
 @dataclass(frozen=True)
 class CommandOutcome:
-    """How a command ended, and what it printed on both its streams, cut to the limit."""
+    """The outcome of a command, and its output on both streams, cut to the limit."""
 
     status: Status
     reason: str
@@ -58,16 +57,16 @@ class CommandOutcome:
 
 @dataclass
 class _Run:
-    """What is known out here of a run."""
+    """The state of a run, as observed by the grader."""
 
     started: float
     status: Status | None = None
     detail: str = ""
     ready: bool = False
     start: float = 0.0
-    cell: int | None = None  # the one that is running
+    cell: int | None = None  # the running cell
     since: float = 0.0
-    cut: set[int] = field(default_factory=set)  # cells that put out too much
+    cut: set[int] = field(default_factory=set)  # cells with too much output
     code: int | None = None
     seconds: float = 0.0
     unenforced: tuple[str, ...] = ()
@@ -81,12 +80,12 @@ def run_notebook(
     cold: bool = True,
     lab: int | None = None,
 ) -> Outcome:
-    """Execute a notebook's code cells in a sandbox, in order, as far as they go.
+    """Execute a notebook's code cells in a sandbox, in order, until the end or a limit.
 
-    socket_path: the examiner's Unix socket, or None for none. isolation: "bwrap", or "none" for a
-    plain process. cold: start Python afresh; otherwise the zygote is forked, where there is one. lab: the
-    number of the lab that is graded, of whose answers the sandbox holds none.
-    Raises LabError when no sandbox can be made on this machine.
+    socket_path: the examiner's Unix socket, or None. isolation: "bwrap", or "none" for a plain process.
+    cold: start a new Python; otherwise the zygote is forked, if there is one. lab: the number of the graded
+    lab, whose exercises' implementations are withheld from the sandbox.
+    Raises LabError when no sandbox can be created on this machine.
     """
     try:
         executed = nbformat.reads(notebook.decode(), as_version=4)
@@ -100,13 +99,13 @@ def run_notebook(
     def keep(event: events.Event) -> None:
         if isinstance(event, events.End) and event.cell in code:
             executed.cells[event.cell].outputs = _outputs(event.outputs)
-            executed.cells[event.cell].execution_count = event.count
+            executed.cells[event.cell].execution_count = event.count if type(event.count) is int else None
 
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
     most = 2 * limits.output + 2**17 * (len(code) + 8)
     try:
         run = _run(job, socket_path, limits, isolation, cold, lab, grace=GRACE, most=most, keep=keep)
-    except zygote_client.Gone:  # through no fault of this submission: it is run again, without the parent
+    except zygote_client.Gone:  # not caused by this submission: run it again without the zygote
         zygote_client.zygote.lose()
         run = _run(job, socket_path, limits, isolation, True, lab, grace=GRACE, most=most, keep=keep)
     if run.cell in run.cut and run.cell in code and not executed.cells[run.cell].outputs:
@@ -126,9 +125,9 @@ def run_command(
     isolation: str = "bwrap",
     lab: int | None = None,
 ) -> CommandOutcome:
-    """Run one command in a sandbox, these files in its folder, for at most `cell_seconds`.
+    """Run one command in a sandbox with these files in its folder, for at most `cell_seconds`.
 
-    Status.FINISHED whatever its exit status; the other statuses as for a notebook.
+    The status is FINISHED for any exit status; other statuses as for a notebook.
     """
     if wrong := [name for name in files if Path(name).name != name]:
         raise ValueError(f"a file's name, not a path: {wrong[0]!r}")
@@ -149,7 +148,7 @@ def run_command(
 
 
 def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: int, keep: Callable) -> _Run:
-    """Start the runner with this job, follow it until it ends or must, and leave nothing of it behind."""
+    """Launch the runner with this job, supervise it until its end or a limit, and clean up."""
     if isolation not in ISOLATIONS:
         raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
     run = _Run(started=time.monotonic())
@@ -165,7 +164,7 @@ def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: 
             raise zygote_client.Gone
         died = run.status in (None, Status.KERNEL_DIED) or (run.status == Status.FINISHED and run.code)
         if died and own.out_of_memory():
-            flood = run.cell in run.cut  # what it put out filled its memory faster than it was read
+            flood = run.cell in run.cut  # its output filled its memory faster than it was read
             run.status = Status.OUTPUT_LIMIT if flood else Status.OUT_OF_MEMORY
         if run.status is None and not run.ready:
             if errors.startswith("bwrap:"):
@@ -182,7 +181,7 @@ def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: 
 
 
 def _follow(process, run: _Run, limits: Limits, *, grace: float, most: int, keep: Callable) -> str:
-    """Read the runner's report until it is over, or it breaks a limit. Returns the end of its errors."""
+    """Read the runner's events until the end or a limit. Returns the end of its standard error."""
     line, errors, total = bytearray(), b"", 0
     with selectors.DefaultSelector() as ready:
         ready.register(process.stdout, selectors.EVENT_READ)
@@ -216,7 +215,7 @@ def _follow(process, run: _Run, limits: Limits, *, grace: float, most: int, keep
 
 
 def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], None]) -> None:
-    """Note one event. Whatever is no event ends the run."""
+    """Process one event. A line that is not an event ends the run."""
     if run.status is not None:
         return
     try:
@@ -244,7 +243,7 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], Non
 
 
 def _outputs(outputs) -> list:
-    """The outputs of a cell as they came, or none when they are not a notebook's outputs."""
+    """The outputs of a cell, or none if they are not valid outputs of a notebook."""
     try:
         plain: Any = nbformat.from_dict(outputs)
         for output in plain:
@@ -255,7 +254,7 @@ def _outputs(outputs) -> list:
 
 
 def _bytes(notebook) -> bytes | None:
-    """The notebook as a file, or None when it is none."""
+    """The notebook as bytes of a file, or None if it is not valid."""
     try:
         nbformat.validate(notebook)
         return nbformat.writes(notebook).encode(errors="replace")
@@ -264,7 +263,7 @@ def _bytes(notebook) -> bytes | None:
 
 
 def _name(notebook, index: int | None) -> str:
-    """What a cell is called: its grade_id, its id, or its place."""
+    """The name of a cell: its grade_id, its id, or its place."""
     if index is None or not 0 <= index < len(notebook.cells):
         return ""
     cell = notebook.cells[index]
@@ -274,7 +273,7 @@ def _name(notebook, index: int | None) -> str:
 
 
 def _reason(run: _Run, name: str, limits: Limits) -> str:
-    """One sentence an instructor can act on."""
+    """The reason of the end in one sentence for the instructor."""
     assert run.status is not None
     where, most = f"Cell '{name}'" if name else "The notebook", _size(limits.output)
     slow = f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
@@ -286,8 +285,10 @@ def _reason(run: _Run, name: str, limits: Limits) -> str:
     return {
         Status.FINISHED: "Every cell ran.",
         Status.TIMEOUT: slow,
-        Status.OUT_OF_MEMORY: f"{where} took more than the {_size(limits.memory)} of memory allowed and was killed.",
-        Status.KERNEL_DIED: f"{where} ended the Python process (a crash, os._exit, a kill); nothing after it ran.",
+        Status.OUT_OF_MEMORY: f"{where} took more than the {_size(limits.memory)} of memory allowed "
+        "and was killed.",
+        Status.KERNEL_DIED: f"{where} ended the Python process (a crash, os._exit, a kill); "
+        "nothing after it ran.",
         Status.OUTPUT_LIMIT: much,
         Status.GRADER_ERROR: f"The sandbox failed, not the submission: {_short(run.detail)}.",
     }[run.status]

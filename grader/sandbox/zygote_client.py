@@ -1,7 +1,7 @@
-"""The grader's side of the zygote: starts it, asks it for forks, does without it when it is gone.
+"""The grader's client of the zygote: starts it, requests forks, and falls back to cold starts.
 
-One zygote serves all workers of this machine: whoever has its address asks by a Unix socket. Where
-none can be had, submissions start cold; only time is lost.
+One zygote serves all workers of this machine, over a Unix socket. Without a zygote submissions start
+cold, which only takes longer.
 """
 
 import atexit
@@ -24,7 +24,7 @@ ZYGOTE = Path(__file__).parent / "inside" / "zygote.py"
 
 
 class Gone(Exception):
-    """The zygote does not answer: it was killed, or never came up."""
+    """The zygote does not answer: it was killed, or failed to start."""
 
 
 class Zygote:
@@ -33,11 +33,11 @@ class Zygote:
     def __init__(self):
         self.address: Path | None = None
         self._process: subprocess.Popen | None = None
-        self._suits: tuple | None = None  # what it was started for
-        self._lent = False  # whether it is another process's
+        self._suits: tuple | None = None  # the settings and lab it was started for
+        self._lent = False  # whether it belongs to another process
 
     def ready(self, lab: int) -> None:
-        """Have a zygote that suits this process's settings and this lab; where none can be had, say so once."""
+        """Have a zygote for this process's settings and this lab; where none can be had, say so once."""
         environment = quiet()
         wanted = (tuple(environment.items()), cache.folder(), lab)
         if self._lent or self._suits == wanted:
@@ -55,11 +55,11 @@ class Zygote:
         self.address, self._lent = address, True
 
     def lose(self) -> None:
-        """It is gone: do without."""
+        """Stop using a lost zygote."""
         self.address = None
 
     def _start(self, environment: dict[str, str], lab: int) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="pruning-labs-warm-"))  # nobody else may enter it
+        folder = Path(tempfile.mkdtemp(prefix="pruning-labs-warm-"))  # private to this user
         self.address = folder / "socket"
         with socket.socket(socket.AF_UNIX) as listener, tempfile.TemporaryFile() as errors:
             listener.bind(str(self.address))
@@ -84,7 +84,7 @@ class Zygote:
                 raise Gone(lines[-1] if lines else "the zygote ended at once")
 
     def stop(self) -> None:
-        """End the zygote that this process started, if it did."""
+        """End the zygote if this process started it."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -96,7 +96,7 @@ class Zygote:
         self.address = self._process = self._suits = None
 
     def fork(self, request: dict, files: list[int]) -> None:
-        """Have it fork once, with these files as standard input, output and errors; or raise Gone."""
+        """Request one fork with these files as standard input, output and errors. Raises Gone."""
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(30)
@@ -108,7 +108,7 @@ class Zygote:
             raise Gone(str(problem)) from problem
 
     def alive(self) -> bool:
-        """Whether it still takes requests."""
+        """Whether the zygote still accepts requests."""
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.address))
             return True
@@ -116,14 +116,14 @@ class Zygote:
 
 
 def quiet() -> dict[str, str]:
-    """A submission's own environment, with which the zygote starts too, less whatever starts threads."""
+    """The environment of the zygote: that of a submission, with settings against threads."""
     return bwrap.inside(None) | {
         "OPENBLAS_NUM_THREADS": "1",
         "NUMEXPR_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_DEACTIVATE_ASYNC_LOAD": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
-        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the other check starts CUDA, which no child then could
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the default check initialises CUDA, and then no child could
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
 

@@ -1,7 +1,7 @@
-"""The checks: `check.NAME(function)` asks the exercise NAME of that function and says what it found.
+"""The checks: `check.NAME(function)` runs the exercise NAME on that function and prints the result.
 
-At home the public cases are asked and judged in this process. While a notebook is graded, the function
-answers the examiner, and no judge is here.
+At home this process runs the public cases and judges the answers. Under grading, the function answers
+the examiner's cases, and the sandbox contains no judge.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from labsupport.check.ask import client, shared
 from labsupport.settings import SOCKET, being_graded
 
 PUBLIC_SEED = 0
-VERDICTS = "PRUNING_LABS_VERDICTS"  # a file that gets every verdict as a line of JSON: `labsupport check`
+VERDICTS = "PRUNING_LABS_VERDICTS"  # file for verdicts, one JSON line each, set by `labsupport check`
 
 if being_graded():
     shared.take_over()
@@ -44,7 +44,7 @@ def _exercises():
 
 
 def _check(name: str, function: Callable) -> None:
-    """What a check cell calls. Prints a pass in one line; raises CheckFailed with the message otherwise."""
+    """The body of a check: prints one line for a pass, otherwise raises CheckFailed with the message."""
     if being_graded():
         client.answer_examiner(name, function, os.environ[SOCKET])
         print(f"Check {name}: answered; your grade comes with the feedback")
@@ -53,7 +53,7 @@ def _check(name: str, function: Callable) -> None:
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending
 
     exercise = _exercises()[name]
-    with contextlib.redirect_stderr(sys.stdout):  # the Validate button takes a line on stderr for a failure
+    with contextlib.redirect_stderr(sys.stdout):  # the Validate button reads stderr output as a failure
         cases = exercise.cases(PUBLIC_SEED)
         verdict = judge(exercise, cases, lambda case: client.answer_here(name, function, case.inputs))
     if VERDICTS in os.environ:

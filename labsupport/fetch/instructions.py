@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from labsupport.fetch import hub
 
-IGNORED = -100  # the label of a token whose loss does not count
+IGNORED = -100  # label of tokens without a loss
 LONGEST = 256  # tokens of an instruction with its answer, as in LLM-Pruner
 
 
@@ -40,7 +40,7 @@ def alpaca(tokenizer, epochs: int, size: int, seed: int = 0) -> list[dict[str, t
 
 
 def _labelled(tokenizer, row: dict[str, str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids of an instruction with its answer, and the same as labels, the prompt's left out."""
+    """Token ids of an instruction with its answer, and the labels, which ignore the prompt."""
     about, extra = "", ""
     if row["input"]:
         about = ", paired with an input that provides further context"

@@ -1,6 +1,6 @@
 """The course texts that come from the hub, through `datasets`; no loading script is run.
 
-The joins are those of SparseGPT (Frantar and Alistarh 2023), which Wanda and the deck took over.
+Rows are joined as in SparseGPT (Frantar and Alistarh 2023), and later in Wanda and the deck.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ DOCUMENTS = 1100  # of C4, as in Wanda's evaluation: half a million tokens
 
 @dataclass(frozen=True)
 class Source:
-    """Where a text is on the hub: a file for each split, and how its rows become one text."""
+    """The location of a text on the hub: a file for each split, and how its rows are joined."""
 
     repository: str
     revision: str
@@ -21,7 +21,7 @@ class Source:
     files: dict[str, str]
     column: str
     join: str
-    rows: int | None = None  # all of them
+    rows: int | None = None  # None: all of them
 
 
 SOURCES = {

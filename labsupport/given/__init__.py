@@ -1,4 +1,4 @@
-"""Implementations of exercises, given from a later lab on; each file says in FROM which lab that is.
+"""Implementations of exercises, given from a later lab on; FROM in each file is the number of that lab.
 
-While a lab is graded, its sandbox holds what is given by then, and of its own exercises nothing.
+The sandbox of a lab contains the files given by then, without implementations of the lab's own exercises.
 """

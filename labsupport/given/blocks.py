@@ -1,8 +1,8 @@
-"""Structured pruning of Llama models, block by block: whole heads and channels go, matrices get smaller.
+"""Structured pruning of Llama models, block by block: removes whole heads and channels.
 
-In the manner of LLM-Pruner (Ma et al. 2023, "LLM-Pruner: On the Structural Pruning of Large Language
-Models"): what depends on each other is scored and removed together. In the MLP that is a row of gate
-and up with the column of down; in attention a key-value head with all query heads that it serves.
+As in LLM-Pruner (Ma et al. 2023, "LLM-Pruner: On the Structural Pruning of Large Language Models"),
+coupled structures are scored and removed together: in the MLP a row of gate and up with the column of
+down; in attention a KV group, which is a key-value head with all query heads that it serves.
 """
 
 import warnings
@@ -18,11 +18,11 @@ from labsupport.planning import plan_widths
 from labsupport.structured import CRITERIA, gradients, most_important
 from labsupport.widths import Widths
 
-FROM = 6  # the lab from which on this is given
+FROM = 6  # the first lab that is given this file
 
 
 def channel_importance(gate, up, down, criterion: str, grads=None, generator=None) -> torch.Tensor:
-    """Float32 [channels]: how much each channel of an MLP matters.
+    """The importance of each channel of an MLP: float32 [channels].
 
     gate, up: [channels, hidden]; down: [hidden, channels]. A channel is a row of gate and up with the
     column of down. criterion: "l1" sum of abs(w), "l2" sum of w squared, "taylor" sum of abs(w * grad)
@@ -37,10 +37,10 @@ def channel_importance(gate, up, down, criterion: str, grads=None, generator=Non
 def kv_group_importance(
     q, k, v, o, head_dim: int, kv_heads: int, criterion: str, grads=None, generator=None
 ) -> torch.Tensor:
-    """Float32 [kv_heads]: how much each key-value head matters, with the query heads that it serves.
+    """The importance of each KV group: float32 [kv_heads].
 
     q: [heads * head_dim, hidden]; k, v: [kv_heads * head_dim, hidden]; o: [hidden, heads * head_dim]. Query
-    heads are served in order: the first heads / kv_heads of them by head 0. criterion and grads as above.
+    heads are in groups: key-value head 0 serves the first heads / kv_heads. criterion, grads: as above.
     """
     if criterion == "random":
         return torch.rand(kv_heads, generator=generator)
@@ -58,28 +58,28 @@ def _saliences(weights: tuple, criterion: str, grads: tuple | None) -> list[torc
 
 
 def shrink_mlp(gate, up, down, keep: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """gate, up [kept, hidden] and down [hidden, kept] with the channels of `keep` alone, in its order."""
+    """gate, up [kept, hidden] and down [hidden, kept] with only the channels of `keep`, in its order."""
     return gate[keep], up[keep], down[:, keep]
 
 
 def shrink_attention(q, k, v, o, keep: torch.Tensor, head_dim: int, kv_heads: int) -> tuple:
-    """q, k, v, o with the key-value heads of `keep` alone and the query heads they serve, in order."""
+    """q, k, v, o with only the key-value heads of `keep` and the query heads that they serve, in order."""
     rows, columns = _rows(keep, len(k) // kv_heads), _rows(keep, len(q) // kv_heads)
     return q[columns], k[rows], v[rows], o[:, columns]
 
 
 def _rows(keep: torch.Tensor, size: int) -> torch.Tensor:
-    """The rows of the kept groups, `size` rows a group."""
+    """The rows of the kept groups, `size` rows per group."""
     return (keep[:, None] * size + torch.arange(size, device=keep.device)).flatten()
 
 
 def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion: str, batches=None) -> None:
-    """Remove the least important channels and key-value groups of these layers, in place.
+    """Remove the least important channels and KV groups of these layers, in place.
 
-    ratio: share to remove, 0 to 1, counted as `narrowed` says; criterion: one of CRITERIA; batches:
-    LongTensors [B, L] of calibration tokens, for "taylor" alone. "random" draws the same numbers at every
-    call. All scores are those of the model as it comes in. Kept weights are bit-identical, and the config
-    is brought up to date. Warns when there is nothing to remove; raises ValueError for bad arguments.
+    ratio: share to remove, 0 to 1, rounded as in `narrowed`; criterion: one of CRITERIA; batches:
+    LongTensors [B, L] of calibration tokens, for "taylor" only. "random" draws the same numbers at every
+    call. All scores are computed on the model before it is pruned. Kept weights are bit-identical, and the
+    config is updated. Warns when there is nothing to remove; raises ValueError for bad arguments.
     """
     if criterion not in CRITERIA:
         raise ValueError(f"criterion is {criterion!r}: it must be one of {', '.join(CRITERIA)}")
@@ -126,6 +126,5 @@ def _prune_attention(attention: LlamaAttention, width: Widths, scored: dict, gra
 
 
 def _bias(linear: nn.Linear, rows: torch.Tensor | None) -> torch.Tensor | None:
-    """The bias that is left: that of the kept outputs, or all of it."""
+    """The bias of the kept outputs, or all of it if `rows` is None."""
     return linear.bias if linear.bias is None or rows is None else linear.bias[rows]
-

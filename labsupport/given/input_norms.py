@@ -1,4 +1,4 @@
-"""The calibration of Wanda: L2 norms of what every pruned layer is given."""
+"""The calibration of Wanda: L2 norms of the inputs of every pruned layer."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,18 +9,18 @@ from torch import nn
 from labsupport.linears import must_fit, pruned_linears
 from labsupport.progress import bar
 
-FROM = 4  # the lab from which on this is given
+FROM = 4  # the first lab that is given this file
 
 
 @torch.no_grad()
 def input_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
     """L2 norm of every pruned Linear's input, per input channel, over all tokens of all batches.
 
-    batches: LongTensors [B, L] of token ids. Returns float32 [in_features] by the module's full name.
-    One pass; memory does not grow with the number of batches, because only sums of squares are kept.
-    The head is not run: no logit is needed. Source: Wanda (Sun et al. 2024), equation 1.
+    batches: LongTensors [B, L] of token ids. Returns float32 [in] by the module's full name. Runs every
+    batch once; memory does not grow with their number, because only sums of squares are kept. lm_head does
+    not run, because no logits are needed. Source: Wanda (Sun et al. 2024), equation 1.
     """
-    decoder: Any = model.model  # a module's attributes have no types of their own
+    decoder: Any = model.model  # attributes of nn.Module are untyped
     device = next(model.parameters()).device
     squares = {}
     handles = []
@@ -30,7 +30,7 @@ def input_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> dict[str, 
         squares[name] = torch.zeros(linear.in_features, device=linear.weight.device)
 
         def add(_module, inputs):
-            x = inputs[0].float().flatten(0, -2)  # [tokens, in_features]
+            x = inputs[0].float().flatten(0, -2)  # [B * L, in]
             squares[name] += x.square().sum(dim=0)
 
         handles.append(linear.register_forward_pre_hook(add))

@@ -1,4 +1,4 @@
-"""Magnitude masks of a whole model, and the selection inside rows behind every mask."""
+"""Magnitude masks of a whole model, and the row-wise selection that all masks use."""
 
 import numpy as np
 import torch
@@ -7,11 +7,11 @@ from torch import nn
 from labsupport.linears import pruned_linears
 from labsupport.selection import BLOCK, partial_selection, selection_on_cuda
 
-FROM = 3  # the lab from which on this is given
+FROM = 3  # the first lab that is given this file
 
 
 def magnitude_masks(model: nn.Module, sparsity: float) -> dict[str, torch.Tensor]:
-    """Masks by full name that drop the smallest magnitudes of each matrix; ties at the cut all go."""
+    """Masks by full name that drop the smallest magnitudes of each matrix; all ties are dropped."""
     return {
         name: kept(linear.weight.detach().abs().flatten()[None], sparsity).view(linear.weight.shape)
         for name, linear in pruned_linears(model).items()

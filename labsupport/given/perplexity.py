@@ -10,18 +10,18 @@ from torch.nn import functional
 from labsupport.linears import must_fit
 from labsupport.progress import bar
 
-FROM = 2  # the lab from which on this is given
-CHUNK = 128  # positions whose logits exist at one time: 25 MB of them here, which malloc keeps and uses again
+FROM = 2  # the first lab that is given this file
+CHUNK = 128  # positions whose logits exist at one time: 25 MB here, which malloc reuses
 
 
 @torch.no_grad()
 def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
     """Perplexity of a causal language model on windows of tokens.
 
-    token_windows: LongTensor [n, length]; every window predicts its tokens 2 to length from those
-    before them, so n * (length - 1) targets count. The loss is summed in float32 over all windows and
-    exponentiated once. Logits are made for `CHUNK` positions at a time, which halves the memory and is no
-    slower. The model's training mode is as found afterwards.
+    token_windows: LongTensor [n, L]; in every window, tokens 2 to L are predicted from those before them,
+    so there are n * (L - 1) targets. The loss is summed in float32 over all windows and exponentiated
+    once. Logits are computed for `CHUNK` positions at a time, which halves the memory and is no slower.
+    The model's training mode is restored afterwards.
     Source: the deck's evaluation slide; Jurafsky and Martin, Speech and Language Processing, ch. 3.
     """
     if token_windows.dim() != 2 or token_windows.shape[1] < 2:
@@ -29,7 +29,7 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
             f"token_windows is {tuple(token_windows.shape)}: expected [n, length], length 2 or more"
         )
     must_fit(model, token_windows.shape[1])
-    decoder: Any = model.model  # a module's attributes have no types of their own
+    decoder: Any = model.model  # attributes of nn.Module are untyped
     head: Any = model.lm_head
     device = next(model.parameters()).device
     was_training = model.training
@@ -38,10 +38,10 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
         total = 0.0
         for window in bar(token_windows, "perplexity"):
             window = window.to(device)
-            hidden = decoder(window[None], use_cache=False).last_hidden_state[0]  # [length, hidden]
+            hidden = decoder(window[None], use_cache=False).last_hidden_state[0]  # [L, hidden]
             predictors, targets = hidden[:-1], window[1:]
             for start in range(0, len(targets), CHUNK):
-                logits = head(predictors[start : start + CHUNK]).float()  # [chunk, vocabulary]
+                logits = head(predictors[start : start + CHUNK]).float()  # [chunk, V]
                 total += functional.cross_entropy(
                     logits, targets[start : start + CHUNK], reduction="sum"
                 ).item()

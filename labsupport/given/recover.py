@@ -1,11 +1,11 @@
 """Recovery: LoRA training of a pruned model by peft, merged back into its weights.
 
-The base is frozen; two small matrices beside every pruned Linear learn. Every weight that is zero before
-the training is zero after it, to the last one, so no mask need be handed in.
+The base model is frozen; two small matrices beside every pruned Linear are trained. Every weight that is
+zero before the training is zero after it, so no mask argument is needed.
 
-While it trains, the product B A is dense; it is masked once, when it is merged. To train the masked product
-instead took half as long again and came out no better: at Wanda 50 % and 32 steps of 256 tokens the
-perplexity fell from 49.05 to 35.77 this way and to 36.12 that way.
+During training the product B A is dense; it is masked once, when it is merged. Training the masked product
+takes 1.5 times as long and is no better: with Wanda at 50 % and 32 steps of 256 tokens the perplexity falls
+from 49.05 to 35.77 with the dense product, and to 36.12 with the masked one.
 """
 
 import importlib
@@ -25,9 +25,7 @@ from labsupport.linears import must_fit
 from labsupport.progress import bar
 from labsupport.recovery import Batch, adapters, backward
 
-FROM = 6  # the lab that gives this, after its own exercise
-
-
+FROM = 6  # lab 06 is given this file, after its own exercise
 
 
 def recover(
@@ -43,12 +41,12 @@ def recover(
 ) -> list[float]:
     """Train LoRA matrices beside every pruned Linear and merge them, in place; the loss of every step.
 
-    batches: LongTensors [B, L] of token ids, or dicts of input_ids, attention_mask and labels; begun
-    anew when the steps outrun them. AdamW, whose learning rate rises over the first tenth of the steps
-    and then falls to zero in a line. Zeros stay zeros; embeddings, norms and lm_head stay as they are.
-    log: a folder that gets losses.jsonl, a line a step. wandb: log to Weights & Biases as well.
-    An interrupt ends the training and keeps what was learned. Raises LabError where training cannot
-    begin, and when a step gives NaN: the model is then as it was before the training.
+    batches: LongTensors [B, L] of token ids, or dicts of input_ids, attention_mask and labels; they repeat
+    if there are more steps than batches. The optimiser is AdamW; the learning rate rises over the first
+    tenth of the steps and then decays linearly to zero. Zeros remain zero; embeddings, norms and lm_head
+    do not change. log: a folder for losses.jsonl, one line per step. wandb: also log to Weights & Biases.
+    An interrupt ends the training and keeps its result so far. Raises LabError when training cannot begin
+    and when a step gives NaN; then the model is in its state before the training.
     Source: Hu et al. 2022 (LoRA); Ma et al. 2023 (LLM-Pruner), post_training.py.
     """
     batches = list(batches)
@@ -113,14 +111,14 @@ def _failed(when: str, loss: float, learning_rate: float) -> str:
 
 @contextmanager
 def _seeded(model: nn.Module, seed: int) -> Iterator[None]:
-    """Initialisation and dropout are drawn from this seed; the generators are as found afterwards."""
+    """A context with random generators seeded for initialisation and dropout; their states are restored."""
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 
 
 def _loggers(stack: ExitStack, folder: str | Path | None, wandb: bool, about: dict) -> list[Callable]:
-    """Functions of a step and its loss, closed with the stack. Raises LabError for wandb not at hand."""
+    """Functions of a step and its loss; the stack closes them. Raises LabError if wandb is not available."""
     loggers = []
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -137,4 +135,3 @@ def _loggers(stack: ExitStack, folder: str | Path | None, wandb: bool, about: di
         run = stack.enter_context(service.init(project="pruning-labs", config=about))
         loggers.append(lambda step, loss: run.log({"loss": loss}, step=step))
     return loggers
-

@@ -8,11 +8,11 @@ from torch import nn
 from labsupport.given.masks import kept
 from labsupport.linears import pruned_linears
 
-FROM = 5  # the lab from which on this is given
+FROM = 5  # the first lab that is given this file
 
 
 def wanda_masks(model: nn.Module, norms: dict[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
-    """Masks by full name that drop the lowest Wanda scores of each output row; ties at the cut all go.
+    """Masks by full name that drop the lowest Wanda scores of each output row; all ties are dropped.
 
     norms: what calibration.input_norms measured. Source: Wanda (Sun et al. 2024), equation 1.
     """
@@ -30,6 +30,6 @@ def two_of_four_masks(model: nn.Module, norms: dict[str, torch.Tensor]) -> dict[
 
 
 def _scores(model: nn.Module, norms: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Name and scores [out, in] of one layer after the other: all at once are as large as the model."""
+    """Name and scores [out, in], one layer at a time, because all of them are as large as the model."""
     for name, linear in pruned_linears(model).items():
         yield name, linear.weight.detach().abs() * norms[name]

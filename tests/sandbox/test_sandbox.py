@@ -413,7 +413,7 @@ def test_bubblewrap_that_fails(tmp_path, monkeypatch):
 def test_a_killed_grader_takes_its_sandboxes_along():
     mark = uuid.uuid4().hex
     code = (
-        "from grader.sandbox import *\n"
+        "from grader.sandbox.run import *\n"
         f"run_command(['sh', '-c', 'sleep 86399; : {mark}x'], {{}}, None, Limits(), 'bwrap')"
     )
     grader = subprocess.Popen([sys.executable, "-c", code], cwd=course.ROOT)
@@ -427,8 +427,8 @@ def test_a_killed_grader_takes_its_sandboxes_along():
 
 UNPRIVILEGED = """
 import json, sys
-from grader import warm
-from grader.sandbox import *
+from grader.sandbox import zygote_client
+from grader.sandbox.run import *
 bomb = "import subprocess\\nfor _ in range(10000): subprocess.Popen(['sh', '-c', 'sleep 86399; : MARK'])"
 hog = "hold = [bytearray(b'x' * 2**24) for _ in range(200)]"
 look = "import os; print(os.path.exists('/etc/shadow'), os.path.exists('ROOT/solutions'), os.getpid() < 50)"
@@ -437,8 +437,8 @@ cells = [dict(cell_type="code", id=f"c{i}", metadata={}, source=source, outputs=
 notebook = dict(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)
 limits = Limits(memory=2**31, processes=60)
 if not COLD:
-    warm.parent.ready()
-    assert warm.parent.address
+    zygote_client.zygote.ready(2)
+    assert zygote_client.zygote.address
 outcome = run_notebook(json.dumps(notebook).encode(), None, limits, cold=COLD)
 print(json.dumps([outcome.status, outcome.reason, outcome.notebook.decode(), outcome.unenforced]))
 """

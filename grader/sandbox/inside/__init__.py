@@ -1,1 +1,1 @@
-"""The files that enter a sandbox, and the process that is forked for each one."""
+"""The runner, which runs inside a sandbox, and the zygote, which is forked for each one."""

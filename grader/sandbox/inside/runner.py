@@ -88,6 +88,7 @@ class ForkedKernel:
         return self
 
     def poll(self) -> int | None:
+        """The exit status, or None while the kernel runs."""
         if self.returncode is None:
             with contextlib.suppress(ChildProcessError):
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -95,15 +96,18 @@ class ForkedKernel:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the end of the kernel; the timeout is ignored."""
         while self.poll() is None:
             time.sleep(0.02)
         return self.returncode
 
     def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel if it still runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
+        """Kill the kernel."""
         self.send_signal(signal.SIGKILL)
 
     terminate = kill

@@ -1,9 +1,9 @@
-"""The zygote has imported and loaded all that a notebook may read, and is forked for each one.
+"""The zygote: a process with all modules and models of a notebook loaded, forked for each notebook.
 
-Runs outside every sandbox, so it runs nothing but this: no student's code, no secret of the course. A
-child moves into a sandbox that bubblewrap has made (namespaces, control groups), gives up every
-privilege, and becomes the runner, which forks the kernel. Threads do not survive a fork, so this
-process never has any; and as CUDA does not survive one either, no model is loaded where there is a GPU.
+It runs outside every sandbox, so it contains no student's code and no secret of the course. A child moves
+into a sandbox made by bwrap (namespaces, control groups), gives up all privileges, and becomes the runner,
+which forks the kernel. Threads do not survive a fork, so this process has none; CUDA does not survive one
+either, so no model is loaded on a machine with a GPU.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Load, say "ready", and fork for whoever connects to the socket; the end of stdin is the end."""
-    about = json.loads(sys.stdin.readline())  # not an argument: children see those
+    """Load, print "ready", and fork for each connection to the socket; exit at the end of stdin."""
+    about = json.loads(sys.stdin.readline())  # not an argument, because children can read those
     sys.path[:0] = [about["modules"], str(Path(__file__).parent)]
     paths = [*sys.path]
-    with tempfile.TemporaryDirectory() as home:  # a library may look for its settings there
+    with tempfile.TemporaryDirectory() as home:  # libraries may look for settings there
         os.environ |= {"HOME": home, "PRUNING_LABS_CACHE": about["cache"]}
         load(about["model"], about["withheld"])
-    sys.path[:] = paths  # setuptools adds to it
+    sys.path[:] = paths  # setuptools changes it
     if len(threads := running()) > 1:
         sys.exit(f"the zygote has more than one thread: {', '.join(threads)}")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children bury themselves
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped automatically
     gc.freeze()
     listener = socket.socket(fileno=about["listener"])
     print("ready", flush=True)
@@ -55,8 +55,8 @@ def main() -> None:
 def load(model: bool, withheld: list[str]) -> None:
     """Import what notebooks import, and load the course model and text once, on a single thread.
 
-    withheld: modules that the lab is not given. Neither they nor any judge may be in this memory, which every
-    submission inherits.
+    withheld: modules that the lab is not given. Neither they nor a judge may be in the memory of this
+    process, because every submission inherits it.
     """
     import runner
     import torch
@@ -73,7 +73,7 @@ def load(model: bool, withheld: list[str]) -> None:
     from labsupport.check.ask import own, recipes, shared
 
     closed: dict[str, Any] = dict.fromkeys([*withheld, "labsupport.check.judge"])
-    sys.modules.update(closed)  # None: whatever imports them fails
+    sys.modules.update(closed)  # None: importing them fails
     for package in (labsupport, given, own):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
@@ -89,7 +89,7 @@ def load(model: bool, withheld: list[str]) -> None:
 
 
 def running(seconds: float = 5) -> list[str]:
-    """The names of this process's threads; those that are about to end are waited for."""
+    """The names of this process's threads, after waiting for threads that are about to end."""
     deadline = time.monotonic() + seconds
     while True:
         names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
@@ -99,7 +99,7 @@ def running(seconds: float = 5) -> list[str]:
 
 
 def serve(connection: socket.socket) -> None:
-    """Fork once, for one request: JSON, and the files that become standard input, output and errors."""
+    """Fork for one request: JSON, and the files for standard input, output and errors."""
     connection.settimeout(10)
     files = []
     try:
@@ -116,7 +116,7 @@ def serve(connection: socket.socket) -> None:
 
 
 def become(request: dict, files: list[int]) -> None:
-    """Never returns: this process is now the sandbox's, and so are all that come of it."""
+    """Move this process into the sandbox and run the runner. Never returns."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number, file in enumerate(files):
@@ -129,7 +129,7 @@ def become(request: dict, files: list[int]) -> None:
         os.chdir(request["work"])
         os.environ.clear()
         os.environ |= request["env"]
-        first = os.fork()  # the first process that is inside the process namespace too
+        first = os.fork()  # the child is the first process inside the PID namespace
         if first == 0:
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             import runner
@@ -145,14 +145,14 @@ def become(request: dict, files: list[int]) -> None:
 
 
 def enter(pid: int, groups: list[str]) -> None:
-    """Join the control groups, then every namespace of a process; the user namespaces give the right."""
+    """Join the control groups and all namespaces of a process; the user namespaces give the privilege."""
     for folder in groups:
         Path(folder, "cgroup.procs").write_text("0")
     if os.geteuid() == 0:
         os.setgroups([])
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
     others = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in NAMESPACES]
-    owner = fcntl.ioctl(others[0], NS_GET_USERNS)  # bubblewrap nests a second one in it
+    owner = fcntl.ioctl(others[0], NS_GET_USERNS)  # bwrap nests a second user namespace in it
     join(owner)
     for other in others:
         join(other)
@@ -168,7 +168,7 @@ def join(namespace: int) -> None:
 
 
 def renounce() -> None:
-    """Give up all capabilities for good, as bubblewrap's --cap-drop ALL does."""
+    """Drop all capabilities permanently, like --cap-drop ALL of bwrap."""
     LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for capability in range(64):
         LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)

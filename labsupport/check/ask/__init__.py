@@ -1,1 +1,1 @@
-"""The side of a check that enters the sandbox: it asks a student's function, and judges nothing."""
+"""The part of a check that runs in the sandbox: it calls a student's function and judges nothing."""

@@ -1,7 +1,7 @@
-"""What crosses the border, by type: what a check cell may ask for, and what it answers.
+"""The types of messages between a check cell and the examiner: requests and answers.
 
-The examiner decodes every message here, and nowhere else. What does not fit is `Malformed`: a wrong answer,
-never a fault of the grader.
+The examiner decodes every message with this module only. A message of another form is `Malformed` and
+counts as a wrong answer, never as a fault of the grader.
 """
 
 import warnings
@@ -16,29 +16,29 @@ NAMES = 2000  # entries in one dict or list by name: the course model has 272 we
 
 
 class Malformed(Exception):
-    """A message that no check cell sends."""
+    """A message that does not fit its type."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every field is there, and no other."""
+    """Base class: a message has all of its fields and no others."""
 
 
 Kind = TypeVar("Kind", bound=Message)
 
 
 class Failure(Message, frozen=True):
-    """An exception of the student's function: the names of its class and bases, first line, function."""
+    """An exception of the student's function: class and base names, first line, and function."""
 
     names: Annotated[list[Name], Meta(min_length=1, max_length=50)]
     text: Name
-    where: Name  # the function that is not written yet; "" where that is not known
+    where: Name  # the function that is not implemented yet; "" if unknown
 
 
 class Answer(Message, frozen=True):
-    """The answer to one case. An ask of its own adds fields in a subclass.
+    """The answer to one case. Exercises with their own `ask` add fields in a subclass.
 
-    value: what the function returned, as plain data; changed: the arguments that it changed in place;
-    device: the type of the device that a tensor was on.
+    value: the return value as plain data; changed: the arguments that were modified in place; device: the
+    device type of a returned tensor.
     """
 
     value: Any = msgspec.field()
@@ -48,16 +48,16 @@ class Answer(Message, frozen=True):
 
 
 class Attempt(Message, frozen=True):
-    """Something that was tried after the function had returned: its value, or its error."""
+    """The result of an action after the function has returned: its value, or its error."""
 
     value: Any
     error: Failure | None
 
 
 class Request(Message, frozen=True):
-    """What a check cell asks first: to be asked an exercise, or what perplexity the course model has.
+    """The first message of a check cell: a request for an exercise's cases, or for a perplexity.
 
-    masks: by layer, packed as bits.packed does it.
+    masks: by layer, packed by bits.packed; the perplexity is that of the course model under them.
     """
 
     exercise: Name = ""
@@ -65,17 +65,17 @@ class Request(Message, frozen=True):
 
 
 def decode(message, kind: type[Kind]) -> Kind:
-    """The message as this type. Raises Malformed for one that does not fit."""
+    """The message as this type. Raises Malformed if it does not fit."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # msgspec tries a tensor as a mapping
+            warnings.simplefilter("ignore")  # msgspec treats a tensor as a mapping
             return msgspec.convert(message, kind)
-    except Exception as problem:  # not ValidationError alone: a tensor raises errors of its own
+    except Exception as problem:  # a tensor raises other errors than ValidationError
         raise Malformed("the answer is not what a check cell sends") from problem
 
 
 def plain(message):
-    """The message as wire.pack takes it: a dict by field, messages inside dicts alike."""
+    """The message as nested dicts by field, for wire.pack."""
     if isinstance(message, Message):
         return {name: plain(getattr(message, name)) for name in message.__struct_fields__}
     if type(message) is dict:

@@ -1,4 +1,4 @@
-"""Masks eight to a byte: how they travel, and what a number that depends on them is kept under."""
+"""Masks packed eight entries to a byte, for messages and for keys of the memo."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ def packed_one(mask: np.ndarray) -> torch.Tensor:
 
 
 def unpacked(bits: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """The mask of this shape. Raises ValueError when it has another number of bytes."""
+    """The mask of this shape. Raises ValueError for another number of bytes."""
     if bits.shape != (-(-shape.numel() // 8),):
         raise ValueError(f"{tuple(bits.shape)} bytes are no mask of {tuple(shape)}")
     return torch.from_numpy(np.unpackbits(bits.numpy(), count=shape.numel()).view(bool)).view(shape)

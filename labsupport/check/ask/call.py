@@ -1,4 +1,4 @@
-"""How a student's function is asked: called on a case, its answer reduced to plain data."""
+"""Calls a student's function on a case and reduces its return value to plain data."""
 
 import copy
 import traceback
@@ -12,7 +12,7 @@ from labsupport.check.ask.answer import Answer, Attempt, Failure
 
 
 def call(function: Callable, inputs: dict) -> Answer:
-    """Call the function with the inputs in their order, tensors on this machine's device."""
+    """Call the function with the inputs in order, tensors on this machine's device."""
     arguments = [on_device(value) for value in inputs.values()]
     kept = copy.deepcopy(arguments)
     answer = attempt(lambda: function(*arguments))
@@ -23,7 +23,7 @@ def call(function: Callable, inputs: dict) -> Answer:
 
 
 def attempt(action: Callable) -> Attempt:
-    """The value of an action, tensors where they are, or the error that it ended with."""
+    """The value of an action, its tensors not moved, or its error."""
     try:
         return Attempt(value=wire.bare(action()), error=None)
     except KeyboardInterrupt:
@@ -33,18 +33,18 @@ def attempt(action: Callable) -> Attempt:
 
 
 def answered(found: Attempt, changed: list[str] | None = None) -> Answer:
-    """An attempt as the answer to a case."""
+    """The answer to a case, from an attempt."""
     return Answer(**fields(found, changed))
 
 
 def fields(found: Attempt, changed: list[str] | None = None) -> dict:
-    """The fields that every answer has, for an ask that adds its own."""
+    """The fields that all answers share, for an `ask` that adds more."""
     device = found.value.device.type if isinstance(found.value, torch.Tensor) else None
     return {"value": found.value, "error": found.error, "changed": changed or [], "device": device}
 
 
 def failure(problem: BaseException) -> Failure:
-    """An exception as it travels."""
+    """An exception as a message."""
     frames = traceback.extract_tb(problem.__traceback__)
     where = frames[-1].name if frames and type(problem) is NotImplementedError else ""
     names = [kind.__name__[:1000] for kind in type(problem).__mro__][:50]
@@ -55,7 +55,7 @@ def failure(problem: BaseException) -> Failure:
 def _text(problem: BaseException) -> str:
     try:
         return str(problem)
-    except Exception:  # an exception of the student's may not even have a text
+    except Exception:  # str() of a student's exception may fail
         return ""
 
 
@@ -71,7 +71,7 @@ def on_device(value):
 
 
 def same(one, other) -> bool:
-    """Whether two plain values are equal to the last bit."""
+    """Whether two plain values are bit-identical."""
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return one.dtype == other.dtype and torch.equal(one, other)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):

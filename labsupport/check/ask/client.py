@@ -1,4 +1,4 @@
-"""Answers an exercise's cases with a student's function: the examiner's over its socket, or one at home."""
+"""Answers cases with a student's function: the examiner's over its socket, or one in this process."""
 
 import socket
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from labsupport.check.ask.call import call
 
 
 def ask_of(exercise: str) -> Callable:
-    """How this exercise is asked: by the `ask` of own/EXERCISE.py where there is one, else by `call`."""
+    """The function that answers a case of this exercise: `ask` of own/EXERCISE.py, else `call`."""
     if not Path(__file__).with_name("own").joinpath(f"{exercise}.py").is_file():
         return call
     return import_module(f"labsupport.check.ask.own.{exercise}").ask
 
 
 def answer_examiner(exercise: str, function: Callable, address: str) -> None:
-    """Answer case after case until the examiner says that was all."""
+    """Answer cases until the examiner sends the end."""
     ask = ask_of(exercise)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
@@ -28,5 +28,5 @@ def answer_examiner(exercise: str, function: Callable, address: str) -> None:
 
 
 def answer_here(exercise: str, function: Callable, inputs: dict):
-    """One answer given in this process, as plain as if it had travelled."""
+    """One answer in this process, reduced to plain data like a message."""
     return wire.unpack(wire.pack(plain(ask_of(exercise)(function, inputs))))

@@ -1,7 +1,7 @@
-"""What is left of a pruned model, in a few bytes: a fingerprint of every row or column.
+"""A compact description of a pruned model: a fingerprint of every row or column.
 
-A fingerprint is the first 64 bits of SHA-256, of every row of q, k, v, gate and up and every column of o
-and down. The judge looks them up in the dense model that it builds for itself.
+A fingerprint is the first 64 bits of SHA-256 of a row of q, k, v, gate or up, or of a column of o or down.
+The judge looks it up in its own copy of the dense model.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from torch import nn
 from labsupport.check.ask.pruned import digest
 from labsupport.linears import pruned_linears
 
-AXIS = {"gate": 0, "up": 0, "down": 1, "q": 0, "k": 0, "v": 0, "o": 1}  # along which a structure goes
+AXIS = {"gate": 0, "up": 0, "down": 1, "q": 0, "k": 0, "v": 0, "o": 1}  # axis of removed structures
 
 
 def linears_of(model, index: int) -> dict[str, nn.Linear]:
@@ -46,6 +46,6 @@ def prints(weight: torch.Tensor, axis: int) -> torch.Tensor:
 
 
 def others(model, layers: range) -> dict[str, str]:
-    """Digests of every weight that pruning these layers leaves alone."""
+    """Digests of every weight that pruning these layers does not change."""
     pruned = {f"{name}.weight" for name in pruned_linears(model) if int(name.split(".")[2]) in layers}
     return {name: digest(weight) for name, weight in model.named_parameters() if name not in pruned}

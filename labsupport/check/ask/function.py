@@ -1,6 +1,7 @@
-"""Answers the examiner with a function of one Python file: `python -m labsupport.check.ask.function NAME FILE`.
+"""Answers the examiner with a function of one file: `python -m labsupport.check.ask.function NAME FILE`.
 
-Exit status 0: asked and answered. 3: the file cannot be run or lacks the function; a sentence says why.
+Exit status 0: all cases are answered; 3: the file cannot be run or lacks the function, and a sentence
+gives the reason.
 """
 
 import os
@@ -15,6 +16,7 @@ CANNOT = 3
 
 
 def main(name: str, path: str) -> None:
+    """Answer the examiner with function `name` of the file at `path`."""
     shared.take_over()
     try:
         function = runpy.run_path(path, run_name="answers").get(name)

@@ -1,6 +1,6 @@
-"""How a function that prunes a whole model is asked: labs 02 and 04.
+"""The ask of functions that prune a whole model: labs 02 and 04.
 
-The student's side sends masks, digests of every weight and a perplexity; the judge believes none of it.
+The student's side sends masks, digests of every weight and a perplexity; the judge trusts none of them.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from labsupport.check.ask.call import attempt, fields
 
 
 class Pruned(Answer, frozen=True):
-    """The masks, and what became of the model. digests: SHA-256 of every weight, by name.
+    """The masks, and the state of the model afterwards. digests: SHA-256 of every weight, by name.
 
-    measured: its perplexity, or the error of a model that does not run any more; None after an error.
+    measured: its perplexity, or the error of a model that no longer runs; None if the function failed.
     """
 
     digests: Annotated[dict[Name, Name], Meta(max_length=NAMES)]
@@ -26,7 +26,7 @@ class Pruned(Answer, frozen=True):
 
 
 def ask(function: Callable, inputs: dict) -> Pruned:
-    """Prune a fresh model; answer with the masks and with what became of the model."""
+    """Prune a fresh model; answer with the masks and the state of the model afterwards."""
     from labsupport.given import perplexity
 
     model = recipes.model(inputs["model"])
@@ -48,7 +48,7 @@ def digests(model) -> dict[str, str]:
 
 
 def digest(weight: torch.Tensor) -> str:
-    """SHA-256 of the bytes of one weight of any shape; of one that has none (sparse, meta) its layout."""
+    """SHA-256 of the bytes of one weight of any shape; its layout if it has none (sparse, meta)."""
     try:
         flat: Any = (weight.detach().cpu() + 0.0).contiguous().view(-1).view(torch.uint8).numpy()
     except (RuntimeError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Models and texts that both sides of a check build for themselves, from a few words."""
+"""Recipes of models and texts: small dicts from which both sides of a check build the same objects."""
 
 from functools import cache
 from typing import Any
@@ -10,9 +10,9 @@ from labsupport import corpora, models, settings
 
 
 def model(recipe: dict) -> LlamaForCausalLM:
-    """The model of a recipe: {"tiny": seed} or {"course": name}. A fresh one at every call."""
+    """The model of a recipe: {"tiny": seed} or {"course": name}. Every call makes a new one."""
     if "tiny" in recipe:
-        tiny: Any = models.tiny(recipe["tiny"])  # transformers declares `to` without its model
+        tiny: Any = models.tiny(recipe["tiny"])  # the type hints of transformers lack `to` on a model
         return tiny.to(settings.device())
     return models.load(recipe["course"])
 

@@ -1,8 +1,8 @@
-"""Under grading, the perplexity of the masked course model is asked of the examiner, not measured here.
+"""Under grading, the examiner measures the perplexity of the masked course model, not the sandbox.
 
-The examiner is sent the masks and nothing else. It believes nothing it is told: it sets them on its own
-copy of the model and measures, once for each distinct set of masks of a class. Anything that is not
-just the course model under masks, on the course's evaluation windows, is measured where it is.
+The sandbox sends the masks and nothing else. The examiner applies them to its own copy of the model and
+measures once for each distinct set of masks in a class. For any other model, and for any windows other
+than the course's evaluation windows, the sandbox measures the perplexity itself.
 """
 
 import functools
@@ -23,11 +23,11 @@ from labsupport.errors import LabError
 from labsupport.linears import pruned_linears
 from labsupport.settings import SOCKET
 
-SECONDS = 900  # that the examiner may take: others may be waiting for the same number
+SECONDS = 900  # time limit for the examiner: other submissions may wait for the same number
 
 
 def take_over() -> None:
-    """Put the perplexity that asks in the place of the given one; where none is given, do nothing."""
+    """Replace the given perplexity by one that asks the examiner; without a given one, do nothing."""
     try:
         from labsupport.given import perplexity as given
     except (ImportError, LabError):
@@ -42,12 +42,12 @@ def take_over() -> None:
         known = asked(model, token_windows, address) if address else None
         return measure(model, token_windows) if known is None else known
 
-    setattr(perplexity, "asks", True)  # noqa: B010  a mark that no type knows
+    setattr(perplexity, "asks", True)  # noqa: B010  an attribute that function types lack
     given.perplexity = perplexity
 
 
 def asked(model: nn.Module, token_windows: torch.Tensor, address: str) -> float | None:
-    """What the examiner at this address says, or None where it is to be measured here."""
+    """The perplexity from the examiner at this address, or None if this process must measure it."""
     masks = course_masks(model, token_windows)
     if masks is None:
         return None
@@ -63,10 +63,9 @@ def asked(model: nn.Module, token_windows: torch.Tensor, address: str) -> float 
 
 
 def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, torch.Tensor] | None:
-    """The masks, packed, under which the course model is this very model, or None when there are none.
+    """The packed masks that turn the course model into this model, or None when there are none.
 
-    None too for a model that is not computed as it is built (hooks, a forward of its own), and for
-    other windows than the course's.
+    Also None for a model with hooks or a replaced forward, and for windows other than the course's.
     """
     if type(model) is not LlamaForCausalLM or not _as_built(model):
         return None
@@ -87,7 +86,7 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
         if layer in pruned and (
             count == kept.numel() or count + _true(_where_equal(weight, 0)) == kept.numel() + zeros
         ):
-            # every weight is its own or zero; where the stored one is zero it is both
+            # every weight is the stored one or zero; a stored zero counts twice
             masks[layer] = packed_one(kept.cpu().numpy())
         elif count < kept.numel():
             return None
@@ -95,7 +94,7 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
 
 
 def _where_equal(weight: torch.Tensor, other: torch.Tensor | float) -> torch.Tensor:
-    """Where a weight equals another, or a number; numpy is three times faster than torch on a CPU."""
+    """Elementwise equality of a weight and another, or a number; numpy is three times as fast on a CPU."""
     weight = weight.detach()
     if weight.is_cuda:
         return weight == other
@@ -103,7 +102,7 @@ def _where_equal(weight: torch.Tensor, other: torch.Tensor | float) -> torch.Ten
 
 
 def _true(these: torch.Tensor) -> int:
-    """How many are True; numpy counts them ten times faster than torch does on a CPU."""
+    """The number of True entries; numpy is ten times as fast as torch on a CPU."""
     return int(these.count_nonzero() if these.is_cuda else np.count_nonzero(these.numpy()))
 
 
@@ -117,6 +116,6 @@ def _as_built(model: nn.Module) -> bool:
 
 @cache
 def stored() -> dict[str, tuple[torch.Tensor, int]]:
-    """The course model's weights as they are stored, by name, each with the number of its zeros."""
+    """The stored weights of the course model by name, each with its number of zeros."""
     weights = {name: weight.detach() for name, weight in models.load().named_parameters()}
     return {name: (weight, _true(_where_equal(weight, 0))) for name, weight in weights.items()}

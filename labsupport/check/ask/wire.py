@@ -1,12 +1,12 @@
 """Messages between a check cell and the examiner: JSON for the structure, safetensors for the tensors.
 
 A message is a tree of None, bool, int, float, str, list, tuple, dict (str keys) and tensors; never pickle.
-Anything else travels as an `Opaque` that names its type and nothing more, so that no object of the student's
-reaches the examiner: whatever equals everything there arrives as a name.
+Any other value becomes an `Opaque`, which holds only the name of its type, so that no object of the student
+reaches the examiner, for example one whose `==` is always true.
 
-What is unpacked takes no more memory than its own bytes allow: the structure is bounded in length, depth
-and count, a tensor is used once and has exactly the bytes that its shape and type need (a bool takes a bit
-in the message and a byte afterwards).
+An unpacked message takes memory in proportion to its bytes: the structure is bounded in length, depth and
+count; each tensor is used once and has exactly the bytes that its shape and type need (a bool takes a bit
+in the message and a byte in memory).
 """
 
 import json
@@ -24,8 +24,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 LIMIT = 64 * 2**20  # bytes in one message; the course model's masks take 14 MB
-STRUCTURE_LIMIT = 2**20  # bytes of its JSON
-COUNT_LIMIT = 50_000  # values in its JSON
+STRUCTURE_LIMIT = 2**20  # bytes of the JSON part
+COUNT_LIMIT = 50_000  # values in the JSON part
 TEXT_LIMIT = 10_000  # characters in one string
 DEPTH_LIMIT = 20
 AXES_LIMIT = 16
@@ -36,16 +36,16 @@ DTYPES = {
         torch.float16, torch.bfloat16, torch.float32, torch.float64,
     )
 }  # fmt: skip
-MARKS = re.compile(rb"[\[{,]")  # there are no more values than these, and one
+MARKS = re.compile(rb"[\[{,]")  # a JSON text has at most one value more than these characters
 
 
 class WireError(Exception):
-    """The bytes break the protocol."""
+    """A message that violates the protocol."""
 
 
 @dataclass(frozen=True)
 class Opaque:
-    """Something that is no plain data: only the name of its type is kept."""
+    """The name of the type of a value that is not plain data."""
 
     type_name: str
 
@@ -64,7 +64,7 @@ def bare(value, depth: int = 0):
     if kind is Opaque:
         return value
     if issubclass(kind, torch.Tensor):
-        with torch._C.DisableTorchFunctionSubclass():  # a subclass may answer for detach() itself
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass may override detach()
             plain = torch.Tensor.detach(value).as_subclass(torch.Tensor)
         ok = plain.layout is torch.strided and str(plain.dtype) in DTYPES and plain.device.type != "meta"
         return plain if ok else Opaque(f"a {plain.dtype} tensor with layout {plain.layout}")
@@ -129,7 +129,7 @@ def unpack(message: bytes) -> Any:
 
 
 class _Unpacking:
-    """One message: its tensors, each of which is taken out when it is used, and the values so far."""
+    """The state of unpacking one message: its unused tensors, and the number of values so far."""
 
     def __init__(self, tensors: dict[str, torch.Tensor]):
         self.tensors, self.count = tensors, 0
@@ -161,7 +161,7 @@ class _Unpacking:
         raise WireError("a value is of no kind that travels")
 
     def tensor(self, tensor: str, dtype: str, shape: list[int]) -> torch.Tensor:
-        """The tensor of this name. Raises WireError unless its bytes are what type and shape need."""
+        """The tensor of this name. Raises WireError unless its size fits its type and shape."""
         found = self.tensors.pop(tensor)
         if len(shape) > AXES_LIMIT or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
             raise WireError("a tensor has no such shape")
@@ -176,7 +176,7 @@ class _Unpacking:
 
 
 def _text(text: str) -> str:
-    """A string that can be written as UTF-8: half of a surrogate pair becomes a question mark."""
+    """A string that is valid UTF-8: a lone surrogate becomes a question mark."""
     return text[:TEXT_LIMIT].encode("utf-8", "replace").decode()
 
 
@@ -189,9 +189,9 @@ def send(connection: socket.socket, value) -> None:
 
 
 def receive(connection: socket.socket, deadline: float | None = None) -> Any:
-    """Read one message, all of it before `deadline` (time.monotonic) if there is one.
+    """Read one whole message before `deadline` (time.monotonic), if there is one.
 
-    Raises WireError for a broken one, EOFError when the other side is gone, TimeoutError when it is late.
+    Raises WireError for a malformed message, EOFError for a closed connection, TimeoutError at the deadline.
     """
     (size,) = struct.unpack("<Q", _exactly(connection, 8, deadline))
     if size > LIMIT:

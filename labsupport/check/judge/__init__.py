@@ -1,4 +1,4 @@
-"""The side of a check that never enters the sandbox: the judges, found by their files, labNN/NAME.py."""
+"""The part of a check that never enters the sandbox: the judges, one file each, labNN/NAME.py."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -8,7 +8,7 @@ from labsupport.check.judge.kit.exercise import Exercise
 
 
 class Exercises(Mapping[str, Exercise]):
-    """Every exercise by name, in the order of the labs; a judge is imported when it is asked for."""
+    """Every exercise by name, in the order of the labs; each judge is imported on first access."""
 
     def __init__(self, folder: Path):
         files = sorted(folder.glob("lab[0-9][0-9]/[a-z]*.py"))

@@ -1,1 +1,1 @@
-"""Asks of their own, one file an exercise, for those that a plain call does not serve."""
+"""The `ask` functions of exercises that need more than a plain call, one file per exercise."""

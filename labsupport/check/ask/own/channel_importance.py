@@ -1,4 +1,4 @@
-"""channel_importance, and kv_group_importance alike: "random" is asked for three times."""
+"""The ask of channel_importance and kv_group_importance: "random" needs three calls."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from labsupport.check.ask.answer import Answer
 
 
 def ask(function: Callable, inputs: dict) -> Answer:
-    """Call the function; for "random" three times: twice in one state of the generator, once in another."""
+    """Call the function; for "random" three times: twice with one generator state, once with another."""
     if "seed" not in inputs:
         return call.call(function, inputs)
     arguments = [call.on_device(value) for name, value in inputs.items() if name != "seed"]

@@ -1,4 +1,4 @@
-"""continuation_logprob is asked about a fresh model, some of which are made for this exercise."""
+"""The ask of continuation_logprob: on a fresh model; some models are made for this exercise."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from labsupport.check.ask.call import answered, attempt, same
 
 
 def built(recipe: dict) -> LlamaForCausalLM:
-    """The model of a recipe; {"follows": counts} is a Llama without layers that counts what follows what."""
+    """The model of a recipe; {"follows": counts} is a Llama without layers with these bigram counts."""
     if "follows" not in recipe:
         return recipes.model(recipe)
     counts = torch.tensor(recipe["follows"])  # [word, next word]
@@ -23,14 +23,14 @@ def built(recipe: dict) -> LlamaForCausalLM:
     )  # fmt: skip
     model = LlamaForCausalLM(config).requires_grad_(False).eval()
     model.model.embed_tokens.weight.copy_(torch.eye(4))
-    model.model.norm.weight.fill_(0.5)  # a one-hot vector leaves the norm as it was
+    model.model.norm.weight.fill_(0.5)  # the norm does not change a one-hot vector
     model.lm_head.weight.copy_(counts.log().T)
-    placed: Any = model  # transformers declares `to` without its model
+    placed: Any = model  # the type hints of transformers lack `to` on a model
     return placed.to(settings.device(), getattr(torch, recipe.get("dtype", "float32")))
 
 
 def pair(inputs: dict) -> tuple[torch.Tensor, torch.Tensor]:
-    """Context and continuation, those of the course's text cut here."""
+    """Context and continuation; those of the course text are cut here."""
     if "text" not in inputs:
         return inputs["context_ids"], inputs["continuation_ids"]
     ids = recipes.windows(recipes.course_windows("evaluation"))[0]
@@ -39,7 +39,7 @@ def pair(inputs: dict) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def ask(function: Callable, inputs: dict) -> Answer:
-    """Ask about a fresh model; the ids are on the CPU, wherever the model is."""
+    """Call the function on a fresh model; the ids are always on the CPU."""
     kept = pair(inputs)
     given = [ids.clone() for ids in kept]
     model = built(inputs["model"])

@@ -1,4 +1,4 @@
-"""count_parameters is asked with a config that travels as plain numbers."""
+"""The ask of count_parameters: the message holds the config as plain numbers."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from labsupport.check.ask.call import answered, attempt
 
 
 def built(shape: dict) -> LlamaConfig:
-    """The config of a case, whose fields travel by name."""
+    """The config of a case, built from its fields by name."""
     return LlamaConfig(**shape)
 
 
 def ask(function: Callable, inputs: dict) -> Answer:
-    """Call the function with the config that the case describes."""
+    """Call the function with the config of the case."""
     config = built(inputs["config"])
     found = attempt(lambda: function(config))
     return answered(found, [] if config.to_dict() == built(inputs["config"]).to_dict() else ["config"])

@@ -1,4 +1,4 @@
-"""input_norms is asked with batches that can be read once; the answer says what the function left behind."""
+"""The ask of input_norms: batches that can be read once; the answer includes side effects on the model."""
 
 import gc
 import re
@@ -17,12 +17,12 @@ BREAK = "a made-up error in the middle of calibration"
 
 
 class Normed(Answer, frozen=True):
-    """Norms by layer, and what the function left behind.
+    """Norms by layer, and the side effects of the function.
 
-    hooks: how many are on the model; training: its mode; runs: tokens of every run, where there are too
-    many those of all later ones in the last entry; alive: bytes of living tensors when the second and the
-    last run began, by the run's number; came_through: whether the error of `fails_at` left the function;
-    stumbled: the text of an error of sizes that do not match, else "".
+    hooks: number of hooks on the model; training: its mode; runs: tokens of every forward pass, with all
+    passes above the limit added up in the last entry; alive: bytes of live tensors at the start of the
+    second and the last pass, by its number; came_through: whether the function let the error of `fails_at`
+    propagate; stumbled: the text of an error about sizes that do not match, else "".
     """
 
     hooks: int
@@ -49,10 +49,10 @@ def batches_of(inputs: dict) -> list[torch.Tensor]:
 
 
 def ask(function: Callable, inputs: dict) -> Normed:
-    """Call the function; answer with the norms and what it left behind.
+    """Call the function; answer with the norms and the side effects.
 
-    We listen at the embedding, where every token of every run comes by; `fails_at` makes that run raise an
-    error, `weighed` measures what is alive when the second and the last run begin.
+    A wrapper around the embedding counts the tokens of every forward pass; `fails_at` makes that pass raise
+    an error, `weighed` measures the live tensors at the start of the second and the last pass.
     """
     model = built(inputs).train(inputs.get("training", False))
     batches = batches_of(inputs)
@@ -91,17 +91,17 @@ def ask(function: Callable, inputs: dict) -> Normed:
 
 
 def _sizes_differ(text: str) -> bool:
-    """Whether an error of torch's says that two tensors do not fit together."""
+    """Whether the text is torch's error for two tensors with sizes that do not match."""
     return re.match("The size of tensor a .* must match", text) is not None
 
 
 def hooks_on(model) -> int:
-    """How many hooks, before or after forward, hang on the modules of a model."""
+    """The number of forward hooks and forward pre-hooks on the modules of a model."""
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
 def living_bytes() -> int:
-    """Bytes of all tensors that Python still holds, shared memory counted once."""
+    """Bytes of all live tensors; shared memory counts once."""
     gc.collect()
     kinds = (torch.Tensor, torch.nn.Parameter)
     tensors = [item for item in gc.get_objects() if type(item) in kinds and not item.is_meta]

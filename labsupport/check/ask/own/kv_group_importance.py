@@ -1,4 +1,4 @@
-"""kv_group_importance is asked as channel_importance is."""
+"""The ask of kv_group_importance, which is that of channel_importance."""
 
 from labsupport.check.ask.own.channel_importance import ask
 

@@ -1,4 +1,4 @@
-"""model_macs is asked with a config that travels as plain numbers."""
+"""The ask of model_macs: the message holds the config as plain numbers."""
 
 from collections.abc import Callable
 
@@ -9,5 +9,5 @@ from labsupport.check.ask.call import answered, attempt
 
 
 def ask(function: Callable, inputs: dict) -> Answer:
-    """Call the function with the config that the case describes."""
+    """Call the function with the config of the case."""
     return answered(attempt(lambda: function(LlamaConfig(**inputs["config"]), inputs["tokens"])))

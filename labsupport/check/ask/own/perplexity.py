@@ -1,4 +1,4 @@
-"""perplexity is asked of a fresh model; the answer says in which state the model was left."""
+"""The ask of perplexity: on a fresh model; the answer includes the model's state afterwards."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ from labsupport.check.ask.call import attempt, fields, same
 
 
 class Measured(Answer, frozen=True):
-    """A perplexity, and what the function left behind.
+    """A perplexity, and the side effects of the function.
 
-    gradients: whether they are recorded afterwards; training: the model's mode afterwards; trained_inside:
-    whether it ran in training mode; flags: whether requires_grad is as it was; left: weights with a .grad.
+    gradients: whether autograd is on afterwards; training: the model's mode afterwards; trained_inside:
+    whether it ran in training mode; flags: whether requires_grad is unchanged; left: weights with a .grad.
     """
 
     gradients: bool
@@ -25,7 +25,7 @@ class Measured(Answer, frozen=True):
 
 
 def ask(function: Callable, inputs: dict) -> Measured:
-    """Ask for the perplexity of a fresh model; answer also with the state the model was left in."""
+    """Call the function on a fresh model; answer with the perplexity and the model's state afterwards."""
     model, token_windows = recipes.model(inputs["model"]), recipes.windows(inputs["windows"])
     model.train(inputs["training"])
     if inputs["training"]:

@@ -1,4 +1,4 @@
-"""prune_blocks is asked of a fresh model; the answer says what is left, before and after it was saved."""
+"""The ask of prune_blocks: on a fresh model; the answer describes it before and after a save."""
 
 import tempfile
 import warnings
@@ -24,14 +24,14 @@ Size = Annotated[int, Meta(ge=0, le=2**31)]
 
 
 class Prints(Message, frozen=True):
-    """One weight that is left: its shape, and the fingerprints of its rows or columns, int64 [slices]."""
+    """One pruned weight: its shape, and the fingerprints of its rows or columns, int64 [slices]."""
 
     shape: Annotated[list[Size], Meta(min_length=2, max_length=2)]
     prints: torch.Tensor
 
 
 class Left(Message, frozen=True):
-    """What is left of the model: fingerprints by layer and weight, digests of the others, the config."""
+    """The pruned model: fingerprints by layer and weight, digests of the other weights, the config."""
 
     prints: Annotated[dict[Name, Annotated[dict[Name, Prints], Meta(max_length=20)]], Meta(max_length=NAMES)]
     digests: Annotated[dict[Name, Name], Meta(max_length=NAMES)]
@@ -39,14 +39,14 @@ class Left(Message, frozen=True):
 
 
 class Looked(Message, frozen=True):
-    """An attempt to look at what is left; `value` is None where it ended with an error."""
+    """An attempt to read the pruned model; `value` is None after an error."""
 
     value: Left | None
     error: Failure | None
 
 
 class Blocks(Answer, frozen=True):
-    """What prune_blocks left; all are None where the function raised an error."""
+    """The effects of prune_blocks; all fields are None if the function raised an error."""
 
     left: Looked | None
     generated: Attempt | None
@@ -63,7 +63,7 @@ def layers_of(inputs: dict, model) -> range:
 
 
 def windows_of(inputs: dict, what: str) -> torch.Tensor:
-    """The token windows of a case: "batches" or "evaluation", as many of them as it asks for."""
+    """The token windows of a case: the requested number of "batches" or "evaluation"."""
     return recipes.windows(inputs[what])[: inputs.get("windows", {}).get(what)]
 
 
@@ -73,7 +73,7 @@ def batches_of(inputs: dict) -> list[torch.Tensor]:
 
 
 def ask(function: Callable, inputs: dict) -> Blocks:
-    """Prune a fresh model; answer with what is left of it, before and after saving and reloading."""
+    """Prune a fresh model; answer with its description before and after saving and reloading."""
     from labsupport.given.perplexity import perplexity
 
     model = recipes.model(inputs["model"])
@@ -82,7 +82,7 @@ def ask(function: Callable, inputs: dict) -> Blocks:
     if "batches" in inputs:
         arguments.append(batches_of(inputs))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a ratio removes no head is said, and is no fault
+        warnings.simplefilter("ignore")  # a warning that a ratio removes no head is no fault
         found = attempt(lambda: function(*arguments))
         if found.error:
             return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
@@ -122,7 +122,7 @@ def _reloaded(model, evaluation: torch.Tensor, perplexity: Callable) -> dict:
 
 
 def generated(model) -> list[int]:
-    """Eight tokens after a fixed prompt, the likeliest one each time."""
+    """Eight tokens after a fixed prompt, by greedy decoding."""
     prompt = torch.tensor([PROMPT], device=model.device)
     tokens = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=8, do_sample=False)
     return tokens[0].tolist()

@@ -1,4 +1,4 @@
-"""prune_magnitude is asked as every function that prunes a whole model."""
+"""The ask of prune_magnitude, shared by all functions that prune a whole model."""
 
 from labsupport.check.ask.pruned import ask
 

@@ -1,4 +1,4 @@
-"""prune_wanda is asked as every function that prunes a whole model."""
+"""The ask of prune_wanda, shared by all functions that prune a whole model."""
 
 from labsupport.check.ask.pruned import ask
 

@@ -1,4 +1,4 @@
-"""recover is asked of a pruned model; the answer holds the losses and every weight afterwards."""
+"""The ask of recover: on a pruned model; the answer holds the losses and all weights afterwards."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -13,13 +13,13 @@ from labsupport.linears import pruned_linears
 
 
 class Recovered(Answer, frozen=True):
-    """Losses, and all weights afterwards by name; none where the function raised an error."""
+    """Losses, and all weights afterwards by name; no weights if the function raised an error."""
 
     weights: Annotated[dict[Name, torch.Tensor], Meta(max_length=NAMES)]
 
 
 def built(inputs: dict):
-    """The pruned model of a case: half of every row zero, or half of the second block gone."""
+    """The pruned model of a case: half of every row is zero, or half of the second block is removed."""
     model = recipes.model(inputs["model"])
     if inputs["pruned"] == "sliced":
         from labsupport.given.blocks import prune_blocks
@@ -34,14 +34,14 @@ def built(inputs: dict):
 
 
 def texts(inputs: dict) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """Four batches [4, 32] to learn from and windows [4, 32] to measure on: eight tokens going round."""
+    """Four training batches [4, 32] and evaluation windows [4, 32], all a cycle of eight tokens."""
     order, starts = inputs["text"]["order"], inputs["text"]["starts"]
     windows = torch.tensor([[order[(start + place) % len(order)] for place in range(32)] for start in starts])
     return list(windows[:16].view(4, 4, 32)), windows[16:]
 
 
 def ask(function: Callable, inputs: dict) -> Recovered:
-    """Let the function recover a fresh model; answer with the losses and with all weights afterwards."""
+    """Call the function on a fresh model; answer with the losses and all weights afterwards."""
     model, (batches, _) = built(inputs), texts(inputs)
     found = attempt(lambda: function(model, batches, inputs["steps"], inputs["learning_rate"]))
     weights = {} if found.error else {name: weight.detach() for name, weight in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""storage_bytes may be asked for several formats of one matrix at once."""
+"""The ask of storage_bytes: one case may cover several formats of one matrix."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from labsupport.check.ask.call import answered, attempt, call
 
 
 def ask(function: Callable, inputs: dict) -> Answer:
-    """One case may ask for several formats of the same matrix: then the value is a dict, by format."""
+    """Call the function; for a case with several formats the value is a dict by format."""
     if "formats" not in inputs:
         return call(function, inputs)
     shape, sparsity, formats, dtype_bytes = inputs.values()

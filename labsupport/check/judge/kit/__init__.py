@@ -1,1 +1,1 @@
-"""The machinery of all judges."""
+"""Modules shared by the judges."""

@@ -1,4 +1,4 @@
-"""Which mistake a pruned tiny model shows: by what is left of it, and by the scores of that."""
+"""The likely mistake behind a wrongly pruned tiny model, by its slices and their scores."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ SERVED = see("5.3", "Who serves whom")
 
 
 def causes(inputs: dict, left: Left) -> Iterator[Named]:
-    """Sizes first, then layers, scores and the config."""
+    """The mistakes in this order: sizes, layers, scores, config."""
     remains = Remains(inputs, left.prints)
     if not remains.comparable:
         return
@@ -39,7 +39,7 @@ def _unchanged(remains: Remains, index: int) -> bool:
 
 
 def _not_smaller(remains: Remains) -> Iterator[Named]:
-    """What stayed as large as it was: all of it, as zeros or as it came, or one of the two blocks."""
+    """Mistakes of size: nothing shrank (zeros, or unchanged weights), or one of the blocks did not."""
 
     def large(names: tuple[str, ...]) -> bool:
         return all(
@@ -85,7 +85,7 @@ def _wrong_layers(remains: Remains, digests: dict[str, str]) -> Iterator[Named]:
 
 
 def _wrong_scores(remains: Remains) -> Iterator[Named]:
-    """By which other scores the kept structures are the best, if not by the right ones."""
+    """Mistakes of the scores: other scores by which the kept structures are the best."""
     criterion = remains.criterion
     blocks = [(index, block) for index in remains.layers for block in ("mlp", "attention")]
 
@@ -128,7 +128,7 @@ def _worst(remains: Remains, index: int, block: str) -> bool:
 
 
 def _in_passing(remains: Remains) -> bool:
-    """Whether each layer follows from gradients of a model whose earlier layers are pruned already."""
+    """Whether each layer fits gradients of a model whose earlier layers are already pruned."""
 
     def follows(index: int) -> bool:
         earlier = {other: remains.kept[other] for other in remains.layers if other < index}

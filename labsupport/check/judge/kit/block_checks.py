@@ -1,4 +1,4 @@
-"""The checks on what is left of a pruned model; each raises Wrong. They run in the order of this file."""
+"""The checks on a pruned model; each raises Wrong. They run in the order of this file."""
 
 from transformers import LlamaConfig
 
@@ -12,7 +12,7 @@ SHOWN = 20  # slices, heads or tokens that a message lists
 
 
 def sized(remains: Remains) -> None:
-    """Raises Wrong unless the seven matrices of every layer have the planned shapes."""
+    """Raise Wrong unless the seven matrices of every layer have the planned shapes."""
     head_dim, hidden = widths.head_size(remains.dense.config), remains.dense.config.hidden_size
     for index in remains.layers:
         stays, layer = remains.planned[index], remains.layer(index)
@@ -30,7 +30,7 @@ def sized(remains: Remains) -> None:
 
 
 def identical(remains: Remains) -> None:
-    """Raises Wrong unless every slice is one of the dense weight's."""
+    """Raise Wrong unless every slice is bit-identical to one of the dense weight."""
     for index, places in remains.kept.items():
         for name, found in places.items():
             if -1 in found:
@@ -39,7 +39,7 @@ def identical(remains: Remains) -> None:
 
 
 def coupled(remains: Remains) -> None:
-    """Raises Wrong unless coupled matrices kept the same channels, or the same KV groups."""
+    """Raise Wrong unless coupled matrices kept the same channels or the same KV groups."""
     head_dim = widths.head_size(remains.dense.config)
     for index, places in remains.kept.items():
         groups, served = remains.groups(index), remains.before[index].heads // remains.before[index].kv_heads
@@ -63,7 +63,7 @@ def coupled(remains: Remains) -> None:
 
 
 def in_order(remains: Remains) -> None:
-    """Raises Wrong unless what is left stands in its old order."""
+    """Raise Wrong unless the kept slices are in their original order."""
     for index, places in remains.kept.items():
         for name in ("gate", "k"):
             if places[name] != sorted(places[name]):
@@ -71,7 +71,7 @@ def in_order(remains: Remains) -> None:
 
 
 def best_kept(remains: Remains) -> None:
-    """Raises Wrong unless what is left has the highest scores, or was drawn at random."""
+    """Raise Wrong unless the kept structures have the highest scores, or are random for "random"."""
     if remains.criterion == "random":
         _drawn(remains)
     else:
@@ -91,7 +91,7 @@ def _ranked(remains: Remains) -> float:
 
 
 def _drawn(remains: Remains) -> None:
-    """Raises Wrong when the kept channels are the first ones, or the last ones, everywhere."""
+    """Raise Wrong when the kept channels are the first ones, or the last ones, in every layer."""
     kept = [(places["gate"], remains.before[index].channels) for index, places in remains.kept.items()]
     if all(places == list(range(len(places))) for places, _ in kept):
         raise Wrong("the first channels stayed in every layer")
@@ -100,7 +100,7 @@ def _drawn(remains: Remains) -> None:
 
 
 def noted(remains: Remains, config: dict) -> None:
-    """Raises Wrong unless the config describes the planned widths. config: some of FIELDS, of any type."""
+    """Raise Wrong unless the config has the planned widths. config: some of FIELDS, of any type."""
     read = read_config(config)
     described = described_widths(read, len(remains.planned))
     for index, (says, has) in enumerate(zip(described, remains.planned, strict=True)):
@@ -112,7 +112,7 @@ def noted(remains: Remains, config: dict) -> None:
 
 
 def read_config(config: dict) -> LlamaConfig:
-    """The config of these fields; LlamaConfig itself refuses sizes that are no int. Wrong for others."""
+    """The LlamaConfig of these fields. Raises Wrong for fields that it rejects."""
     if not config.keys() <= set(FIELDS):
         raise Wrong(NOT_SENT)
     if missing := [name for name in FIELDS if name not in config and name != "layer_widths"]:
@@ -124,7 +124,7 @@ def read_config(config: dict) -> LlamaConfig:
 
 
 def described_widths(config: LlamaConfig, count: int) -> list[widths.Widths]:
-    """The widths, whole numbers, that a config describes for each of `count` layers; Wrong for others."""
+    """The integer widths of each of `count` layers by a config; raises Wrong for others."""
     if config.num_hidden_layers != count:
         raise Wrong(f"it has {config.num_hidden_layers} layers")
     try:

@@ -11,11 +11,11 @@ from labsupport.check.ask.wire import Opaque
 from labsupport.selection import kth_smallest
 
 NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
-NOT_SENT = "the answer is not what a check cell sends"  # the reason that answer.Malformed gives too
+NOT_SENT = "the answer is not what a check cell sends"  # also the reason of answer.Malformed
 
 
 class Wrong(Exception):
-    """A part that does not hold, with the numbers that show it."""
+    """A failed part, with the numbers that show the failure."""
 
     def __init__(self, reason: str = "", **show):
         super().__init__(reason)
@@ -24,7 +24,7 @@ class Wrong(Exception):
 
     @property
     def place(self) -> str:
-        """Which line of the judges raised it: the same for the same mistake."""
+        """The line of the judges that raised it, as an identifier of the mistake."""
         trace = self.__traceback__
         while trace and trace.tb_next:
             trace = trace.tb_next
@@ -32,23 +32,23 @@ class Wrong(Exception):
 
 
 def type_name(value) -> str:
-    """The name of a value's type, also where only the name came through."""
+    """The name of a value's type, also for an Opaque, which is a type name only."""
     return value.type_name if isinstance(value, Opaque) else type(value).__name__
 
 
 def kind(value, said: str = "it is", article: str = "a ") -> str:
-    """What a strange answer is, in words: "it is a list", "it is None: is a return missing?"."""
+    """A description of a value of a wrong type: "it is a list", "it is None: is a return missing?"."""
     return f"{said} " + ("None: is a return missing?" if value is None else f"{article}{type_name(value)}")
 
 
 def is_tensor(value, what: str = "the answer") -> None:
-    """Raises Wrong unless the value is a torch.Tensor."""
+    """Raise Wrong unless the value is a torch.Tensor."""
     if not isinstance(value, torch.Tensor):
         raise Wrong(kind(value, f"{what} is", "of type "))
 
 
 def is_mask(value, where: str = "") -> None:
-    """Raises Wrong unless the value is a bool tensor."""
+    """Raise Wrong unless the value is a bool tensor."""
     is_tensor(value, f"the mask{where}")
     if value.dtype is not torch.bool:
         nan = " with NaN inside" if value.is_floating_point() and bool(value.isnan().any()) else ""
@@ -56,19 +56,19 @@ def is_mask(value, where: str = "") -> None:
 
 
 def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
-    """Raises Wrong unless the tensor has this shape."""
+    """Raise Wrong unless the tensor has this shape."""
     if tuple(value.shape) != tuple(shape):
         raise Wrong(f"yours is {tuple(value.shape)}")
 
 
 def on_same_device(answer: Answer) -> None:
-    """Raises Wrong unless the answer's tensor is on the device that its inputs were put on."""
+    """Raise Wrong unless the answer's tensor is on the device of its inputs."""
     if answer.device != settings.device().type:
         raise Wrong(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
 
 
 def is_number(value) -> None:
-    """Raises Wrong unless the value is a Python number, and a finite one."""
+    """Raise Wrong unless the value is a finite Python number."""
     if isinstance(value, torch.Tensor):
         raise Wrong("it is a tensor; .item() makes it a Python number")
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -79,7 +79,7 @@ def is_number(value) -> None:
 
 
 def is_whole(value, what: str = "it") -> None:
-    """Raises Wrong unless the value is an int: what is counted is whole, to the last digit."""
+    """Raise Wrong unless the value is an int, for exact counts."""
     if type(value) is int:
         return
     if isinstance(value, torch.Tensor):
@@ -90,15 +90,15 @@ def is_whole(value, what: str = "it") -> None:
 
 
 def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:
-    """Whether a number is within a relative tolerance of what is expected."""
+    """Whether a number is within a relative tolerance of the expected one."""
     return math.isclose(value, expected, rel_tol=relative, abs_tol=relative * 1e-3)
 
 
 def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float = 0.0) -> bool:
     """Whether a mask drops the k lowest scores along the last axis, tie-aware.
 
-    With t the k-th smallest score: all below t are dropped, none above t is, and at least k are.
-    Scores within a relative `slack` of t may go either way. mask, scores: [..., n].
+    With t the k-th smallest score: all below t are dropped, none above t is, and at least k are. Scores
+    within a relative `slack` of t may be kept or dropped. mask, scores: [..., n].
     """
     dropped = ~mask
     if k == 0:
@@ -112,5 +112,5 @@ def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float 
 
 
 def drop_range(scores: torch.Tensor, k: int) -> tuple[int, int]:
-    """How many entries of one row of scores a right mask may drop: k, or more where scores tie."""
+    """The least and largest number of entries that a right mask drops in a row: k, more with ties."""
     return (k, int((scores <= kth_smallest(scores, k)).sum())) if k else (0, 0)

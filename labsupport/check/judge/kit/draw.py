@@ -1,4 +1,4 @@
-"""Small inputs drawn from a seed: numbers one can redo on paper."""
+"""Small random inputs from a seed, with numbers that can be checked by hand."""
 
 import operator
 import random
@@ -11,12 +11,12 @@ Drawn = TypeVar("Drawn")
 
 
 def rng(seed: int, what: str) -> random.Random:
-    """A random source of this seed and purpose, independent of all others."""
+    """A random source for this seed and purpose, independent of all others."""
     return random.Random(f"{what}:{seed}")
 
 
 def generator(source: random.Random) -> torch.Generator:
-    """A torch generator that continues this source."""
+    """A torch generator seeded from this source."""
     return torch.Generator().manual_seed(source.getrandbits(62))
 
 
@@ -46,16 +46,16 @@ def truncating_sparsity(source: random.Random, count: int) -> float:
 
 
 def until(draw: Callable[[], Drawn], suits: Callable[[Drawn], bool]) -> Drawn:
-    """The first draw that suits."""
+    """Repeat a draw until it meets the condition."""
     while not suits(found := draw()):
         pass
     return found
 
 
 def apart(outcomes: list, alike: Callable = operator.eq) -> bool:
-    """Whether no two outcomes are alike: the right one, and what each mistake comes to.
+    """Whether all outcomes differ: the right one, and those of all mistakes.
 
-    An outcome is a pair of a value and a sentence; two that share their sentence may be alike.
+    An outcome is a pair of a value and a sentence; outcomes with the same sentence may be alike.
     """
     return not any(
         said != other_said and alike(value, other)

@@ -1,8 +1,8 @@
-"""What an exercise is: a name, cases from a seed, and a way to judge.
+"""An exercise: a name, cases from a seed, and functions that judge the answers.
 
-The first case is the exercise itself and is shown part by part; every later case (ties, the ends of
-the range, a model) counts as one part. Points are the share of parts that pass, once the first case
-is right: an answer that is wrong there earns nothing by being harmless elsewhere.
+The first case is the main case and is shown part by part; every later case (ties, the ends of the
+range, a model) counts as one part. The points are the share of parts that pass if the first case is
+right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,11 +17,11 @@ from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict, data
 
 @dataclass(frozen=True)
 class Case:
-    """One question: what the function is called with, and the error it must raise, if any.
+    """One call of the function: its arguments, and the error that it must raise, if any.
 
-    inputs: plain data and tensors by parameter name, in the order of the signature; a recipe (see
-    recipes.py) where both sides build a model for themselves. A `costly` case is asked last, and only
-    when all before it passed.
+    inputs: plain data and tensors by parameter name, in the order of the signature; or a recipe (see
+    recipes.py), from which both sides build the same model. A `costly` case comes last, and runs only
+    if all cases before it pass.
     """
 
     title: str
@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that must hold; `holds` raises Wrong where it does not."""
+    """One condition; `holds` raises Wrong if it is violated."""
 
     title: str
     holds: Callable[[], None]
@@ -42,19 +42,19 @@ class Part:
 class Exercise:
     """An exercise of a lab: `parts` judges one answer, `cause` names the mistake that it shows, if any.
 
-    answer: the type that its ask sends; what is of no such type is wrong before any part is looked at.
+    answer: the type of its answers; a message of another type is wrong, and no part is checked.
     """
 
     name: str
     number: str
     cases: Callable[[int], list[Case]]  # seed -> cases
-    parts: Callable[[dict, Any], list[Part]]  # inputs, answer of that type -> what must hold
+    parts: Callable[[dict, Any], list[Part]]  # inputs, answer of that type -> conditions
     cause: Callable[[dict, Any], Causes] = field(default=lambda _inputs, _answer: "")
     answer: type[Answer] = Answer
 
 
 def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
-    """Ask every case, judge every answer. `ask` gives an answer as it travels, which is decoded here."""
+    """Run every case and judge its answer. `ask` returns an answer as an undecoded message."""
     lines: list[Line] = []
     failure: tuple[Wrong, Cause] | None = None
     unwritten, cases_asked, first_right = 0, 0, False
@@ -103,7 +103,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
 
 
 def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> Verdict:
-    """The verdict on an exercise that got no answer which could be judged."""
+    """The verdict on an exercise without an answer to judge."""
     lines = [Line(Mark.FAILED, why)]
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=status, lines=lines, share=0.0, mistake=why
@@ -111,7 +111,7 @@ def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> V
 
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
-    """The named mistake. An answer too strange for it (a wrong type or shape) has none."""
+    """The likely mistake; an empty cause if the answer has a wrong type or shape for the search."""
     try:
         return first(exercise.cause(inputs, answer))
     except Exception:
@@ -123,7 +123,7 @@ def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
     if expected:
         return [Part(case.title, lambda: _raised(expected, answer))]
     parts = exercise.parts(case.inputs, answer)
-    if error:  # every part of this case waits for an answer
+    if error:  # no part of this case can be checked without an answer
         return [Part(parts[0].title, lambda: _answered(error)), *parts[1:]]
     return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]
 

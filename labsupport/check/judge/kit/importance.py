@@ -1,4 +1,4 @@
-"""How scores of coupled structures are judged: what channel_importance and kv_group_importance share."""
+"""Judging scores of coupled structures, for channel_importance and kv_group_importance."""
 
 import torch
 
@@ -17,13 +17,13 @@ SMALL = 40  # entries of a weight that a message shows
 
 
 def case(title: str, arguments: dict, criterion: str, grads: dict | None = None) -> Case:
-    """A case by l1, l2 or taylor. arguments: weights [out, in] by name, then sizes; grads: as weights."""
+    """A case for l1, l2 or taylor. arguments: weights [out, in] by name, then sizes; grads: like weights."""
     more = {"grads": tuple(grads.values())} if grads else {}
     return Case(title, {**arguments, "criterion": criterion, **more})
 
 
 def random_case(arguments: dict, seed: int) -> Case:
-    """The case by "random"; arguments as in `case`, seed: the first state of the generator."""
+    """The case for "random"; arguments as in `case`; seed: the first state of the generator."""
     title = '"random": drawn from the generator'
     return Case(title, {**arguments, "criterion": "random", "seed": seed})
 
@@ -35,12 +35,12 @@ def coupled(names: tuple[str, ...], owners: list[torch.Tensor], count: int, inpu
 
 
 def parts(names: tuple[str, ...], what: str, where: str, of: Coupled, answer: Answer) -> list[Part]:
-    """What must hold of scores.
+    """The conditions on scores.
 
-    names: of the weights; what: the structures, as the lab calls their number; where: which slices a
-    structure owns; of: the weights of the case with their owners.
+    names: of the weights; what: the lab's name for the number of structures; where: a description of the
+    slices of a structure; of: the weights of the case with their owners.
     """
-    score = answer.value  # [count] where it is right
+    score = answer.value  # [count] in a right answer
     if of.criterion == "random":
         title = f"one finite number for each of the {what}, as the generator has it"
         return [Part(title, lambda: _random(score, of.count))]
@@ -79,7 +79,7 @@ def parts(names: tuple[str, ...], what: str, where: str, of: Coupled, answer: An
 
 
 def _random(draws, count: int) -> None:
-    """Raises Wrong unless these are draws [count] in one state of the generator, in it again, in another."""
+    """Raise Wrong unless these are random [count]: two from one generator state, one from another."""
     if not isinstance(draws, list | tuple) or len(draws) != 3:
         raise Wrong(NOT_SENT)
     for score in draws:

@@ -1,4 +1,4 @@
-"""Which mistake scores of coupled structures show: sums by other owners, or sums of something else."""
+"""The likely mistake behind wrong scores of coupled structures: other owners, or other saliencies."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,12 +16,12 @@ Mistakes = list[tuple[torch.Tensor, Named]]  # scores, float64 [count], and the 
 
 
 def apart(of: Coupled, mistakes: Mistakes) -> bool:
-    """Whether all mistakes give scores of their own, so that an answer shows which of them it made."""
+    """Whether all mistakes give distinct scores, so that a wrong answer identifies its mistake."""
     return draw.apart([(of.scores(), "right"), *mistakes], torch.equal)
 
 
 def causes(of: Coupled, mistakes: Mistakes, score) -> Iterator[Named]:
-    """The mistakes of the structure that these scores show, then those of the criterion."""
+    """The mistakes that explain these scores: first those of the structure, then those of the criterion."""
     fits = isinstance(score, torch.Tensor) and score.shape == (of.count,)
     if of.criterion == "random" or not fits or near(score, of.scores()):
         return
@@ -43,7 +43,7 @@ def _overflow(of: Coupled) -> Iterator[Named]:
 
 
 def _of_gradients(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
-    """Mistakes of taylor: signs, sums of products, gradients that met other weights. score: [count]."""
+    """Mistakes of taylor: signs, sums of products, exchanged gradients. score: [count]."""
     nets = [  # float64 [count] each: signed products, added up within one weight
         tally([w * g], [owner], of.count) for (w, g), owner in zip(of.pairs(), of.owners, strict=True)
     ]

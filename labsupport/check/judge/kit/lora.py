@@ -1,4 +1,4 @@
-"""What LoRA adds to a frozen layer: the right outputs, and the rank of an update."""
+"""Reference outputs of a frozen layer with LoRA, and the rank of an update."""
 
 import torch
 
@@ -6,8 +6,8 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import see
 
 FILLS = see("6.2", "Merging fills the zeros")
-LOW = 16  # the highest rank of an update that is taken for LoRA's; the exercise asks for 8
-ROUNDING = 1e-5  # of the largest weight of a layer: what float32 adds to the rank of an update
+LOW = 16  # updates up to this rank count as LoRA; the exercise uses 8
+ROUNDING = 1e-5  # relative to the largest weight of a layer: noise of float32 in an update
 
 
 def drawn(source, axes: tuple[int, ...], wide: int, out: int, rank: int) -> dict:
@@ -22,7 +22,7 @@ def drawn(source, axes: tuple[int, ...], wide: int, out: int, rank: int) -> dict
 
 
 def outputs(x, weight, a, b, scaling: float) -> torch.Tensor:
-    """Float64 [..., out]: what a layer with LoRA computes, summed entry by entry.
+    """The output of a layer with LoRA, float64 [..., out].
 
     x: [..., in]; weight: [out, in]; a: [r, in]; b: [out, r].
     """
@@ -32,9 +32,9 @@ def outputs(x, weight, a, b, scaling: float) -> torch.Tensor:
 
 
 def numerical_rank(update: torch.Tensor, noise: float) -> int:
-    """How many singular values of an update rise above a thousandth of the first, and above the noise.
+    """The number of singular values of an update above a thousandth of the first, and above the noise.
 
-    update: [out, in], finite. Full where the singular values do not converge.
+    update: [out, in], finite. Full rank if the SVD does not converge.
     """
     try:
         values = torch.linalg.svdvals(update.double())  # [min(out, in)]

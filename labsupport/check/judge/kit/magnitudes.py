@@ -1,4 +1,4 @@
-"""Masks by magnitude of one matrix, or of several as one row: what must hold, and what mistakes they show."""
+"""Magnitude masks of one matrix, or of several as one row: conditions and likely mistakes."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ QUANTILE = (
 
 
 def joined(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
-    """All entries of a dict of tensors of any shape in one row, [n], by sorted name."""
+    """All entries of a dict of tensors of any shape as one row [n], by sorted name."""
     return torch.cat([tensors[name].flatten() for name in sorted(tensors)])
 
 
 def right_count(weight: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor, k: int) -> None:
-    """Raises Wrong unless k weights are dropped, or more where magnitudes tie at the cut.
+    """Raise Wrong unless k weights are dropped, or more if magnitudes tie with the threshold.
 
-    weight, mask: [out, in] or [n], what is shown; scores: [n], the magnitudes.
+    weight, mask: [out, in] or [n], for the message; scores: [n], the magnitudes.
     """
     least, most = drop_range(scores, k)
     dropped = int((~mask).sum())
@@ -32,7 +32,7 @@ def right_count(weight: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor, 
 
 
 def smallest_dropped(weight: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor, k: int) -> None:
-    """Raises Wrong unless the k smallest magnitudes are dropped, tie-aware. Shapes as above."""
+    """Raise Wrong unless the k smallest magnitudes are dropped, tie-aware. Shapes as above."""
     if not drops_lowest(mask.flatten(), scores, k):
         kept, gone = scores[mask.flatten()], scores[~mask.flatten()]  # [kept], [dropped]
         raise Wrong(

@@ -1,4 +1,4 @@
-"""The mistakes that an answer to input_norms shows."""
+"""The likely mistakes behind a wrong answer to input_norms."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -48,17 +48,17 @@ EXHAUSTED = (
 
 
 def right_norms(inputs: dict, batches: list[dict] | None = None) -> Norms:
-    """The judge's own norms of a case, float64 [in] by layer, or those of some of its batches."""
+    """The reference norms of a case, float64 [in] by layer, or those of some of its batches."""
     return known(inputs["model"], batches or inputs["batches"], inputs.get("half", False))
 
 
 def tolerance(inputs: dict) -> float:
-    """Relative: last bits of float32 sums, or of the activations of a model in half precision."""
+    """The relative tolerance: rounding of float32 sums, or of half-precision activations."""
     return 1e-2 if inputs.get("half") else 1e-4
 
 
 def cause(inputs: dict, answer: Normed) -> Iterator[Named]:
-    """The mistake that an answer shows, in its norms or in what the function left behind."""
+    """The mistake behind an answer, from its norms and the side effects of the function."""
     if answer.stumbled:
         yield from _late_name(answer.stumbled, {len(norm) for norm in right_norms(inputs).values()})
     elif "fails_at" in inputs:
@@ -93,19 +93,19 @@ def _of_norms(inputs: dict, answer: Normed) -> Iterator[Named]:
 
 
 def _rounded(norm: torch.Tensor, inputs: dict) -> bool:
-    """Whether a norm of any shape is in half precision, or overflowed on a model that is."""
+    """Whether a norm of any shape is in half precision, or overflowed on a half-precision model."""
     half = norm.dtype in (torch.float16, torch.bfloat16)
     return half or (inputs.get("half", False) and not bool(norm.isfinite().all()))
 
 
 def _late_name(text: str, sizes: set[int]) -> Iterator[Named]:
-    """text: of an error that names two sizes; sizes: the widths of all inputs."""
+    """A mistake in the names of layers. text: an error with two sizes; sizes: the widths of all inputs."""
     if set(map(int, re.findall(r"\((\d+)\)", text))) == sizes:
         yield f"Sums of layers of different width met under one name. {LATE}"
 
 
 def _wrong_names(names, wanted) -> Iterator[Named]:
-    """Mistakes that show in the names of the layers, both as keys of a dict."""
+    """Mistakes in the names of the layers. names, wanted: keys of dicts."""
     if names == {list(wanted)[-1]}:
         yield f"All norms landed under the last name. {LATE}"
     if names == {name.removeprefix("model.") for name in wanted}:
@@ -123,7 +123,7 @@ def _wrong_names(names, wanted) -> Iterator[Named]:
 
 
 def _wrong_values(inputs: dict, norms: Norms, right: Norms) -> Iterator[Named]:
-    """Mistakes that leave other numbers; norms, right: [in] by layer."""
+    """Mistakes in the values; norms, right: [in] by layer."""
     batches, slack = batches_of(inputs), tolerance(inputs)
 
     def are(expected: Callable[[str], torch.Tensor]) -> bool:
@@ -154,7 +154,7 @@ def _wrong_values(inputs: dict, norms: Norms, right: Norms) -> Iterator[Named]:
 
 
 def _wrong_batches(single: list[Norms], tokens: list[int], are: Callable) -> Iterator[Named]:
-    """Mistakes in how norms of single batches become one; tokens: how many each batch has."""
+    """Mistakes in combining the norms of single batches; tokens: the number of tokens of each batch."""
     if are(lambda name: sum(norms[name] for norms in single)):
         yield (
             "It looks as if each batch's norms were added. Norms do not add up, squares do: 3 in one batch "

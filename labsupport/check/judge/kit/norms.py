@@ -1,7 +1,7 @@
-"""Input norms as the judge measures them, for labs 03 and 04.
+"""The judge's reference implementation of input norms, for labs 03 and 04.
 
-They share nothing with given/input_norms.py: one hook on all modules instead of one on each, float64
-instead of float32, one window at a time. So the judge of lab 03 runs where that file is not given.
+It is independent of given/input_norms.py: one hook on all modules instead of one on each, float64 instead
+of float32, one window at a time. So the judge of lab 03 runs where that file is not given.
 """
 
 import functools
@@ -23,7 +23,7 @@ Norms = dict[str, torch.Tensor]  # by layer: [in]
 
 @contextmanager
 def listening(model: nn.Module, hear: Callable[[str, torch.Tensor], None]) -> Iterator[None]:
-    """While this lasts, every run of a pruned Linear calls hear(its name, its input x [T, in])."""
+    """A context in which every call of a pruned Linear calls hear(its name, its input x [T, in])."""
     names: dict[nn.Module, str] = {linear: name for name, linear in pruned_linears(model).items()}
 
     def before(module: nn.Module, given: tuple) -> None:
@@ -39,8 +39,8 @@ def listening(model: nn.Module, hear: Callable[[str, torch.Tensor], None]) -> It
 
 @torch.no_grad()
 def run(model: nn.Module, windows: Iterable[torch.Tensor]) -> None:
-    """Run the decoder on every window of tokens [L], one at a time; the head is left out."""
-    decoder: Any = model.model  # a module's attributes have no types of their own
+    """Run the decoder on every window of tokens [L], one at a time, without lm_head."""
+    decoder: Any = model.model  # attributes of nn.Module are untyped
     device: Any = model.device
     model.eval()
     for window in windows:
@@ -64,9 +64,9 @@ def measured(model: nn.Module, windows: Iterable[torch.Tensor]) -> Norms:
 
 
 def known(model: dict, batches: list[dict], half: bool = False) -> Norms:
-    """The norms of a model on texts, both by their recipes; half: the model in float16.
+    """The norms of a model on texts, both given by recipes; half: the model in float16.
 
-    Kept in this process, because a whole class needs the same ones.
+    They are cached in this process, because a whole class needs the same norms.
     """
     recipe = json.dumps({"model": model, "batches": batches, "half": half}, sort_keys=True)
     return _known(recipe, str(memo.circumstances()))
@@ -81,9 +81,9 @@ def _known(recipe: str, _circumstances: str) -> Norms:
 
 
 def agree(norm: torch.Tensor, right: torch.Tensor, relative: float) -> torch.Tensor:
-    """Bool [in]: where two norms [in] agree; one far below the median may differ by rounding.
+    """Bool [in]: where two norms [in] agree; norms far below the median may differ by rounding.
 
-    Raises ValueError for two of different shapes, which would broadcast.
+    Raises ValueError for different shapes, which would broadcast.
     """
     if norm.shape != right.shape:
         raise ValueError(f"norms of shapes {tuple(norm.shape)} and {tuple(right.shape)}")

@@ -1,7 +1,7 @@
-"""Which structure owns each weight: a channel of the MLP, or a KV group of attention.
+"""The owner of each weight: a channel of the MLP, or a KV group of attention.
 
-The score of a structure is the sum of the saliencies of its weights. So the right scores, and those
-of each mistake, are sums by owner.
+The score of a structure is the sum of the saliencies of its weights. So the right scores and those of
+each mistake are sums by owner.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,11 +20,11 @@ SALIENCY: dict[str, Saliency] = {
 
 @dataclass(frozen=True)
 class Coupled:
-    """Coupled weights with their owners: all that scores are computed from.
+    """Coupled weights with their owners: the data from which scores are computed.
 
     weights: [out, in] each; owners: int64, the number of the structure that owns each entry, [out, 1],
-    [1, in] or [out, in] each; count: how many structures there are; criterion: a key of SALIENCY, or
-    "random"; grads: as weights, or None where the criterion needs none.
+    [1, in] or [out, in] each; count: the number of structures; criterion: a key of SALIENCY, or
+    "random"; grads: as weights, or None if the criterion needs none.
     """
 
     weights: list[torch.Tensor]
@@ -34,21 +34,21 @@ class Coupled:
     grads: list[torch.Tensor] | None = None
 
     def pairs(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Each weight with its gradient, float64 [out, in]; the weight twice where there are no gradients."""
+        """Each weight with its gradient, float64 [out, in]; without gradients, the weight twice."""
         grads = self.grads or self.weights
         return [(w.cpu().double(), g.cpu().double()) for w, g in zip(self.weights, grads, strict=True)]
 
     def scores(self, saliency: Saliency | None = None) -> torch.Tensor:
-        """Float64 [count]: the sum of the saliencies of each structure, the criterion's if not another."""
+        """Float64 [count]: the sum of saliencies of each structure, by default those of the criterion."""
         saliency = saliency or SALIENCY[self.criterion]
         return tally([saliency(w, g) for w, g in self.pairs()], self.owners, self.count)
 
     def by(self, owners: list[torch.Tensor]) -> torch.Tensor:
-        """Float64 [count]: the scores if the weights had these owners."""
+        """Float64 [count]: the scores with these owners instead."""
         return replace(self, owners=owners).scores()
 
     def only(self, chosen: Iterable[int]) -> torch.Tensor:
-        """Float64 [count]: the scores if these weights alone counted."""
+        """Float64 [count]: the scores of only these weights."""
         weights, owners = [self.weights[i] for i in chosen], [self.owners[i] for i in chosen]
         grads = [self.grads[i] for i in chosen] if self.grads else None
         return replace(self, weights=weights, owners=owners, grads=grads).scores()
@@ -71,7 +71,7 @@ def channel_owners(hidden: int, channels: int) -> list[torch.Tensor]:
 def group_owners(heads: int, kv_heads: int, head_dim: int, interleaved: str = "") -> list[torch.Tensor]:
     """Owners in q [H * D, hidden], k, v [H_kv * D, hidden] and o [hidden, H * D].
 
-    interleaved: "q", "o" or "qo", the matrices whose query heads are dealt out to the KV heads in turn.
+    interleaved: "q", "o" or "qo", the matrices whose query heads are assigned to the KV heads in turn.
     """
     head = torch.arange(heads * head_dim) // head_dim  # [H * D]
     own = torch.arange(kv_heads * head_dim) // head_dim  # [H_kv * D]

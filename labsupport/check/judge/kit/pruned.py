@@ -1,7 +1,7 @@
-"""How a function that prunes a whole model is judged: labs 02 and 04.
+"""Judging functions that prune a whole model, for labs 02 and 04.
 
-The judge builds the same model for itself and believes nothing: masks are judged against the dense weights
-by property, weights by what the masks leave of them, the perplexity by measuring it again.
+The judge builds the same model and trusts no part of the answer: it checks properties of the masks against
+the dense weights, compares the weights with the masked dense weights, and measures the perplexity again.
 """
 
 import functools
@@ -23,7 +23,7 @@ from labsupport.linears import pruned_linears
 
 
 def parts(inputs: dict, answer: Pruned, drops: str, right: Callable) -> list[Part]:
-    """What must hold of a pruned model, and of its masks, bool [out, in] by name.
+    """The conditions on a pruned model and its masks, bool [out, in] by name.
 
     drops: the rule in words. right(name, weight, mask): whether a mask follows the rule, tie-aware.
     """
@@ -107,7 +107,7 @@ def parts(inputs: dict, answer: Pruned, drops: str, right: Callable) -> list[Par
 
 
 def _lost(name: str, digests: dict[str, str]) -> NoReturn:
-    """Raises Wrong for a layer whose weight is no parameter of the model, with what is there instead."""
+    """Raise Wrong for a layer whose weight is not a parameter of the model, with the reason."""
     own = sorted((key for key in digests if key.startswith(f"{name}.")), key=lambda key: "weight" not in key)
     if f"{name}.weight_orig" in own:
         raise Wrong(
@@ -122,10 +122,10 @@ def _lost(name: str, digests: dict[str, str]) -> NoReturn:
 
 
 def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | None = None) -> float:
-    """The judge's own perplexity of the dense model under masks; place: their key, where known.
+    """The judge's perplexity of the dense model under masks; place: their key in the memo, if computed.
 
-    bits: the masks as bits.packed has them, uint8 [ceil(n / 8)] by name. Raises KeyError for a name that
-    is no pruned Linear, and ValueError for a mask of another size.
+    bits: the masks packed by bits.packed, uint8 [ceil(n / 8)] by name. Raises KeyError for a name that is
+    not a pruned Linear, and ValueError for a mask of another size.
     """
 
     def measure() -> float:
@@ -136,7 +136,7 @@ def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | 
 
 @torch.no_grad()
 def masked(recipe: dict, bits: dict[str, torch.Tensor]):
-    """The model of a recipe under these masks, and under no earlier ones."""
+    """The model of a recipe under these masks only; earlier masks are undone."""
     key = (json.dumps(recipe), *memo.circumstances())
     model, dense = (_kept_pair if memo.folder else _pair)(*key)
     linears = pruned_linears(model)
@@ -152,15 +152,15 @@ def masked(recipe: dict, bits: dict[str, torch.Tensor]):
 
 
 def _pair(recipe: str, *_circumstances: str):
-    """A model to set masks on, and its layers as they are stored."""
+    """A model for masks, and the weights of its layers without masks."""
     return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe)))
 
 
-_kept_pair = functools.lru_cache(maxsize=4)(_pair)  # memory that was written to once is faster to write to
+_kept_pair = functools.lru_cache(maxsize=4)(_pair)  # reused memory is faster to write to
 
 
 def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:
-    """What `masked_perplexity` is remembered under: it depends on model, text and masks alone."""
+    """The key of `masked_perplexity` in the memo: from model, text and masks."""
     return memo.key("perplexity", {name: inputs[name] for name in ("model", "evaluation")}, bits)
 
 

@@ -1,10 +1,10 @@
-"""The ends of the sparsity range, as cases of every exercise that makes a mask."""
+"""Cases at and beyond the ends of the sparsity range, for all exercises on masks."""
 
 from labsupport.check.judge.kit.exercise import Case
 
 
 def range_cases(inputs: dict) -> list[Case]:
-    """The ends of the sparsity range, and outside it, for the other inputs given."""
+    """Cases at and beyond the ends of the sparsity range, with these other inputs."""
     return [
         Case("sparsity 0 keeps every weight", {**inputs, "sparsity": 0.0}),
         Case("sparsity 1 drops every weight", {**inputs, "sparsity": 1.0}),

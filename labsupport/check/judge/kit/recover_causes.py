@@ -1,4 +1,4 @@
-"""The mistakes that a recovered model shows: the causes of recover, lab 06."""
+"""The likely mistakes behind a wrong answer to recover, lab 06."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ LOOP = see("6.3", "What learns and what does not")
 
 
 def cause(inputs: dict, answer: Recovered) -> Iterator[Named]:
-    """The mistakes that losses and weights show, in the order in which they are looked for."""
+    """The mistakes that explain the losses and weights, in the order of the search."""
     model, weights, losses = built(inputs), answer.weights, answer.value
     batches = texts(inputs)[0]  # each [4, 32]
     before = {name: weight.cpu() for name, weight in model.state_dict().items()}
@@ -81,14 +81,14 @@ def _comparable(weights: dict[str, torch.Tensor], before: dict[str, torch.Tensor
 
 
 def _flat(losses: list[float], batches: list[torch.Tensor]) -> bool:
-    """Whether the last round over the batches [B, L] lost as much as the first one."""
+    """Whether the loss of the last epoch over the batches [B, L] is as high as that of the first."""
     once = len(batches)
     return len(losses) >= 2 * once and sum(losses[-once:]) > 0.9 * sum(losses[:once])
 
 
 @torch.no_grad()
 def _shifted_twice(model, losses: list[float], batches: list[torch.Tensor]) -> bool:
-    """Whether the first loss is the one of predicting not the next token, but the one after it."""
+    """Whether the first loss is that of predicting the token after the next one."""
     found = []
     for batch in batches:
         batch = batch.to(model.device)  # [B, L]

@@ -1,7 +1,7 @@
-"""What is left of a pruned model, and what should be left: what prune_blocks is judged by.
+"""The remains of a pruned model in an answer to prune_blocks, compared with the expected ones.
 
-The judge looks the fingerprints of an answer up in the dense model that it builds for itself, and scores,
-slices and measures that one.
+The judge builds the dense model, looks up the fingerprints of an answer in it, and computes all scores,
+slices and perplexities with its own model.
 """
 
 import functools
@@ -20,13 +20,13 @@ from labsupport.check.judge.kit.owners import Coupled, channel_owners, group_own
 from labsupport.check.judge.kit.slices import ATTENTION_NAMES, MLP_NAMES, Places
 from labsupport.planning import plan_widths
 
-SLACK = 1e-4  # of a score: gradients added up in another order differ in their last bits
+SLACK = 1e-4  # relative, of a score: gradients summed in another order differ in their last bits
 NAMES = MLP_NAMES + ATTENTION_NAMES
 Grads = dict[str, torch.Tensor]  # weight -> gradient [out, in]
 
 
 def gradients(inputs: dict, batches: list[torch.Tensor], model=None) -> dict[int, Grads]:
-    """Gradients by layer of the mean loss of each batch, added up; batches: int64 [B, L] each."""
+    """Gradients by layer of the mean loss per batch, summed over the batches; batches: int64 [B, L] each."""
     model = model or recipes.model(inputs["model"])
     layers = layers_of(inputs, model)
     weights = {
@@ -39,12 +39,12 @@ def gradients(inputs: dict, batches: list[torch.Tensor], model=None) -> dict[int
             logits = model(batch, use_cache=False).logits[:, :-1].flatten(0, 1)  # [B * (L - 1), V]
             functional.cross_entropy(logits.float(), batch[:, 1:].flatten()).backward()
     grads: Any = {i: {name: weight.grad for name, weight in named.items()} for i, named in weights.items()}
-    return grads  # none is None: backward made them
+    return grads  # not None after backward()
 
 
 @torch.no_grad()
 def sliced(inputs: dict, kept: dict[int, Places]):
-    """The dense model with these rows and columns alone, by layer."""
+    """The dense model with only these rows and columns, by layer."""
     model = recipes.model(inputs["model"])
     for index, places in kept.items():
         for name, linear in linears_of(model, index).items():
@@ -55,7 +55,7 @@ def sliced(inputs: dict, kept: dict[int, Places]):
 
 
 def looked_up(mine: dict[str, Prints], dense: dict[str, Prints]) -> Places:
-    """Where the fingerprints of one layer stand in the dense one; equal ones are taken in their order."""
+    """The places of one layer's fingerprints in the dense layer; equal ones are matched in order."""
     places = {}
     for name, weight in dense.items():
         spots: dict[int, list[int]] = {}
@@ -67,7 +67,7 @@ def looked_up(mine: dict[str, Prints], dense: dict[str, Prints]) -> Places:
 
 
 class Remains:
-    """One answer beside the judge's own dense model; each thing is computed once, on first use."""
+    """One answer and the judge's dense model; each property is computed once, on first use."""
 
     def __init__(self, inputs: dict, prints: dict[str, dict[str, Prints]]):
         self.inputs, self.prints, self.criterion = inputs, prints, inputs["criterion"]
@@ -89,7 +89,7 @@ class Remains:
 
     @functools.cached_property
     def planned(self) -> list[widths.Widths]:
-        """The widths of every layer that the ratio asks for."""
+        """The expected widths of every layer, by the ratio."""
         head_dim = widths.head_size(self.dense.config)
         return plan_widths(self.before, head_dim, self.inputs["ratio"], self.layers)[0]
 
@@ -100,13 +100,13 @@ class Remains:
         return {i: {name: Prints(**each) for name, each in layer.items()} for i, layer in found.items()}
 
     def layer(self, index: int) -> dict[str, Prints]:
-        """The seven weights that the answer has for a layer, or those of them that are there."""
+        """The weights of a layer in the answer; some of the seven may be missing."""
         layer = self.prints.get(str(index), {})
         return {name: layer[name] for name in NAMES if name in layer}
 
     @functools.cached_property
     def consistent(self) -> bool:
-        """Whether every weight has as many fingerprints as its shape says."""
+        """Whether the number of fingerprints of every weight fits its shape."""
         return all(
             weight.prints.dtype is torch.int64 and weight.prints.shape == (weight.shape[AXIS[name]],)
             for index in self.layers
@@ -115,7 +115,7 @@ class Remains:
 
     @functools.cached_property
     def comparable(self) -> bool:
-        """Whether every weight is there, with no more slices than the dense one has."""
+        """Whether every weight is present, with no more slices than the dense weight."""
         return self.consistent and all(
             name in self.layer(index) and len(self.layer(index)[name].prints) <= len(weight.prints)
             for index in self.layers
@@ -124,26 +124,26 @@ class Remains:
 
     @functools.cached_property
     def kept(self) -> dict[int, Places]:
-        """Where the slices that are left stand in the dense model, by layer; for a comparable answer."""
+        """The places of the kept slices in the dense model, by layer; requires `comparable`."""
         return {i: looked_up(self.prints[str(i)], self.dense_prints[str(i)]) for i in self.layers}
 
     @functools.cached_property
     def grads(self) -> dict[int, Grads]:
-        """The gradients of the dense model by layer; none where the criterion needs none."""
+        """The gradients of the dense model by layer; empty if the criterion needs none."""
         return gradients(self.inputs, batches_of(self.inputs)) if self.criterion == "taylor" else {}
 
     @functools.cached_property
     def model(self):
-        """The dense model with the slices that are left."""
+        """The dense model with only the kept slices."""
         return sliced(self.inputs, self.kept)
 
     def groups(self, index: int) -> list[int]:
-        """The KV heads of a layer that are left, read off k."""
+        """The kept KV heads of a layer, from k_proj."""
         head_dim = widths.head_size(self.dense.config)
         return [place // head_dim for place in self.kept[index]["k"][::head_dim]]
 
     def remembered(self, what: str, compute: Callable[[], float]) -> float:
-        """A number that depends on the case and on the kept slices alone, through the memo."""
+        """A number that depends only on the case and the kept slices, through the memo."""
         masks = {
             f"{index}.{name}": _mask(places[name], len(self.dense_prints[str(index)][name].prints))
             for index, places in self.kept.items()
@@ -171,7 +171,7 @@ class Remains:
         return Coupled(weights, whose, count, criterion, slopes).scores()
 
     def ends(self, index: int, block: str, *how) -> tuple[float, float]:
-        """The lowest score of what a block kept and the highest of what it lost; `how` as in scores."""
+        """The lowest kept score and the highest removed score of a block; `how` as in scores."""
         scores = self.scores(index, block, *how)  # [count]
         kept = _mask(self.kept[index]["gate"] if block == "mlp" else self.groups(index), len(scores))
         return float(scores[kept].min()), float(scores[~kept].max()) if bool((~kept).any()) else 0.0
@@ -183,7 +183,7 @@ class Remains:
 
 
 def _mask(kept: list[int], count: int) -> torch.Tensor:
-    """Bool [count], True where kept."""
+    """Bool [count], True = keep."""
     mask = torch.zeros(count, dtype=torch.bool)
     mask[kept] = True
     return mask

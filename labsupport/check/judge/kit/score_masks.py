@@ -1,4 +1,4 @@
-"""Masks made of a matrix of scores: what must hold of each before its entries are compared."""
+"""Masks from a matrix of scores: the conditions that come before a comparison of entries."""
 
 import torch
 
@@ -10,7 +10,7 @@ INVERTED = "It looks as if the mask is inverted: in this course True means keep.
 
 
 def mask_parts(score: torch.Tensor, answer: Answer) -> list[Part]:
-    """Type, shape and device of a mask of the score [out, in]."""
+    """The parts on type, shape and device of a mask for the score [out, in]."""
     mask, shape = answer.value, tuple(score.shape)
     return [
         Part("the mask is torch.bool", lambda: is_mask(mask)),
@@ -20,5 +20,5 @@ def mask_parts(score: torch.Tensor, answer: Answer) -> list[Part]:
 
 
 def comparable(mask, score: torch.Tensor) -> bool:
-    """Whether an answer is a bool tensor of the shape of the score [out, in]."""
+    """Whether an answer is a bool tensor with the shape of the score [out, in]."""
     return isinstance(mask, torch.Tensor) and mask.dtype is torch.bool and mask.shape == score.shape

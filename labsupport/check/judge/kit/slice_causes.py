@@ -1,4 +1,4 @@
-"""Which mistake slices of coupled matrices show, whatever is sliced."""
+"""The likely mistakes behind wrong slices of coupled matrices, in the MLP and in attention."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from labsupport.check.judge.kit.slices import found, named, wanted
 
 
 def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -> Iterator[Named]:
-    """Zeros, the other slices, another order, a matrix left whole. pointer: to the section on it."""
+    """Mistakes: zeros, the removed slices, another order, a whole matrix. pointer: to the lab's section."""
     matrices, right = named(names, answer.value), wanted(names, inputs)
     if not matrices:
         return

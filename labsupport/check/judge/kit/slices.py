@@ -1,4 +1,4 @@
-"""How slices of coupled matrices are judged: each slice is looked up in the dense matrix.
+"""Judging slices of coupled matrices: each slice is looked up in the dense matrix.
 
 A slice is a row of gate, up, q, k or v, or a column of down or o.
 """
@@ -14,11 +14,11 @@ from labsupport.check.judge.kit.compare import Wrong, is_tensor, kind
 from labsupport.check.judge.kit.exercise import Part
 
 MLP_NAMES, ATTENTION_NAMES = ("gate", "up", "down"), ("q", "k", "v", "o")
-Places = dict[str, list[int]]  # weight -> the number in the dense weight of each of its slices; -1 for none
+Places = dict[str, list[int]]  # weight -> index in the dense weight of each slice; -1 for none
 
 
 def keep(source: random.Random, count: int, kept: int) -> torch.Tensor:
-    """Sorted indices, int64 [kept], neither the first nor the last ones where there is a choice."""
+    """Sorted random indices, int64 [kept]; not only the first or the last ones if possible."""
     ends = [list(range(kept)), list(range(count - kept, count))]
     indices = draw.until(
         lambda: sorted(source.sample(range(count), kept)),
@@ -28,10 +28,10 @@ def keep(source: random.Random, count: int, kept: int) -> torch.Tensor:
 
 
 def found(slices: torch.Tensor, dense: torch.Tensor, axis: int) -> list[int]:
-    """The number in `dense` of each slice of an answer, bit for bit; -1 for one that is not there.
+    """The index in `dense` of each bit-identical slice of an answer; -1 for a slice without one.
 
-    slices: [any, any]; dense: [out, in], whose slices are numbered along the axis. [-1] alone for a matrix
-    that cannot be slices of it: of another type, with slices of another length or with more of them.
+    slices: [any, any]; dense: [out, in], with indices along the axis. Returns [-1] for a matrix that cannot
+    be slices of `dense`: of another type, with slices of another length, or with more slices.
     """
     yours, theirs = slices.movedim(axis, 0), dense.movedim(axis, 0)  # [slices, length] each
     fits = slices.dtype == dense.dtype and yours.shape[1] == theirs.shape[1]
@@ -42,7 +42,7 @@ def found(slices: torch.Tensor, dense: torch.Tensor, axis: int) -> list[int]:
 
 
 def wanted(names: tuple[str, ...], inputs: dict) -> Places:
-    """Which slices of each matrix must stay, in order: those of the kept channels or groups."""
+    """The indices of the slices that each matrix must keep, in order."""
     count = inputs.get("kv_heads", len(inputs[names[0]]))
     kept = set(inputs["keep"].tolist())
     sizes = {name: inputs[name].shape[AXIS[name]] for name in names}
@@ -50,7 +50,7 @@ def wanted(names: tuple[str, ...], inputs: dict) -> Places:
 
 
 def named(names: tuple[str, ...], value) -> dict[str, torch.Tensor]:
-    """The matrices [any, any] of an answer by name; {} for an answer that is not as many matrices."""
+    """The matrices [any, any] of an answer by name; {} for another type or number of them."""
     fits = isinstance(value, tuple | list) and len(value) == len(names)
     if not fits or not all(isinstance(matrix, torch.Tensor) and matrix.dim() == 2 for matrix in value):
         return {}
@@ -58,7 +58,7 @@ def named(names: tuple[str, ...], value) -> dict[str, torch.Tensor]:
 
 
 def parts(names: tuple[str, ...], inputs: dict, answer: Answer) -> list[Part]:
-    """What must hold of sliced matrices. names: of the matrices, in the order of the answer."""
+    """The conditions on sliced matrices. names: of the matrices, in the order of the answer."""
     value, right = answer.value, wanted(names, inputs)
 
     def typed() -> None:
@@ -102,7 +102,7 @@ def parts(names: tuple[str, ...], inputs: dict, answer: Answer) -> list[Part]:
 
 
 def _cut(matrix: torch.Tensor, axis: int, count: int) -> tuple[int, ...]:
-    """The shape of a matrix [out, in] of which `count` slices stay."""
+    """The shape of a matrix [out, in] with only `count` slices along an axis."""
     rows, columns = matrix.shape
     return (rows, count) if axis else (count, columns)
 

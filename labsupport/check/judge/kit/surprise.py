@@ -1,4 +1,4 @@
-"""What tokens cost by the judges' own computation, independent of what labs give: for lab 01."""
+"""The judges' reference loss of tokens for lab 01, independent of the given implementations."""
 
 import math
 
@@ -9,10 +9,10 @@ from labsupport.progress import bar
 
 
 def surprise(logits: torch.Tensor, token_ids: torch.Tensor, ahead: int) -> tuple[float, int]:
-    """Sum, in nats, and number of the terms -ln p(the token `ahead` of a position), in Python's floats.
+    """Sum (in nats) and number of the terms -ln p(token `ahead` positions later), in Python floats.
 
-    logits: [B, L, V] of any float type; token_ids: int64 [B, L]. ahead: 1 is right; 0 is a shift
-    forgotten, 2 a shift made twice, -1 a shift the wrong way.
+    logits: [B, L, V] of any float type; token_ids: int64 [B, L]. ahead: 1 is right; 0 is a missing shift,
+    2 a double shift, -1 a shift in the wrong direction.
     """
     costs = []
     for rows, window in zip(logits.tolist(), token_ids.tolist(), strict=True):
@@ -26,7 +26,7 @@ def surprise(logits: torch.Tensor, token_ids: torch.Tensor, ahead: int) -> tuple
 
 @torch.no_grad()
 def losses(model: nn.Module, token_windows: torch.Tensor) -> list[float]:
-    """The mean loss in nats of every window, int64 [n, L]: one at a time, which bounds the memory."""
+    """The mean loss in nats of every window, int64 [n, L]; one window at a time to bound the memory."""
     found = []
     for window in bar(token_windows, "perplexity"):
         window = window.to(model.device)  # [L]

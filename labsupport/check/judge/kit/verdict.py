@@ -1,6 +1,6 @@
-"""What a judge finds, as data: parts that pass, the first that fails, its numbers, and the likely mistake.
+"""The verdict of a judge as data: parts, the numbers behind the first failure, and the likely mistake.
 
-The text that a student reads is made of it here, and nothing is read back out of that text.
+The student's message is formatted from this data; nothing is parsed back from the message.
 """
 
 import textwrap
@@ -11,12 +11,12 @@ import torch
 from msgspec import Struct
 
 WIDTH = 83  # nbgrader's Validate cuts longer lines
-SMALL = 40  # entries of a tensor that are shown one by one
-FIRST = 6  # entries that are shown of a larger one
+SMALL = 40  # tensors up to this number of entries are shown in full
+FIRST = 6  # entries shown of a larger tensor
 
 
 class Ending(StrEnum):
-    """How an exercise ended; UNASKED is one whose check cell never asked."""
+    """The status of an exercise; UNASKED: its check cell sent no request."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -25,7 +25,7 @@ class Ending(StrEnum):
 
 
 class Mark(StrEnum):
-    """How one part ended; OPEN is one that was not reached."""
+    """The status of one part; OPEN: not reached."""
 
     PASSED = "passed"
     FAILED = "FAILED"
@@ -33,7 +33,7 @@ class Mark(StrEnum):
 
 
 class Line(Struct, frozen=True):
-    """One part of an exercise, how it ended, and why it failed."""
+    """One part of an exercise, its status, and the reason of a failure."""
 
     status: Mark
     title: str
@@ -48,9 +48,9 @@ class Line(Struct, frozen=True):
 class Verdict(Struct, frozen=True, kw_only=True):
     """The judgement on one exercise.
 
-    share: the part of the points it earns, 0 to 1. show: the numbers behind the failure by label, as `data`
-    makes them. cause: sentences on the likely mistake, one experiment last. mistake: what verdicts on the
-    same mistake have in common, whatever numbers their sentences hold.
+    share: the share of the points, 0 to 1. show: the numbers behind the failure by label, made by `data`.
+    cause: sentences on the likely mistake, the last one with an experiment. mistake: an identifier shared
+    by verdicts on the same mistake, independent of numbers in their sentences.
     """
 
     exercise: str
@@ -64,10 +64,12 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> int:
+        """The number of parts that passed."""
         return sum(line.status == Mark.PASSED for line in self.lines)
 
     @property
     def total(self) -> int:
+        """The number of parts."""
         return len(self.lines)
 
     def headline(self) -> str:
@@ -76,7 +78,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return first_sentence(self.cause) or failed
 
     def message(self) -> str:
-        """The text a student reads, 83 columns wide."""
+        """The message for the student, 83 columns wide."""
         head = f"Check {self.number}  {self.exercise}: "
         if self.status == Ending.RIGHT:
             return f"{head}all {self.total} parts pass"
@@ -105,7 +107,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class CheckFailed(Exception):
-    """Ends a check cell. Its text is the whole message; IPython shows it without a traceback."""
+    """The error that ends a check cell. Its text is the message; IPython shows no traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return str(self).splitlines()
@@ -114,7 +116,7 @@ class CheckFailed(Exception):
 def data(value) -> Any:
     """A value as plain data: a small tensor as nested lists, a large one as its shape and first entries."""
     if isinstance(value, torch.Tensor):
-        if 0 < value.numel() <= SMALL or value.shape == (0,):  # as lists, [2**39, 0] would fill the memory
+        if 0 < value.numel() <= SMALL or value.shape == (0,):  # [2**39, 0] as lists fills the memory
             return (value.int() if value.dtype is torch.bool else value).tolist()
         return {"shape": list(value.shape), "first": value.flatten()[:FIRST].tolist()}
     if isinstance(value, list | tuple):
@@ -123,7 +125,7 @@ def data(value) -> Any:
 
 
 def plain(value) -> str:
-    """A value as a person would write it down."""
+    """A value as short readable text."""
     value = value if isinstance(value, dict) else data(value)
     if isinstance(value, dict):
         shape = " x ".join(map(str, value["shape"]))

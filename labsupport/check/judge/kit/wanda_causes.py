@@ -1,4 +1,4 @@
-"""The mistakes that masks made by prune_wanda show: each mistake is made here, on a tiny model."""
+"""The likely mistakes behind wrong masks of prune_wanda; each one is reproduced on a tiny model."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ from labsupport.linears import apply_masks, pruned_linears
 SCORE = see("4.1", "Loud inputs count")
 ROWS = see("4.2", "Why rows?")
 ONE_SHOT = see("4.3", "One shot")
-SLACK = 1e-5  # of a score: norms added up in another order differ in their last bits
+SLACK = 1e-5  # relative, of a score: norms summed in another order differ in their last bits
 WHOLE_MATRIX = (
     "It looks as if the scores were ranked over the whole matrix at once. Wanda ranks inside each output "
     f"row: {ROWS}\nTry mask.sum(dim=1) on one of your masks: its numbers should be equal."
@@ -53,7 +53,7 @@ def drops_matrix(mask: torch.Tensor, score: torch.Tensor, sparsity: float) -> bo
 
 
 def cause(inputs: dict, answer: Pruned) -> Iterator[Named]:
-    """The mistake that wrong masks show, bool [out, in] by layer; on a tiny model alone."""
+    """The mistake behind wrong masks, bool [out, in] by layer; for tiny models only."""
     if "tiny" not in inputs["model"] or not isinstance(answer.value, dict):
         return
     masks, sparsity, windows = answer.value, inputs["sparsity"], recipes.windows(inputs["batches"])  # [B, L]
@@ -97,12 +97,12 @@ def _norm(x: torch.Tensor) -> torch.Tensor:
 
 
 def _ones(x: torch.Tensor) -> torch.Tensor:
-    """No norms at all: [T, in] -> [in]."""
+    """Ones instead of norms: [T, in] -> [in]."""
     return torch.ones(x.shape[1])
 
 
 def _seen_inputs(model: nn.Module, windows: torch.Tensor) -> dict[str, torch.Tensor]:
-    """All inputs of every pruned Linear, kept whole: windows [B, L] -> [T, in] by layer."""
+    """All inputs of every pruned Linear: windows [B, L] -> [T, in] by layer."""
     seen = {name: [] for name in pruned_linears(model)}
     with norms.listening(model, lambda name, x: seen[name].append(x)):
         norms.run(model, windows)
@@ -110,7 +110,7 @@ def _seen_inputs(model: nn.Module, windows: torch.Tensor) -> dict[str, torch.Ten
 
 
 def _sequential(inputs: dict, masks: dict[str, torch.Tensor], windows: torch.Tensor) -> bool:
-    """Whether each mask follows from a model whose earlier layers, or blocks, are pruned already.
+    """Whether each mask fits a model whose earlier layers, or blocks, are already pruned.
 
     masks: [out, in] by layer; windows: [B, L].
     """
