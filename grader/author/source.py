@@ -86,7 +86,7 @@ def _cell(lab: str, position: int, raw) -> Cell:
 
 
 def _check_alone(cell: Cell) -> None:
-    """Raise LabError for a cell that is malformed by itself, whatever its neighbours are."""
+    """Raise LabError for a cell that is malformed by itself, without regard to other cells."""
     if cell.kind in HEADERS and not re.fullmatch("[a-z][a-z0-9_]*", cell.name):
         raise cell.refuse("a name is made of small letters, digits and _, and begins with a letter")
     if len(cell.id) > 64:
