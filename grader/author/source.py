@@ -17,7 +17,7 @@ BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell. kind: prose, code, experiment, exercise, check, written or answer; name: what it names."""
+    """One cell. kind: prose, code, experiment, exercise, check, written or answer; name: of its exercise."""
 
     lab: str
     position: int  # counted from 1

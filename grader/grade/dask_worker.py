@@ -37,8 +37,8 @@ def grade_there(task: Task, names: dict[str, str], expected: Circumstances) -> R
         if here.code != expected.code:
             raise LabError(
                 f"The worker on {platform.node()} has another labsupport or grader, or another torch or "
-                "transformers, than this machine: install the same version there, restart the worker, and run "
-                "the same command again."
+                "transformers, than this machine: install the same version there, restart the worker, "
+                "and run the same command again."
             )
         if here != expected:
             raise LabError(

@@ -11,7 +11,7 @@ FROM = 3  # the first lab that is given this file
 
 
 def magnitude_masks(model: nn.Module, sparsity: float) -> dict[str, torch.Tensor]:
-    """Masks by full name that drop the smallest magnitudes of each matrix; all ties are dropped."""
+    """Masks by full name that drop the smallest magnitudes of each matrix, and all ties at the cut."""
     return {
         name: kept(linear.weight.detach().abs().flatten()[None], sparsity).view(linear.weight.shape)
         for name, linear in pruned_linears(model).items()

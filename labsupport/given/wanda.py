@@ -12,7 +12,7 @@ FROM = 5  # the first lab that is given this file
 
 
 def wanda_masks(model: nn.Module, norms: dict[str, torch.Tensor], sparsity: float) -> dict[str, torch.Tensor]:
-    """Masks by full name that drop the lowest Wanda scores of each output row; all ties are dropped.
+    """Masks by full name that drop the lowest Wanda scores of each output row, and all ties at the cut.
 
     norms: what calibration.input_norms measured. Source: Wanda (Sun et al. 2024), equation 1.
     """
