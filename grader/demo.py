@@ -1,7 +1,7 @@
 """`make demo`: the main job in one go, on lab 02 with the real model and the real text.
 
 A small class is made from the lab's own source: one student has everything right, one makes typical
-mistakes, one hands in the untouched notebook, one is hostile. They are graded as any class is.
+mistakes, one hands in the untouched notebook, one is hostile. They are graded like any class.
 """
 
 import os
@@ -25,7 +25,7 @@ from labsupport.table import columns
 
 LAB = "02_magnitude_pruning"
 SPARSITIES = (0.0, 0.3, 0.4, 0.5, 0.6)
-MISTAKES = {  # what is written wrong: the right line -> the wrong one
+MISTAKES = {  # mistakes to plant: right line -> wrong line
     "k = round(sparsity * weight.numel())": "k = int(sparsity * weight.numel())",
     "linears.apply_masks(model, masks)\n    return masks": "return masks",
     "keep = magnitude_mask(every, sparsity)": "keep = ~magnitude_mask(every, sparsity)",
@@ -39,7 +39,7 @@ os._exit(0)
 
 
 def run() -> None:
-    """Print what the course does, with numbers measured here and now."""
+    """Run the demo and print its results."""
     print("1. Are the student notebooks what the sources give?")
     if differences := notebooks.drift():
         raise LabError("\n".join(differences))
@@ -88,7 +88,7 @@ def sweep() -> str:
 
 
 def hand_in(folder: Path) -> None:
-    """Four submissions, as they would lie there after collecting."""
+    """Four submissions in the layout of collected ones."""
     right = notebooks.solved_notebook(LAB)
     wrong: Any = nbformat.from_dict(right)
     hostile: Any = nbformat.from_dict(right)
@@ -116,7 +116,7 @@ def hand_in(folder: Path) -> None:
 
 
 def grade_table(records: list[Record]) -> str:
-    """Points by exercise as the gradebook has them now."""
+    """Points by exercise, from the gradebook."""
     booked = gradebook.students(LAB)
     names = list(max(records, key=lambda record: len(record.verdicts)).verdicts)
     rows = []
@@ -130,12 +130,12 @@ def grade_table(records: list[Record]) -> str:
 
 
 def named(verdict: Judged) -> str:
-    """The mistake of a verdict, or how it ended, in one line."""
+    """The mistake of a verdict, or its status, in one line."""
     if verdict.status == Ending.RIGHT:
         return f"all {verdict.total} parts pass"
     return "not written yet" if verdict.status == Ending.UNWRITTEN else verdict.headline()
 
 
 def indented(text: str) -> str:
-    """The text, each line three columns to the right."""
+    """The text, indented by three columns."""
     return "\n".join(f"   {line}" for line in text.splitlines())

@@ -10,6 +10,6 @@ class LabError(Exception):
 
 
 def reason(problem: object, most: int = 200) -> str:
-    """The first line of an error's text, or its type where it has no text; no full stop at the end."""
+    """The first line of an error's text, without a full stop; its type if there is no text."""
     line = str(problem).strip().partition("\n")[0][:most].rstrip(".")
     return line or type(problem).__name__

@@ -35,7 +35,7 @@ PHASES = {  # phase of a submission -> pattern of its bar
 
 @dataclass(frozen=True)
 class Spread:
-    """The histogram of the totals. bars: students by total, the last bar for full marks alone.
+    """The histogram of the totals. bars: students by total, the last bar for full marks only.
 
     width: points of a bar. most: points of the lab. whole: whether written questions are included.
     """
@@ -97,7 +97,7 @@ def shared(records: list[Record]) -> set[str]:
 
 
 def spread(scored: list[Person], exercises: list[ExerciseSummary], written: list[Cell]) -> Spread:
-    """The histogram of totals; of the exercises alone while a written answer waits to be graded.
+    """The histogram of totals, without written questions while an answer waits to be graded.
 
     Points are rounded to two decimals, as shown.
     """

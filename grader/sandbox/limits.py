@@ -59,7 +59,7 @@ class Groups:
         for folder in self.folders.values():
             with contextlib.suppress(OSError):
                 found |= {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
-        return found - {0}  # 0: a process of another namespace; kill(0) would hit this process
+        return found - {0}  # 0: a process of another namespace; kill(0) would hit our own process group
 
     def kill(self, seconds: float = 10) -> None:
         """Kill all processes of these groups, repeatedly until none is left."""

@@ -37,7 +37,7 @@ class Zygote:
         self._lent = False  # whether it belongs to another process
 
     def ready(self, lab: int) -> None:
-        """Have a zygote for this process's settings and this lab; where none can be had, say so once."""
+        """Ensure a zygote for this process's settings and this lab; report a failure once."""
         environment = quiet()
         wanted = (tuple(environment.items()), cache.folder(), lab)
         if self._lent or self._suits == wanted:

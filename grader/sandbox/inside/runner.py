@@ -1,8 +1,8 @@
-"""The one file of the grader that runs inside the sandbox: executes a notebook, or one command.
+"""The only file of the grader that runs inside the sandbox: executes a notebook or one command.
 
-Standard input: one JSON object, the job. Standard output: JSON lines saying what happens. They are a
-report, not evidence: scores come from the examiner alone. In a sandbox this is the first process, so
-nothing in there can kill it; and as it is not dumpable, nothing can look into it or write to its pipe.
+Standard input: one JSON object, the job. Standard output: events as JSON lines. They are an untrusted
+report: scores come only from the examiner. In a sandbox the runner is the first process, so no
+process there can kill it; as it is not dumpable, no process can read its memory or write to its pipe.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 0.5  # seconds in which a loud cell may end by itself
-GRACE = 5.0  # seconds an interrupted cell has to end
-KEPT = 2**16  # bytes that stay of a cell's output when it was far too much
+PATIENCE = 0.5  # seconds that a cell with too much output has to end by itself
+GRACE = 5.0  # seconds that an interrupted cell has to end
+KEPT = 2**16  # bytes kept of a cell's output when it exceeds the limit by far
 START = 120.0  # seconds a kernel may take to start
 threads = 0  # of torch, in a forked kernel
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 def main(warm: bool = False) -> None:
-    """Do one job. warm: this process was forked from one that has loaded all, and forks the kernel."""
+    """Do one job. warm: this process is a fork of the zygote, and forks the kernel."""
     job = json.load(os.fdopen(0, "rb", closefd=False))
     for name, value in job["rlimits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
-    forked = ForkedKernel() if warm else None  # before there is anything that it must not have
+    forked = ForkedKernel() if warm else None  # first, before there is anything not to be inherited
     say = private_channel()
     try:
         if "command" in job:
@@ -44,11 +44,11 @@ def main(warm: bool = False) -> None:
     except BaseException as problem:
         say(event="over", status="GRADER_ERROR", detail=f"{type(problem).__name__}: {problem}"[:500])
     while True:
-        signal.pause()  # the end comes from outside, and takes along whatever is still running here
+        signal.pause()  # the grader kills this process, and with it all others here
 
 
 def private_channel():
-    """The way out, out of reach of whatever is started here: closed on exec, not to be found in /proc."""
+    """The output channel, hidden from child processes: closed on exec, and not accessible in /proc."""
     settings = {PR_SET_DUMPABLE: 0, PR_SET_CHILD_SUBREAPER: 1, PR_SET_PDEATHSIG: signal.SIGKILL}
     for name, value in settings.items():
         ctypes.CDLL(None).prctl(name, value, 0, 0, 0)
@@ -66,7 +66,7 @@ def private_channel():
 
 
 class ForkedKernel:
-    """A kernel that is this process's fork instead of a new program; like a Popen, as far as it is used."""
+    """A kernel that is a fork of this process; it has the methods of Popen that jupyter_client uses."""
 
     stdin = stdout = stderr = None
 
@@ -81,7 +81,7 @@ class ForkedKernel:
             become_kernel(read)
 
     def start(self, command: list[str], **_) -> "ForkedKernel":
-        """Stands in for jupyter_client's launch_kernel."""
+        """Replaces jupyter_client's launch_kernel."""
         os.write(self.write, json.dumps(command).encode())
         os.close(self.write)
         os.setpgid(self.pid, self.pid)
@@ -114,13 +114,13 @@ class ForkedKernel:
 
 
 def become_kernel(read: int) -> None:
-    """Wait for the command line, then be the kernel that it would have started. Never returns."""
+    """Wait for the command line, then run its kernel in this process. Never returns."""
     import numpy
     import torch
     from ipykernel.kernelapp import IPKernelApp
 
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as a program that was just started
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as in a newly started program
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(0, 1)
     os.dup2(0, 2)
@@ -130,9 +130,9 @@ def become_kernel(read: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.remove(str(Path(__file__).parent))
     here = [index for index, path in enumerate(sys.path) if path.endswith("-packages")]
-    sys.path.insert(here[0] if here else len(sys.path), "")  # its own folder, where IPython has it
+    sys.path.insert(here[0] if here else len(sys.path), "")  # the current folder, as in IPython
     sys.modules.pop("runner", None)
-    numpy.random.seed()  # not the parent's, which all its children would share
+    numpy.random.seed()  # otherwise all children would share the parent's seed
     torch.seed()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or threads))
     try:
@@ -142,7 +142,7 @@ def become_kernel(read: int) -> None:
 
 
 async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> None:
-    """Execute the code cells in order; say what each one put out; stop where no next one makes sense."""
+    """Execute the code cells in order and report their outputs; stop when the kernel cannot go on."""
     import nbformat
 
     client = await start_kernel(nbformat.from_dict(job["notebook"]), say, forked)
@@ -166,14 +166,14 @@ async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> No
 
 
 async def start_kernel(notebook, say, forked: ForkedKernel | None):
-    """A client of nbclient with a quiet kernel of this very interpreter, whatever the notebook asks for."""
+    """An nbclient client with a quiet kernel of this interpreter; the notebook's kernel name is ignored."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import local_provisioner
     from nbclient import NotebookClient
 
     class Client(NotebookClient):
-        """Drops what a cell puts out beyond `room` bytes, and sets `overflow`."""
+        """Drops output of a cell beyond `room` bytes, and sets `overflow`."""
 
         room: int = 0
         overflow: asyncio.Event
@@ -235,7 +235,7 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
     try:
         await asyncio.wait({running, too_much}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         late = not running.done() and not too_much.done()
-        if not late:  # what is nearly over ends by itself: an interrupt might swallow its reply
+        if not late:  # a cell that is about to end needs no interrupt, which might lose its reply
             await asyncio.wait({running}, timeout=PATIENCE)
         if not running.done():
             await client.km.interrupt_kernel()
@@ -246,7 +246,7 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
             return "TIMEOUT"
         running.result()
         return "TIMEOUT" if late else "FINISHED"
-    except Exception:  # dead, or it sends what is no message of a kernel
+    except Exception:  # the kernel is dead, or sends malformed messages
         return "KERNEL_DIED"
     finally:
         running.cancel()
@@ -254,16 +254,16 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
 
 
 async def settled(client) -> None:
-    """Ask the kernel for nothing, so that an interrupt that came late hits this and not the next cell."""
-    with contextlib.suppress(Exception):  # a dead kernel is found by the next cell
+    """Send an empty request, so that a late interrupt hits this and not the next cell."""
+    with contextlib.suppress(Exception):  # the next cell detects a dead kernel
         quietly = {"silent": True, "store_history": False, "stop_on_error": False}
         await client.kc.execute("", **quietly, reply=True, timeout=GRACE)
 
 
 def joined(outputs: list) -> list:
-    """Neighbouring pieces of one stream as one output (nbclient's own way takes hours on a long line)."""
+    """Merge adjacent outputs of one stream (nbclient's own method takes hours on a long line)."""
     whole = []
-    for name, group in itertools.groupby(outputs, lambda output: output.get("name")):  # streams have one
+    for name, group in itertools.groupby(outputs, lambda output: output.get("name")):  # streams only
         pieces = list(group)
         if name:
             pieces = [{**pieces[0], "text": "".join(piece["text"] for piece in pieces)}]
@@ -272,7 +272,7 @@ def joined(outputs: list) -> list:
 
 
 def trimmed(outputs: list, room: int, cut: bool) -> tuple[list, bool]:
-    """What fits into `room` bytes of JSON (a text is cut, anything else left out), and whether not all."""
+    """The outputs within `room` bytes of JSON (text is cut, other types are dropped), and whether cut."""
     kept = []
     for output in outputs:
         if len(json.dumps(output)) > room:
@@ -290,7 +290,7 @@ def trimmed(outputs: list, room: int, cut: bool) -> tuple[list, bool]:
 
 
 def reap(kernel: int) -> None:
-    """Bury the orphans, which all come to this process; the kernel itself is buried by its manager."""
+    """Reap orphans, which this process adopts; the kernel itself is reaped by its manager."""
     while True:
         try:
             ended: Any = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # None with WNOHANG alone
@@ -304,7 +304,7 @@ def reap(kernel: int) -> None:
 
 
 def run_command(job: dict, say) -> None:
-    """Run one command beside the given files; say what it prints, up to the limit, and how it ended."""
+    """Run one command in a folder with the given files; report its output, up to the limit, and its end."""
     for name, content in job["files"].items():
         Path(name).write_bytes(base64.b64decode(content))
     say(event="ready")
@@ -328,7 +328,7 @@ def run_command(job: dict, say) -> None:
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     code = process.wait()
-    listener.join(1.0)  # a child of it may hold the pipe open
+    listener.join(1.0)  # a child of the command may keep the pipe open
     say(event="over", status=status, code=code)
 
 

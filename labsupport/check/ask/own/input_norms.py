@@ -72,7 +72,7 @@ def ask(function: Callable, inputs: dict) -> Normed:
             raise RuntimeError(BREAK)
         return embed(token_ids)
 
-    embedding.forward = listen  # pyright: ignore[reportAttributeAccessIssue]  of this object alone
+    embedding.forward = listen  # pyright: ignore[reportAttributeAccessIssue]  on this instance only
     found = attempt(lambda: function(model, (batch for batch in batches)))
     vars(embedding).pop("forward", None)
     told, error = fields(found), found.error
