@@ -92,7 +92,7 @@ def test_clean_html_cannot_act(text):
 def test_they_would_act():
     """Nearly all of it does, one way or other, where nothing cleans it."""
     pages = [markdown2html(text) for text in PROSE if "attachment" not in text]
-    assert sum(bool(acting(parsed(f"<p>{page}").p.find_all(True))) for page in pages) > 0.8 * len(PROSE)
+    assert sum(bool(acting(parsed(f"<div>{page}").find_all(True))) for page in pages) > 0.8 * len(PROSE)
 
 
 PIECES = """
@@ -259,6 +259,10 @@ TRAPS = [
 ]
 
 
+FIRST = (*MATH_TRAPS, "[", "![", "*", "`", ">", "- ", "<!--", "a|b\n-|-\n")  # those that took longest
+EACH = [pytest.param(trap, marks=() if trap in FIRST else pytest.mark.slow) for trap in TRAPS]
+
+
 def of_size(trap: str, size: int) -> str:
     """This trap again and again."""
     return (trap * (size // len(trap) + 1))[:size]
@@ -275,7 +279,7 @@ def seconds(function, text: str) -> float:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize("trap", EACH)
 def test_a_megabyte_of_it_is_shown(trap, tmp_path, monkeypatch):
     """As prose, as code and as output, on one page: as typed, with the reason."""
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
@@ -285,11 +289,12 @@ def test_a_megabyte_of_it_is_shown(trap, tmp_path, monkeypatch):
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize("trap", EACH)
 def test_as_much_of_it_as_is_formatted_takes_seconds(trap):
     """Nothing takes long that is right below the bound, in a notebook or in a grader's comment."""
     text = of_size(trap, LONGEST)
-    assert markdown(tame(text)) and markdown(text) and highlighted(text)
+    for page in (markdown(tame(text)), markdown(text), highlighted(text)):
+        assert len(page) < 200 * LONGEST
 
 
 @pytest.mark.parametrize("trap", MATH_TRAPS)
