@@ -103,7 +103,7 @@ def processes(tmp_path_factory):
 
 def test_a_worker_of_another_version_is_noticed(processes, monkeypatch, capsys):
     """A worker with other code than the instructor's grades nobody, and the sentence says what to do."""
-    monkeypatch.setattr(dask_pool, "code", lambda: "another")
+    monkeypatch.setattr(dask_pool.version, "code", lambda: "another")
     with another_course():
         hand_in("ben", without_torch())
         assert main(["grade", LAB, "--scheduler", processes.address]) == 2
