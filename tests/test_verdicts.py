@@ -13,7 +13,7 @@ from grader.grade.examiner import hidden_seed
 from grader.sandbox.run import Limits
 from grader.status import Status
 from labsupport import files, settings
-from labsupport.check.ask.client import here
+from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.exercise import judge
 from tests.test_answers import FOLDER, answers
@@ -101,7 +101,7 @@ def test_wrong_gets_what_the_judge_says(graded, turn):
         _, function = wrong_answers(name)[turn]
         exercise = EXERCISES[name]
         cases = exercise.cases(hidden_seed(course.seed(), name))
-        direct = judge(exercise, cases, lambda case: here(exercise, function, case.inputs))  # noqa: B023
+        direct = judge(exercise, cases, lambda case: answer_here(name, function, case.inputs))  # noqa: B023
         found = records[f"wrong-{turn}"].verdicts[name]
         assert (found.status, found.share) == (direct.status, direct.share), found.message()
         assert found.message() == direct.message()
