@@ -79,7 +79,7 @@ def test_a_grade_given_by_hand(folder, address, page):
     with page.expect_response(lambda answer: answer.request.method == "PUT" and answer.ok):
         page.keyboard.type("2.5")
         page.keyboard.press("Tab")
-    assert gradebook.students(LAB)["ann"]["score"] == 12.5
+    assert gradebook.students(LAB)["ann"].score == 12.5
     assert row("ann")[WRITTEN] == "2.5" and row("ann")["total"] == "12.5"
     expect(listed(page, address, "ann").locator("td.score")).to_have_text("12.5 / 13")
 
