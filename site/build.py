@@ -21,6 +21,7 @@ from sphinx.cmd.build import build_main
 from walkthrough import landing, page
 
 from grader import course
+from grader.author.notebooks import source_notebook
 from labsupport import files
 from labsupport.errors import LabError
 
@@ -48,7 +49,7 @@ def make(labs: list[str], folder: Path) -> Path:
     pages, html = folder / "pages", folder / "html"
     notebooks = {}
     for lab in labs:
-        notebooks[lab] = page(lab, executed(lab, notebooks.source_notebook(lab), folder / "executed"), labs)
+        notebooks[lab] = page(lab, executed(lab, source_notebook(lab), folder / "executed"), labs)
     first = jupytext.read(HERE / "index.py")
     first.metadata.update(notebooks.METADATA)
     notebooks["index"] = landing(executed("index", first, folder / "executed"), labs)
