@@ -66,8 +66,8 @@ def test_the_text_leads_to_a_judge_that_works(followed):
     """An author who does what it says has right answers passed and wrong ones named; tests really ran."""
     _, said = followed
     tests = [text.count(".") for text in said if re.search(r"^\.+ +\[100%\]$", text, re.MULTILINE)]
-    judged, built = tests
-    assert judged > 40 and built > 5
+    judged, built, on_a_model = tests
+    assert judged > 40 and built > 5 and on_a_model > 30
 
 
 def test_the_text_leads_to_a_notebook(followed):
@@ -98,9 +98,8 @@ def test_the_new_hostile_submission(followed):
 
 def test_every_path_that_is_named_is_there():
     """Who looks for a file that the text names finds it."""
-    named = set(re.findall(r"`([\w./]+/[\w./]*|[A-Z]\w+\.md)`", TEXT)) - {
-        "tests/wrong_answers/kept_per_row.py"
-    }
+    written = {file for how, file, _, _ in steps() if how == "Write"}
+    named = set(re.findall(r"`([\w./]+/[\w./]*|[A-Z]\w+\.md)`", TEXT)) - written
     named = {name for name in named if "NN" not in name}
     assert len(named) > 10
     for name in named:
