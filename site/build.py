@@ -21,7 +21,7 @@ from sphinx.cmd.build import build_main
 from walkthrough import landing, page
 
 from grader import course
-from grader.author.notebooks import source_notebook
+from grader.author.notebooks import METADATA, source_notebook
 from labsupport import files
 from labsupport.errors import LabError
 
@@ -51,7 +51,7 @@ def make(labs: list[str], folder: Path) -> Path:
     for lab in labs:
         notebooks[lab] = page(lab, executed(lab, source_notebook(lab), folder / "executed"), labs)
     first = jupytext.read(HERE / "index.py")
-    first.metadata.update(notebooks.METADATA)
+    first.metadata.update(METADATA)
     notebooks["index"] = landing(executed("index", first, folder / "executed"), labs)
     for stale in (pages, html):
         shutil.rmtree(stale, ignore_errors=True)
