@@ -81,17 +81,18 @@ class _Renderer(IPythonRenderer):
 
 
 # From every `\\(`, `\\[` and `\begin{` that is never closed, nbconvert's expressions go to the end of the
-# text, in quadratic time. These stop at the next opening of the same kind.
+# text, in quadratic time. These stop at the next opening of the same kind. (Atomic groups, because Python
+# 3.11.2 loses what stands before a possessive quantifier.)
 
 
 def _between(opening: str, closing: str, name: str) -> str:
     other = rf"\\(?!\\{opening}|\\{closing})"
-    return rf"(?s:(?<!\\)\\\\{opening}(?P<{name}>(?:[^\\]++|{other})*+)\\\\{closing})"
+    return rf"(?s:(?<!\\)\\\\{opening}(?P<{name}>(?>[^\\]+|{other})*)\\\\{closing})"
 
 
 def _environment(name: str, body: str) -> str:
     other = rf"\\(?!begin\{{|end\{{(?P={name})\}})"
-    return rf"(?s:\\begin\{{(?P<{name}>[a-z]*\*?)\}}(?P<{body}>(?:[^\\]++|{other})*+)\\end\{{(?P={name})\}})"
+    return rf"(?s:\\begin\{{(?P<{name}>[a-z]*\*?)\}}(?P<{body}>(?>[^\\]+|{other})*)\\end\{{(?P={name})\}})"
 
 
 class _Blocks(MathBlockParser):

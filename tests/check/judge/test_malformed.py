@@ -37,6 +37,7 @@ INSTEAD = {
     "opaque": wire.Opaque("builtins.object"),
 }
 CLAIMS = ("device", "changed", "alive", "runs", "hooks", "training")  # believed where no point hangs on them
+WORDING = ("error", "text"), ("error", "where")  # of an error; which error it is is judged
 
 
 def honest(name: str) -> list[dict]:
