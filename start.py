@@ -73,7 +73,7 @@ def install():
     for what in (["pip"], ["--editable", "."]):
         status, offline = watched(pip + what)
         if status and offline:
-            return "The packages cannot be had: is this machine online? Run this again when it is."
+            return "The packages cannot be downloaded: is this machine online? Run this again when it is."
         if status:
             return "The packages could not be installed: pip's reason is above. Run this again to go on."
     with open(MARK, "w") as mark:

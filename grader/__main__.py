@@ -26,8 +26,8 @@ a class, from release to grades:
 a lab is named 02, 2 or 02_magnitude_pruning. Everything lies in the course folder: course/ in the checkout,
 or PRUNING_LABS_COURSE. PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text.
 
-exit status: 0 all went well; 1 it ran, and something needs a look; 2 it could not be carried out, and one
-sentence says why. `python -m grader COMMAND --help` tells more.
+exit status: 0 all went well; 1 something needs your attention; 2 it failed, and one
+sentence says why. `python -m grader COMMAND --help` explains a command.
 """
 
 
@@ -71,33 +71,44 @@ def parser() -> argparse.ArgumentParser:
     one = command(collect, "take submissions from nbgrader's exchange or a learning platform's download")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument(
-        "source", metavar="FOLDER_OR_ZIP", type=Path, help="what was downloaded, or an exchange's inbound"
+        "source",
+        metavar="FOLDER_OR_ZIP",
+        type=Path,
+        help="the download, or an exchange's inbound folder",
     )
     one.add_argument("--roster", metavar="CSV", type=Path, help="names and student ids")
 
     one = command(grade, "grade what is not graded yet; resumable")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
-    one.add_argument("--student", metavar="ID", help="this one alone")
+    one.add_argument("--student", metavar="ID", help="grade this student only")
     where = one.add_mutually_exclusive_group()
     where.add_argument(
-        "--workers", type=positive, default=1, metavar="N", help="sandboxes side by side on this machine"
+        "--workers",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="submissions graded in parallel here",
     )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, whose workers grade: tcp://HOST:8786")
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, as tcp://HOST:8786",
+    )
     one.add_argument(
         "--timeout", type=positive, metavar="S", help=f"seconds for a cell; default {Limits.cell_seconds:.0f}"
     )
     one.add_argument(
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected"
     )
-    one.add_argument("--cold", action="store_true", help="start Python afresh for every submission")
+    one.add_argument("--cold", action="store_true", help="start a new Python process for every submission")
 
     one = command(feedback, "nbgrader's feedback pages")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
 
     one = command(grades, "scores as CSV")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
-    one.add_argument("--csv", required=True, metavar="F", type=Path, help="the file that is written")
-    one.add_argument("--layout", choices=LAYOUTS, help="the columns that this learning platform imports")
+    one.add_argument("--csv", required=True, metavar="F", type=Path, help="the output file")
+    one.add_argument("--layout", choices=LAYOUTS, help="the columns that this platform imports")
     one.add_argument(
         "--column", metavar="TITLE", default="", help="what the platform calls the lab: 'Lab 2 (4711)'"
     )
@@ -105,15 +116,15 @@ def parser() -> argparse.ArgumentParser:
     one = command(report, "one HTML page on the class")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
 
-    one = command(try_, "ask one function the hidden cases of its exercise")
-    one.add_argument("exercise", metavar="EXERCISE", help="its name, as magnitude_mask")
+    one = command(try_, "judge one function on the hidden cases of its exercise")
+    one.add_argument("exercise", metavar="EXERCISE", help="its name, such as magnitude_mask")
     one.add_argument("file", metavar="FILE.py", type=Path, help="defines a function of that name")
     one.add_argument("--json", action="store_true", help="print the verdict as JSON")
     one.add_argument(
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected"
     )
 
-    command(demo, "the main job in one go, on lab 02")
+    command(demo, "grade a small class of lab 02, from release to report")
     return top
 
 
@@ -125,7 +136,7 @@ def positive(text: str) -> int:
 
 
 def build(chosen) -> int:
-    """Build the student notebooks from their sources, or see whether they are up to date."""
+    """Build the student notebooks from their sources, or check whether they are up to date."""
     from grader.author import notebooks as builder
 
     if not chosen.check:
@@ -137,7 +148,7 @@ def build(chosen) -> int:
 
 
 def release(chosen) -> int:
-    """Make the students' zip of these labs, all of them when left out, and enter them into the gradebook."""
+    """Make the students' zip of these labs (default: all), and enter the labs into the gradebook."""
     from grader.author.release import release as make
 
     print(make([course.lab(name) for name in chosen.labs] or course.labs()))
@@ -145,7 +156,7 @@ def release(chosen) -> int:
 
 
 def collect(chosen) -> int:
-    """Put submissions where grading finds them. Whoever cannot be matched is listed, never guessed."""
+    """Copy submissions into the course folder. Those without a matching student are listed."""
     from grader.intake import collect as collector
 
     arrivals = collector.collect(
@@ -187,7 +198,7 @@ def grade(chosen) -> int:
 
 
 def feedback(chosen) -> int:
-    """Make the pages that students get back, with the judge's messages and a person's comments."""
+    """Write a feedback page for each student, with the judge's messages and the instructor's comments."""
     from grader.results import gradebook
 
     print(gradebook.feedback(course.lab(chosen.lab)))
@@ -200,7 +211,7 @@ def grades(chosen) -> int:
 
     lab = course.lab(chosen.lab)
     if chosen.column and not chosen.layout:
-        raise LabError("--column names the lab's column on a learning platform: say which with --layout.")
+        raise LabError("--column needs --layout: it names the lab's column on a learning platform.")
     lines = lms_export.lines(lab, chosen.layout, chosen.column) if chosen.layout else table.lines(lab)
     print(table.write_csv(lab, chosen.csv, lines))
     if chosen.layout:
@@ -209,7 +220,7 @@ def grades(chosen) -> int:
 
 
 def report(chosen) -> int:
-    """Write the page that an instructor looks at into the course folder."""
+    """Write one page on the class into the course folder."""
     from grader.results import report as page
 
     lab = course.lab(chosen.lab)
@@ -226,7 +237,7 @@ def demo(chosen) -> int:
 
 
 def try_(chosen) -> int:
-    """Ask function EXERCISE of a Python file the hidden cases. Exit 0: right, 1: wrong, 2: not asked."""
+    """Judge the function EXERCISE of a file on hidden cases. Exit 0: right, 1: wrong, 2: not asked."""
     from grader.grade.try_function import attempt
     from labsupport.check.judge.kit.verdict import Ending
 

@@ -1,4 +1,4 @@
-"""`make demo`: the main job in one go, on lab 02 with the real model and the real text.
+"""`make demo`: grade a small class of lab 02, from release to report with the real model and the real text.
 
 A small class is made from the lab's own source: one student has everything right, one makes typical
 mistakes, one hands in the untouched notebook, one is hostile. They are graded like any class.
@@ -40,7 +40,7 @@ os._exit(0)
 
 def run() -> None:
     """Run the demo and print its results."""
-    print("1. Are the student notebooks what the sources give?")
+    print("1. Do the student notebooks match their sources?")
     if differences := notebooks.drift():
         raise LabError("\n".join(differences))
     print("   Yes, byte for byte.\n")

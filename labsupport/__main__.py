@@ -6,13 +6,13 @@ from pathlib import Path
 
 HELP = """\
 examples:
-  python -m labsupport doctor                      what this machine has, and how long a lab takes here
+  python -m labsupport doctor                      this machine, and how long a lab takes on it
   python -m labsupport fetch                       the course model, ahead of class
   python -m labsupport fetch tinyllama-1.1b-chat   another model; wikitext2, ptb and c4 are texts
   python -m labsupport check notebooks/02_magnitude_pruning/02_magnitude_pruning.ipynb
-                                                   what the Validate button says, before handing in
+                                                   what the Validate button says
   python -m labsupport plan tinyllama-1.1b-chat --ratio 0.3 --layers 4:18
-                                                   what structured pruning will leave, with no weights
+                                                   a model's size after structured pruning
   python -m labsupport compare                     every method at one setting, in one table
 
 environment:
@@ -20,7 +20,7 @@ environment:
   PRUNING_LABS_TEXT    the course text
   PRUNING_LABS_CACHE   where the embedded model is kept
 
-exit status: 0 all went well; 1 (check) something is not done yet; 2 the command could not be carried out,
+exit status: 0 all went well; 1 (check) an exercise is not done yet; 2 the command failed,
 and one sentence says why
 """
 
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit status: 0 for success, 2 for a LabError, printed as one sentence."""
     parser = argparse.ArgumentParser(
         prog="python -m labsupport",
-        description="What the pruning labs offer outside the notebooks.",
+        description="Tools of the pruning labs outside the notebooks.",
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -41,9 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     command("doctor", help="device, dtype, versions, cache, free disk, minutes a lab takes")
     getter = command("fetch", help="get a model or a text ahead of class")
     getter.add_argument("name", nargs="?", metavar="NAME", help="default: the course model")
-    checker = command("check", help="run a notebook in a fresh kernel; what every exercise says")
+    checker = command("check", help="run a notebook in a fresh kernel and print a line for every exercise")
     checker.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="the .ipynb file; it is not changed")
-    planner = command("plan", help="what structured pruning of a model will leave of it")
+    planner = command("plan", help="the size of a model after structured pruning")
     planner.add_argument("model", metavar="MODEL", help="a name, a folder with a config.json, or that file")
     planner.add_argument("--ratio", type=float, required=True, help="share to remove of each layer, 0 to 1")
     planner.add_argument("--layers", metavar="A:B", help="layers A to B - 1 (default: all)")
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparer = command("compare", help="every method of the course at one setting, in one table")
     comparer.add_argument("model", nargs="?", metavar="MODEL", help="default: the course model")
     comparer.add_argument(
-        "--results", type=Path, metavar="FILE", help="where results are kept, and gone on from"
+        "--results", type=Path, metavar="FILE", help="file for results; a second run continues from it"
     )
     comparer.add_argument("--tasks", nargs="+", metavar="TASK", help="zero-shot tasks (default: addresses)")
     comparer.add_argument("--limit", type=int, metavar="N", help="documents of a task (default: 48; 0: all)")
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Interrupted; nothing half-made was kept.", file=sys.stderr)
+        print("Interrupted; no incomplete file was kept.", file=sys.stderr)
         return 130
     return 0
 
@@ -124,9 +124,9 @@ def fetch(name: str | None) -> None:
         return
     name = models.known(name)
     if name == models.TINY:
-        print("tiny is made in memory: there is nothing to fetch")
+        print("tiny is made in memory: there is nothing to download")
         return
-    print(f"{name}: looking, and fetching what is missing ...", flush=True)
+    print(f"{name}: checking, and downloading what is missing ...", flush=True)
     print(f"{name} is ready in {models.fetch(name)}")
 
 

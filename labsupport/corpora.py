@@ -54,6 +54,6 @@ def windows(name: str, tokenizer, split: str, length: int, count: int) -> torch.
     if count < 1 or length < 2 or count * length > len(ids):
         raise LabError(
             f"'{name}' has {len(ids):,} tokens in its {split} part: "
-            f"{count:,} windows of {length:,} cannot be cut from it."
+            f"{count:,} windows of {length:,} are not possible."
         )
     return ids[: count * length].view(count, length)

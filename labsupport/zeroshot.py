@@ -69,7 +69,7 @@ def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = 
     Source: Gao et al., lm-evaluation-harness; Ma et al. 2023, LLM-Pruner, section 4.1, for the tasks.
     """
     if limit is not None and limit < 1:
-        raise LabError(f"The limit is {limit}: at least one document has to be asked.")
+        raise LabError(f"The limit is {limit}: it must be at least 1.")
     was_training = model.training
     with _quiet():
         try:
@@ -132,7 +132,7 @@ def _from_hub(name: str) -> Iterator[None]:
                 f"The task '{name}' is on the model hub, which cannot be reached from here; {instead}"
             ) from problem
         raise LabError(
-            f"The task '{name}' could not be had from the model hub ({reason(problem)}); {instead}"
+            f"The task '{name}' could not be downloaded from the model hub ({reason(problem)}); {instead}"
         ) from problem
 
 
@@ -152,7 +152,7 @@ def _must_fit(harness, name: str, documents: list) -> None:
         if longest - 1 > harness.max_length:  # the last token is only a target, no input
             raise LabError(
                 f"Document {number} of the task '{name}' has {longest:,} tokens, and the model's context "
-                f"holds {harness.max_length:,}. Nothing was run: the harness would have cut it silently."
+                f"holds {harness.max_length:,}. Nothing was run: the harness would cut it and not say so."
             )
 
 

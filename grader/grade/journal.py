@@ -93,7 +93,7 @@ def write(record: Record) -> None:
     except OSError as problem:
         raise LabError(
             f"The record of {record.student} cannot be written to {path.parent}: {problem.strerror}. "
-            "All records before it are kept; make room there and run the same command again."
+            "All records before it are kept; free some space there and run the same command again."
         ) from problem
 
 

@@ -76,6 +76,6 @@ def _record(task: Task, future: Future) -> Record:
         return future.result()
     except BrokenProcessPool as fault:
         raise LabError(
-            "A grading process was killed from outside, perhaps for want of memory. "
+            "A grading process was killed from outside, perhaps because memory ran out. "
             "All finished records are kept; run the same command again, with fewer workers."
         ) from fault

@@ -85,11 +85,9 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     members = archive.infolist()
     packed = source.stat().st_size
     if len(members) > MOST_FILES:
-        raise LabError(
-            f"The zip {source.name} holds {len(members):,} files, and {MOST_FILES:,} are the most."
-        )
+        raise LabError(f"The zip {source.name} holds {len(members):,} files; the limit is {MOST_FILES:,}.")
     if sum(member.compress_size for member in members) > packed:
-        raise LabError(f"The zip {source.name} is a trap: its files overlap.")
+        raise LabError(f"The zip {source.name} is malicious: its files overlap.")
     places = Counter(place(member.filename) for member in members)
     entries, declared = [], 0
     for member in members:
@@ -104,8 +102,8 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
             Entry(parts, lambda member=member, why=why: unpacked(archive, member, why), astray(member))
         )
     if declared > MOST_BYTES:
-        raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB, and "
-                       f"{MOST_BYTES / 2**30:.0f} GiB is the most.")  # fmt: skip
+        raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB; the limit is "
+                       f"{MOST_BYTES / 2**30:.0f} GiB.")  # fmt: skip
     return sorted(entries, key=lambda entry: entry.parts)
 
 
@@ -133,7 +131,7 @@ def trap(member: zipfile.ZipInfo) -> str:
     if member.flag_bits & 1:
         return "it is encrypted"
     if member.file_size > LARGEST:
-        return f"it has {member.file_size / 2**20:,.0f} MiB, and {LARGEST / 2**20:.0f} MiB is the most"
+        return f"it has {member.file_size / 2**20:,.0f} MiB; the limit is {LARGEST / 2**20:.0f} MiB"
     if member.file_size > max(2**20, MOST_RATIO * member.compress_size):
         return f"it unpacks to more than {MOST_RATIO} times its packed size, as a zip bomb does"
     return ""

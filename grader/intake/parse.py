@@ -55,7 +55,7 @@ def brief(value) -> str:
 
 def too_large(name: str, size: int) -> str:
     """The sentence on a file that is too large."""
-    return (f"{shown(name)} has {size / 2**20:,.0f} MiB, and {LARGEST / 2**20:.0f} MiB is the most: "
+    return (f"{shown(name)} has {size / 2**20:,.0f} MiB; the limit is {LARGEST / 2**20:.0f} MiB: "
             "clear its outputs and submit it again.")  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
     if not cells:
         raise Unreadable("The notebook has no cells.")
     if len(cells) > MOST_CELLS:
-        raise Unreadable(f"The notebook has {len(cells):,} cells, and {MOST_CELLS:,} are the most.")
+        raise Unreadable(f"The notebook has {len(cells):,} cells; the limit is {MOST_CELLS:,}.")
     found = [read_cell(cell, index) for index, cell in enumerate(cells)]
     if sum(len(cell.source) for cell in found) > MOST_SOURCE:
         raise Unreadable(f"The notebook's cells hold more than {MOST_SOURCE / 2**20:.0f} MiB of text.")

@@ -74,7 +74,7 @@ def read(path: Path) -> Roster:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
     except csv.Error as problem:
-        raise LabError(f"The roster {path} is no CSV: {problem}.") from problem
+        raise LabError(f"The roster {path} is not a CSV file: {problem}.") from problem
     titles = [re.sub(r"\W+", "_", title.strip().casefold()) for title in rows[0]] if rows else []
     if "student_id" not in titles or len(raw) > LARGEST:
         raise LabError(

@@ -159,7 +159,7 @@ def one_gradebook() -> Iterator[OneGradebook]:
     except (SQLAlchemyError, ImportError) as problem:
         url = make_url(course.gradebook_url())
         why = nbgrader_quiet.one_line(problem)
-        raise LabError(f"The gradebook {url!r} is out of reach: {why}. {AGAIN}") from problem
+        raise LabError(f"The gradebook {url!r} cannot be reached: {why}. {AGAIN}") from problem
 
 
 def adopt(record: Record) -> None:

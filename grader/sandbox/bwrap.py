@@ -47,7 +47,7 @@ def bubblewrap() -> str:
     if found is None:
         raise LabError(
             "Grading needs bubblewrap: install Debian's package 'bubblewrap' (apt-get install bubblewrap), "
-            "or say --isolation none to run submissions unprotected."
+            "or use --isolation none to run submissions unprotected."
         )
     return found
 

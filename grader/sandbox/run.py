@@ -170,7 +170,7 @@ def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: 
             if errors.startswith("bwrap:"):
                 raise LabError(
                     f"bubblewrap cannot make a sandbox here ({errors[7:]}). Allow user namespaces on this "
-                    "machine, grade as root, or say --isolation none to run submissions unprotected."
+                    "machine, grade as root, or use --isolation none to run submissions unprotected."
                 )
             run.status, run.detail = Status.GRADER_ERROR, errors or "the runner did not start"
         run.status = run.status or Status.KERNEL_DIED

@@ -102,7 +102,7 @@ def verify(path: Path, sha256: str) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         raise LabError(
-            f"{path.name} arrived damaged or changed (SHA-256 {found[:12]}..., expected {sha256[:12]}...). "
+            f"{path.name} is damaged or changed (SHA-256 {found[:12]}..., expected {sha256[:12]}...). "
             "Nothing was kept; run the same command again."
         )
 

@@ -36,7 +36,7 @@ def files(
         return [Path(hf_hub_download(repository, name, **options)) for name in names]
     except Exception as problem:
         raise LabError(
-            f"{repository} could not be had from the model hub ({reason(problem)}); {instead}"
+            f"{repository} could not be downloaded from the model hub ({reason(problem)}); {instead}"
         ) from problem
 
 

@@ -128,7 +128,9 @@ def test_without_a_network(start, tmp_path):
         [sys.executable, "start.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr == ("The packages cannot be had: is this machine online? Run this again when it is.\n")
+    assert done.stderr == (
+        "The packages cannot be downloaded: is this machine online? Run this again when it is.\n"
+    )
     assert not (tmp_path / ".venv" / "started").exists()
 
 

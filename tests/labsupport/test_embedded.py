@@ -276,7 +276,7 @@ def test_interrupted(index, own_cache):
     fetch.send_signal(signal.SIGINT)  # to this process alone: it has to stop pip itself
     errors = fetch.communicate(timeout=60)[1]
     assert index.left.wait(60)
-    assert (fetch.returncode, errors) == (130, "Interrupted; nothing half-made was kept.\n")
+    assert (fetch.returncode, errors) == (130, "Interrupted; no incomplete file was kept.\n")
     assert nothing_left(own_cache)
 
 

@@ -109,7 +109,7 @@ def mask_by_row(shape, sparsity, format, dtype_bytes):
 
 
 def no_mask(shape, sparsity, format, dtype_bytes):
-    """the mask went missing"""
+    """the bytes of the mask are missing"""
     return _bytes(shape, sparsity, format, dtype_bytes, mask=lambda *_: 0)
 
 
@@ -153,7 +153,7 @@ def a_row_for_each_value(shape, sparsity, format, dtype_bytes):
 
 
 def no_places(shape, sparsity, format, dtype_bytes):
-    """the places of the kept values went missing"""
+    """the bytes of the places of the kept values are missing"""
     return _bytes(shape, sparsity, format, dtype_bytes, place=0)
 
 
@@ -190,7 +190,7 @@ def a_float(shape, sparsity, format, dtype_bytes):
 
 
 def unknown_format(shape, sparsity, format, dtype_bytes):
-    """a format that nobody knows raises ValueError"""
+    """an unknown format raises ValueError"""
     known = format if format in ("dense", "bitmask", "csr") else "2:4"
     return _bytes(shape, sparsity, known, dtype_bytes)
 

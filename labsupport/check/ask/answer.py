@@ -12,6 +12,7 @@ import torch
 from msgspec import Meta, Struct
 
 Name = Annotated[str, Meta(max_length=1000)]
+NOT_SENT = "the answer is not what a check cell sends"
 NAMES = 2000  # entries in one dict or list by name: the course model has 272 weights
 
 
@@ -71,7 +72,7 @@ def decode(message, kind: type[Kind]) -> Kind:
             warnings.simplefilter("ignore")  # msgspec treats a tensor as a mapping
             return msgspec.convert(message, kind)
     except Exception as problem:  # a tensor raises other errors than ValidationError
-        raise Malformed("the answer is not what a check cell sends") from problem
+        raise Malformed(NOT_SENT) from problem
 
 
 def plain(message):

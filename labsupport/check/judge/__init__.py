@@ -17,6 +17,9 @@ class Exercises(Mapping[str, Exercise]):
     def __getitem__(self, name: str) -> Exercise:
         return import_module(self._modules[name]).EXERCISE
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
 

@@ -3,9 +3,10 @@
 from transformers import LlamaConfig
 
 from labsupport import widths
+from labsupport.check.ask.answer import NOT_SENT
 from labsupport.check.ask.fingerprints import AXIS
 from labsupport.check.ask.own.prune_blocks import FIELDS
-from labsupport.check.judge.kit.compare import NOT_SENT, Wrong
+from labsupport.check.judge.kit.compare import Wrong
 from labsupport.check.judge.kit.remains import Remains
 
 SHOWN = 20  # slices, heads or tokens that a message lists

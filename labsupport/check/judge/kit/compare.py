@@ -11,7 +11,6 @@ from labsupport.check.ask.wire import Opaque
 from labsupport.selection import kth_smallest
 
 NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
-NOT_SENT = "the answer is not what a check cell sends"  # also the reason of answer.Malformed
 
 
 class Wrong(Exception):

@@ -2,9 +2,9 @@
 
 import torch
 
-from labsupport.check.ask.answer import Answer
+from labsupport.check.ask.answer import NOT_SENT, Answer
 from labsupport.check.ask.call import same
-from labsupport.check.judge.kit.compare import NOT_SENT, Wrong, has_shape, is_tensor, on_same_device
+from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Part
 from labsupport.check.judge.kit.owners import Coupled, near
 

@@ -133,7 +133,7 @@ def restore_cause(inputs: dict, answer: Measured) -> str:
         )
     if answer.gradients != inputs["gradients"] or not answer.flags:
         return (
-            "The number is right. Whoever trains the model next finds its gradients switched. "
+            "The number is right, but the model's gradients are switched afterwards. "
             "torch.no_grad() as a decorator or in a with statement puts them back by itself."
         )
     return ""

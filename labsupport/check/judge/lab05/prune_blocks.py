@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from labsupport.check.ask import recipes
-from labsupport.check.ask.answer import Attempt
+from labsupport.check.ask.answer import NOT_SENT, Attempt
 from labsupport.check.ask.fingerprints import others
 from labsupport.check.ask.own.prune_blocks import PROMPT, Blocks, Looked, generated, windows_of
 from labsupport.check.judge.kit import block_causes, block_checks, draw
 from labsupport.check.judge.kit.causes import Named
-from labsupport.check.judge.kit.compare import NOT_SENT, Wrong, is_close, is_number, kind
+from labsupport.check.judge.kit.compare import Wrong, is_close, is_number, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.remains import Remains
 from labsupport.given.perplexity import perplexity

@@ -44,7 +44,7 @@ def cases(seed: int) -> list[Case]:
         Case("everything dropped", asked((6, 10), 1.0, loose, 2)),
         Case("2:4 with 1 byte a value", byte),
         Case("a larger matrix at 70 %", asked((96, 256), 0.7, loose, 4)),
-        Case("a format that nobody knows raises ValueError", {**half, "format": "zip"}, "ValueError"),
+        Case("an unknown format raises ValueError", {**half, "format": "zip"}, "ValueError"),
         Case("a sparsity of 1.2 raises ValueError", asked((4, 6), 1.2, "dense", 4), "ValueError"),
         Case("a negative sparsity raises ValueError", asked((4, 6), -0.1, "csr", 4), "ValueError"),
         Case("2:4 at 40 % raises ValueError", {**half, "sparsity": 0.4}, "ValueError"),
@@ -129,7 +129,7 @@ def extras(form: str, shape: tuple[int, int], kept: int, dtype_bytes: int) -> It
     count = rows * columns
     if form in ("bitmask", "2:4"):
         what = "mask" if form == "bitmask" else "places of the kept values"
-        yield 0, f"the {what} went missing; without, nobody can unpack the values, {FORMATS}"
+        yield 0, f"the bytes of the {what} are missing; the values cannot be unpacked without them, {FORMATS}"
         yield count // 8, f"the bits were rounded down; part of a byte takes a whole one, {FORMATS}"
     if form == "bitmask":
         yield count, f"bits were added to bytes: eight flags fit into one byte, {FORMATS}"
