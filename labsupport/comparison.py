@@ -21,7 +21,7 @@ from labsupport.files import write_whole
 from labsupport.given import blocks, masks, wanda
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
-from labsupport.settings import being_graded
+from labsupport.graded import being_graded
 from labsupport.table import columns
 
 

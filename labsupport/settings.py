@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 
 import torch
 
-SOCKET = "PRUNING_LABS_SOCKET"  # path of the examiner's socket; set only during grading
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,8 +38,3 @@ def current() -> Settings:
         model=os.environ.get("PRUNING_LABS_MODEL") or settings.model,
         text=os.environ.get("PRUNING_LABS_TEXT") or settings.text,
     )
-
-
-def being_graded() -> bool:
-    """Whether this process runs a submission for the grader."""
-    return SOCKET in os.environ

@@ -11,6 +11,7 @@ from labsupport.check.judge import EXERCISES
 from labsupport.errors import LabError
 
 HEADERS = {"exercise": "code", "check": "code", "written": "markdown"}
+CHECK = "check_"  # prefix of a check cell's grade_id, before the exercise's name
 KNOWN = "exercise=NAME, check=NAME points=N, experiment, [markdown] written=NAME points=N, [markdown] answer"
 BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
 
@@ -31,7 +32,7 @@ class Cell:
         """The cell id of the notebooks, and nbgrader's grade id of a named cell."""
         if not self.name:
             return f"{self.lab[:2]}-{self.position:03d}"
-        return f"check_{self.name}" if self.kind == "check" else self.name
+        return CHECK + self.name if self.kind == "check" else self.name
 
     def refuse(self, problem: str) -> LabError:
         """A LabError on this cell: file, cell, one sentence."""
@@ -52,7 +53,7 @@ def read(lab: str) -> list[Cell]:
             raise cell.refuse("no exercise of that name stands before it")
         seen[cell.id] = cell
     for cell in cells:
-        if cell.kind == "exercise" and f"check_{cell.name}" not in seen:
+        if cell.kind == "exercise" and CHECK + cell.name not in seen:
             raise cell.refuse(f'it has no check: write `# %% check="{cell.name}" points=N` after it')
     return cells
 

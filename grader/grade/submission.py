@@ -10,6 +10,7 @@ import nbformat
 from msgspec.structs import asdict, replace
 
 from grader import course
+from grader.author.source import CHECK
 from grader.grade import experiments, version
 from grader.grade.examiner import Examiner
 from grader.grade.journal import Earlier, Judged, Record
@@ -23,8 +24,6 @@ from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.exercise import unanswered
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
-
-CHECK = "check_"  # prefix of a check cell's grade_id, before the exercise's name
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from grader import course, nbgrader_quiet
+from grader.author.source import CHECK
 from grader.grade import journal
 from grader.grade.journal import Record
-from grader.grade.submission import CHECK
 from grader.results.table import submitted
 from labsupport import files
 from labsupport.errors import LabError

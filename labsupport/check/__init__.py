@@ -13,13 +13,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from labsupport.check.ask import client, shared
-from labsupport.settings import SOCKET, being_graded
+from labsupport.graded import SOCKET, being_graded
 
 PUBLIC_SEED = 0
 VERDICTS = "PRUNING_LABS_VERDICTS"  # file for verdicts, one JSON line each, set by `labsupport check`
 
 if being_graded():
+    from labsupport.check.ask import shared
+
     shared.take_over()
 
 
@@ -45,6 +46,8 @@ def _exercises():
 
 def _check(name: str, function: Callable) -> None:
     """The body of a check: prints one line for a pass, otherwise raises CheckFailed with the message."""
+    from labsupport.check.ask import client
+
     if being_graded():
         client.answer_examiner(name, function, os.environ[SOCKET])
         print(f"Check {name}: answered; your grade comes with the feedback")

@@ -24,7 +24,7 @@ from typing import TypeGuard
 from labsupport import corpora
 from labsupport.errors import LabError
 from labsupport.fetch import cache
-from labsupport.progress import being_graded
+from labsupport.graded import being_graded
 
 NAME = "addresses"
 SEED = 7

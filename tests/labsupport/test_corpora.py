@@ -102,7 +102,9 @@ def test_tokens_are_cut_once():
 @pytest.mark.parametrize(("length", "count"), [(10**6, 1), (512, 10**5), (1, 1), (16, 0), (-4, -4)])
 def test_windows_that_do_not_fit(length, count):
     """More windows than the text holds, or none, is one sentence with the numbers."""
-    with pytest.raises(LabError, match=r"^'sotu' has [\d,]+ tokens in its evaluation part: .* are not possible"):
+    with pytest.raises(
+        LabError, match=r"^'sotu' has [\d,]+ tokens in its evaluation part: .* not possible\.$"
+    ):
         corpora.windows("sotu", models.tokenizer("tiny"), "evaluation", length, count)
 
 

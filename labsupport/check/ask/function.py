@@ -10,7 +10,7 @@ import sys
 
 from labsupport.check.ask import shared
 from labsupport.check.ask.client import answer_examiner
-from labsupport.settings import SOCKET
+from labsupport.graded import SOCKET
 
 CANNOT = 3
 

@@ -20,8 +20,8 @@ from labsupport import models
 from labsupport.check.ask import recipes, wire
 from labsupport.check.ask.bits import packed_one
 from labsupport.errors import LabError
+from labsupport.graded import SOCKET
 from labsupport.linears import pruned_linears
-from labsupport.settings import SOCKET
 
 SECONDS = 900  # time limit for the examiner: other submissions may wait for the same number
 

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labsupport.check.judge.kit.exercise import Exercise
+if TYPE_CHECKING:
+    from labsupport.check.judge.kit.exercise import Exercise
 
 
-class Exercises(Mapping[str, Exercise]):
+class Exercises(Mapping[str, "Exercise"]):
     """Every exercise by name, in the order of the labs; each judge is imported on first access."""
 
     def __init__(self, folder: Path):
         files = sorted(folder.glob("lab[0-9][0-9]/[a-z]*.py"))
         self._modules = {path.stem: f"{__name__}.{path.parent.name}.{path.stem}" for path in files}
 
-    def __getitem__(self, name: str) -> Exercise:
+    def __getitem__(self, name: str) -> "Exercise":
         return import_module(self._modules[name]).EXERCISE
 
     def __contains__(self, name: object) -> bool:

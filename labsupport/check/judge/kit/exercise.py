@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit.causes import Cause, Causes, first
 from labsupport.check.judge.kit.compare import Wrong, type_name
-from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict, data
+from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
+
+SMALL = 40  # tensors up to this number of entries are shown in full
+FIRST = 6  # entries shown of a larger tensor
 
 
 @dataclass(frozen=True)
@@ -170,3 +175,14 @@ def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:
     if where and where != exercise.name:
         return f"It calls {where}, which still raises NotImplementedError."
     return ""
+
+
+def data(value) -> Any:
+    """A value as plain data: a small tensor as nested lists, a large one as its shape and first entries."""
+    if isinstance(value, torch.Tensor):
+        if 0 < value.numel() <= SMALL or value.shape == (0,):  # [2**39, 0] as lists fills the memory
+            return (value.int() if value.dtype is torch.bool else value).tolist()
+        return {"shape": list(value.shape), "first": value.flatten()[:FIRST].tolist()}
+    if isinstance(value, list | tuple):
+        return [data(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
