@@ -1,15 +1,20 @@
 """From an unpacked folder to a running JupyterLab: `python start.py`.
 
-Makes .venv, installs what the labs need, gets the course model, opens lab 00. What is done already is
-skipped, so run it again whenever it was interrupted, and every time you want to work. Whatever follows is
-handed to JupyterLab: `python start.py --no-browser --port 9999`.
+Makes .venv, installs what the labs need, gets the course model, and opens JupyterLab on the lab that you
+worked on last (at first on lab 00). What is done already is skipped, so run it again whenever it was
+interrupted, and every time you want to work. Options are handed to JupyterLab:
+`python start.py --no-browser --port 9999`.
 """
 
 # The system's Python reads this, however old it is: no f-string, no annotation, the standard library alone.
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import threading
+import time
+import webbrowser
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
@@ -17,6 +22,8 @@ PYTHON = os.path.join(VENV, *(("Scripts", "python.exe") if os.name == "nt" else 
 MARK = os.path.join(VENV, "started")  # holds what was installed from
 LISTS = ("pyproject.toml", "constraints.txt")
 OLDEST, NEWEST, BROKEN = (3, 11), (3, 14), (3, 14, 1)  # its dataclasses are: networkx is not imported there
+NOTEBOOKS = os.path.join(HERE, "notebooks")
+SILENT = 20  # seconds without a word from pip until a sign of life
 OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Failed to establish a new connection", "ProxyError")
 
 
@@ -29,6 +36,9 @@ def main(arguments):
     problem = "" if installed() else install()
     if problem:
         return refuse(problem)
+    address = running()
+    if address:
+        return reopen(address, arguments)
     if subprocess.call([PYTHON, "-m", "labsupport", "fetch"]):
         print("JupyterLab opens all the same; run this again to try once more.")
     return jupyter(arguments)
@@ -67,10 +77,10 @@ def install():
             return (
                 "Python cannot make an environment here: its reason is above (Debian: install python3-venv)."
             )
-    print("Installing what the labs need: several minutes, and some GB on the disk.")
+    print(downloads())
     sys.stdout.flush()
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--constraint", "constraints.txt"]
-    for what in (["pip"], ["--editable", "."]):
+    for what in (["pip"], ["--progress-bar", "raw", "--editable", "."]):
         status, offline = watched(pip + what)
         if status and offline:
             return "The packages cannot be downloaded: is this machine online? Run this again when it is."
@@ -90,26 +100,100 @@ def works():
         return False
 
 
+def downloads():
+    """What is about to be downloaded."""
+    text = "Installing what the labs need: several minutes, about 3 GB on the disk."
+    if sys.platform.startswith("linux") and os.uname()[4] == "x86_64":
+        text = (
+            "Installing what the labs need: several minutes. On Linux, torch comes with CUDA: gigabytes\n"
+            "to download, 6 GB on the disk. Without an NVIDIA GPU the CPU build of torch is enough, 3 GB\n"
+            "in all: press Ctrl+C, install torch into .venv with the command that pytorch.org shows for\n"
+            "Linux, Pip and CPU (the version is in constraints.txt), and run this again."
+        )
+    return text
+
+
 def watched(command):
     """Run a command and show what it says: its exit status, and whether it missed a network."""
-    offline = False
+    offline, started, ended = False, time.time(), threading.Event()
+    heard = [started]
+
+    def comfort():
+        while not ended.wait(SILENT):
+            if time.time() - heard[0] >= SILENT:
+                say("still working, " + str(int(time.time() - started)) + " s so far ...\n")
+
+    threading.Thread(target=comfort, daemon=True).start()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         for line in process.stdout:
             said = line.decode(errors="replace")
-            if not said.startswith("Requirement already satisfied"):
-                sys.stdout.write(said)
-                sys.stdout.flush()
+            if said.startswith("Progress "):  # "Progress 16384 of 92871040"
+                heard[0] = progress(said, heard[0])
+            elif not said.startswith("Requirement already satisfied"):
+                heard[0] = time.time()
+                say(said)
             offline = offline or any(sign in said for sign in OFFLINE)
+        ended.set()
         return process.wait(), offline
 
 
+def progress(said, shown):
+    """Show how much of a download has arrived, at most 5 times a second; the time of the last line shown."""
+    done, total = (int(each) for each in said.split()[1::2])
+    now = time.time()
+    if total < 5000000 or (now - shown < 0.2 and done < total):
+        return shown
+    if sys.stdout.isatty():
+        say("\r  " + str(done // 10**6) + " of " + str(total // 10**6) + " MB" + "\n" * (done == total))
+    return now
+
+
+def say(text):
+    """Write without delay."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def running():
+    """The address of a JupyterLab that serves these notebooks already, or nothing."""
+    command = [PYTHON, "-m", "jupyter_server", "list", "--jsonlist"]
+    try:
+        servers = json.loads(subprocess.check_output(command, stderr=subprocess.DEVNULL).decode())
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return ""
+    for server in servers:
+        if os.path.realpath(server["root_dir"]) == os.path.realpath(NOTEBOOKS):
+            return server["url"] + "lab" + front() + "?token=" + server["token"]
+    return ""
+
+
+def reopen(address, arguments):
+    """Open the JupyterLab that runs already in a browser."""
+    print("JupyterLab is running already: " + address)
+    if "--no-browser" not in arguments:
+        webbrowser.open(address)
+    return 0
+
+
+def front():
+    """The place in JupyterLab of the lab that was worked on last, or of lab 00."""
+    labs = sorted(name for name in os.listdir(NOTEBOOKS) if name[:2].isdigit())
+    lab, newest = labs[0], os.path.getmtime(MARK) if os.path.exists(MARK) else 0
+    for name in labs:
+        path = os.path.join(NOTEBOOKS, name, name + ".ipynb")
+        if os.path.exists(path) and os.path.getmtime(path) > newest:
+            lab, newest = name, os.path.getmtime(path)
+    return "/tree/" + lab + "/" + lab + ".ipynb"
+
+
 def jupyter(arguments):
-    """Run JupyterLab on the notebooks, lab 00 in front, until it is ended."""
-    labs = sorted(name for name in os.listdir("notebooks") if name[:2].isdigit())
-    front = "/lab/tree/" + labs[0] + "/" + labs[0] + ".ipynb"
-    command = [PYTHON, "-m", "jupyterlab", "--ServerApp.root_dir=" + os.path.join(HERE, "notebooks")]
-    command += ["--LabApp.default_url=" + front]
-    server = subprocess.Popen(command + arguments)
+    """Run JupyterLab on the notebooks, the lab of last time in front, until it is ended."""
+    command = [PYTHON, "-m", "jupyterlab", "--ServerApp.root_dir=" + NOTEBOOKS]
+    command += ["--LabApp.default_url=/lab" + front()]
+    paths = [os.path.join(HERE, "labsupport", "jupyter")]  # a student's settings: idle kernels end, no news
+    paths += [each for each in [os.environ.get("JUPYTER_CONFIG_PATH")] if each]
+    environment = dict(os.environ, JUPYTER_CONFIG_PATH=os.pathsep.join(paths))
+    server = subprocess.Popen(command + arguments, env=environment)
     while True:
         try:
             return server.wait()

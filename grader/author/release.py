@@ -59,7 +59,7 @@ def students_zip(labs: list[str]) -> bytes:
     files = {
         f"labsupport/{path.relative_to(support)}": path.read_bytes()
         for path in support.rglob("*")
-        if path.suffix in (".py", ".yaml")  # the packages and their data, as listed in pyproject.toml
+        if path.suffix in (".py", ".yaml", ".json")  # the package and its data, see pyproject.toml
     }
     for name, text in given.withheld(max(map(course.number, labs)), grading=False).items():
         files[f"labsupport/given/{name}"] = text.encode()

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def start(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module.subprocess, "call", call)
     monkeypatch.setattr(module, "watched", watched)
+    monkeypatch.setattr(module, "running", lambda: "")
     monkeypatch.setattr(module, "jupyter", lambda arguments: call(["", "jupyter", *arguments]))
     monkeypatch.setattr(module, "works", lambda: os.path.exists(module.PYTHON))
     return module
@@ -132,6 +134,64 @@ def test_without_a_network(start, tmp_path):
         "The packages cannot be downloaded: is this machine online? Run this again when it is.\n"
     )
     assert not (tmp_path / ".venv" / "started").exists()
+
+
+def test_a_second_start_opens_the_server_that_runs(start, monkeypatch, capsys):
+    """No second JupyterLab on the same notebooks."""
+    start.main([])
+    del start.ran[:]
+    opened = []
+    monkeypatch.setattr(start.webbrowser, "open", opened.append)
+    monkeypatch.setattr(start, "running", lambda: "http://localhost:8888/lab?token=1")
+    assert start.main([]) == 0 and opened == ["http://localhost:8888/lab?token=1"]
+    assert start.main(["--no-browser"]) == 0 and len(opened) == 1
+    assert opened[0] in capsys.readouterr().out
+    assert not start.ran
+
+
+def test_the_lab_of_last_time_is_in_front(start, tmp_path):
+    """Lab 00 as unpacked; after that the notebook that was saved last."""
+    start.main([])
+    installed = os.path.getmtime(start.MARK)
+    for lab, seconds in (("00_start_here", -9), ("02_magnitude_pruning", -9), ("04_wanda_pruning", -5)):
+        place = tmp_path / "notebooks" / lab / f"{lab}.ipynb"
+        place.parent.mkdir(exist_ok=True)
+        place.touch()
+        os.utime(place, (installed + seconds,) * 2)
+    assert start.front() == "/tree/00_start_here/00_start_here.ipynb"
+    os.utime(
+        tmp_path / "notebooks" / "02_magnitude_pruning" / "02_magnitude_pruning.ipynb", (installed + 9,) * 2
+    )
+    assert start.front() == "/tree/02_magnitude_pruning/02_magnitude_pruning.ipynb"
+
+
+def test_a_running_server_is_found(start, monkeypatch):
+    """By its folder, among other people's; none where Jupyter answers nothing."""
+    servers = [
+        {"root_dir": "/elsewhere", "url": "http://localhost:1/", "token": "a"},
+        {"root_dir": start.NOTEBOOKS, "url": "http://localhost:2/", "token": "b"},
+    ]
+    said = [json.dumps(servers).encode(), b"[]", b""]
+    running = importlib.util.module_from_spec(start.__spec__)
+    start.__spec__.loader.exec_module(running)
+    monkeypatch.setattr(running.subprocess, "check_output", lambda *_, **__: said.pop(0))
+    assert running.running() == "http://localhost:2/lab/tree/00_start_here/00_start_here.ipynb?token=b"
+    assert running.running() == running.running() == ""
+
+
+def test_a_download_is_shown_and_silence_is_not(start, monkeypatch, capsys):
+    """Megabytes while they arrive, a sign of life while nothing is said."""
+    whole = importlib.util.module_from_spec(start.__spec__)
+    start.__spec__.loader.exec_module(whole)
+    monkeypatch.setattr(whole, "SILENT", 0.2)
+    monkeypatch.setattr(whole.sys.stdout, "isatty", lambda: True)
+    code = (
+        "import time; print('Downloading torch'); print('Progress 1000000 of 900000000');"
+        "print('Progress 900000000 of 900000000', flush=True); time.sleep(1.5); print('done')"
+    )
+    assert whole.watched([sys.executable, "-c", code]) == (0, False)
+    said = capsys.readouterr().out
+    assert "900 of 900 MB\n" in said and "still working" in said and "Progress" not in said
 
 
 def test_jupyterlab_takes_its_options(tmp_path):
