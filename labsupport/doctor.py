@@ -27,13 +27,16 @@ LABS = {
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
 }
+BUSY = 0.25  # share of the processor that other programs may take
 
 
 def report() -> str:
     """The whole report, as text."""
     now, device = settings.current(), settings.device()
     models.known(now.model)
+    others_take = psutil.cpu_percent(interval=1) / 100  # before the measurement
     seconds, how = window_seconds()
+    memory = psutil.virtual_memory()
     facts = [
         ["device", device_name(device)],
         ["dtype", str(now.dtype).removeprefix("torch.")],
@@ -43,11 +46,14 @@ def report() -> str:
         ["sizes", f"{now.evaluation_windows} windows of {now.window} tokens to evaluate, "
                   f"{now.calibration_windows} to calibrate"],
         ["cache", f"{cache.folder()} ({', '.join(stored()) or 'empty'})"],
-        ["memory", f"{psutil.virtual_memory().total / 1e9:.1f} GB; the labs need 8"],
+        ["memory", f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free; the labs need 8"],
         ["free disk", f"{shutil.disk_usage(existing(cache.folder())).free / 1e9:.1f} GB there"],
         ["model hub", "can be reached" if hub.reachable() else "cannot be reached; the course needs none"],
         ["one window", f"{seconds:.2f} s through the model ({how})"],
     ]  # fmt: skip
+    if others_take > BUSY:
+        busy = f"other programs take {others_take:.0%} of the processor: the minutes below are too many"
+        facts.append(["busy", busy])
     labs = [
         [lab, f"{(passes * now.evaluation_windows + others) * seconds / 60:.1f}"]
         for lab, (passes, others) in LABS.items()
@@ -86,7 +92,7 @@ def window_seconds() -> tuple[float, str]:
     if now.model in (models.TINY, models.EMBEDDED) and at_hand:
         model = models.load()
         window = corpora.windows("sotu", models.tokenizer(), "evaluation", now.window, 1)
-        return min(timed(lambda: perplexity(model, window)) for _ in range(2)), "measured"
+        return min(timed(lambda: perplexity(model, window)) for _ in range(3)), "measured, the least of 3"
     shape = models.shape(now.model) if now.model in models.SHAPES else models.shape(models.EMBEDDED)
     weights = sum(weight.numel() for weight in shape.parameters())
     return 2 * weights * now.window / operations_per_second(), "estimated from a matrix product"

@@ -25,10 +25,19 @@ def test_doctor(capsys, tmp_path):
     out, err = capsys.readouterr()
     assert err == ""
     for word in ("device", "float32", "torch", "transformers", "tiny, sotu", "4 windows of 512", "(empty)",
-                 "GB there", "cannot be reached; the course needs none", "measured", "minutes"):  # fmt: skip
+                 "GB there", "GB of it free", "cannot be reached; the course needs none", "measured", "minutes"):  # fmt: skip
         assert word in out
     assert all(lab in out for lab in doctor.LABS)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("percent", "said"), [(90.0, True), (3.0, False)])
+def test_doctor_on_a_busy_machine(percent, said, monkeypatch, capsys):
+    """What other programs take makes the minutes too many: that is said, and only then."""
+    monkeypatch.setattr(doctor.psutil, "cpu_percent", lambda interval: percent)
+    monkeypatch.setattr(doctor, "window_seconds", lambda: (1.0, "measured"))
+    assert __main__.main(["doctor"]) == 0
+    assert ("other programs take 90% of the processor" in capsys.readouterr().out) == said
 
 
 @pytest.mark.parametrize("name", ["smollm2-135m", "tinyllama-1.1b-chat"])
