@@ -46,7 +46,7 @@ def report() -> str:
         ["sizes", f"{now.evaluation_windows} windows of {now.window} tokens to evaluate, "
                   f"{now.calibration_windows} to calibrate"],
         ["cache", f"{cache.folder()} ({', '.join(stored()) or 'empty'})"],
-        ["memory", f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free; the labs need 8"],
+        ["memory", f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free; labs need 8"],
         ["free disk", f"{shutil.disk_usage(existing(cache.folder())).free / 1e9:.1f} GB there"],
         ["model hub", "can be reached" if hub.reachable() else "cannot be reached; the course needs none"],
         ["one window", f"{seconds:.2f} s through the model ({how})"],

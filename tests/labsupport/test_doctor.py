@@ -25,7 +25,8 @@ def test_doctor(capsys, tmp_path):
     out, err = capsys.readouterr()
     assert err == ""
     for word in ("device", "float32", "torch", "transformers", "tiny, sotu", "4 windows of 512", "(empty)",
-                 "GB there", "GB of it free", "cannot be reached; the course needs none", "measured", "minutes"):  # fmt: skip
+                 "GB there", "GB of it free", "cannot be reached; the course needs none", "measured",
+                 "minutes"):  # fmt: skip
         assert word in out
     assert all(lab in out for lab in doctor.LABS)
     assert not list(tmp_path.iterdir())
