@@ -17,7 +17,7 @@ from grader.author.release import release
 from grader.grade.class_run import grade_class
 from grader.grade.journal import Judged, Record
 from grader.results import gradebook, report, table
-from labsupport import corpora, files, linears, models, settings
+from labsupport import corpora, files, models, settings
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 from labsupport.given.perplexity import perplexity
@@ -73,16 +73,15 @@ def run() -> None:
 def sweep() -> str:
     """Perplexity by sparsity: the reference solution on the course model and the course text."""
     now = settings.current()
-    model, tokenizer = models.load(), models.tokenizer()
+    tokenizer = models.tokenizer()
     prune = reference.functions(LAB)["prune_magnitude"]
     windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
-    dense = linears.dense_weights(model)
     rows = []
     for sparsity in SPARSITIES:
+        model = models.load()
         if sparsity:
             prune(model, sparsity)
         rows.append([f"{sparsity:.0%}" if sparsity else "dense", f"{perplexity(model, windows):.2f}"])
-        linears.restore(model, dense)
     print(f"   {now.model} on {now.text}, {len(windows)} windows of {now.window} tokens")
     return indented(columns(["sparsity", "perplexity"], rows))
 

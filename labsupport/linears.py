@@ -3,6 +3,8 @@
 A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by the module's full name.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -46,16 +48,46 @@ def apply_masks(model: nn.Module, masks: dict[str, torch.Tensor]) -> None:
         weight.mul_(mask.to(weight.device))  # several times faster than masked_fill_ on a CPU
 
 
-def dense_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of the weights that pruning may change, to restore from."""
-    return {name: linear.weight.detach().clone() for name, linear in pruned_linears(model).items()}
+class Interrupted(KeyboardInterrupt):
+    """An interrupt in a `with masked(...)` block; IPython shows its one line and no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["Interrupted. The model has its weights back."]
 
 
-@torch.no_grad()
-def restore(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Put back the weights that `dense_weights` copied, in place."""
-    for name, linear in pruned_linears(model).items():
-        linear.weight.copy_(weights[name])
+@contextlib.contextmanager
+def masked(model: nn.Module, masks: dict[str, torch.Tensor]) -> Iterator[None]:
+    """A block in which the model has these masks; the weights are back after it, whatever ends it.
+
+    The block works on copies of the masked weights, so what it changes in them is undone as well. Raises as
+    apply_masks does.
+    """
+    linears = pruned_linears(model)
+    before = {name: linears[name].weight.data for name in masks}  # [out_features, in_features] each
+    try:
+        for name, weight in before.items():
+            linears[name].weight.data = weight.clone()
+        apply_masks(model, masks)
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        for name, weight in before.items():
+            linears[name].weight.data = weight
+
+
+def must_be_dense(model: nn.Module) -> None:
+    """Raise LabError when the model was pruned and has not got its weights back."""
+    share = model_sparsity(model)
+    if share > 0.05:  # a stored model has a few zeros of its own
+        raise LabError(
+            f"{share:.0%} of the model's weights are zero: run the cell that loads the model again."
+        )
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights that pruning may change, by full name: [out_features, in_features] each, not copied."""
+    return {name: linear.weight.detach() for name, linear in pruned_linears(model).items()}
 
 
 def model_sparsity(model: nn.Module) -> float:

@@ -156,6 +156,14 @@ def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
     show()
 
 
+def agreement_by_depth(correlations: dict[int, float], title: str) -> None:
+    """Rank correlation of two criteria, -1 to 1, per decoder layer: {layer: correlation}."""
+    ax = axes(title, "decoder layer", "rank correlation of l1 and taylor")
+    ax.plot(list(correlations), list(correlations.values()), markersize=4, **look(0))
+    ax.axhline(0, color="black", linewidth=1)
+    show()
+
+
 def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24, inputs: int = 48) -> None:
     """A patch of one weight's masks, method -> bool [out, in], and the share that each row keeps."""
     pairs, widths = -(-len(masks) // 2), {"width_ratios": [5, 1] * 2}

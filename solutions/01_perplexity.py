@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 01  Perplexity
 #
-# Pruning makes a model smaller and worse. *How much* worse is the question of this whole course, and
-# perplexity is how we answer it: one number, from running the model over a text nobody chose for it.
+# Pruning makes a model smaller and worse. *How much* worse is the question of this whole course,
+# and perplexity is how we answer it: one number, measured by running the model over ordinary text.
 # In this lab you build that measurement from its three parts, and then find out how far it can be
 # moved without touching the model at all.
 #
@@ -25,8 +25,9 @@ from labsupport.table import columns
 # %% [markdown]
 # ## A language model is a guesser
 #
-# Given some tokens, a language model says of *every* token of its vocabulary how probable it is as the
-# next one. It says so in *logits*, one real number a token; softmax turns them into probabilities.
+# Given some tokens, a language model says of *every* token of its vocabulary how probable it is as
+# the next one. It says so in *logits*, one real number per token of the vocabulary; softmax turns
+# them into probabilities.
 
 # %%
 now = settings.current()
@@ -47,9 +48,9 @@ print(columns(["next token", "p", "-ln p"], rows))
 
 # %% [markdown]
 # The last column is what a guess *costs* if that token is the one that comes: its **negative
-# log-likelihood** (NLL), $-\ln p$. A sure and right guess costs nothing; a token held to be impossible
-# costs without limit. Add up what a text $x_1, \dots, x_T$ costs, divide by the number of tokens that
-# were guessed, and undo the logarithm: that is perplexity.
+# log-likelihood** (NLL), $-\ln p$. A confident, correct guess costs nothing; a token given
+# probability zero costs infinitely much. Add up what a text $x_1, \dots, x_T$ costs, divide by the
+# number of tokens that were guessed, and undo the logarithm: that is perplexity.
 #
 # $$\mathrm{PPL} = \exp\left( -\frac{1}{N} \sum_{t} \ln p(x_t \mid x_{<t}) \right)$$
 #
@@ -340,11 +341,13 @@ def costs_by_context(token_windows: torch.Tensor, edges: list[int]) -> torch.Ten
 
 
 # %% [markdown]
-# Five window lengths, each over the same tokens, once plain and once with BOS in front. (The tiny test
-# model has no BOS: its token 0 stands in.)
+# Five window lengths, each over the same tokens, once plain and once with BOS in front. Which token is that? In
+# training, `<|endoftext|>` stood between two documents, so for our model it is the beginning of a text. Its
+# tokenizer's `bos_token` is another one, `<|im_start|>`, which begins a turn of a chat. (The tiny test model
+# has neither: its token 0 stands in.)
 
 # %% experiment
-bos = tokenizer.bos_token_id or 0
+bos = tokenizer.get_vocab().get("<|endoftext|>", tokenizer.bos_token_id or 0)
 plain, led = {}, {}
 for length in (64, 128, 256, 512, 1024):
     cut = windows(text, length)
@@ -354,6 +357,19 @@ for length in (64, 128, 256, 512, 1024):
     led[length] = costs_by_context(bos_first, [1, *(edge + 1 for edge in edges)])
 
 # %% [markdown]
+# Any special token in front changes the number, and not each by as much. Windows of 64, the same targets:
+
+# %% experiment
+cut = windows(text, 64)
+print(f"nothing in front    perplexity {(plain[64].sum() / (len(cut) * 63)).exp():.2f}")
+for token in dict.fromkeys((bos, tokenizer.bos_token_id or 0)):
+    costs = costs_by_context(torch.cat([torch.full((len(cut), 1), token), cut], dim=1), [2, 65])
+    print(f"{tokenizer.decode([token]):19} perplexity {(costs.sum() / (len(cut) * 63)).exp():.2f}")
+
+# %% [markdown]
+# The chat marker helps less than half as much as the token that the model knows from the beginning of a text.
+# From here on BOS means the latter.
+#
 # In `led` the first column is new: it is the window's first token, guessed from BOS alone. The other
 # columns are the same targets as in `plain`. Now the same costs, read in four ways:
 

@@ -3,7 +3,7 @@
 #
 # A trained network holds many weights close to zero. The oldest idea in pruning is to drop just
 # those: what is multiplied by almost nothing cannot matter much. In this lab you do that to a real
-# language model, watch its perplexity rise, and find out which of its layers mind most.
+# language model, watch its perplexity rise, and find out which of its layers suffer most.
 #
 # | | |
 # |---|---|
@@ -32,11 +32,12 @@ from labsupport.table import columns
 # %%
 now = settings.current()
 model, tokenizer = models.load(), models.tokenizer()
-dense = linears.dense_weights(model)  # a copy, so that we can go back
+dense = linears.weights(model)  # [out_features, in_features] each, by name
 token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
 models.describe(model)
 
 # %% experiment
+linears.must_be_dense(model)
 dense_perplexity = perplexity(model, token_windows)
 print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all its weights")
 
@@ -182,27 +183,28 @@ check.prune_magnitude(prune_magnitude)
 # ### How much can go?
 #
 # Prune, measure, put the dense weights back, prune again. Putting them back matters: on a model that
-# is pruned already, a lower sparsity silently does nothing.
+# is pruned already, a lower sparsity silently does nothing. `with linears.masked(model, masks):` sees to
+# it: inside the block the model is pruned, after it the model is dense again, even if you interrupt.
 
 # %% experiment
 magnitude = {0.0: dense_perplexity}
 for sparsity in (0.3, 0.4, 0.5, 0.6):
-    masks = prune_magnitude(model, sparsity)
-    magnitude[sparsity] = perplexity(model, token_windows)
-    linears.restore(model, dense)
+    masks = {name: magnitude_mask(weight, sparsity) for name, weight in dense.items()}
+    with linears.masked(model, masks):
+        magnitude[sparsity] = perplexity(model, token_windows)
     if sparsity == 0.5:
         half = masks  # the two experiments below start from these
     print(f"sparsity {sparsity:.0%}  perplexity {magnitude[sparsity]:8.2f}")
 
 # %% experiment
 plots.perplexity_against_sparsity(
-    {"magnitude, per matrix": magnitude}, "The first 30 % cost a little, the second 30 % cost everything"
+    {"magnitude, per matrix": magnitude}, "The first 30 % cost little; the next 30 % cost everything"
 )
 
 # %% [markdown]
-# The scale is logarithmic, and still the line bends upwards: 30 % cost half as much perplexity again, 60 %
-# a hundred times as much. Numbers hide what that means, so let the
-# model speak: the same beginning, continued with all weights and with half of them.
+# The scale is logarithmic, and still the line bends upwards: at 30 % the perplexity is half as high
+# again; at 60 % it is more than 150 times as high. Numbers hide what that means, so let the model
+# speak: the same beginning, continued with all weights and with half of them.
 
 
 # %% experiment
@@ -215,12 +217,11 @@ def continuation(prompt: str) -> str:
 
 prompt = "The capital of France is"
 print(f"dense       {prompt} {continuation(prompt)}")
-linears.apply_masks(model, half)
-print(f"50 % gone   {prompt} {continuation(prompt)}")
-linears.restore(model, dense)
+with linears.masked(model, half):
+    print(f"50 % gone   {prompt} {continuation(prompt)}")
 
 # %% [markdown]
-# ### Which layers mind most?
+# ### Which layers suffer most?
 #
 # Now prune one kind of layer at a time, all others dense. The kinds differ in size, so this asks what
 # a kind is worth as a whole.
@@ -229,9 +230,8 @@ linears.restore(model, dense)
 by_kind = {}
 for kind in dict.fromkeys(map(linears.layer_kind, half)):
     masks = {name: mask for name, mask in half.items() if linears.layer_kind(name) == kind}
-    linears.apply_masks(model, masks)
-    by_kind[kind] = perplexity(model, token_windows)
-    linears.restore(model, dense)
+    with linears.masked(model, masks):
+        by_kind[kind] = perplexity(model, token_windows)
 
 # %% experiment
 plots.bars(by_kind, dense_perplexity, "Half of one kind of layer dropped: the MLP minds most", "perplexity")
@@ -291,9 +291,8 @@ check.global_magnitude_masks(global_magnitude_masks)
 
 # %% experiment
 masks = global_magnitude_masks(dense, 0.5)
-linears.apply_masks(model, masks)
-global_perplexity = perplexity(model, token_windows)
-linears.restore(model, dense)
+with linears.masked(model, masks):
+    global_perplexity = perplexity(model, token_windows)
 print(f"at 50 %: one threshold a matrix {magnitude[0.5]:.1f}, one for all layers {global_perplexity:.1f}")
 
 # %% experiment

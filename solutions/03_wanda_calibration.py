@@ -336,9 +336,10 @@ top = max(max(points.values()) for points in ratios.values())
 plots.loudness_by_depth(ratios, f"Every input has a loud channel; the loudest is {top:,.0f} times the median")
 
 # %% [markdown]
-# On the course model, the input of q, k and v is loud in every layer, twenty to seventy times the median.
-# That of `o_proj` is the most even: below ten nearly everywhere. And `down_proj` is much like it, but
-# for a few spikes, one of them enormous.
+# On the course model, the input of q, k and v is loud in every layer, twenty to seventy times the
+# median. That of `o_proj` is the most even: below ten nearly everywhere. `down_proj` is above ten
+# in nearly half of the layers, the first three and the last eight among them, and one of its spikes
+# is enormous.
 
 # %% [markdown]
 # ### Which channels?
@@ -353,8 +354,9 @@ for channel, times in seen.most_common(6):
     print(f"channel {channel:4d} is among the five loudest in {times} of {len(streams)} inputs")
 
 # %% [markdown]
-# A handful of channels out of 576 stay loud through the whole depth of the model, on whatever text.
-# Large models all have such channels; they are also what makes it hard to quantise activations.
+# A handful of channels out of 576 stay loud through the whole depth of the model. Most large models
+# have such channels (Dettmers et al. 2022, *LLM.int8()*); they are also what makes it hard to
+# quantise activations.
 
 # %% [markdown]
 # ### Which tokens?
@@ -385,11 +387,11 @@ print(
 )
 
 # %% [markdown]
-# On the course model it is one token, the *first of the window*, whatever word stands there. This is a
-# *massive activation* (Sun et al. 2024b): the model uses the first position as a place for attention
-# to rest on when it has nothing to look at, and raises one number in the thousands to mark it. So there
-# are two kinds of loud channels: those that are loud for every token, and those that shout once a window.
-# A norm does not tell them apart.
+# On the course model it is one token, the *first of the window*, whatever word stands there. This
+# is a *massive activation* (Sun et al. 2024b): the model uses the first position as a place for
+# attention to rest on when it has nothing to look at, and raises one number in the thousands to
+# mark it. So there are two kinds of loud channels: channels that are loud at every token, and
+# channels that are loud at one token per window. A norm does not tell them apart.
 
 # %% [markdown]
 # ### How uneven is a layer?
@@ -409,14 +411,15 @@ plots.sorted_norms(
         f"layer {number}, {kind.split('.')[1]}": norms[f"model.layers.{number}.{kind}"]
         for number, kind in dict.fromkeys(chosen)
     },
-    "A few channels stand out, and all the others are much alike",
+    "A few channels stand out; the others fall slowly",
 )
 
 # %% [markdown]
-# This is what magnitude does not see. Both axes are logarithmic: of several hundred channels, a handful on the
-# left stands out, and from there on the curves are nearly flat. Among the many, magnitude alone is a fair
-# judge. But a weight on one of the loud channels is worth ten or a hundred times what its size says, and
-# magnitude drops it as readily as any other.
+# This is what magnitude does not see. Both axes are logarithmic: of several hundred channels, a
+# handful on the left stands out, and the others still fall by a factor of four to six. A weight on
+# one of the loud channels is worth ten or a hundred times what its size says, and magnitude drops
+# it as readily as any other. Lab 04 measures how much of Wanda's advantage the loud handful
+# explains, and how much the slope.
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -429,7 +432,7 @@ for number in dict.fromkeys((0, middle, model.config.num_hidden_layers - 1)):
     for kind in kinds.values():
         name = f"model.layers.{number}.{kind}"
         yours = outlier_channels(norms[name], 1)[1]
-        rows.append([name, f"{yours:.3g}", f"{ours[name]:.3g}" if name in ours else "-"])
+        rows.append([name, f"{yours:#.3g}", f"{ours[name]:#.3g}" if name in ours else "-"])
 print(columns(["layer", "your ratio", "reference"], rows))
 
 # %% [markdown]

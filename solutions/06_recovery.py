@@ -68,10 +68,13 @@ print(f"dense {dense_perplexity:.2f}", *(f"{name} {value:.2f}" for name, value i
 #
 # $$\Delta W = s\, B A, \qquad B \in \mathbb{R}^{\mathrm{out} \times r},\quad A \in \mathbb{R}^{r \times \mathrm{in}},$$
 #
-# with a small $r$ such as 8 and a constant $s = \alpha / r$, the *scaling*. Why should that be enough? The model
-# knows its language already. What it needs is a correction along a few directions, and updates found by full
-# fine-tuning do turn out to be nearly low-rank (Hu et al. 2022, section 7). In return there are
-# $r\,(\mathrm{in} + \mathrm{out})$ numbers to train instead of $\mathrm{in} \cdot \mathrm{out}$.
+# with a small $r$ such as 8 and a constant $s = \alpha / r$, the *scaling*. Why should that be
+# enough? The model knows its language already. What it needs is a correction along a few
+# directions: so Hu et al. assume, after Aghajanyan et al. 2020, and their section 7 finds that
+# updates of r = 8 and r = 64 agree on only the first few directions. (Full fine-tuning is another
+# matter: its updates are not low-rank, and it learns more: Biderman et al. 2024.) In return there
+# are $r\,(\mathrm{in} + \mathrm{out})$ numbers to train instead of $\mathrm{in} \cdot
+# \mathrm{out}$.
 #
 # While it trains, the layer computes
 #
@@ -147,8 +150,8 @@ print(columns(["", "trained", "weights MB", "gradients MB", "AdamW MB", "sum MB"
 #
 # **Goal** put what was learned into the weight. | **Points** 2 | **Minutes** 10
 #
-# After training the two paths can become one, $W' = W + s\,BA$, and the model is as fast as before: no adapter, no
-# extra product. This once, at the very end, $BA$ may be formed.
+# After training the two paths can become one, $W' = W + s\,BA$, and the model is as fast as before:
+# no adapter, no extra product. Only here, at the very end, may $BA$ be formed.
 #
 # ### Merging fills the zeros
 #
@@ -291,9 +294,10 @@ check.recover(recover)
 # %% [markdown]
 # ## The real thing
 #
-# From here on the given `labsupport.given.recover` does what your function does, with what a longer training wants
-# besides: the learning rate rises and falls again, a bar shows the loss, and *stop* (the square in the toolbar) keeps
-# what was learned so far. It trains on the calibration years, of which the evaluation years know nothing.
+# From here on the given `labsupport.given.recover` does what your function does, with what longer
+# training needs in addition: the learning rate rises and falls again, a bar shows the loss, and
+# *stop* (the square in the toolbar) keeps what was learned so far. It trains on the calibration
+# years, of which the evaluation years know nothing.
 
 # %% experiment
 from labsupport.given import recover as given
@@ -330,7 +334,8 @@ plots.before_and_after(
 #
 # ### How low is the rank?
 #
-# The sliced model shows it undisguised: its update is $s\,BA$, a few weights aside. Take one of the largest apart.
+# In the sliced model nothing hides it: its update is $s\,BA$, a few weights aside. Decompose one of
+# the largest updates.
 
 # %% experiment
 name = max(original, key=lambda name: original[name].numel())
@@ -348,12 +353,15 @@ print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
 #
 # ### The report's recovery
 #
-# Herbst and Viet trained their pruned TinyLlama with the same method and more of everything: rank 8, learning rate
-# 1e-4, two epochs of *alpaca-cleaned* (52,000 instructions with answers) in batches of 64, logged to Weights & Biases.
-# With a GPU and the model hub that is one call, `given.recover_as_reported(model, tokenizer, "runs/alpaca")`. It
-# writes its losses into that folder; `wandb=True` sends them to Weights & Biases as well, when you are logged in. Our
-# learning rate is ten times theirs because we take 32 steps, not 1,600. And never train in float16: gradients below its
-# smallest number vanish, losses above its largest become NaN. float32 and bfloat16 are safe.
+# Herbst and Viet trained their pruned TinyLlama with the same method and more of everything: rank
+# 8, learning rate 1e-4, two epochs of *alpaca-cleaned* (51,760 instructions with answers, 2,000 of
+# them held out) in batches of 64, logged to Weights & Biases. With a GPU and the model hub that is
+# one call, `given.recover_as_reported(model, tokenizer, "runs/alpaca")`. It writes its losses into
+# that folder; `wandb=True` sends them to Weights & Biases as well, when you are logged in. Our
+# learning rate is ten times theirs because we take 32 steps, not 1,555. And do not train in float16
+# without loss scaling: gradients below its smallest number vanish, losses above its largest become
+# NaN. float32 and bfloat16 are safe. (The report trained in float16 *with* loss scaling, and that
+# worked.)
 
 # %% [markdown]
 # ## Your numbers beside ours

@@ -119,8 +119,9 @@ for index, choice in enumerate(document["choices"]):
     print(f"{mark} {value:8.2f}   {value / len(choice):6.3f} per byte   {choice}")
 
 # %% [markdown]
-# The choice nearest to zero is the model's answer. But by which column? Here the course model is right by its sums and wrong per byte;
-# where the two disagree, it mostly is the other way round. That is the next section.
+# The choice nearest to zero is the model's answer. But by which column? On this question the sum
+# picks the right answer and the sum per byte does not; in most disagreements it is the reverse.
+# That is the next section.
 
 # %% [markdown]
 # ## 7.2 accuracies
@@ -298,7 +299,7 @@ print(f"the right answer in {(dense_scores.answers == shortest).float().mean():.
 # goes into the harness as it is: no file, no export.
 
 # %% experiment
-dense = linears.dense_weights(model)
+dense = linears.weights(model)
 calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
 norms = input_norms(model, list(calibration[:, None]))
 
@@ -311,16 +312,14 @@ def upper_half(score: torch.Tensor) -> torch.Tensor:
 # %% experiment
 def scores_under(masks: dict[str, torch.Tensor]) -> zeroshot.Scores:
     """The harness's scores of the dense model under these masks; it is dense again afterwards."""
-    linears.apply_masks(model, masks)
-    found = zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
-    linears.restore(model, dense)
-    return found
+    with linears.masked(model, masks):
+        return zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
 
 
 # %% experiment
 wanda = {name: upper_half(weight.abs() * norms[name]) for name, weight in dense.items()}
 magnitude = {name: upper_half(w.abs().view(1, -1)).view(w.shape) for name, w in dense.items()}
-scores = {"dense": dense_scores, "wanda": scores_under(wanda), "magnitude": scores_under(magnitude)}
+scores = {"dense": dense_scores, "Wanda": scores_under(wanda), "magnitude": scores_under(magnitude)}
 for name, found in scores.items():
     print(f"{name:10}acc {found.acc:.3f}   acc_norm {found.acc_norm:.3f} +- {found.acc_norm_stderr:.3f}")
 
@@ -337,9 +336,10 @@ plots.shares_with_errors(
 )
 
 # %% [markdown]
-# Three things to see. The dense model is far above chance, though nobody trained it for this. Magnitude pruning takes away
-# most of what it knew: that interval is clear of the dense one. Wanda is in between, and its interval overlaps with
-# the dense one. Does that mean that nothing was lost?
+# Three things to see. The dense model is far above chance, though nobody trained it for this.
+# Magnitude pruning takes away most of what it knew: its interval does not overlap the dense one.
+# Wanda is in between, and its interval overlaps with the dense one. Does that mean that nothing was
+# lost?
 #
 # ### Is it a difference?
 #
@@ -367,7 +367,7 @@ def coin(lost: int, won: int) -> float:
 
 # %% experiment
 rows = []
-for name in ("wanda", "magnitude"):
+for name in ("Wanda", "magnitude"):
     for measure, unit in (("acc", torch.ones_like(lengths)), ("acc_norm", lengths)):
         before, after = ((s.logprobs / unit).argmax(1) == s.answers for s in (dense_scores, scores[name]))
         lost, won = int((before & ~after).sum()), int((~before & after).sum())
@@ -381,8 +381,10 @@ print(columns(["against dense", "", "z", "lost", "won", "coin"], rows, left=2))
 # %% [markdown]
 # ## Reading the report
 #
-# The report pruned TinyLlama by 30 % (LLM-Pruner, criterion "taylor") and ran the same harness, an older version of it, on five
-# tasks. Your function gives its standard errors, and with them a column that the report does not have: $z$.
+# The report pruned TinyLlama by 30 % (LLM-Pruner, criterion "taylor") and ran the same harness, an
+# older version of it, on five tasks. Your function gives its standard errors, and with them a
+# column that the report does not have: $z$, as if the questions were different ones. The paired
+# test above would need the single answers; without them $z$ errs on the careful side.
 
 # %% experiment
 rows = []
@@ -412,12 +414,15 @@ plots.shares_with_errors(
 # HellaSwag is the witness: ten thousand questions, narrow bars, $z$ above 10 by either measure. WinoGrande, BoolQ and ARC (by acc) lose more
 # than chance explains. OpenBookQA says nothing: on 500 questions, a loss of one point is a third of the error of that difference.
 #
-# Look at the dashed lines as well. Pruned, the model's acc on ARC is that of a guess, and on OpenBookQA the dense one's already was:
-# a model cannot lose what it did not have, so a small loss there is no good news. By acc_norm both are above chance. On BoolQ 62 % of
-# the answers are "yes", so 61 % is what a model gets that always says so: chance is not always one over the number of choices.
+# Look at the dashed lines as well. Pruned, the model's acc on ARC is that of a guess, and on
+# OpenBookQA the dense one's already was: a model cannot lose what it did not have, so a small loss
+# there is no good news. By acc_norm both are above chance. On BoolQ 62 % of the answers are "yes",
+# and a model that always says so gets 62 %: the dashed line stands there, and even the dense model
+# is not above it. Chance is not always one over the number of choices.
 #
-# One more thing that only a log can tell: the report's pruned run was started on a checkpoint called `tinyllama_30_0418`, and the result
-# names `tinyllama_10_0616`. Let the program write down what it measured, in the same breath as the number.
+# One more thing that only a log can tell: the caption below the report's table names the checkpoint
+# `tinyllama_30_0418`, and the configuration inside the result names `tinyllama_10_0616`. Let the
+# program write down what it measured, in the same breath as the number.
 #
 # With the hub in reach, the same call measures them, here on a part of each task (its limit belongs beside the number):
 #
@@ -429,7 +434,7 @@ plots.shares_with_errors(
 # %% experiment
 rows = []
 for name, found in scores.items():
-    ours = expected.zero_shot(name)
+    ours = expected.zero_shot(name.lower())
     beside = [f"{value:.4f}" for value in ours] if ours else ["-", "-"]
     rows.append([name, f"{found.acc:.4f}", beside[0], f"{found.acc_norm:.4f}", beside[1]])
 print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"], rows))

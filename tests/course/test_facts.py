@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from labsupport import corpora, expected, models, settings
-from labsupport.linears import dense_weights, pruned_linears, restore
+from labsupport.linears import pruned_linears
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(1800)]
 
@@ -26,7 +26,7 @@ class Bench:
     def __init__(self):
         self.model = models.load("smollm2-135m", dtype=torch.float32)
         tokenizer = models.tokenizer("smollm2-135m")
-        self.dense = dense_weights(self.model)
+        self.dense = {name: linear.weight.clone() for name, linear in pruned_linears(self.model).items()}
         self.windows = {
             split: corpora.windows("sotu", tokenizer, split, 512, 16).to(self.model.device)
             for split in corpora.SPLITS
@@ -65,7 +65,8 @@ class Bench:
             self.model(window[None], labels=window[None]).loss.item()
             for window in self.windows["evaluation"][:count]
         ]
-        restore(self.model, self.dense)
+        for name, linear in pruned_linears(self.model).items():
+            linear.weight.copy_(self.dense[name])
         return exp(sum(losses) / len(losses))
 
 

@@ -4,7 +4,17 @@ import pytest
 import torch
 
 from labsupport import models
-from labsupport.linears import apply_masks, dense_weights, layer_kind, model_sparsity, pruned_linears, restore
+from labsupport.errors import LabError
+from labsupport.linears import (
+    Interrupted,
+    apply_masks,
+    layer_kind,
+    masked,
+    model_sparsity,
+    must_be_dense,
+    pruned_linears,
+    weights,
+)
 
 KINDS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
@@ -51,15 +61,44 @@ def test_apply(model):
     assert model_sparsity(model) == 0.5
 
 
-def test_restore(model):
-    """After restore the model is the dense one to the last bit, and the copy was no view."""
-    dense = dense_weights(model)
-    apply_masks(model, half_masks(model))
-    restore(model, dense)
+def assert_dense(model) -> None:
     fresh = models.tiny(1)
     for (name, weight), other in zip(model.named_parameters(), fresh.parameters(), strict=True):
         assert torch.equal(weight, other), name
-    assert model_sparsity(model) == 0
+
+
+def test_masked(model):
+    """In the block the model is pruned; after it, it is dense to the last bit, whatever the block did."""
+    dense, masks = weights(model), half_masks(model)
+    with masked(model, masks):
+        assert model_sparsity(model) == 0.5
+        assert all(torch.equal(linear.weight != 0, masks[n]) for n, linear in pruned_linears(model).items())
+        with torch.no_grad():
+            pruned_linears(model)["model.layers.0.mlp.up_proj"].weight.zero_()
+        assert all(weight.all() for weight in dense.values())
+    assert_dense(model)
+    with (
+        pytest.raises(ValueError),
+        masked(model, masks | {"model.layers.1.mlp.up_proj": torch.ones(2, 2) > 0}),
+    ):
+        pass
+    assert_dense(model)
+
+
+def test_an_interrupt_leaves_the_model_dense(model):
+    """And it is told in one line."""
+    with pytest.raises(Interrupted) as caught, masked(model, half_masks(model)):
+        raise KeyboardInterrupt
+    assert caught.value._render_traceback_() == ["Interrupted. The model has its weights back."]
+    assert_dense(model)
+
+
+def test_a_model_that_must_be_dense(model):
+    """One that was pruned in place is refused, with its share of zeros."""
+    must_be_dense(model)
+    apply_masks(model, half_masks(model))
+    with pytest.raises(LabError, match="50% of the model's weights are zero"):
+        must_be_dense(model)
 
 
 def test_wrong_masks(model):
