@@ -190,9 +190,11 @@ def jupyter(arguments):
     """Run JupyterLab on the notebooks, the lab of last time in front, until it is ended."""
     command = [PYTHON, "-m", "jupyterlab", "--ServerApp.root_dir=" + NOTEBOOKS]
     command += ["--LabApp.default_url=/lab" + front()]
-    paths = [os.path.join(HERE, "labsupport", "jupyter")]  # a student's settings: idle kernels end, no news
+    settings = os.path.join(HERE, "labsupport", "jupyter")  # a student's: idle kernels end, no news
+    paths = [settings]
     paths += [each for each in [os.environ.get("JUPYTER_CONFIG_PATH")] if each]
     environment = dict(os.environ, JUPYTER_CONFIG_PATH=os.pathsep.join(paths))
+    environment["PYTHONSTARTUP"] = os.path.join(settings, "kernel.py")
     server = subprocess.Popen(command + arguments, env=environment)
     while True:
         try:

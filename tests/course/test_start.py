@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from nbclient import NotebookClient
+from nbformat import v4
 
 from grader import course
 
@@ -192,6 +194,18 @@ def test_a_download_is_shown_and_silence_is_not(start, monkeypatch, capsys):
     assert whole.watched([sys.executable, "-c", code]) == (0, False)
     said = capsys.readouterr().out
     assert "900 of 900 MB\n" in said and "still working" in said and "Progress" not in said
+
+
+def test_a_kernel_explains_what_a_restart_took(monkeypatch):
+    """A cell in the middle, run first: one sentence. After the lab's imports a NameError is one again."""
+    monkeypatch.setenv("PYTHONSTARTUP", str(course.ROOT / "labsupport" / "jupyter" / "kernel.py"))
+    cells = [
+        v4.new_code_cell(code) for code in ("perplexity(model)", "import labsupport", "perplexity(model)")
+    ]
+    NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True).execute()
+    (first,), _, (last,) = (cell.outputs for cell in cells)
+    assert first.output_type == "stream" and "Run All Above Selected Cell" in first.text
+    assert last.output_type == "error" and last.ename == "NameError"
 
 
 def test_jupyterlab_takes_its_options(tmp_path):
