@@ -29,7 +29,10 @@ CHECK = "check_"  # prefix of a check cell's grade_id, before the exercise's nam
 
 @dataclass(frozen=True)
 class Submission:
-    """The submission of one student; if there is none, `raw` is None and `reason` is a sentence."""
+    """The submission of one student; if there is none, `raw` is None and `reason` is a sentence.
+
+    collected: those of the flags that come from `collect`, and can change without another submission.
+    """
 
     student: str
     lab: str
@@ -39,6 +42,7 @@ class Submission:
     status: Status = Status.GRADED
     reason: str = ""
     submitted_at: str = ""
+    collected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def grade(task: Task) -> Record:
     given = task.submission
     record = Record(given.student, given.lab, given.digest, task.version, given.status, given.reason)
     record.submitted_at, record.flags = given.submitted_at, list(given.flags)
+    record.collected = list(given.collected)
     record.graded_at = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
     try:
@@ -161,11 +166,13 @@ def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.Noteb
 
 
 def continued(record: Record, before: Record | None) -> Record:
-    """The record with summaries of the student's earlier submissions."""
+    """The record with summaries of the student's earlier submissions, and a known time of the same one."""
     if before is None:
         return record
     record.earlier = [*before.earlier]
-    if before.submission != record.submission:
+    if before.submission == record.submission:
+        record.submitted_at = record.submitted_at or before.submitted_at
+    else:
         record.earlier.append(
             Earlier(
                 submission=before.submission,

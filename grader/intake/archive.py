@@ -93,7 +93,7 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     places = Counter(place(member.filename) for member in members)
     entries, declared = [], 0
     for member in members:
-        parts = PurePosixPath(member.filename).parts
+        parts = PurePosixPath(named(member)).parts
         if member.is_dir() or littered(parts):
             continue
         why = trap(member)
@@ -107,6 +107,14 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
         raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB, and "
                        f"{MOST_BYTES / 2**30:.0f} GiB is the most.")  # fmt: skip
     return sorted(entries, key=lambda entry: entry.parts)
+
+
+def named(member: zipfile.ZipInfo) -> str:
+    """The path of a member. macOS writes UTF-8 without saying so, which zipfile reads as code page 437."""
+    try:
+        return member.filename.encode("cp437" if not member.flag_bits & 0x800 else "utf-8").decode("utf-8")
+    except UnicodeError:
+        return member.filename
 
 
 def place(filename: str) -> str:

@@ -7,11 +7,12 @@ macOS may have another character in place of the colons.
 
 import re
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from datetime import timezone as fixed
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from grader import course
 from grader.intake.parse import shown
 from labsupport.errors import LabError
 
@@ -38,9 +39,10 @@ class Unclear(Exception):
         self.local = local
 
 
-def read(text: str, zone: tzinfo = UTC) -> datetime:
-    """The time in UTC, without tzinfo. zone: of a time without one, and the first to know a zone's name.
+def read(text: str, zone: tzinfo | None = None) -> datetime:
+    """The time in UTC, without tzinfo.
 
+    zone: of the exchange, for a time without one and for a name with several meanings; None: of_exchange().
     Raises Unclear for a time that cannot be read, or can be read in two ways.
     """
     found = TIME.fullmatch(text.strip())
@@ -78,20 +80,30 @@ def zone_named(name: str) -> tzinfo:
         raise LabError(f"'{shown(name)}' is no time zone: give a name such as Asia/Kolkata.") from None
 
 
-def offset(name: str, local: datetime, zone: tzinfo) -> timedelta:
+def of_exchange() -> tzinfo:
+    """The zone of nbgrader's exchange, from the course's nbgrader_config.py; if unset, UTC as in nbgrader."""
+    config = course.config()
+    named = (
+        config[section].get("timezone") for section in ("ExchangeSubmit", "Exchange") if section in config
+    )
+    return zone_named(next((name for name in named if isinstance(name, str)), "UTC"))
+
+
+def offset(name: str, local: datetime, zone: tzinfo | None) -> timedelta:
     """The difference to UTC that a zone's name or number says, in the year of a local time.
 
     Raises ValueError for what is neither, Unclear for a name with several meanings.
     """
     if not name:
-        return difference(local, zone)
+        return difference(local, zone or of_exchange())
     if name.upper() in NAMES_OF_UTC:
         return timedelta(0)
     if OFFSET.fullmatch(name):
         return _number(name)
     year = min(max(local.year, YEARS[0]), YEARS[1])
-    own = _meanings((zone,), year).get(name.upper(), {})
-    found = own or everywhere(year).get(name.upper(), {})
+    found = everywhere(year).get(name.upper(), {})
+    if len(found) > 1:
+        found = _meanings([zone or of_exchange()], year).get(name.upper(), found)
     if len(found) == 1:
         return next(iter(found))
     if found:

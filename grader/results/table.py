@@ -20,9 +20,10 @@ from grader import course, nbgrader_quiet
 from grader.author import source
 from grader.grade import journal
 from grader.grade.journal import Record
-from grader.intake import roster
+from grader.intake import register, roster
 from grader.intake.collect import LATE
 from grader.intake.parse import shown
+from grader.intake.register import Handed, Register
 from grader.status import SCORELESS, Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -103,11 +104,12 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     enrolled, by_hand = gradebook(lab)
     marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
     waiting = set(submitting(lab)) - set(known)
-    students = enrolled | set(known) | set(submitting()) | on_roster()
+    collected = register.read(course.folder() / "submitted", lab)
+    students = enrolled | set(known) | set(submitting()) | on_roster() | set(collected.students)
     return [
         _row(
             asked,
-            known.get(student) or _unrecorded(lab, student, student in waiting),
+            known.get(student) or _unrecorded(lab, student, student in waiting, collected),
             by_hand.get(student, ByHand()),
             student in marked,
         )
@@ -197,11 +199,15 @@ def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
     return score + by_hand.extra.get(cell.id, 0.0)
 
 
-def _unrecorded(lab: str, student: str, waiting: bool) -> Record:
+def _unrecorded(lab: str, student: str, waiting: bool, collected: Register) -> Record:
     """A record for a student without one in the journal; waiting: whether there is a submission."""
     status, reason = Status.NOT_SUBMITTED, "Nothing was collected."
     if waiting:
         status, reason = Status.NOT_GRADED_YET, f"Its submission waits for `python -m grader grade {lab}`."
+    elif refused := collected.students.get(student, Handed()).refused:
+        status, reason = Status.UNREADABLE, refused
+    elif number := len(collected.unmatched):
+        reason += f" {number} submission{'s' * (number > 1)} of this lab could be matched to no student."
     return Record(student, lab, submission="", version="", status=status, reason=reason)
 
 
