@@ -246,13 +246,16 @@ def without_notebook(others: list[str], lab: str) -> tuple[str, str]:
 
 
 def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple[str, tuple[str, ...]]:
-    """Compare a notebook with the stored one: the outcome, and sentences."""
-    stamp, notebook, time = there / "timestamp.txt", there / f"{lab}.ipynb", submission.time
-    before = time_in(stamp)
-    if time and before and before > time:
+    """Compare a notebook with the stored one: the outcome, and sentences.
+
+    The same work at an earlier time is one whose zone is known by now, and is taken with that time.
+    """
+    notebook, time = there / f"{lab}.ipynb", submission.time
+    before, same_work = time_in(there / "timestamp.txt"), notebook.is_file() and notebook.read_bytes() == raw
+    if time and before and before > time and not same_work:
         return OLDER, (f"The one collected before is later, {before:%Y-%m-%d %H:%M} UTC, and stays.",)
     same_time = (time is None or time == before) and submission.late == (there / LATE).exists()
-    if notebook.is_file() and notebook.read_bytes() == raw and same_time:
+    if same_work and same_time:
         return UNCHANGED, ()
     return COLLECTED, (("It takes the place of the one collected before.",) if there.exists() else ())
 

@@ -5,9 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from grader.intake import times
+from grader import course
+from grader.grade import class_run
+from grader.intake import register, times
+from grader.intake.collect import COLLECTED, collect
+from grader.intake.register import Handed
 from labsupport.errors import LabError
 
+LAB = "02_magnitude_pruning"
+NOTEBOOK = f"{LAB}.ipynb"
 DAY = "2026-11-22 23:55:00"
 
 
@@ -64,8 +70,8 @@ def test_a_name_with_several_meanings_is_asked_for(zone):
         ("Asia/Kolkata", "IST", "22 18:25"), ("Europe/Dublin", "IST", "22 22:55"),
         ("Asia/Jerusalem", "IST", "22 21:55"), ("Asia/Shanghai", "CST", "22 15:55"),
         ("America/Chicago", "CST", "23 05:55"), ("Europe/London", "BST", "22 22:55"),
-        ("Europe/Berlin", "KST", "22 14:55"), ("Asia/Seoul", "", "22 14:55"), ("Asia/Seoul", "UTC", "22 23:55"),
-        ("Asia/Seoul", "-03", "23 02:55"), ("+05:30", "", "22 18:25"),
+        ("Europe/Berlin", "KST", "22 14:55"), ("Asia/Seoul", "", "22 14:55"),
+        ("Asia/Seoul", "UTC", "22 23:55"), ("Asia/Seoul", "-03", "23 02:55"), ("+05:30", "", "22 18:25"),
     ],
 )  # fmt: skip
 def test_the_exchanges_zone_says_what_a_name_means(zone, name, utc):
@@ -103,3 +109,110 @@ def test_what_is_written_is_read_again():
     assert times.read(times.written(time), ZoneInfo("Europe/Berlin")) == time
     assert times.without_zone(DAY) and not times.without_zone(f"{DAY} UTC") and not times.without_zone("soon")
     assert times.zone_named("UTC").utcoffset(None) == UTC.utcoffset(None)
+
+
+# As it is collected
+
+
+def collected(tmp_path, folders, **options):
+    """Collect folders of the exchange's inbound: what came of each, and the time that is written."""
+    root, submitted = tmp_path / "inbound", tmp_path / "course" / "submitted"
+    for name, files in folders.items():
+        (root / name).mkdir(parents=True)
+        for file, data in files.items():
+            (root / name / file).write_bytes(data)
+    arrivals = collect(LAB, root, submitted, **options)
+    return arrivals, {
+        path.parent.parent.name: path.read_text() for path in submitted.glob("*/*/timestamp.txt")
+    }
+
+
+@pytest.fixture(autouse=True)
+def course_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+
+
+@pytest.mark.parametrize("random", ["", "+a1b2c3d4e5f6", "+0-_4"])
+@pytest.mark.parametrize(
+    ("stamp", "utc"),
+    [
+        (f"{DAY} KST", "22 14:55"), (f"{DAY} CEST", "22 21:55"), (f"{DAY} PDT", "23 06:55"),
+        (f"{DAY}.000000 -03", "23 02:55"), (f"{DAY}.000000 +08", "22 15:55"), (f"{DAY} +0530", "22 18:25"),
+        ("2026-11-22T22:55:00+00:00", "22 22:55"), ("2026-11-22T22:55:00Z", "22 22:55"),
+        (f"{DAY} UTC", "22 23:55"), ("2026-11-22 23_55_00.000000 -03", "23 02:55"),
+    ],
+)  # fmt: skip
+def test_a_folder_of_the_exchange_says_its_time(tmp_path, stamp, utc, random):
+    """With nbgrader's random string and without, an offset's plus sign being the separator as well."""
+    arrivals, written = collected(tmp_path, {f"gus+{LAB}+{stamp}{random}": {NOTEBOOK: b"x"}})
+    assert [(a.student, a.outcome, a.unclear) for a in arrivals] == [("gus", COLLECTED, False)]
+    assert written == {"gus": f"2026-11-{utc}:00.000000 UTC"}
+
+
+@pytest.mark.parametrize("stamp", [f"{DAY} IST", f"{DAY} XYZ", "soon", f"{DAY} +99"])
+def test_a_time_that_is_not_clear_is_said_and_not_written(tmp_path, stamp):
+    """The work is taken all the same, and so is that of the others."""
+    folders = {f"gus+{LAB}+{stamp}": {NOTEBOOK: b"x"}, f"hal+{LAB}+{DAY} UTC": {NOTEBOOK: b"y"}}
+    arrivals, written = collected(tmp_path, folders)
+    assert [(a.student, a.outcome, a.unclear) for a in arrivals] == [
+        ("gus", COLLECTED, True), ("hal", COLLECTED, False)]  # fmt: skip
+    assert "--zone" in arrivals[0].notes[-1] or "cannot be read" in arrivals[0].notes[-1]
+    assert list(written) == ["hal"]
+    submitted = tmp_path / "course" / "submitted"
+    assert register.read(submitted, LAB).students == {"gus": Handed(time=stamp)}
+
+
+def test_with_the_zone_all_is_clear(tmp_path):
+    folders = {f"gus+{LAB}+{DAY} IST": {NOTEBOOK: b"x"}, f"hal+{LAB}+{DAY}": {NOTEBOOK: b"y"}}
+    collected(tmp_path, folders)
+    submitted = tmp_path / "course" / "submitted"
+    collect(LAB, tmp_path / "inbound", submitted, zone=times.zone_named("Asia/Kolkata"))
+    for student in ("gus", "hal"):
+        assert (submitted / student / LAB / "timestamp.txt").read_text() == "2026-11-22 18:25:00.000000 UTC"
+    assert register.read(submitted, LAB).students == {}
+
+
+def test_of_unclear_times_the_latest_is_taken(tmp_path):
+    folders = {
+        f"gus+{LAB}+2026-11-{day} 10:00:00 IST+{random}": {NOTEBOOK: day.encode()}
+        for day, random in (("21", "zz"), ("23", "aa"), ("22", "mm"))
+    }
+    collected(tmp_path, folders)
+    assert (tmp_path / "course" / "submitted" / "gus" / LAB / NOTEBOOK).read_bytes() == b"23"
+
+
+def test_a_time_without_a_zone_is_not_read_in_silence(tmp_path):
+    arrivals, written = collected(tmp_path, {f"gus+{LAB}+{DAY}": {NOTEBOOK: b"x"}})
+    assert written == {"gus": "2026-11-22 23:55:00.000000 UTC"}
+    assert "names no zone: it was read as UTC" in arrivals[0].notes[-1]
+
+
+@pytest.mark.parametrize("section", ["Exchange", "ExchangeSubmit"])
+def test_nbgraders_own_setting_is_the_zone(tmp_path, section):
+    own = course.prepare() / course.CONFIG.name
+    own.write_text(f"{course.OWN_CONFIG}c.{section}.timezone = 'Asia/Kolkata'\n")
+    folders = {f"gus+{LAB}+{DAY} IST": {NOTEBOOK: b"x"}, f"hal+{LAB}+{DAY}": {NOTEBOOK: b"y"}}
+    _, written = collected(tmp_path, folders)
+    assert set(written.values()) == {"2026-11-22 18:25:00.000000 UTC"} and len(written) == 2
+
+
+def test_a_folders_name_that_was_changed_leaves_the_file(tmp_path):
+    """timestamp.txt has the time too, with a mark in front from an editor of Windows."""
+    stamp = "\ufeff2026-11-22 23:55:00.000000 KST\r\n".encode()
+    _, written = collected(tmp_path, {f"gus+{LAB}+copy": {NOTEBOOK: b"x", "timestamp.txt": stamp}})
+    assert written == {"gus": "2026-11-22 14:55:00.000000 UTC"}
+
+
+@pytest.mark.parametrize(("stamp", "time", "flags"), [
+    ("2026-11-22 23:55:00.000000 KST", "2026-11-22 14:55:00.000000 UTC", 0),
+    ("2026-11-22 20:55:00 -03", "2026-11-22 23:55:00.000000 UTC", 0),
+    ("2026-11-22 20:55:00 IST", "", 1), ("soon", "", 1), ("", "", 1),
+])  # fmt: skip
+def test_a_time_that_nbgrader_collected_is_read_too(tmp_path, stamp, time, flags):
+    """nbgrader's own `collect` puts the exchange's time into submitted/, and reads it otherwise."""
+    place = tmp_path / "course" / "submitted" / "gus" / LAB
+    place.mkdir(parents=True)
+    (place / NOTEBOOK).write_bytes(b"x")
+    (place / "timestamp.txt").write_text(stamp)
+    (found,) = class_run.submissions(LAB)
+    assert (found.submitted_at, len(found.flags), found.collected) == (time, flags, found.flags)
