@@ -14,7 +14,9 @@ NOTEBOOK = f"{LAB}.ipynb"
 NAMES = {
     "sharp s": "Anna-Lena Weiß", "capital sharp s": "Anna-Lena WEIẞ", "n with apostrophe": "ŉJan van Wyk",
     "dotted I": "İpek Yılmaz", "dotless i": "Işık Aydın", "ligature": "Sofia ﬁliponi",
-    "titlecase": "ǅemal Ćosić", "Greek final sigma": "Νίκος Αλεξίου", "Korean": "김 민수", "Japanese": "高橋 がく", "Arabic": "محمد علي",
+    "titlecase": "ǅemal Ćosić", "Greek final sigma": "Νίκος Αλεξίου", "Korean": "김 민수",
+    "Japanese": "高橋 がく",
+    "Arabic": "محمد علي",
     "Hebrew": "יעל כהן", "Hindi": "राम कुमार", "apostrophe": "Sinéad O’Brien", "okina": "Kaʻimi Kealoha",
     "double-barrelled": "Marie-Luise Müller-Lüdenscheidt", "emoji": "Max 🎉 Power",
     "long": "A" + "b" * 120 + " Long", "stroke": "Łukasz Żółć", "o with stroke": "Bjørn Åse",
