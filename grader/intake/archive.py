@@ -35,6 +35,11 @@ class Entry:
     read: Callable[[], bytes]  # raises Unreadable
     stray: str = ""
 
+    @property
+    def litter(self) -> bool:
+        """Whether it is not taken, and only shows that its sender sent something."""
+        return littered(self.parts)
+
 
 @contextmanager
 def opened(source: Path) -> Iterator[list[Entry]]:
@@ -73,7 +78,7 @@ def in_folder(source: Path) -> list[Entry]:
         for name in sorted(files) + links:
             parts = Path(root, name).relative_to(source).parts
             stray = "a symbolic link is not followed" if name in links else ""
-            if not littered(parts):
+            if not littered(parts[:1]):
                 entries.append(Entry(parts, lambda parts=parts: read_file(source, *parts), stray))
         if len(entries) > MOST_FILES:
             raise LabError(f"{source} holds more than {MOST_FILES:,} files: is it the right folder?")
@@ -94,7 +99,7 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     entries, declared = [], 0
     for member in members:
         parts = PurePosixPath(named(member)).parts
-        if member.is_dir() or littered(parts):
+        if member.is_dir() or littered(parts[:1]):
             continue
         why = trap(member)
         if not why and places[place(member.filename)] > 1:

@@ -115,14 +115,18 @@ def sorted_out(
     strangers = [
         Arrival(path_of(entry), None, REFUSED, (f"Not read: {entry.stray}.",))
         for entry in entries
-        if entry.stray
+        if entry.stray and not entry.litter
     ]
     found = {}
     for entry in straight:
+        if archive.littered(entry.parts[:1]):
+            continue
         if sent := sender(entry.parts, lab):
             submission, name = sent
-            found.setdefault(submission.origin, submission).files[name] = entry
-        elif not of_other_lab(entry.parts, lab):
+            submission = found.setdefault(submission.origin, submission)
+            if not entry.litter:
+                submission.files[name] = entry
+        elif not entry.litter and not of_other_lab(entry.parts, lab):
             strangers.append(Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)))
     for submission in found.values():
         if not submission.platform:
@@ -242,7 +246,7 @@ def without_notebook(others: list[str], lab: str) -> tuple[str, str]:
     if zipped:
         return REFUSED, f"An archive inside the download is not opened: {listed(zipped)}. " \
                         f"Hand in the notebook {lab}.ipynb itself."  # fmt: skip
-    return NOTHING, NO_NOTEBOOK.format(lab=lab, sent=listed(others) or "nothing")
+    return NOTHING, NO_NOTEBOOK.format(lab=lab, sent=listed(others) or "only hidden files")
 
 
 def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple[str, tuple[str, ...]]:

@@ -17,7 +17,7 @@ INBOUND = re.compile(  # the time may end in an offset with a plus sign; what fo
 )
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.DOTALL)
 FLAT = re.compile(
-    r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>[0-9]{2,})_((?P<attempt>[0-9]{2,})_)?", re.DOTALL
+    r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>[0-9]{2,}|[0-9](?=_[0-9]))_((?P<attempt>[0-9]+)_)?", re.DOTALL
 )
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*", re.DOTALL)
 

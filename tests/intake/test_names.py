@@ -38,7 +38,7 @@ def zipped(tmp_path, *names):
     path = tmp_path / "download.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(name, "work")
+            archive.writestr(name, name.replace("@@", ""))
     return path
 
 

@@ -77,6 +77,17 @@ def test_the_test_student_is_no_fault_each_week(tmp_path):
     assert [arrival.outcome for arrival in arrivals] == [LEFT_OUT, LEFT_OUT, COLLECTED]
 
 
+def test_a_small_canvas_has_small_numbers(tmp_path):
+    """The first users of a school's own Canvas have one digit."""
+    people = written(tmp_path, "student_id,name,canvas_id\na,Kim Lee,5\nb,Kim Lee,6\n")
+    files = [f"leekim_6_7_{NOTEBOOK}", f"leekim_LATE_5_8_{NOTEBOOK}"]
+    arrivals = collect(LAB, zipped(tmp_path, *files), tmp_path / "s", people)
+    assert [(arrival.student, arrival.outcome) for arrival in arrivals] == [
+        ("a", COLLECTED),
+        ("b", COLLECTED),
+    ]
+
+
 def test_a_student_of_that_name_is_a_student(tmp_path):
     people = written(tmp_path, "student_id,name\nts1,Student Test\n")
     arrivals = collect(LAB, zipped(tmp_path, f"studenttest_11_987_{NOTEBOOK}"), tmp_path / "s", people)

@@ -133,6 +133,26 @@ def test_a_wrong_one_after_a_right_one_is_flagged(folder, tmp_path, capsys):
     assert "Another submission was not taken" in found.flags[0] and "essay.pdf" in found.flags[0]
 
 
+def test_hidden_files_alone_are_known_too(folder, tmp_path, capsys):
+    """Somebody uploaded the folder of checkpoints: nothing of it is taken, and something came."""
+    inside = f"{LAB}/.ipynb_checkpoints/{LAB}-checkpoint.ipynb"
+    collected(folder, tmp_path, (f"d/cem/{inside}", b"{}"), (f"d/dan/{LAB}/{NOTEBOOK}", b"{}"),
+              (f"d/dan/{inside}", b"{}"), (f"__MACOSX/d/dan/{LAB}/._{NOTEBOOK}", b""))  # fmt: skip
+    found = {row.student: (row.status, row.reason) for row in table.rows(LAB)}
+    assert found.keys() == {"cem", "dan"}
+    assert found["cem"][0] == Status.UNREADABLE and "only hidden files" in found["cem"][1]
+
+
+def test_a_refusal_after_grading_is_known_at_once(folder, tmp_path, capsys):
+    """Handed in nothing, graded as such, and then the wrong file: the table says so before it is graded."""
+    (folder / "submitted" / "eva" / "01_perplexity").mkdir(parents=True)
+    assert main(["grade", LAB]) == 1
+    assert [row.status for row in table.rows(LAB)] == [Status.NOT_SUBMITTED]
+    collected(folder, tmp_path, (f"eva/{LAB}/essay.pdf", b""))
+    (row,) = table.rows(LAB)
+    assert row.status == Status.UNREADABLE and "essay.pdf" in row.reason
+
+
 def test_what_nobody_could_be_found_for_is_counted(folder, tmp_path, capsys):
     """A student who seems to have handed in nothing may be one of them; once matched, nobody is."""
     roster, path = tmp_path / "r.csv", tmp_path / "d.zip"
