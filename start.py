@@ -29,6 +29,9 @@ OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Failed to establish a n
 
 def main(arguments):
     """Everything in order; the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks is escaped
+            stream.reconfigure(errors="backslashreplace")
     if not OLDEST <= sys.version_info[:2] <= NEWEST or sys.version_info[:3] == BROKEN:
         version = ".".join(str(part) for part in sys.version_info[:3])
         return refuse("The labs need Python 3.11 to 3.14 (not 3.14.1), and this is " + version + ".")

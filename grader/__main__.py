@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader import course
 from grader.sandbox.limits import Limits
-from labsupport import files
+from labsupport import console, files
 from labsupport.errors import LabError
 
 ISOLATIONS = ("bwrap", "none")
@@ -33,6 +33,7 @@ sentence says why. `python -m grader COMMAND --help` explains a command.
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status; a LabError is printed as one sentence, status 2."""
+    console.never_fail()
     chosen = parser().parse_args(arguments)
     try:
         return chosen.run(chosen)
@@ -77,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
         help="the download, or an exchange's inbound folder",
     )
     one.add_argument("--roster", metavar="CSV", type=Path, help="names and student ids")
+    one.add_argument(
+        "--zone",
+        metavar="ZONE",
+        help="the exchange's, as Asia/Kolkata; default: of nbgrader_config.py, or UTC",
+    )
 
     one = command(grade, "grade what is not graded yet; resumable")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
@@ -158,22 +164,29 @@ def release(chosen) -> int:
 def collect(chosen) -> int:
     """Copy submissions into the course folder. Those without a matching student are listed."""
     from grader.intake import collect as collector
+    from grader.intake import times
 
+    zone = times.zone_named(chosen.zone) if chosen.zone else None
     arrivals = collector.collect(
-        course.lab(chosen.lab), chosen.source, course.folder() / "submitted", chosen.roster
+        course.lab(chosen.lab), chosen.source, course.folder() / "submitted", chosen.roster, zone
     )
+    if chosen.roster:  # who is in the class: grades and report list them all
+        try:
+            files.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
+        except OSError as problem:
+            raise LabError(
+                f"The roster cannot be kept in {course.folder()}: {problem.strerror}."
+            ) from problem
     for arrival in arrivals:
         whose = f"{arrival.student}: " if arrival.student else ""
         print(
             f"{arrival.outcome:<10} {whose}{arrival.origin}",
             *(f"\n           {note}" for note in arrival.notes),
         )
-    if chosen.roster:  # who is in the class: grades and report list them all
-        files.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
     there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
-    left = [arrival for arrival in arrivals if arrival.outcome in (collector.REFUSED, collector.UNMATCHED)]
+    left = (collector.REFUSED, collector.UNMATCHED)
     print(f"{there} of {len(arrivals)} submissions are in place")
-    return 1 if left else 0
+    return 1 if any(arrival.outcome in left or arrival.unclear for arrival in arrivals) else 0
 
 
 def grade(chosen) -> int:
@@ -187,13 +200,15 @@ def grade(chosen) -> int:
     records = grade_class(
         lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
     )
-    for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
-        print(f"Note: {sentence}")
     otherwise = [record for record in records if record.status != Status.GRADED]
-    print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
-    for record in otherwise:
-        print(f"  {record.student}: {record.status}: {record.reason}")
-    gradebook.hand_over(lab, records)
+    try:
+        gradebook.hand_over(lab, records)
+    finally:
+        for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
+            print(f"Note: {sentence}")
+        print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
+        for record in otherwise:
+            print(f"  {record.student}: {record.status}: {record.reason}")
     return 1 if otherwise else 0
 
 

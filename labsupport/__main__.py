@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from labsupport import console
+
 HELP = """\
 examples:
   python -m labsupport doctor                      this machine, and how long a lab takes on it
@@ -60,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparer.add_argument("--limit", type=int, metavar="N", help="documents of a task (default: 48; 0: all)")
     comparer.add_argument("--steps", type=int, metavar="N", help="steps of LoRA training (default: 24)")
     comparer.add_argument("--json", action="store_true", help="print JSON")
+    console.never_fail()
     chosen = parser.parse_args(arguments)
 
     from labsupport.errors import LabError  # not at the top: --help must not wait for torch

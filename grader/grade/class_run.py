@@ -14,9 +14,11 @@ from grader import course
 from grader.grade import journal, local_pool, version
 from grader.grade.journal import Record
 from grader.grade.submission import Submission, Task, continued, grade
-from grader.intake import admit, files
+from grader.intake import admit, files, register, times
+from grader.intake.register import Handed
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits
+from grader.status import Status
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
@@ -75,11 +77,17 @@ def grade_class(
 
 
 def retimed(record: Record | None, submission: Submission) -> Record | None:
-    """The record with the submission's time; the same files submitted again have a later one."""
-    new = submission.submitted_at
-    if record is None or record.submission != submission.digest or new in ("", record.submitted_at):
+    """The record with the submission's time and what `collect` says, which change when it runs again.
+
+    The same files submitted again have a later time. A time that is not known any more stays as it was.
+    """
+    if record is None or record.submission != submission.digest:
         return record
-    record = replace(record, submitted_at=new)
+    time, said = submission.submitted_at or record.submitted_at, list(submission.collected)
+    if (time, said) == (record.submitted_at, record.collected):
+        return record
+    flags = [flag for flag in record.flags if flag not in record.collected]
+    record = replace(record, submitted_at=time, collected=said, flags=[*said, *flags])
     journal.write(record)
     return record
 
@@ -103,20 +111,45 @@ def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Generator[Recor
 
 
 def submissions(lab: str) -> list[Submission]:
-    """The submissions in submitted/STUDENT/LAB by student; follows no link and runs nothing."""
-    folders = sorted(
-        path for path in (course.folder() / "submitted").glob("*") if not path.name.startswith(".")
-    )
-    return [submission(folder.name, lab, folder / lab) for folder in folders]
+    """The submissions in submitted/STUDENT/LAB by student; follows no link and runs nothing.
+
+    A student who sent something of which `collect` could take nothing is one of them.
+    """
+    place = course.folder() / "submitted"
+    handed = register.read(place, lab).students
+    students = {path.name for path in place.glob("*") if not path.name.startswith(".")}
+    students |= {student for student, one in handed.items() if one.refused}
+    return [
+        submission(student, lab, place / student / lab, handed.get(student, Handed()))
+        for student in sorted(students)
+    ]
 
 
-def submission(student: str, lab: str, folder: Path) -> Submission:
-    """Read one student's submission as bytes."""
+def submission(student: str, lab: str, folder: Path, handed: Handed) -> Submission:
+    """Read one student's submission as bytes. handed: what `collect` found wrong."""
     chosen = files.choose(folder, lab)
-    time = folder / "timestamp.txt"
-    when = time.read_text(errors="replace").strip()[:60] if time.is_file() and not time.is_symlink() else ""
+    when, said = submitted_at(folder / "timestamp.txt", handed.time)
     if isinstance(chosen, admit.Refused):
-        digest = hashlib.sha256(chosen.reason.encode()).hexdigest()
-        return Submission(student, lab, digest, None, (), chosen.status, chosen.reason, when)
+        status, reason = chosen.status, chosen.reason
+        if status == Status.NOT_SUBMITTED and handed.refused:
+            status, reason = Status.UNREADABLE, handed.refused
+        digest = hashlib.sha256(reason.encode()).hexdigest()
+        return Submission(student, lab, digest, None, said, status, reason, when, said)
     raw, flags = chosen
-    return Submission(student, lab, hashlib.sha256(raw).hexdigest(), raw, flags, submitted_at=when)
+    if handed.later:
+        said = (*said, f"Another submission was not taken: {handed.later}")
+    digest = hashlib.sha256(raw).hexdigest()
+    return Submission(student, lab, digest, raw, (*said, *flags), submitted_at=when, collected=said)
+
+
+def submitted_at(file: Path, text: str) -> tuple[str, tuple[str, ...]]:
+    """The time of a submission as nbgrader reads it, or "" and a flag that says why it is not known.
+
+    file: timestamp.txt, which may be missing. text: a time that `collect` could not read, else "".
+    """
+    if file.is_file() and not file.is_symlink():
+        text = file.read_text(encoding="utf-8-sig", errors="replace")[:100] or "(empty)"
+    try:
+        return (times.written(times.read(text)) if text else ""), ()
+    except times.Unclear as problem:
+        return "", (str(problem),)

@@ -49,8 +49,8 @@ class Record(Struct):
 
     submission: SHA-256 of the accepted files, "" if there are none. version: the course version it was
     graded with. phases: seconds of intake, start, code (the student's) and judging. shared: the
-    perplexities of masks sent by the examiner. verdicts: by exercise. notebook: the executed one,
-    sanitized; "" if there is none.
+    perplexities of masks sent by the examiner. collected: those of the flags that `collect` said. verdicts:
+    by exercise. notebook: the executed one, sanitized; "" if there is none.
     """
 
     student: str
@@ -65,6 +65,7 @@ class Record(Struct):
     seconds: float = 0.0
     phases: dict[str, float] = {}
     flags: list[str] = []
+    collected: list[str] = []
     unenforced: list[str] = []
     shared: list[Measured] = []
     verdicts: dict[str, Judged] = {}

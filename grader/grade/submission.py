@@ -28,7 +28,10 @@ from labsupport.errors import LabError
 
 @dataclass(frozen=True)
 class Submission:
-    """The submission of one student; if there is none, `raw` is None and `reason` is a sentence."""
+    """The submission of one student; if there is none, `raw` is None and `reason` is a sentence.
+
+    collected: those of the flags that come from `collect`, and can change without another submission.
+    """
 
     student: str
     lab: str
@@ -38,6 +41,7 @@ class Submission:
     status: Status = Status.GRADED
     reason: str = ""
     submitted_at: str = ""
+    collected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def grade(task: Task) -> Record:
     given = task.submission
     record = Record(given.student, given.lab, given.digest, task.version, given.status, given.reason)
     record.submitted_at, record.flags = given.submitted_at, list(given.flags)
+    record.collected = list(given.collected)
     record.graded_at = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
     try:
@@ -160,11 +165,13 @@ def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.Noteb
 
 
 def continued(record: Record, before: Record | None) -> Record:
-    """The record with summaries of the student's earlier submissions."""
+    """The record with summaries of the student's earlier submissions, and a known time of the same one."""
     if before is None:
         return record
     record.earlier = [*before.earlier]
-    if before.submission != record.submission:
+    if before.submission == record.submission:
+        record.submitted_at = record.submitted_at or before.submitted_at
+    else:
         record.earlier.append(
             Earlier(
                 submission=before.submission,

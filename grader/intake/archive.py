@@ -35,6 +35,11 @@ class Entry:
     read: Callable[[], bytes]  # raises Unreadable
     stray: str = ""
 
+    @property
+    def litter(self) -> bool:
+        """Whether it is not taken, and only shows that its sender sent something."""
+        return littered(self.parts)
+
 
 @contextmanager
 def opened(source: Path) -> Iterator[list[Entry]]:
@@ -73,7 +78,7 @@ def in_folder(source: Path) -> list[Entry]:
         for name in sorted(files) + links:
             parts = Path(root, name).relative_to(source).parts
             stray = "a symbolic link is not followed" if name in links else ""
-            if not littered(parts):
+            if not littered(parts[:1]):
                 entries.append(Entry(parts, lambda parts=parts: read_file(source, *parts), stray))
         if len(entries) > MOST_FILES:
             raise LabError(f"{source} holds more than {MOST_FILES:,} files: is it the right folder?")
@@ -91,8 +96,8 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     places = Counter(place(member.filename) for member in members)
     entries, declared = [], 0
     for member in members:
-        parts = PurePosixPath(member.filename).parts
-        if member.is_dir() or littered(parts):
+        parts = PurePosixPath(named(member)).parts
+        if member.is_dir() or littered(parts[:1]):
             continue
         why = trap(member)
         if not why and places[place(member.filename)] > 1:
@@ -105,6 +110,14 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
         raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB; the limit is "
                        f"{MOST_BYTES / 2**30:.0f} GiB.")  # fmt: skip
     return sorted(entries, key=lambda entry: entry.parts)
+
+
+def named(member: zipfile.ZipInfo) -> str:
+    """The path of a member. macOS writes UTF-8 without saying so, which zipfile reads as code page 437."""
+    try:
+        return member.filename.encode("cp437" if not member.flag_bits & 0x800 else "utf-8").decode("utf-8")
+    except UnicodeError:
+        return member.filename
 
 
 def place(filename: str) -> str:

@@ -10,31 +10,26 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
-from nbgrader.utils import parse_utc
-
-from grader.intake import archive, roster
-from grader.intake.files import HARMLESS, by_number, is_copy, listed, pick
+from grader.intake import archive, register, roster, times
+from grader.intake.files import HARMLESS, is_copy, listed, pick
 from grader.intake.parse import Unreadable, shown
+from grader.intake.register import Handed
+from grader.intake.senders import Submission, of_other_lab, sender
 from labsupport.errors import LabError
 
 COLLECTED, UNCHANGED, OLDER = "collected", "unchanged", "older"
-REFUSED, UNMATCHED, NOTHING = "refused", "unmatched", "nothing"
+REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
-INBOUND = re.compile(r"(?P<name>[^+]+)\+(?P<lab>[^+]+)\+(?P<time>[^+]+)(\+[^+]*)?")
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+_?(?P<file>.*)")
-FLAT = re.compile(r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>[0-9]{2,})_((?P<attempt>[0-9]{2,})_)?")
-PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*")
-TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(?:\.[0-9]+)?)(?: ([+-][0-9]{4})| [A-Za-z0-9/_+-]+)?"
-)
 ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
 LATE = ".late"  # beside a notebook that a platform marks as late without a time
 NOBODY = "The name tells neither student nor platform."
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+TEST_STUDENT = "It is from Canvas's test student, who is not graded."
+NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
 
 
 @dataclass(frozen=True)
@@ -43,60 +38,74 @@ class Arrival:
 
     origin: str
     student: str | None
-    outcome: str  # collected, unchanged, older, refused, unmatched or nothing
+    outcome: str  # collected, unchanged, older, refused, unmatched, nothing or left out
     notes: tuple[str, ...] = ()
+    unclear: bool = False  # whether it says a time that could not be read
 
 
-@dataclass
-class Submission:
-    """The files of one submission, and the data of the download about them."""
-
-    origin: str  # the first part of the path of the files
-    name: str
-    number: str = ""
-    platform: str = ""  # moodle, canvas, or "" for nbgrader's exchange
-    time: datetime | None = None  # UTC
-    late: bool = False
-    attempt: int = 0
-    files: dict[str, archive.Entry] = field(default_factory=dict)
-
-    def rank(self) -> tuple:
-        """The sort key: earlier submissions come first."""
-        return self.time or datetime.min, self.attempt, by_number(self.origin)
-
-
-def collect(lab: str, source: Path, course_submitted: Path, roster_file: Path | None = None) -> list[Arrival]:
+def collect(
+    lab: str,
+    source: Path,
+    course_submitted: Path,
+    roster_file: Path | None = None,
+    zone: tzinfo | None = None,
+) -> list[Arrival]:
     """Put the latest notebook of every student into `course_submitted`; the outcome of each submission.
 
-    Raises LabError, and changes nothing, when the source, the archive or the roster cannot be read or the
-    course folder cannot be written.
+    zone: the exchange's, for times that name none; None: that of nbgrader_config.py, or UTC. The register
+    keeps what was handed in and could not be taken. Raises LabError, and changes nothing, when the source,
+    the archive or the roster cannot be read or the course folder cannot be written.
     """
     people = roster.read(roster_file) if roster_file else None
     with archive.opened(source) as entries:
-        submissions, arrivals = sorted_out(entries, lab)
-        students = defaultdict(list)
+        submissions, arrivals = sorted_out(entries, lab, zone)
+        students, handed = defaultdict(list), {}
         for submission in submissions:
             student, why = identified(submission, people)
             if student:
                 students[student].append(submission)
+            elif submission.platform == "canvas" and roster.is_test_student(submission.name):
+                arrivals.append(Arrival(shown(submission.origin, 120), None, LEFT_OUT, (TEST_STUDENT,)))
             else:
                 arrivals.append(Arrival(shown(submission.origin, 120), None, UNMATCHED, (f"{why}.",)))
         try:
             course_submitted.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".collect-", dir=course_submitted) as draft:
                 for student, sent in sorted(students.items()):
-                    arrivals += drafted(student, sent, lab, Path(draft), course_submitted)
+                    found, handed[student] = drafted(student, sent, lab, Path(draft), course_submitted)
+                    arrivals += found
                 for folder in sorted(Path(draft, "new").glob("*")):
                     put(course_submitted / folder.name / lab, folder, Path(draft, "old"))
+            keep(course_submitted, lab, handed, arrivals)
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
 
 
+def keep(submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Arrival]) -> None:
+    """Bring the register up to date with what this call found wrong, and with what is right by now."""
+    known = register.read(submitted, lab)
+    wrong = {student: one for student, one in handed.items() if one != Handed()}
+    matched = {arrival.origin for arrival in arrivals if arrival.outcome != UNMATCHED}
+    nobodys = {
+        arrival.origin: " ".join(arrival.notes)
+        for arrival in arrivals
+        if not arrival.student and arrival.outcome in (UNMATCHED, REFUSED)
+    }
+    new = register.Register(
+        {student: one for student, one in known.students.items() if student not in handed} | wrong,
+        {origin: why for origin, why in known.unmatched.items() if origin not in matched} | nobodys,
+    )
+    if new != known:
+        register.write(submitted, lab, new)
+
+
 # Identifying students
 
 
-def sorted_out(entries: list[archive.Entry], lab: str) -> tuple[list[Submission], list[Arrival]]:
+def sorted_out(
+    entries: list[archive.Entry], lab: str, zone: tzinfo | None
+) -> tuple[list[Submission], list[Arrival]]:
     """Group files into submissions by the first part of the path; also list the unmatched files."""
     straight = [entry for entry in entries if not entry.stray]
     if len({entry.parts[0] for entry in straight}) == 1 and not any(sender(e.parts, lab) for e in straight):
@@ -106,18 +115,22 @@ def sorted_out(entries: list[archive.Entry], lab: str) -> tuple[list[Submission]
     strangers = [
         Arrival(path_of(entry), None, REFUSED, (f"Not read: {entry.stray}.",))
         for entry in entries
-        if entry.stray
+        if entry.stray and not entry.litter
     ]
     found = {}
     for entry in straight:
+        if archive.littered(entry.parts[:1]):
+            continue
         if sent := sender(entry.parts, lab):
             submission, name = sent
-            found.setdefault(submission.origin, submission).files[name] = entry
-        elif not of_other_lab(entry.parts, lab):
+            submission = found.setdefault(submission.origin, submission)
+            if not entry.litter:
+                submission.files[name] = entry
+        elif not entry.litter and not of_other_lab(entry.parts, lab):
             strangers.append(Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)))
     for submission in found.values():
-        if not submission.platform and submission.time is None and "timestamp.txt" in submission.files:
-            submission.time = moment(text_of(submission.files["timestamp.txt"]))
+        if not submission.platform:
+            set_time(submission, zone)
     return list(found.values()), strangers
 
 
@@ -126,58 +139,32 @@ def path_of(entry: archive.Entry) -> str:
     return shown("/".join(entry.parts), 120)
 
 
-def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
-    """The submission and name of a file, from the part of its path that the student cannot choose."""
-    first, rest = parts[0], "/".join(parts[1:])
-    if match := MOODLE.fullmatch(first):
-        return Submission(first, match["name"], match["number"], "moodle"), rest or match["file"]
-    if not rest:
-        return sender_of_file(first, lab)
-    match = INBOUND.fullmatch(first)
-    if match and match["lab"] == lab:
-        return Submission(first, match["name"], time=moment(match["time"])), rest
-    if len(parts) > 2 and parts[1] == lab and not match:
-        return Submission(first, first), "/".join(parts[2:])
-    return None
-
-
-def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
-    """The submission and name of a single file, from the text before the lab's name or its numbers."""
-    at = name.casefold().find(lab.casefold())
-    front = name[:at] if at >= 0 else name
-    match = FLAT.match(front) or (PLAIN.fullmatch(front) if at >= 0 else None)
-    if not match:
-        return None
-    said = match.groupdict()
-    submission = Submission(
-        name, match["name"], match["number"] or "", "canvas", late=bool(said.get("late")),
-        attempt=int(said.get("attempt") or 0),
-    )  # fmt: skip
-    return submission, name[at if at >= 0 else match.end() :]
-
-
-def of_other_lab(parts: tuple[str, ...], lab: str) -> bool:
-    """Whether the file is in the exchange's folder of another lab, and needs no report."""
-    inbound = INBOUND.fullmatch(parts[0])
-    named = inbound["lab"] if inbound else parts[1] if len(parts) > 2 else lab
-    return named != lab and bool(re.fullmatch(r"[0-9]{2}_\w+", named))
-
-
-def moment(text: str) -> datetime | None:
-    """Parse a time in nbgrader's format to UTC; None for any other text."""
-    found = TIME.fullmatch(text.strip())
-    try:
-        if found and found[2]:  # parse_utc reads +0100 as a hundred seconds
-            return datetime.fromisoformat(found[1] + found[2]).astimezone(UTC).replace(tzinfo=None)
-        return parse_utc(found[0]) if found else None
-    except (ValueError, OverflowError, TypeError):
-        return None
+def set_time(submission: Submission, zone: tzinfo | None) -> None:
+    """Read the time of a submission from the folder's name, else from timestamp.txt; note what is unclear."""
+    stamps = [submission.stamp] if submission.stamp else []
+    if "timestamp.txt" in submission.files:
+        stamps.append(text_of(submission.files["timestamp.txt"]))
+    problems = []
+    for stamp in stamps:
+        try:
+            submission.time = times.read(stamp, zone)
+        except times.Unclear as problem:
+            problems.append((stamp, problem))
+        else:
+            if times.without_zone(stamp):
+                of = zone or times.of_exchange()
+                submission.notes = (f"Its time '{shown(stamp.strip())}' names no zone: it was read as {of}.",)
+            return
+    if problems:
+        stamp, problem = problems[0]
+        submission.stamp, submission.local, submission.unclear = stamp, problem.local, True
+        submission.notes = (str(problem),)
 
 
 def text_of(entry: archive.Entry) -> str:
     """The first 100 bytes of a file as text; "" if it cannot be read."""
     try:
-        return entry.read()[:100].decode("utf-8", "replace")
+        return entry.read()[:100].decode("utf-8-sig", "replace")
     except Unreadable:
         return ""
 
@@ -200,9 +187,18 @@ def identified(submission: Submission, people: roster.Roster | None) -> tuple[st
 # Writing the course folder
 
 
-def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitted: Path) -> list[Arrival]:
-    """Write the latest readable notebook into the draft; the outcome of each submission."""
-    arrivals, taken = [], None
+def drafted(
+    student: str, sent: list[Submission], lab: str, draft: Path, submitted: Path
+) -> tuple[list[Arrival], Handed]:
+    """Write the latest readable notebook into the draft; the outcomes, and what stays wrong."""
+    arrivals, taken, refusals = [], None, []
+    there = submitted / student / lab
+    handed = Handed()
+
+    def arrived(submission: Submission, outcome: str, *notes: str) -> None:
+        notes = (*notes, *submission.notes)
+        arrivals.append(Arrival(shown(submission.origin, 120), student, outcome, notes, submission.unclear))
+
     sent = sorted(sent, key=Submission.rank, reverse=True)
     for submission in sent:
         name, notes = pick(sorted(submission.files), lab)
@@ -210,51 +206,70 @@ def drafted(student: str, sent: list[Submission], lab: str, draft: Path, submitt
             other for other in sorted(submission.files) if other not in HARMLESS and not is_copy(other, lab)
         ]
         if name is None:
-            zipped = [other for other in others if re.search(r"\.(zip|gz|tar|7z|rar)$", other.casefold())]
-            why = f"An archive inside the download is not opened: {listed(zipped)}." if zipped else \
-                f"There is no {lab}.ipynb among what was sent: {listed(others) or 'nothing'}."  # fmt: skip
-            arrivals.append(
-                Arrival(shown(submission.origin, 120), student, REFUSED if zipped else NOTHING, (why,))
-            )
+            outcome, why = without_notebook(others, lab)
+            arrived(submission, outcome, why)
+            refusals.append((outcome, why))
         elif taken:
-            arrivals.append(
-                Arrival(
-                    shown(submission.origin, 120),
-                    student,
-                    OLDER,
-                    (f"A later one was taken: {shown(taken.origin)}.",),
-                )
-            )
+            arrived(submission, OLDER, f"A later one was taken: {shown(taken.origin)}.")
         else:
             try:
                 raw = submission.files[name].read()
             except Unreadable as problem:
-                arrivals.append(Arrival(shown(submission.origin, 120), student, REFUSED, (str(problem),)))
+                arrived(submission, REFUSED, str(problem))
+                refusals.append((REFUSED, str(problem)))
                 continue
             taken = submission
+            handed.later = " ".join(why for outcome, why in refusals if outcome == REFUSED)
             if others:
                 notes = (*notes, f"Not taken along, because only the notebook is graded: {listed(others)}.")
             if submission.late:
                 notes = (*notes, "The platform marks it late, and the download does not say when it came.")
             if len(sent) > 1:
                 notes = (*notes, f"The latest of {len(sent)} submissions that holds a notebook.")
-            outcome, why = compared(submitted / student / lab, lab, raw, submission)
+            outcome, why = compared(there, lab, raw, submission)
             if outcome == COLLECTED:
                 write(draft / "new" / student, lab, raw, submission)
-            arrivals.append(Arrival(shown(submission.origin, 120), student, outcome, (*notes, *why)))
-    return arrivals
+            if submission.unclear and (outcome == COLLECTED or not (there / "timestamp.txt").exists()):
+                handed.time = submission.stamp or "(empty)"
+            arrived(submission, outcome, *notes, *why)
+    if not taken:
+        said = [why for _, why in sorted(refusals, key=lambda refusal: refusal[0] != REFUSED)]
+        why = " ".join(dict.fromkeys(said[:3]))
+        in_place = there.is_dir() and pick([path.name for path in there.iterdir()], lab)[0]
+        handed = Handed(later=why) if in_place else Handed(refused=why)
+    return arrivals, handed
+
+
+def without_notebook(others: list[str], lab: str) -> tuple[str, str]:
+    """The outcome of a submission without the notebook of the lab, and the reason."""
+    zipped = [other for other in others if re.search(r"\.(zip|gz|tar|7z|rar)$", other.casefold())]
+    if zipped:
+        return REFUSED, f"An archive inside the download is not opened: {listed(zipped)}. " \
+                        f"Hand in the notebook {lab}.ipynb itself."  # fmt: skip
+    return NOTHING, NO_NOTEBOOK.format(lab=lab, sent=listed(others) or "only hidden files")
 
 
 def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple[str, tuple[str, ...]]:
-    """Compare a notebook with the stored one: the outcome, and sentences."""
-    stamp, notebook, time = there / "timestamp.txt", there / f"{lab}.ipynb", submission.time
-    before = moment(stamp.read_text(errors="replace")) if stamp.is_file() else None
-    if time and before and before > time:
+    """Compare a notebook with the stored one: the outcome, and sentences.
+
+    The same work at an earlier time is one whose zone is known by now, and is taken with that time.
+    """
+    notebook, time = there / f"{lab}.ipynb", submission.time
+    before, same_work = time_in(there / "timestamp.txt"), notebook.is_file() and notebook.read_bytes() == raw
+    if time and before and before > time and not same_work:
         return OLDER, (f"The one collected before is later, {before:%Y-%m-%d %H:%M} UTC, and stays.",)
     same_time = (time is None or time == before) and submission.late == (there / LATE).exists()
-    if notebook.is_file() and notebook.read_bytes() == raw and same_time:
+    if same_work and same_time:
         return UNCHANGED, ()
     return COLLECTED, (("It takes the place of the one collected before.",) if there.exists() else ())
+
+
+def time_in(stamp: Path) -> datetime | None:
+    """The time in a timestamp.txt of the course folder; None if there is none."""
+    try:
+        return times.read(stamp.read_text(errors="replace"))
+    except (OSError, times.Unclear):
+        return None
 
 
 def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
@@ -262,7 +277,7 @@ def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
     folder.mkdir(parents=True)
     (folder / f"{lab}.ipynb").write_bytes(raw)
     if submission.time:
-        (folder / "timestamp.txt").write_text(f"{submission.time:%Y-%m-%d %H:%M:%S.%f} UTC")
+        (folder / "timestamp.txt").write_text(times.written(submission.time))
     if submission.late:
         (folder / LATE).touch()
 

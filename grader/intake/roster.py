@@ -2,7 +2,8 @@
 
 A roster is a CSV with the column `student_id`, and `name` or `first_name` and `last_name`; every other
 column with id, login, user or mail in its title also identifies the student. The name columns of Canvas
-and Moodle (`Student`, `Full name`) are accepted, so that their class lists can serve as rosters.
+and Moodle (`Student`, `Full name`) are accepted, so that their class lists can serve as rosters: Canvas's
+lines that are no student are left out, and Moodle's participant numbers are read in any language.
 """
 
 import csv
@@ -16,8 +17,13 @@ from pathlib import Path
 from labsupport.errors import LabError
 
 LARGEST = 20 * 2**20  # bytes
-IDENTIFIES = re.compile("id|login|user|mail")
+IDENTIFIES = re.compile("(^|_)id|id(_|$)|login|user|mail")  # not Midterm
 NAMES = ("name", "full_name", "student")
+NO_STUDENTS = ("points possible", "manual posting", "muted", "(read only)")  # in lines of Canvas's export
+TEST_STUDENT = "Student, Test"  # Canvas's own, for an instructor's Student View
+PARTICIPANT = re.compile(r"(?P<word>\D*[^\W\d_]{3,}\D*?)\s*(?P<number>\d+)")  # Teilnehmer/in12
+WESTERN = "’‘´–—\xa0"  # signs of Windows-1252 in names
+IGNORABLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # marks
 
 
 @dataclass
@@ -29,14 +35,17 @@ class Roster:
         default_factory=lambda: defaultdict(set)
     )  # only the platform's ids
     by_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    by_participant: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # Moodle's numbers
     lines: dict[str, dict[str, str]] = field(default_factory=dict)  # rows of the CSV by student id
 
     def find(self, name: str, number: str = "", own_numbers: bool = True) -> tuple[str | None, str]:
         """The student id for a platform's name and number, or None and the reason.
 
-        own_numbers: whether the platform's number may also be a student_id (Moodle's never is).
+        own_numbers: whether the platform's number may also be a student_id. Moodle's never is: it counts
+        participants, and means nothing else where the roster lists those.
         """
-        numbers = self.by_number.get(key(number), set())
+        participants = self.by_participant if self.by_participant and not own_numbers else self.by_number
+        numbers = participants.get(key(number), set())
         if own_numbers:
             numbers = numbers | self.by_id.get(key(number), set())
         names = self.by_id.get(key(name), set()) | self.by_name.get(key(name), set())
@@ -50,9 +59,14 @@ class Roster:
 
 
 def key(text: str) -> str:
-    """Text without accents, case, space and punctuation."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    """Text without accents, case, space and punctuation. The vowel signs of other scripts than Latin stay."""
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).replace("ı", "i")
+    return "".join(
+        letter
+        for letter in folded
+        if not "\u02b0" <= letter <= "\u036f"  # accents, and apostrophes that count as letters
+        and (letter.isalnum() or unicodedata.category(letter).startswith("M"))
+    )
 
 
 def spellings(name: str) -> set[str]:
@@ -61,38 +75,93 @@ def spellings(name: str) -> set[str]:
     return {key("".join(words[turn:] + words[:turn])) for turn in range(len(words))}
 
 
+def is_test_student(name: str) -> bool:
+    """Whether a name is that of Canvas's test student."""
+    return key(name) in spellings(TEST_STUDENT)
+
+
 def read(path: Path) -> Roster:
     """Read a roster from a CSV with `,` `;` or tab as separator. Raises LabError for another file."""
     try:
         raw = path.read_bytes()[: LARGEST + 1]
-        text = raw.decode("utf-8-sig")
+        text = decoded(raw)
     except OSError as problem:
         raise LabError(f"The roster {path} cannot be read: {problem.strerror}.") from problem
     except UnicodeDecodeError as problem:
         raise LabError(f"The roster {path} is not UTF-8: save it as 'CSV UTF-8'.") from problem
-    head = text.split("\n", 1)[0]
+    text = re.sub(r"\Asep=(.)\s*?(\r\n|\r|\n)", "", text)  # a line for spreadsheets
+    head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
     except csv.Error as problem:
         raise LabError(f"The roster {path} is not a CSV file: {problem}.") from problem
-    titles = [re.sub(r"\W+", "_", title.strip().casefold()) for title in rows[0]] if rows else []
+    rows = [[cell.strip().strip(IGNORABLE).strip() for cell in cells] for cells in rows]
+    titles = [re.sub(r"\W+", "_", title.casefold()).strip("_") for title in rows[0]] if rows else []
     if "student_id" not in titles or len(raw) > LARGEST:
         raise LabError(
             f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."
         )
     roster, seen = Roster(), set()
+    participants = column_of_participants(titles, rows[1:])
     for number, cells in enumerate(rows[1:], 2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        row = {title: cell.strip() for title, cell in zip(titles, cells, strict=False)}
+        row = dict(zip(titles, cells, strict=False))
         student = row.get("student_id", "")
+        if not any(cells) or no_student(row):
+            continue
         if not student or student in seen:
             what = f"the student_id '{student}' a second time" if student else "no student_id"
             raise LabError(f"The roster {path} has {what} in line {number}.")
         seen.add(student)
+        if participants and (found := PARTICIPANT.fullmatch(row.get(participants, ""))):
+            row["identifier"] = row.pop(participants)
+            roster.by_participant[key(str(int(found["number"])))].add(student)
         roster.lines[student] = row
         enter(roster, student, row)
     return roster
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a CSV as spreadsheets save it: UTF-8, UTF-16, or Windows-1252.
+
+    Raises UnicodeDecodeError for other bytes. What is no Latin name in Windows-1252, as two accented letters
+    in a row, is of another code page.
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16")
+    if b"\0" in raw[:2]:
+        return raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-16-be")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252")
+        beyond = re.findall(r"[^\0-\x7f]+", text)
+        if any(len(run) > 1 or (not run.isalpha() and run not in WESTERN) for run in beyond):
+            raise
+        return text
+
+
+def no_student(row: dict[str, str]) -> bool:
+    """Whether a line of a platform's list is no student: Canvas's points, notes and test student."""
+    if any(cell.casefold().startswith(NO_STUDENTS) for cell in row.values()):
+        return True
+    if row.get("student_id"):
+        return False
+    exported = "student" in row or "sis_user_id" in row
+    return is_test_student(row.get("student", "")) or (exported and row.get("id") == "")
+
+
+def column_of_participants(titles: list[str], rows: list[list[str]]) -> str:
+    """The title of Moodle's column 'Identifier', which is called otherwise in every language; "" if none.
+
+    It is the list's first column, and has one word and a number: Participant 12, Teilnehmer/in12, 参加者 12.
+    """
+    at = 1 if titles[0] == "student_id" and len(titles) > 1 else 0
+    known = {"student_id", "first_name", "last_name", "sis_user_id", "sis_login_id", "canvas_id", *NAMES}
+    if titles[at] in known or re.search("login|user|mail", titles[at]):
+        return ""
+    found = [PARTICIPANT.fullmatch(cells[at]) for cells in rows if len(cells) > at and cells[at]]
+    words = {match["word"] for match in found if match}
+    return titles[at] if found and all(found) and len(words) == 1 else ""
 
 
 def enter(roster: Roster, student: str, row: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ one of the journal, and instead of deriving scores from outputs it uses the exam
 """
 
 import hashlib
+import html
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +28,17 @@ from grader import course, nbgrader_quiet
 from grader.author.source import CHECK
 from grader.grade import journal
 from grader.grade.journal import Record
-from grader.results.table import submitted
+from grader.results.table import rows, submitted
+from grader.status import Status
 from labsupport import files
 from labsupport.errors import LabError
 
 AGAIN = "The journal keeps all records; run the command again."
+REFUSED = """\
+<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{lab}</title></head>
+<body><h1>{lab}</h1><p>{status}: {reason}</p><p>Nothing was graded, so there is no score.</p></body></html>
+"""
 
 
 class AdoptNotebook(NbGraderPreprocessor):
@@ -97,6 +104,8 @@ def hand_over(lab: str, records: list[Record]) -> None:
             if record.student in extension and mark.exists() and mark.read_text() == digest:
                 continue
             try:
+                if not record.submitted_at and record.student in extension:
+                    forget_time(book, record)
                 adopt(record)
                 book.keep()
                 files.write_whole(mark, digest.encode())
@@ -162,12 +171,20 @@ def one_gradebook() -> Iterator[OneGradebook]:
         raise LabError(f"The gradebook {url!r} cannot be reached: {why}. {AGAIN}") from problem
 
 
+def forget_time(book: Gradebook, record: Record) -> None:
+    """Take back the time of an earlier submission, which nbgrader would keep for one without a time."""
+    for submission in submitted(book, record.lab).filter(SubmittedAssignment.student_id == record.student):
+        submission.timestamp = None
+
+
 def adopt(record: Record) -> None:
     """Run nbgrader's Autograde on one record: autograded/STUDENT/LAB and the gradebook."""
     place = course.folder() / "graded" / record.student / record.lab
     files.write_whole(place / f"{record.lab}.ipynb", record.notebook.encode())
     if record.submitted_at:
         files.write_whole(place / "timestamp.txt", record.submitted_at.encode())
+    else:
+        (place / "timestamp.txt").unlink(missing_ok=True)
     config = course.config()
     config.CourseDirectory.update(
         student_id=record.student, assignment_id=record.lab, submitted_directory="graded"
@@ -178,12 +195,21 @@ def adopt(record: Record) -> None:
 
 
 def feedback(lab: str) -> Path:
-    """Make nbgrader's feedback pages of a lab; their folder."""
-    config = course.config()
-    config.CourseDirectory.update(assignment_id=lab)
-    config.GenerateFeedback.force = True
-    nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
-    return course.folder() / "feedback"
+    """Make nbgrader's feedback pages of a lab, and a page with the reason where nothing was graded."""
+    pages = course.folder() / "feedback"
+    refused = [row for row in rows(lab) if row.status == Status.UNREADABLE]
+    if not refused or any((course.folder() / "autograded").glob(f"*/{lab}/*.ipynb")):
+        config = course.config()
+        config.CourseDirectory.update(assignment_id=lab)
+        config.GenerateFeedback.force = True
+        nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
+    for row in refused:
+        page = REFUSED.format(lab=lab, status=row.status, reason=html.escape(row.reason))
+        try:
+            files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
+        except OSError as problem:
+            raise LabError(f"The feedback cannot be written to {pages}: {problem.strerror}.") from problem
+    return pages
 
 
 @dataclass(frozen=True)

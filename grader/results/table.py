@@ -20,7 +20,7 @@ from grader import course, nbgrader_quiet
 from grader.author import source
 from grader.grade import journal
 from grader.grade.journal import Record
-from grader.intake import roster
+from grader.intake import register, roster
 from grader.intake.collect import LATE
 from grader.intake.parse import shown
 from grader.status import SCORELESS, Status
@@ -99,17 +99,25 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     """
     lab = course.lab(lab)
     asked = questions(lab)
-    known = {record.student: record for record in (journal.records(lab) if records is None else records)}
+    collected = register.read(course.folder() / "submitted", lab)
+    refused = {student: one.refused for student, one in collected.students.items() if one.refused}
+    known = {
+        record.student: record
+        for record in (journal.records(lab) if records is None else records)
+        if record.status != Status.NOT_SUBMITTED or record.student not in refused  # sent since it was graded
+    }
     enrolled, by_hand = gradebook(lab)
     marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
     waiting = set(submitting(lab)) - set(known)
-    students = enrolled | set(known) | set(submitting()) | on_roster()
+    students = enrolled | set(known) | set(submitting()) | on_roster() | set(refused)
+    unmatched = len(collected.unmatched)
     return [
         _row(
             asked,
-            known.get(student) or _unrecorded(lab, student, student in waiting),
+            known.get(student) or _unrecorded(lab, student, student in waiting, refused.get(student)),
             by_hand.get(student, ByHand()),
             student in marked,
+            unmatched,
         )
         for student in sorted(students)
     ]
@@ -165,8 +173,15 @@ def points(value: float | None) -> str:
 # One student
 
 
-def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool) -> Row:
-    """A student's row. marked: whether a platform marks the submission as late."""
+def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool, unmatched: int) -> Row:
+    """A student's row.
+
+    marked: whether a platform marks the submission as late. unmatched: how many submissions are nobody's.
+    """
+    reason = record.reason
+    if unmatched and record.status == Status.NOT_SUBMITTED:
+        plural = "s" * (unmatched > 1)
+        reason += f" {unmatched} submission{plural} of this lab could be matched to no student."
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
@@ -177,7 +192,7 @@ def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool
         total=max(0.0, math.fsum(given) - by_hand.penalty) if given else None,
         most=sum(cell.points for cell in asked),
         status=record.status,
-        reason=record.reason,
+        reason=reason,
         late=(marked or None) if by_hand.late is None else by_hand.late > 0,
         late_seconds=by_hand.late,
         submission=record.submission,
@@ -197,11 +212,16 @@ def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
     return score + by_hand.extra.get(cell.id, 0.0)
 
 
-def _unrecorded(lab: str, student: str, waiting: bool) -> Record:
-    """A record for a student without one in the journal; waiting: whether there is a submission."""
+def _unrecorded(lab: str, student: str, waiting: bool, refused: str | None) -> Record:
+    """A record for a student without one in the journal.
+
+    waiting: whether there is a submission. refused: why `collect` took nothing of one.
+    """
     status, reason = Status.NOT_SUBMITTED, "Nothing was collected."
     if waiting:
         status, reason = Status.NOT_GRADED_YET, f"Its submission waits for `python -m grader grade {lab}`."
+    elif refused:
+        status, reason = Status.UNREADABLE, refused
     return Record(student, lab, submission="", version="", status=status, reason=reason)
 
 

@@ -17,6 +17,7 @@ from grader import course
 from grader.author.release import release
 from grader.grade import class_run, journal, submission, version
 from grader.grade.journal import Judged, Record
+from grader.intake import register
 from grader.results import gradebook, table
 from grader.status import Status
 from labsupport import files
@@ -339,6 +340,36 @@ def test_the_same_file_at_another_time_is_as_late_as_that(folder, monkeypatch, f
         gradebook.hand_over(LAB, class_run.grade_class(LAB))
         found.append(row("bob")["total"])
     assert found == totals
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_new_work_without_a_time_has_no_old_one(folder, share):
+    """nbgrader keeps the time of what was handed in before, and the penalty with it."""
+    due("2026-11-20 12:00:00")
+    penalty("return 2")
+    gradebook.hand_over(LAB, [graded("bob", at=LATE)])
+    assert (row("bob")["total"], row("bob")["late"]) == ("8", "yes")
+    gradebook.hand_over(LAB, [graded("bob", share, at="")])
+    assert (row("bob")["total"], row("bob")["late"]) == (f"{10 * share:.0f}", "")
+
+
+def test_a_time_that_became_clear_takes_its_flag_along(folder, monkeypatch):
+    """Collected again with the exchange's zone: nothing is graded, the flag goes, the other flags stay."""
+    place = course.folder() / "submitted" / "bob" / LAB
+    files.write_whole(place / f"{LAB}.ipynb", b"{}")
+    record = graded("bob", at="")
+    record.submission, record.version = hashlib.sha256(b"{}").hexdigest(), version.of(LAB)
+    record.flags = ["Another flag."]
+    journal.write(record)
+    monkeypatch.setattr(class_run, "grade", lambda task: pytest.fail("it was graded again"))
+    handed = register.Register({"bob": register.Handed(time="2026-11-20 16:30:00 IST")})
+    register.write(course.folder() / "submitted", LAB, handed)
+    (record,) = class_run.grade_class(LAB)
+    assert record.flags[1:] == ["Another flag."] and "--zone" in record.flags[0]
+    register.write(course.folder() / "submitted", LAB, register.Register())
+    files.write_whole(place / "timestamp.txt", ON_TIME.encode())
+    (record,) = class_run.grade_class(LAB)
+    assert record.flags == ["Another flag."] and record.submitted_at.startswith(ON_TIME.removesuffix(" UTC"))
 
 
 def test_a_course_folder_without_its_settings_gets_them_back(folder):

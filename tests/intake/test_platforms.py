@@ -1,0 +1,203 @@
+"""Class lists as Canvas and Moodle export them, and as spreadsheets save them, serve as rosters."""
+
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from grader.course import ROOT
+from grader.intake import roster
+from grader.intake.collect import COLLECTED, LEFT_OUT, UNMATCHED, collect
+from grader.results import lms_export
+from labsupport.errors import LabError
+
+LAB = "02_magnitude_pruning"
+NOTEBOOK = f"{LAB}.ipynb"
+CANVAS = """\
+Student,ID,SIS User ID,SIS Login ID,Section,Midterm (1),Final Score,student_id
+,,,,,Manual Posting,,
+    Points Possible,,,,,10.00,(read only),
+"Smith, Jane",12530,s1,js,A,85,85,js1
+"Doe, John",777,s2,jd,A,12530,5,jd2
+"Student, Test",999,,a1b2c3,A,,,
+"""
+
+
+def written(tmp_path, data, name="roster.csv"):
+    path = tmp_path / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def zipped(tmp_path, *names):
+    path = tmp_path / "download.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    return path
+
+
+# Canvas
+
+
+def test_canvas_export_is_a_roster_as_it_is(tmp_path):
+    """Its lines that are no student, and its test student, need nobody's scissors."""
+    people = roster.read(written(tmp_path, CANVAS))
+    assert sorted(people.lines) == ["jd2", "js1"]
+    assert people.find("smithjane", "12530") == ("js1", "")
+    assert people.find("doejohn", "777") == ("jd2", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["    Points Possible,,,,,10,(read only),", "    Mögliche Punkte,,,,,10,,", ",,,,,Manual Posting,,",
+     "    Manual Posting,,,,,Manual Posting,,", '"Student, Test",999,,x,A,,,', "Points Possible,,,,,10,,x"],
+)  # fmt: skip
+def test_a_line_that_is_no_student_is_left_out(tmp_path, line):
+    """In every language of Canvas such a line has no ID."""
+    lines = CANVAS.splitlines()
+    people = roster.read(written(tmp_path, "\n".join([lines[0], line, *lines[3:5]])))
+    assert sorted(people.lines) == ["jd2", "js1"]
+
+
+def test_a_student_without_an_id_is_still_said(tmp_path):
+    with pytest.raises(LabError, match="no student_id in line 7"):
+        roster.read(written(tmp_path, CANVAS + '"Roe, Richard",55,s3,rr,A,,,\n'))
+
+
+def test_the_test_student_is_no_fault_each_week(tmp_path):
+    files = [
+        f"studenttest_999_987_{NOTEBOOK}",
+        f"teststudent_LATE_999_987_{NOTEBOOK}",
+        f"x_12530_1_{NOTEBOOK}",
+    ]
+    arrivals = collect(LAB, zipped(tmp_path, *files), tmp_path / "s", written(tmp_path, CANVAS))
+    assert [arrival.outcome for arrival in arrivals] == [LEFT_OUT, LEFT_OUT, COLLECTED]
+
+
+def test_a_small_canvas_has_small_numbers(tmp_path):
+    """The first users of a school's own Canvas have one digit."""
+    people = written(tmp_path, "student_id,name,canvas_id\na,Kim Lee,5\nb,Kim Lee,6\n")
+    files = [f"leekim_6_7_{NOTEBOOK}", f"leekim_LATE_5_8_{NOTEBOOK}"]
+    arrivals = collect(LAB, zipped(tmp_path, *files), tmp_path / "s", people)
+    assert [(arrival.student, arrival.outcome) for arrival in arrivals] == [
+        ("a", COLLECTED),
+        ("b", COLLECTED),
+    ]
+
+
+def test_a_student_of_that_name_is_a_student(tmp_path):
+    people = written(tmp_path, "student_id,name\nts1,Student Test\n")
+    arrivals = collect(LAB, zipped(tmp_path, f"studenttest_11_987_{NOTEBOOK}"), tmp_path / "s", people)
+    assert [(arrival.student, arrival.outcome) for arrival in arrivals] == [("ts1", COLLECTED)]
+
+
+# Moodle
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Participant ", "Teilnehmer/in", "Teilnehmer_in ", "参加者 ", "Participante", "Участник ", "مشارك "],
+)
+@pytest.mark.parametrize("title", ["Identifier", "ID", "Kennung", "識別子", "Identificador"])
+@pytest.mark.parametrize("front", [True, False])
+def test_moodles_identifier_is_known_by_its_form(tmp_path, monkeypatch, word, title, front):
+    """A worksheet in any language identifies students by their numbers, and goes back into the export."""
+    rows = [(title, "Name", "x"), (f"{word}880000", "A", "a"), (f"{word}880001", "B", "b")]
+    ids = ["student_id", "x1", "y2"]
+    lines = [[i, *row] if front else [*row, i] for i, row in zip(ids, rows, strict=True)]
+    path = written(tmp_path, "\n".join(",".join(line) for line in lines))
+    people = roster.read(path)
+    assert people.find("Somebody Else", "880000", own_numbers=False) == ("x1", "")
+    assert people.find("B", "880001", own_numbers=False) == ("y2", "")
+    assert people.find("Somebody Else", "880002", own_numbers=False)[0] is None
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    assert [line[0] for line in lms_export.moodle(LAB)] == ["Identifier", f"{word}880000", f"{word}880001"]
+
+
+def test_moodles_number_is_no_other_column(tmp_path):
+    """The number of a participant of today is somebody else's matriculation number."""
+    text = "Identifier,Full name,ID number,student_id\nParticipant 11,Ann,22,a\nParticipant 22,Ben,33,b\n"
+    people = roster.read(written(tmp_path, text))
+    assert people.find("Nobody", "22", own_numbers=False) == ("b", "")
+    assert people.find("Nobody", "33", own_numbers=False)[0] is None
+    assert people.find("Nobody", "33") == ("b", "")  # of Canvas
+
+
+@pytest.mark.parametrize("title", ["username", "login", "name", "email"])
+def test_logins_are_not_taken_for_participants(tmp_path, title):
+    people = roster.read(written(tmp_path, f"{title},student_id\nuser12,a\nuser13,b\n"))
+    assert people.find("Nobody", "12", own_numbers=False)[0] is None
+
+
+def test_an_assignments_title_identifies_nobody(tmp_path):
+    """'Midterm' has an id in it; the points there are nobody's number."""
+    people = roster.read(written(tmp_path, CANVAS))
+    assert people.find("Nobody", "85")[0] is None
+    assert people.find("Nobody", "12530") == ("js1", "")
+
+
+# Spreadsheets
+
+TABLE = 'student_id,name,email\r\nx1,"Weiß, Anna",a@b.de\r\ny2,"O\'Neill,\r\nKim",k@b.de\r\n'
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("newline", ["\r\n", "\n", "\r"])
+def test_a_csv_is_read_as_any_spreadsheet_saves_it(tmp_path, separator, encoding, newline):
+    cells = [
+        ["student_id", "name", "email"],
+        ["x1", '"Weiß, Anna"', "a@b.de"],
+        ["y2", '"O’Neill\nKim"', "k@b.de"],
+    ]
+    text = newline.join(separator.join(row) for row in cells) + newline
+    people = roster.read(written(tmp_path, text.replace("\n", newline).encode(encoding)))
+    assert people.find("weißanna") == ("x1", "")
+    assert people.find("ONeillKim") == ("y2", "")
+    assert people.lines["x1"]["name"] == "Weiß, Anna"
+
+
+def test_a_title_with_separators_and_a_line_for_excel(tmp_path):
+    text = 'sep=;\n"name, first\nand last";student_id;"name"\n-;x1;Weiß\n'
+    assert roster.read(written(tmp_path, text)).find("Weiß") == ("x1", "")
+
+
+def test_invisible_marks_are_no_part_of_an_id(tmp_path):
+    """Copied from a page in Hebrew or Arabic, an id brings marks of the direction along."""
+    assert list(roster.read(written(tmp_path, "student_id,name\n\u200fx1\u200e,יעל\n")).lines) == ["x1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Иванов", "cp1251"),
+        ("김민수", "cp949"),
+        ("高橋", "shift-jis"),
+        ("Jiří Dvořák", "cp1250"),
+        ("Łukasz", "cp1250"),
+    ],
+)
+def test_another_code_page_is_not_guessed(tmp_path, text, encoding):
+    with pytest.raises(LabError, match="not UTF-8: save it as 'CSV UTF-8'"):
+        roster.read(written(tmp_path, f"student_id,name\nx1,{text}\n".encode(encoding)))
+
+
+# The terminal
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "ascii:strict"])
+def test_a_terminal_without_the_letters_ends_nothing(tmp_path, encoding):
+    """The roster is kept, the class collected, and each name is printed in some way."""
+    names = [f"김 민수_1_assignsubmission_file_/{NOTEBOOK}", f"Łukasz Ω_2_assignsubmission_file_/{NOTEBOOK}"]
+    people = written(tmp_path, "student_id,name\nx1,김 민수\n")
+    command = [sys.executable, "-m", "grader", "collect", "02", zipped(tmp_path, *names), "--roster", people]
+    settings = {"PYTHONIOENCODING": encoding, "PRUNING_LABS_COURSE": str(tmp_path / "c"), "LANG": "C"}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b"x1: \\uae40 \\ubbfc\\uc218_1" in done.stdout
+    assert UNMATCHED.encode() in done.stdout
+    assert (tmp_path / "c" / "roster.csv").read_bytes() == people.read_bytes()
+    assert (tmp_path / "c" / "submitted" / "x1" / LAB / NOTEBOOK).exists()
