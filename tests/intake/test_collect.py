@@ -501,7 +501,7 @@ def test_rosters_as_spreadsheets_save_them(tmp_path, text):
         (b"student_id,name\na,J\na,K\n", "'a' a second time in line 3"),
         (b"student_id,name\n,J\n", "no student_id in line 2"),
         ("student_id,name\na,Größer\n".encode("latin-1"), "not UTF-8"),
-        (b"student_id,name\n" + b"x" * 200_000, "no CSV"),
+        (b"student_id,name\n" + b"x" * 200_000, "not a CSV file"),
     ],
 )
 def test_a_bad_roster_gets_one_sentence(tmp_path, data, phrase):

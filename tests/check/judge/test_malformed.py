@@ -97,7 +97,7 @@ def test_every_field_of_every_answer(name):
             found = verdict(name, sent)
             message = found.message()
             assert all(len(line) <= WIDTH for line in message.splitlines()), (path, kind, message)
-            if path[0] not in CLAIMS and not all(map(equal, sent, right)):
+            if path[0] not in CLAIMS and path not in WORDING and not all(map(equal, sent, right)):
                 assert found.status != Ending.RIGHT, (path, kind)
                 assert found.share < 1
 
