@@ -8,6 +8,7 @@ import torch
 
 from grader import course
 from grader.author import reference
+from labsupport import check
 from labsupport.check.ask import client, wire
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.carried import DRAWS, judge_again
@@ -153,6 +154,33 @@ def test_right_earlier_functions_change_no_message(later):
             first, second = verdicts(space, later)
             assert second == first
             break
+
+
+def test_an_earlier_function_that_takes_matrices_only():
+    """All weights may be passed on as a matrix of one row."""
+    space, lax = lab_of("global_magnitude_masks"), WRONG["magnitude_mask", "stays_at_threshold"]
+
+    def of_matrices(weight, sparsity):
+        rows, columns = weight.shape
+        return lax(weight, sparsity).view(rows, columns)
+
+    def one_row(weights, sparsity):
+        every = torch.cat([weight.flatten() for weight in weights.values()])
+        parts = of_matrices(every[None], sparsity).flatten().split([w.numel() for w in weights.values()])
+        return {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
+
+    space |= {"magnitude_mask": of_matrices, "global_magnitude_masks": one_row}
+    _, second = verdicts(space, "global_magnitude_masks")
+    assert (second.share, second.given) == (1, ["magnitude_mask"])
+
+
+def test_at_home(capsys):
+    """The check of a notebook at home says the same sentence, and does not stop there."""
+    space = lab_of("global_magnitude_masks")
+    space["magnitude_mask"] = WRONG["magnitude_mask", "stays_at_threshold"]
+    check.global_magnitude_masks(space["global_magnitude_masks"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("right, given your magnitude_mask; mend that first")
 
 
 def test_two_wrong_earlier_functions():

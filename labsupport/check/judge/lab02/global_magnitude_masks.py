@@ -128,7 +128,11 @@ def given(inputs: dict, earlier: Earlier) -> Masks:
         return earlier("magnitude_mask", form, {"weight": weight, "sparsity": sparsity})
 
     every = torch.cat([weight.flatten() for weight in weights.values()])  # [n]
-    split = mask(every).split([weight.numel() for weight in weights.values()])
+    try:
+        kept = mask(every)  # [n]
+    except Failed:
+        kept = mask(every[None]).flatten()  # a function that takes matrices only
+    split = kept.split([weight.numel() for weight in weights.values()])
     masks = {name: part.view(weights[name].shape) for name, part in zip(weights, split, strict=True)}
     if 0 < sparsity < 1 and len(every.abs().unique()) == len(every) and _alone(earlier, inputs, masks):
         raise Wrong("each weight alone gives the same masks")

@@ -7,7 +7,7 @@ import torch
 from labsupport.check.ask import recipes
 from labsupport.check.ask.own.input_norms import Normed, batches_of, built
 from labsupport.check.judge.kit import draw, norms
-from labsupport.check.judge.kit.carried import Earlier, Form
+from labsupport.check.judge.kit.carried import Earlier, Failed, Form
 from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.norm_causes import cause, right_norms, tolerance
@@ -148,8 +148,11 @@ def given(inputs: dict, earlier: Earlier) -> norms.Norms:
     for batch in batches_of(inputs):
 
         def add(name: str, x: torch.Tensor, batch=batch) -> None:  # x: [B * L, in]
-            asked = {"x": x.view(*batch.shape, -1).cpu()}  # [B, L, in]
-            found = earlier("sum_of_squares", sums(x.shape[-1]), asked).float()  # [in]
+            form = sums(x.shape[-1])
+            try:
+                found = earlier("sum_of_squares", form, {"x": x.view(*batch.shape, -1).cpu()}).float()  # [in]
+            except (Failed, Wrong):  # a function that takes tokens only, [B * L, in]
+                found = earlier("sum_of_squares", form, {"x": x.cpu()}).float()
             squares[name] = squares[name] + found if name in squares else found
 
         with torch.no_grad(), norms.listening(model, add):
