@@ -127,7 +127,8 @@ def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool, verdicts: dic
     if not ran:
         return Finding(name, NOT_RUN, "the kernel died before: out of memory, or ended by a cell")
     if score == most:
-        return Finding(name, PASSED)
+        verdict = verdicts.get(name)
+        return Finding(name, PASSED, verdict.condition() if verdict else "")
     return failure(name, cell, notebook, verdicts.get(name))
 
 

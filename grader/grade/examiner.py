@@ -6,6 +6,7 @@ the protocol, or a late one, ends that exercise only.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import socket
@@ -21,6 +22,7 @@ from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo, pruned
+from labsupport.check.judge.kit.carried import judge_again
 from labsupport.check.judge.kit.exercise import Case, Exercise, judge, unanswered
 from labsupport.check.judge.kit.verdict import Verdict
 
@@ -131,23 +133,27 @@ class Examiner:
         if self.rounds[exercise.name] > ROUNDS:
             return
         started, waited = time.monotonic(), self._waited
-        cases = exercise.cases(hidden_seed(self.course_seed, exercise.name))
+        seed, ask = functools.partial(hidden_seed, self.course_seed), functools.partial(self._ask, connection)
+        cases = exercise.cases(seed(exercise.name))
         try:
-            verdict = judge(exercise, cases, lambda case: self._ask(connection, case))
+            verdict = judge(exercise, cases, functools.partial(ask, exercise.name))
         except Silence as silence:
             verdict = unanswered(exercise, str(silence))
+        else:
+            with contextlib.suppress(Silence):
+                verdict = judge_again(EXERCISES, verdict, ask, seed, self.verdicts)
         self.verdicts[exercise.name] = verdict
         self.seconds += time.monotonic() - started - (self._waited - waited)
         with contextlib.suppress(OSError):
             wire.send(connection, {"inputs": None})
 
-    def _ask(self, connection: socket.socket, case: Case):
+    def _ask(self, connection: socket.socket, exercise: str, case: Case):
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS
         connection.settimeout(seconds)
         started = time.monotonic()
         self._work.release()  # the client may request a perplexity while it computes its answer
         try:
-            wire.send(connection, {"inputs": case.inputs})
+            wire.send(connection, {"exercise": exercise, "inputs": case.inputs})
             return wire.receive(connection, deadline=started + seconds)
         except TimeoutError:
             raise Silence(f"no answer within {seconds} s") from None

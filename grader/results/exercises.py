@@ -47,10 +47,19 @@ def summary(cell: Cell, people: list[Person]) -> ExerciseSummary:
     name = cell.name
     judged = [person for person in people if person.status not in SCORELESS]
     counts = Counter(person.kind(name) or Kind.OPEN for person in judged)
-    wrong = [person for person in judged if person.kind(name) in (Kind.PARTLY, Kind.WRONG)]
+    wrong = [
+        person
+        for person in judged
+        if person.kind(name) in (Kind.PARTLY, Kind.WRONG) or _carried(person, name)
+    ]
     return ExerciseSummary(
         name, number(name, people), cell.points, len(judged), counts, mistakes(name, wrong)
     )
+
+
+def _carried(person: Person, name: str) -> bool:
+    """Whether a verdict takes the student's own wrong earlier answers as given."""
+    return name in person.verdicts and bool(person.verdicts[name].given)
 
 
 def number(exercise: str, people: list[Person]) -> str:

@@ -84,7 +84,9 @@ def comment(row: Row, asked: list[Cell]) -> str:
         return html.escape(row.reason, quote=False)
     total = f"{points(row.total) or '–'} of {points(row.most)} points"
     earned = ", ".join(
-        f"{cell.name} {points(row.scores[cell.name]) or '–'} of {cell.points}" for cell in asked
+        f"{cell.name} {points(row.scores[cell.name]) or '–'} of {cell.points}"
+        + (f" ({row.conditions[cell.name]})" if cell.name in row.conditions else "")
+        for cell in asked
     )
     late = lateness(row).capitalize()
     waits = "A written answer is not graded yet." if waiting(row, asked) else ""

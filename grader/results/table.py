@@ -65,6 +65,7 @@ class Row:
     scores: points by question, None if it has not been judged. penalty: points deducted for lateness.
     total: the sum of the scores minus the penalty; None if there is no score. most: the points of the lab.
     late: None if unknown; late_seconds: None also if a platform marks the submission as late without a time.
+    conditions: by exercise, "given your magnitude_mask; mend that first" where its points rest on that.
     """
 
     student: str
@@ -78,6 +79,7 @@ class Row:
     late_seconds: float | None
     submission: str  # the SHA-256 of its files
     submitted_at: str
+    conditions: dict[str, str] = field(default_factory=dict)
 
 
 def columns(lab: str) -> list[str]:
@@ -197,6 +199,7 @@ def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool
         late_seconds=by_hand.late,
         submission=record.submission,
         submitted_at=record.submitted_at,
+        conditions={name: found.condition() for name, found in record.verdicts.items() if found.given},
     )
 
 

@@ -52,13 +52,20 @@ def _check(name: str, function: Callable) -> None:
         client.answer_examiner(name, function, os.environ[SOCKET])
         print(f"Check {name}: answered; your grade comes with the feedback")
         return
-    from labsupport.check.judge.kit.exercise import judge
+    from labsupport.check.judge.kit.carried import judge_again
+    from labsupport.check.judge.kit.exercise import Case, judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending
 
-    exercise = _exercises()[name]
+    exercises = _exercises()
+
+    def ask(asked: str, case: Case):
+        called = function if asked == name else client.earlier(function, asked)
+        return client.answer_here(asked, called, case.inputs)
+
     with contextlib.redirect_stderr(sys.stdout):  # the Validate button reads stderr output as a failure
-        cases = exercise.cases(PUBLIC_SEED)
-        verdict = judge(exercise, cases, lambda case: client.answer_here(name, function, case.inputs))
+        cases = exercises[name].cases(PUBLIC_SEED)
+        verdict = judge(exercises[name], cases, functools.partial(ask, name))
+        verdict = judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")

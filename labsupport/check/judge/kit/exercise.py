@@ -26,13 +26,15 @@ class Case:
 
     inputs: plain data and tensors by parameter name, in the order of the signature; or a recipe (see
     recipes.py), from which both sides build the same model. A `costly` case comes last, and runs only
-    if all cases before it pass.
+    if all cases before it pass. given: in a second judgement, what follows from the student's own earlier
+    answers (carried.py), or an empty value where that is not compared.
     """
 
     title: str
     inputs: dict
     raises: str | None = None
     costly: bool = False
+    given: Any = None
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,18 @@ class Exercise:
     """An exercise of a lab: `parts` judges one answer, `cause` names the mistake that it shows, if any.
 
     answer: the type of its answers; a message of another type is wrong, and no part is checked.
+    builds_on: the earlier exercises of its lab that it may call; given: what follows from the answers of
+    the student's own ones, the third argument of `parts` in a second judgement (carried.py).
     """
 
     name: str
     number: str
     cases: Callable[[int], list[Case]]  # seed -> cases
-    parts: Callable[[dict, Any], list[Part]]  # inputs, answer of that type -> conditions
+    parts: Callable[..., list[Part]]  # inputs, answer of that type, given if any -> conditions
     cause: Callable[[dict, Any], Causes] = field(default=lambda _inputs, _answer: "")
     answer: type[Answer] = Answer
+    builds_on: tuple[str, ...] = ()
+    given: Callable[[dict, Any], Any] | None = None  # inputs, carried.Earlier -> what follows
 
 
 def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
@@ -90,7 +96,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 lines.append(Line(Mark.FAILED, part.title, found.reason))
                 where = f"part {len(lines)}, {found.place}"
         if wrong and failure is None:
-            named = not answer.error and not case.raises
+            named = not answer.error and not case.raises and case.given is None
             failure = (wrong, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
         if index == 0:
@@ -127,7 +133,8 @@ def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
     expected, error = case.raises, answer.error
     if expected:
         return [Part(case.title, lambda: _raised(expected, answer))]
-    parts = exercise.parts(case.inputs, answer)
+    given = [] if case.given is None else [case.given]
+    parts = exercise.parts(case.inputs, answer, *given)
     if error:  # no part of this case can be checked without an answer
         return [Part(parts[0].title, lambda: _answered(error)), *parts[1:]]
     return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]

@@ -36,7 +36,10 @@ def at(place: str, compute: Callable[[], float]) -> float:
 
 
 def key(what: str, inputs: dict, bits: dict[str, torch.Tensor]) -> str:
-    """The key of a number: SHA-256 of all that it depends on. bits: masks packed by bits.packed."""
+    """The key of a number: SHA-256 of all that it depends on.
+
+    bits: by name, masks packed by bits.packed or indices of what is kept.
+    """
     digest = hashlib.sha256(json.dumps([what, inputs, circumstances()], sort_keys=True, default=str).encode())
     for name in sorted(bits):
         digest.update(name.encode() + bits[name].numpy().tobytes())

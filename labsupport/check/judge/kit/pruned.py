@@ -21,12 +21,19 @@ from labsupport.check.judge.kit.exercise import Part
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
 
+Masks = dict[str, torch.Tensor]  # by layer: bool [out, in]
 
-def parts(inputs: dict, answer: Pruned, drops: str, right: Callable) -> list[Part]:
+
+def parts(
+    inputs: dict, answer: Pruned, drops: str, right: Callable, given: Masks | None = None, slack: int = 0
+) -> list[Part]:
     """The conditions on a pruned model and its masks, bool [out, in] by name.
 
-    drops: the rule in words. right(name, weight, mask): whether a mask follows the rule, tie-aware.
+    drops: the rule in words. right(name, weight, mask): whether a mask follows the rule, tie-aware. given:
+    masks that replace the rule, by name; slack: the entries of one that may differ, by rounding.
     """
+    if given is not None:
+        drops = "each mask is the one that your earlier functions give"
     masks, digests = answer.value, answer.digests
 
     @functools.cache
@@ -52,6 +59,11 @@ def parts(inputs: dict, answer: Pruned, drops: str, right: Callable) -> list[Par
                 raise Wrong(f"that of {name} is {tuple(masks[name].shape)}, not {tuple(linear.weight.shape)}")
 
     def ruled() -> None:
+        if given is not None:
+            for name, mask in given.items():
+                if (count := int((masks[name] != mask).sum())) > slack:
+                    raise Wrong(f"not so in {name}, where {count:,} of {mask.numel():,} entries differ")
+            return
         memo.number(f"follows: {drops}", inputs, masks, follow)
 
     def follow() -> float:

@@ -144,12 +144,12 @@ class Remains:
 
     def remembered(self, what: str, compute: Callable[[], float]) -> float:
         """A number that depends only on the case and the kept slices, through the memo."""
-        masks = {
-            f"{index}.{name}": _mask(places[name], len(self.dense_prints[str(index)][name].prints))
+        bits = {
+            f"{index}.{name}": torch.tensor(those)
             for index, places in self.kept.items()
-            for name in ("gate", "k")
+            for name, those in places.items()
         }
-        return memo.number(what, self.inputs, masks, compute)
+        return memo.at(memo.key(what, self.inputs, bits), compute)
 
     def scores(
         self, index: int, block: str, criterion: str, grads: Grads | None = None, turns: str = ""

@@ -47,7 +47,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     share: the share of the points, 0 to 1. show: the numbers behind the failure by label, made by `data`.
     cause: sentences on the likely mistake, the last one with an experiment. mistake: an identifier shared
-    by verdicts on the same mistake, independent of numbers in their sentences.
+    by verdicts on the same mistake, independent of numbers in their sentences. given: the student's wrong
+    earlier functions whose answers this verdict takes as given (carried.py).
     """
 
     exercise: str
@@ -58,6 +59,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     show: dict[str, Any] = {}
     cause: str = ""
     mistake: str = ""
+    given: list[str] = []
 
     @property
     def passed(self) -> int:
@@ -71,12 +73,22 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     def headline(self) -> str:
         """The mistake in one sentence: the first of the cause, else the first part that failed."""
+        if self.given and self.status == Ending.RIGHT:
+            return f"right, {self.condition()}"
         failed = next((line.text for line in self.lines if line.status == Mark.FAILED), "")
         return first_sentence(self.cause) or failed
+
+    def condition(self) -> str:
+        """The condition of a verdict that takes earlier answers as given; "" for any other."""
+        *most, last = self.given or [""]
+        names, them = (f"{', '.join(most)} and {last}", "those") if most else (last, "that")
+        return f"given your {names}; mend {them} first" if last else ""
 
     def message(self) -> str:
         """The message for the student, 83 columns wide."""
         head = f"Check {self.number}  {self.exercise}: "
+        if self.given and self.status == Ending.RIGHT:
+            return textwrap.fill(head + self.headline(), WIDTH, subsequent_indent="  ")
         if self.status == Ending.RIGHT:
             return f"{head}all {self.total} parts pass"
         if self.status == Ending.UNWRITTEN:
@@ -85,6 +97,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
             f"{head}not yet ({self.passed} of {self.total} parts pass)",
             "\n".join(_line(line) for line in self.lines),
         ]
+        if self.given:
+            blocks.append(_wrapped(f"The parts are judged {self.condition()}."))
         if self.show:
             wide = max(len(label) for label in self.show)
             blocks.append("\n".join(_shown(label, value, wide) for label, value in self.show.items()))

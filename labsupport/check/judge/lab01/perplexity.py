@@ -13,6 +13,7 @@ from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_number
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.surprise import losses, surprise
+from labsupport.check.judge.kit.window_sums import one_of, perplexities
 
 SHIFT = see("1.2", "Every token is guessed from those before it")
 ONCE = see("1.3", "One exp, at the very end")
@@ -74,10 +75,9 @@ def exp(loss: float) -> float:
     return math.exp(min(loss, 700))
 
 
-def parts(inputs: dict, answer: Measured) -> list[Part]:
-    """What must hold of the number, and of the state in which the model was left."""
-    found = answer.value
-    course = "course" in inputs["windows"]
+def parts(inputs: dict, answer: Measured, given: list[float] | None = None) -> list[Part]:
+    """What must hold of the number, and of the model's state; given: the numbers to expect instead."""
+    found, course = answer.value, "course" in inputs["windows"]
 
     def value() -> None:
         expected = truth(inputs)
@@ -99,9 +99,10 @@ def parts(inputs: dict, answer: Measured) -> list[Part]:
         if answer.left:
             raise Wrong(f"{answer.left} weights have a .grad now")
 
+    whole = Part("the perplexity of all targets of all windows", value)
     return [
         Part("a Python float", lambda: is_number(found)),
-        Part("the perplexity of all targets of all windows", value),
+        whole if given is None else one_of(given, found),
         Part("the model is in the mode in which it was found", mode),
         Part("gradients are as they were found", gradients),
     ]
@@ -196,4 +197,4 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     )
 
 
-EXERCISE = Exercise("perplexity", "1.3", cases, parts, cause, Measured)
+EXERCISE = Exercise("perplexity", "1.3", cases, parts, cause, Measured, ("window_nll",), perplexities)

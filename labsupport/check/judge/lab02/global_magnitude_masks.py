@@ -6,6 +6,7 @@ import torch
 
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit.carried import Earlier, Failed, a_mask
 from labsupport.check.judge.kit.causes import Named, see
 from labsupport.check.judge.kit.compare import Wrong, drops_lowest, is_mask, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
@@ -42,8 +43,11 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def parts(inputs: dict, answer: Answer) -> list[Part]:
-    """What must hold of the masks, bool [out, in] by name."""
+Masks = dict[str, torch.Tensor]  # by layer: bool [out, in]
+
+
+def parts(inputs: dict, answer: Answer, given: Masks | None = None) -> list[Part]:
+    """What must hold of the masks, bool [out, in] by name; given: those to expect instead of the rule's."""
     weights, masks, sparsity = inputs["weights"], answer.value, inputs["sparsity"]
     every = joined(weights).abs()  # [n]
     k = round(sparsity * len(every))
@@ -71,10 +75,19 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             }
             raise Wrong(**show)
 
-    count = f"{k} of all {len(every)} weights dropped, as sparsity = {sparsity:.3g} asks"
-    return [
+    def followed(given: Masks) -> None:
+        if wrong := [name for name, mask in given.items() if not torch.equal(masks[name], mask)]:
+            raise Wrong(f"not so for {wrong[0]}", weights=joined(weights))
+
+    form = [
         Part("a dict with one mask for each weight, under its name", named),
         Part("every mask is torch.bool and has the shape of its weight", shaped),
+    ]
+    if given is not None:
+        return [*form, Part("the masks that your magnitude_mask gives for all", lambda: followed(given))]
+    count = f"{k} of all {len(every)} weights dropped, as sparsity = {sparsity:.3g} asks"
+    return [
+        *form,
         Part(count, counted),
         Part("those with the smallest magnitudes of all layers together", lowest),
     ]
@@ -102,4 +115,43 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     yield from mask_mistakes(joined(weights), joined(masks), sparsity)
 
 
-EXERCISE = Exercise("global_magnitude_masks", "2.3", cases, parts, cause)
+def given(inputs: dict, earlier: Earlier) -> Masks:
+    """The masks of the student's magnitude_mask, bool [out, in] by name, for all weights as one row.
+
+    Raises Wrong where magnitudes differ and it gives the same for each weight alone: then nothing shows
+    that all share one threshold.
+    """
+    weights, sparsity = inputs["weights"], inputs["sparsity"]
+
+    def mask(weight: torch.Tensor) -> torch.Tensor:
+        form = a_mask(weight.shape, sparsity)
+        return earlier("magnitude_mask", form, {"weight": weight, "sparsity": sparsity})
+
+    every = torch.cat([weight.flatten() for weight in weights.values()])  # [n]
+    try:
+        kept = mask(every)  # [n]
+    except Failed:
+        kept = mask(every[None]).flatten()  # a function that takes matrices only
+    split = kept.split([weight.numel() for weight in weights.values()])
+    masks = {name: part.view(weights[name].shape) for name, part in zip(weights, split, strict=True)}
+    if 0 < sparsity < 1 and len(every.abs().unique()) == len(every) and _alone(earlier, inputs, masks):
+        raise Wrong("each weight alone gives the same masks")
+    return masks
+
+
+def _alone(earlier: Earlier, inputs: dict, masks: Masks) -> bool:
+    """Whether the student's magnitude_mask gives these masks for each weight on its own."""
+    for name, weight in inputs["weights"].items():
+        asked = {"weight": weight.flatten(), "sparsity": inputs["sparsity"]}
+        try:
+            mask = earlier("magnitude_mask", is_mask, asked)
+        except (Failed, Wrong):
+            return False
+        if not torch.equal(mask.flatten(), masks[name].flatten()):
+            return False
+    return True
+
+
+EXERCISE = Exercise(
+    "global_magnitude_masks", "2.3", cases, parts, cause, builds_on=("magnitude_mask",), given=given
+)

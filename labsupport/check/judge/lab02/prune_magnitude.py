@@ -5,6 +5,7 @@ import torch
 from labsupport.check.ask import recipes
 from labsupport.check.ask.pruned import Pruned
 from labsupport.check.judge.kit import draw, pruned
+from labsupport.check.judge.kit.carried import Earlier, a_mask
 from labsupport.check.judge.kit.compare import drops_lowest
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.magnitudes import joined
@@ -23,7 +24,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def parts(inputs: dict, answer: Pruned) -> list[Part]:
+def parts(inputs: dict, answer: Pruned, given: pruned.Masks | None = None) -> list[Part]:
     """What must hold of the masks, bool [out, in] by name, and of the model."""
     sparsity = inputs["sparsity"]
 
@@ -32,7 +33,7 @@ def parts(inputs: dict, answer: Pruned) -> list[Part]:
         return drops_lowest(mask.flatten(), scores, round(sparsity * len(scores)))
 
     rule = f"each layer drops the smallest {sparsity:.0%} of its own magnitudes"
-    return pruned.parts(inputs, answer, rule, right)
+    return pruned.parts(inputs, answer, rule, right, given)
 
 
 def cause(inputs: dict, answer: Pruned) -> str:
@@ -56,4 +57,16 @@ def cause(inputs: dict, answer: Pruned) -> str:
     return ""
 
 
-EXERCISE = Exercise("prune_magnitude", "2.2", cases, parts, cause, Pruned)
+def given(inputs: dict, earlier: Earlier) -> pruned.Masks:
+    """The masks of the student's magnitude_mask, bool [out, in] by name."""
+    sparsity = inputs["sparsity"]
+
+    def mask(weight: torch.Tensor) -> torch.Tensor:
+        form = a_mask(weight.shape, sparsity)
+        return earlier("magnitude_mask", form, {"weight": weight, "sparsity": sparsity})
+
+    linears = pruned_linears(recipes.model(inputs["model"]))
+    return {name: mask(linear.weight.detach().cpu()) for name, linear in linears.items()}
+
+
+EXERCISE = Exercise("prune_magnitude", "2.2", cases, parts, cause, Pruned, ("magnitude_mask",), given)

@@ -1,11 +1,14 @@
 """Judges input_norms, exercise 3.2: the norms, and what the function leaves behind on the model."""
 
+from typing import Any
+
 import torch
 
 from labsupport.check.ask import recipes
 from labsupport.check.ask.own.input_norms import Normed, batches_of, built
-from labsupport.check.judge.kit import draw
-from labsupport.check.judge.kit.compare import Wrong, is_tensor, kind
+from labsupport.check.judge.kit import draw, norms
+from labsupport.check.judge.kit.carried import Earlier, Failed, Form
+from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.norm_causes import cause, right_norms, tolerance
 from labsupport.check.judge.kit.norms import agree
@@ -38,8 +41,11 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def parts(inputs: dict, answer: Normed) -> list[Part]:
-    """What must hold of the norms, or of what an error or a long calibration leaves behind."""
+def parts(inputs: dict, answer: Normed, given: norms.Norms | None = None) -> list[Part]:
+    """What must hold of the norms, or of what an error or a long calibration leaves behind.
+
+    given: the norms [in] by layer to expect instead of the judge's own.
+    """
     if "fails_at" in inputs:
         return [
             Part("the error comes through", lambda: came_through(inputs, answer)),
@@ -53,7 +59,10 @@ def parts(inputs: dict, answer: Normed) -> list[Part]:
         Part("every norm is torch.float32, shape (in_features,) of its layer",
              lambda: shaped(inputs, answer)),
         Part("they are the L2 norms of the layers' inputs over all tokens of all batches",
-             lambda: agreed(inputs, answer)),
+             lambda: agreed(inputs, answer))
+        if given is None
+        else Part("they are the roots of what your sum_of_squares gives for all batches together",
+                  lambda: followed(inputs, answer, given)),
         Part("no hook is left on the model", lambda: unhooked(answer)),
         Part("one pass: every token goes through the model once", lambda: once(inputs, answer)),
         Part("the model is in the mode it was found in", lambda: as_found(inputs, answer)),
@@ -120,6 +129,49 @@ def agreed(inputs: dict, answer: Normed) -> None:
             raise Wrong(layer=name, channels=off, yours=norm[off], reference=right[off])
 
 
+def followed(inputs: dict, answer: Normed, given: norms.Norms) -> None:
+    """Raises Wrong unless every norm [in] is the given one, which may overflow."""
+    for name, right in given.items():
+        norm = answer.value[name].double()  # [in]
+        finite = right[right.isfinite()]
+        slack = 1e-3 * float(finite.median()) if len(finite) else 0.0  # sums of signed numbers may cancel
+        if not torch.allclose(norm, right, rtol=tolerance(inputs), atol=slack, equal_nan=True):
+            raise Wrong(layer=name, yours=norm, your_sum_of_squares_gives=right)
+
+
+def given(inputs: dict, earlier: Earlier) -> norms.Norms:
+    """The roots of the student's sums of squares, float64 [in] by layer; none where no norm is judged."""
+    if not inputs.keys().isdisjoint(("fails_at", "weighed")):
+        return {}
+    model: Any = built(inputs).eval()  # attributes of nn.Module are untyped
+    squares: norms.Norms = {}
+    for batch in batches_of(inputs):
+
+        def add(name: str, x: torch.Tensor, batch=batch) -> None:  # x: [B * L, in]
+            form = sums(x.shape[-1])
+            try:
+                found = earlier("sum_of_squares", form, {"x": x.view(*batch.shape, -1).cpu()}).float()  # [in]
+            except (Failed, Wrong):  # a function that takes tokens only, [B * L, in]
+                found = earlier("sum_of_squares", form, {"x": x.cpu()}).float()
+            squares[name] = squares[name] + found if name in squares else found
+
+        with torch.no_grad(), norms.listening(model, add):
+            model.model(batch.to(model.device), use_cache=False)
+    return {name: total.sqrt().double() for name, total in squares.items()}
+
+
+def sums(count: int) -> Form:
+    """The form of sums: floating-point numbers [count], which may overflow."""
+
+    def form(value) -> None:
+        is_tensor(value)
+        has_shape(value, (count,))
+        if not value.is_floating_point():
+            raise Wrong("these are no sums")
+
+    return form
+
+
 def once(inputs: dict, answer: Normed) -> None:
     """Raises Wrong when more tokens went through the model than the batches hold."""
     held, seen = sum(batch.numel() for batch in batches_of(inputs)), sum(answer.runs)
@@ -133,4 +185,4 @@ def as_found(inputs: dict, answer: Normed) -> None:
         raise Wrong(f"your function leaves it in {'training' if answer.training else 'evaluation'} mode")
 
 
-EXERCISE = Exercise("input_norms", "3.2", cases, parts, cause, Normed)
+EXERCISE = Exercise("input_norms", "3.2", cases, parts, cause, Normed, ("sum_of_squares",), given)

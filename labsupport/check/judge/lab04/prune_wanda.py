@@ -5,8 +5,12 @@ import torch
 from labsupport.check.ask import recipes
 from labsupport.check.ask.pruned import Pruned
 from labsupport.check.judge.kit import draw, norms, pruned
+from labsupport.check.judge.kit.carried import Earlier, a_mask, scores
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.wanda_causes import cause, drops_rows
+from labsupport.linears import pruned_linears
+
+FLIPPED = 2  # entries of a mask: two scores so close that rounding of their norms decides
 
 
 def cases(seed: int) -> list[Case]:
@@ -25,7 +29,7 @@ def cases(seed: int) -> list[Case]:
     ]
 
 
-def parts(inputs: dict, answer: Pruned) -> list[Part]:
+def parts(inputs: dict, answer: Pruned, given: pruned.Masks | None = None) -> list[Part]:
     """What must hold of the masks, bool [out, in] by layer, and of the model under them."""
     sparsity = inputs["sparsity"]
 
@@ -34,7 +38,22 @@ def parts(inputs: dict, answer: Pruned) -> list[Part]:
         return drops_rows(mask, weight.detach().abs().cpu() * norm, sparsity)
 
     rule = f"in each layer every row drops the {sparsity:.0%} with the lowest scores of the dense model"
-    return pruned.parts(inputs, answer, rule, right)
+    return pruned.parts(inputs, answer, rule, right, given, FLIPPED)
 
 
-EXERCISE = Exercise("prune_wanda", "4.3", cases, parts, cause, Pruned)
+def given(inputs: dict, earlier: Earlier) -> pruned.Masks:
+    """The masks of the student's row_mask for the scores of their wanda_score, bool [out, in] by layer."""
+    sparsity, norm = inputs["sparsity"], norms.known(inputs["model"], [inputs["batches"]])  # norm: [in] each
+
+    def mask(name: str, weight: torch.Tensor) -> torch.Tensor:
+        asked = {"weight": weight, "input_norm": norm[name].float()}
+        score = earlier("wanda_score", scores(*weight.shape), asked)  # [out, in]
+        form = a_mask(weight.shape, sparsity)
+        return earlier("row_mask", form, {"score": score, "sparsity": sparsity})
+
+    linears = pruned_linears(recipes.model(inputs["model"]))
+    return {name: mask(name, linear.weight.detach().cpu()) for name, linear in linears.items()}
+
+
+BUILDS_ON = ("wanda_score", "row_mask")
+EXERCISE = Exercise("prune_wanda", "4.3", cases, parts, cause, Pruned, BUILDS_ON, given)

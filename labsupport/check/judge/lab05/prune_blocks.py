@@ -11,6 +11,7 @@ from labsupport.check.judge.kit import block_causes, block_checks, draw
 from labsupport.check.judge.kit.causes import Named
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_number, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.given_slices import EARLIER, Given, given_slices, holds
 from labsupport.check.judge.kit.remains import Remains
 from labsupport.given.perplexity import perplexity
 
@@ -54,8 +55,11 @@ def _telling(tiny: int) -> bool:
     return draw.apart([(best(""), "neighbours"), (best("qo"), "interleaved")])
 
 
-def parts(inputs: dict, answer: Blocks) -> list[Part]:
-    """What must hold of a pruned model: sizes, then content, then that it still works."""
+def parts(inputs: dict, answer: Blocks, given: Given | None = None) -> list[Part]:
+    """What must hold of a pruned model: sizes, then content, then that it still works.
+
+    given: the slices to expect instead of those with the highest scores.
+    """
     left: Any = answer.left.value if answer.left else None
     remains = Remains(inputs, left.prints if left else {})
 
@@ -99,6 +103,17 @@ def parts(inputs: dict, answer: Blocks) -> list[Part]:
 
     highest = f"what is left has the highest scores by {remains.criterion}, those of the dense model"
     drawn = "what is left was drawn at random"
+    chosen = (
+        [
+            Part("what is coupled was removed together", lambda: block_checks.coupled(remains)),
+            Part("what is left stands in its old order", lambda: block_checks.in_order(remains)),
+            Part(
+                drawn if remains.criterion == "random" else highest, lambda: block_checks.best_kept(remains)
+            ),
+        ]
+        if given is None
+        else [holds(remains, given)]
+    )
     return [
         Part("changes the model in place and returns None", in_place),
         Part("the seven matrices of every layer in the range have the sizes that the ratio asks for",
@@ -106,9 +121,7 @@ def parts(inputs: dict, answer: Blocks) -> list[Part]:
         Part("other layers, embeddings and norms are untouched", untouched),
         Part("what is left of them is the dense model's, bit for bit",
              lambda: block_checks.identical(remains)),
-        Part("what is coupled was removed together", lambda: block_checks.coupled(remains)),
-        Part("what is left stands in its old order", lambda: block_checks.in_order(remains)),
-        Part(drawn if remains.criterion == "random" else highest, lambda: block_checks.best_kept(remains)),
+        *chosen,
         Part("the config says how wide each layer is", lambda: block_checks.noted(remains, left.config)),
         Part("the model generates", generates),
         Part("its perplexity is the one of these slices",
@@ -132,4 +145,4 @@ def cause(inputs: dict, answer: Blocks) -> Iterator[Named]:
         yield from block_causes.causes(inputs, answer.left.value)
 
 
-EXERCISE = Exercise("prune_blocks", "5.6", cases, parts, cause, Blocks)
+EXERCISE = Exercise("prune_blocks", "5.6", cases, parts, cause, Blocks, EARLIER, given_slices)

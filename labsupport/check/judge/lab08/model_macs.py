@@ -12,6 +12,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.linear_sums import linear_sums
 
 ONCE = see("8.1", "Once for every token")
 LAYERS = see("8.2", "Which layers multiply?")
@@ -78,8 +79,8 @@ def _right(config: dict, tokens: int) -> int:
     return tokens * sum(size for kind, size in sizes.items() if kind not in ("embed_tokens", "norm"))
 
 
-def parts(inputs: dict, answer: Answer) -> list[Part]:
-    """What must hold of the count."""
+def parts(inputs: dict, answer: Answer, given: set[int] | None = None) -> list[Part]:
+    """What must hold of the count; given: the counts to expect instead of the right one."""
     config, tokens, found = inputs["config"], inputs["tokens"], answer.value
 
     def shown(expected: str) -> Wrong:
@@ -93,8 +94,15 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         if found != _right(config, tokens):
             raise shown("the sum of linear_macs over all Linear layers that print(model) shows")
 
+    def followed() -> None:
+        if given and found not in given:
+            raise Wrong(**config, tokens=tokens, your_answer=f"{found:,}")
+
+    whole = Part("a whole number (an int)", lambda: is_whole(found))
+    if given is not None:
+        return [whole, Part("the sum of your linear_macs over all Linear layers, lm_head included", followed)]
     return [
-        Part("a whole number (an int)", lambda: is_whole(found)),
+        whole,
         Part("every token passes every Linear layer", shared),
         Part("the MACs of all Linear layers, lm_head included, and of nothing else", right),
     ]
@@ -168,4 +176,4 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             yield looks(said)
 
 
-EXERCISE = Exercise("model_macs", "8.2", cases, parts, cause)
+EXERCISE = Exercise("model_macs", "8.2", cases, parts, cause, builds_on=("linear_macs",), given=linear_sums)

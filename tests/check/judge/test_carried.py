@@ -1,0 +1,282 @@
+"""Errors carried forward: what follows from a student's own wrong earlier answers earns its points."""
+
+import inspect
+from functools import partial
+
+import pytest
+import torch
+
+from grader import course
+from grader.author import reference
+from labsupport import check
+from labsupport.check.ask import client, wire
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.carried import DRAWS, judge_again
+from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.verdict import WIDTH, Ending
+from tests.check.judge.test_answers import answers
+
+pytestmark = pytest.mark.usefixtures("tiny_course")
+
+SEED = 20_261_121
+WRONG = {(p.values[0], p.values[1]): p.values[2] for p in answers()}
+CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
+    ("perplexity", "window_nll", "bits"),
+    ("perplexity", "window_nll", "not_shifted"),
+    ("perplexity", "window_nll", "counts_every_token"),
+    ("perplexity", "window_nll", "mean"),
+    ("prune_magnitude", "magnitude_mask", "stays_at_threshold"),
+    ("prune_magnitude", "magnitude_mask", "inverted"),
+    ("prune_magnitude", "magnitude_mask", "by_row"),
+    ("prune_magnitude", "magnitude_mask", "fails_at_zero"),
+    ("global_magnitude_masks", "magnitude_mask", "stays_at_threshold"),
+    ("global_magnitude_masks", "magnitude_mask", "largest"),
+    ("global_magnitude_masks", "magnitude_mask", "no_range_check"),
+    ("input_norms", "sum_of_squares", "half_all_the_way"),
+    ("input_norms", "sum_of_squares", "absolute"),
+    ("input_norms", "sum_of_squares", "root"),
+    ("prune_wanda", "row_mask", "stays_at_threshold"),
+    ("prune_wanda", "row_mask", "whole_matrix"),
+    ("prune_wanda", "wanda_score", "squared_norm"),
+    ("prune_wanda", "wanda_score", "signed"),
+    ("prune_blocks", "channel_importance", "down_forgotten"),
+    ("prune_blocks", "channel_importance", "l1_for_all"),
+    ("prune_blocks", "kv_group_importance", "published_order"),
+    ("prune_blocks", "shrink_mlp", "the_first_ones"),
+    ("prune_blocks", "shrink_mlp", "down_in_another_order"),
+    ("prune_blocks", "shrink_attention", "published_order"),
+    ("model_macs", "linear_macs", "flops"),
+    ("model_macs", "linear_macs", "no_tokens"),
+    ("model_macs", "linear_macs", "with_bias"),
+]
+PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
+PAIRS = list(PAIRS_BY_NAME.items())
+TRIVIAL = {  # of the right form, and the same whatever the input is
+    "window_nll": lambda logits, token_ids: (torch.tensor(3.0), 2),
+    "magnitude_mask": lambda weight, sparsity: torch.ones_like(weight, dtype=torch.bool),
+    "sum_of_squares": lambda x: torch.ones(x.shape[-1]),
+    "wanda_score": lambda weight, input_norm: torch.arange(weight.numel()).view(weight.shape) + 1.0,
+    "row_mask": lambda score, sparsity: torch.arange(score.numel()).view(score.shape) % 2 == 0,
+    "channel_importance": lambda gate, *_: torch.arange(len(gate)) + 1.0,
+    "kv_group_importance": lambda q, k, v, o, head_dim, kv_heads, *_: torch.arange(kv_heads) + 1.0,
+    "shrink_mlp": lambda gate, up, down, keep: (gate * 0, up * 0, down * 0),
+    "shrink_attention": lambda q, k, v, o, *_: (q * 0, k * 0, v * 0, o * 0),
+    "linear_macs": lambda out_features, in_features, tokens: 7,
+}
+
+
+def lab_of(name: str) -> dict:
+    """The globals of a lab's right functions, as its notebook has them."""
+    functions = reference.functions(course.lab(f"{EXERCISES.lab(name):02d}"))
+    return inspect.unwrap(functions[name]).__globals__
+
+
+def ask(space: dict, name: str, case):
+    return client.answer_here(name, space[name], case.inputs)
+
+
+def verdicts(space: dict, later: str, before: dict | None = None):
+    """The first and the second verdict on an exercise, its functions and earlier ones in one notebook."""
+    exercise = EXERCISES[later]
+    first = judge(exercise, exercise.cases(SEED), partial(ask, space, later))
+    return first, judge_again(EXERCISES, first, partial(ask, space), lambda _name: SEED, before or {})
+
+
+def quickly(triple: tuple) -> bool:
+    """Whether this is the wrong answer that stands for its pair in the quick tests."""
+    return PAIRS_BY_NAME[triple[:2]] == triple[2]
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier", "wrong"),
+    [pytest.param(*each, marks=[] if quickly(each) else pytest.mark.thorough) for each in CARRIED],
+)
+def test_what_follows_earns_its_points(later, earlier, wrong):
+    """The right function that calls a wrong earlier one is right, and told what to mend first."""
+    space = lab_of(later)
+    space[earlier] = WRONG[earlier, wrong]
+    first, second = verdicts(space, later)
+    assert first.status == Ending.WRONG
+    assert second.share == 1, second.message()
+    assert second.status == Ending.RIGHT
+    assert second.given == [earlier]
+    assert f"right, given your {earlier}; mend that first" in " ".join(second.message().split())
+    assert second.headline() == f"right, given your {earlier}; mend that first"
+    assert all(len(line) <= WIDTH for line in second.message().splitlines())
+
+
+@pytest.mark.parametrize(("pair", "wrong"), PAIRS)
+def test_what_does_not_follow_earns_nothing(pair, wrong):
+    """A wrong later function earns no more than it did, however wrong the earlier one is."""
+    later, earlier = pair
+    space = lab_of(later)
+    space[earlier] = WRONG[earlier, wrong]
+    tried = [
+        function
+        for (name, answer), function in WRONG.items()
+        if name == later and not answer.startswith("right_")
+    ]
+    for function in tried[:2]:
+        space[later] = function
+        first, second = verdicts(space, later)
+        assert second == first, function.__name__
+
+
+@pytest.mark.parametrize("pair", [pair for pair, _ in PAIRS])
+def test_a_trivial_earlier_function_carries_nothing(pair):
+    """Nobody earns a later exercise by an earlier function that ignores its input."""
+    later, earlier = pair
+    space = lab_of(later)
+    space[earlier] = TRIVIAL[earlier]
+    first, second = verdicts(space, later)
+    assert first.status == Ending.WRONG
+    assert second == first
+
+
+@pytest.mark.parametrize("pair", [pair for pair, _ in PAIRS])
+def test_an_earlier_function_that_is_not_written(pair):
+    """What is not written yet carries nothing."""
+    later, earlier = pair
+    space = lab_of(later)
+    space[earlier] = WRONG[earlier, "not_written"]
+    space[later] = next(f for (name, wrong), f in WRONG.items() if name == later and "right" not in wrong)
+    first, second = verdicts(space, later)
+    assert second == first
+
+
+@pytest.mark.parametrize("later", sorted({pair[0] for pair, _ in PAIRS}))
+def test_right_earlier_functions_change_no_message(later):
+    """Where the earlier functions are right, a wrong later one has the verdict that it always had."""
+    space = lab_of(later)
+    for (name, wrong), function in WRONG.items():
+        if name == later and not wrong.startswith("right_"):
+            space[later] = function
+            first, second = verdicts(space, later)
+            assert second == first
+            break
+
+
+def test_an_earlier_function_that_takes_matrices_only():
+    """All weights may be passed on as a matrix of one row."""
+    space, lax = lab_of("global_magnitude_masks"), WRONG["magnitude_mask", "stays_at_threshold"]
+
+    def of_matrices(weight, sparsity):
+        rows, columns = weight.shape
+        return lax(weight, sparsity).view(rows, columns)
+
+    def one_row(weights, sparsity):
+        every = torch.cat([weight.flatten() for weight in weights.values()])
+        parts = of_matrices(every[None], sparsity).flatten().split([w.numel() for w in weights.values()])
+        return {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
+
+    space |= {"magnitude_mask": of_matrices, "global_magnitude_masks": one_row}
+    _, second = verdicts(space, "global_magnitude_masks")
+    assert (second.share, second.given) == (1, ["magnitude_mask"])
+
+
+def test_at_home(capsys):
+    """The check of a notebook at home says the same sentence, and does not stop there."""
+    space = lab_of("global_magnitude_masks")
+    space["magnitude_mask"] = WRONG["magnitude_mask", "stays_at_threshold"]
+    check.global_magnitude_masks(space["global_magnitude_masks"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("right, given your magnitude_mask; mend that first")
+
+
+def test_two_wrong_earlier_functions():
+    """Both are named, and the message still fits."""
+    space = lab_of("prune_wanda")
+    space["wanda_score"] = WRONG["wanda_score", "squared_norm"]
+    space["row_mask"] = WRONG["row_mask", "stays_at_threshold"]
+    _, second = verdicts(space, "prune_wanda")
+    assert second.status == Ending.RIGHT
+    assert second.headline() == "right, given your wanda_score and row_mask; mend those first"
+    assert all(len(line) <= WIDTH for line in second.message().splitlines())
+
+
+def test_partly_right_given_an_earlier_one():
+    """A function that follows in its first case and fails a later one says so, and earns its share."""
+    space = lab_of("global_magnitude_masks")
+    space["magnitude_mask"] = WRONG["magnitude_mask", "stays_at_threshold"]
+    right = space["global_magnitude_masks"]
+    space["global_magnitude_masks"] = lambda weights, sparsity: right(weights, min(max(sparsity, 0), 1))
+    _, second = verdicts(space, "global_magnitude_masks")
+    assert second.status == Ending.WRONG
+    assert 0 < second.share < 1
+    assert "given your magnitude_mask; mend that first" in second.message()
+
+
+def test_a_function_that_answers_otherwise_than_before():
+    """An earlier function that fared better under its own check is not the one that was judged."""
+    space = lab_of("prune_magnitude")
+    exercise = EXERCISES["magnitude_mask"]
+    before = judge(exercise, exercise.cases(SEED), partial(ask, space, "magnitude_mask"))
+    space["magnitude_mask"] = WRONG["magnitude_mask", "stays_at_threshold"]
+    first, second = verdicts(space, "prune_magnitude", {"magnitude_mask": before})
+    assert second == first
+
+
+def test_a_threshold_of_its_own_for_each_weight_is_not_carried():
+    """A mask by a constant threshold is the same for all weights together and for each alone."""
+    space = lab_of("global_magnitude_masks")
+    space["magnitude_mask"] = lambda weight, sparsity: weight.abs() > 3 + sparsity
+    space["global_magnitude_masks"] = lambda weights, sparsity: {
+        name: space["magnitude_mask"](weight, sparsity) for name, weight in weights.items()
+    }
+    first, second = verdicts(space, "global_magnitude_masks")
+    assert second == first
+
+
+STRANGE_LATER = {
+    "none": lambda value: None,
+    "nan": lambda value: spoiled(value, float("nan")),
+    "zero": lambda value: spoiled(value, 0),
+    "huge": lambda value: spoiled(value, 2**62),
+    "empty": lambda value: torch.zeros(0),
+    "nested": lambda value: [[value]],
+    "wide": lambda value: torch.ones(1, 2, 3, 4),
+    "opaque": lambda value: wire.Opaque("module.Everything"),
+}
+
+
+def spoiled(value, number):
+    """The value with every number replaced, in the same form where that is possible."""
+    if isinstance(value, tuple):
+        return tuple(spoiled(item, number) for item in value)
+    if isinstance(value, torch.Tensor):
+        return torch.full_like(value, number if value.is_floating_point() else 0)
+    return number
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", STRANGE_LATER)
+@pytest.mark.parametrize(("pair", "wrong"), PAIRS)
+def test_strange_answers_of_an_earlier_function(pair, wrong, kind):
+    """A client that changes its mind earns nothing by it, and the judge does not fail."""
+    later, earlier = pair
+    space, asked = lab_of(later), []
+    space[earlier] = WRONG[earlier, wrong]
+    own = len(EXERCISES[earlier].cases(SEED)) + DRAWS
+
+    def turning(_space, name, case):
+        answer = ask(space, name, case)
+        asked.append(name)
+        if name == earlier and asked.count(earlier) > own:
+            answer["value"] = STRANGE_LATER[kind](answer["value"])
+        return answer
+
+    exercise = EXERCISES[later]
+    cases = [case for case in exercise.cases(SEED) if not case.costly]
+    first = judge(exercise, cases, partial(ask, space, later))
+    second = judge_again(EXERCISES, first, partial(turning, space), lambda _name: SEED, {})
+    assert second == first
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_what_builds_on_what(name):
+    """An exercise builds on earlier ones of its own lab, and says what follows from them."""
+    exercise = EXERCISES[name]
+    assert bool(exercise.builds_on) == (exercise.given is not None)
+    for earlier in exercise.builds_on:
+        assert EXERCISES.lab(earlier) == EXERCISES.lab(name)
+        assert EXERCISES[earlier].number < exercise.number
