@@ -14,6 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from labsupport.check.ask import client, shared
+from labsupport.errors import LabError
 from labsupport.settings import SOCKET, being_graded
 
 PUBLIC_SEED = 0
@@ -49,13 +50,18 @@ def _check(name: str, function: Callable) -> None:
         client.answer_examiner(name, function, os.environ[SOCKET])
         print(f"Check {name}: answered; your grade comes with the feedback")
         return
-    from labsupport.check.judge.kit.exercise import judge
+    from labsupport.check.judge.kit.exercise import faulted, judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending
 
     exercise = _exercises()[name]
     with contextlib.redirect_stderr(sys.stdout):  # the Validate button reads stderr output as a failure
-        cases = exercise.cases(PUBLIC_SEED)
-        verdict = judge(exercise, cases, lambda case: client.answer_here(name, function, case.inputs))
+        try:
+            cases = exercise.cases(PUBLIC_SEED)
+            verdict = judge(exercise, cases, lambda case: client.answer_here(name, function, case.inputs))
+        except LabError:
+            raise  # a model or text that cannot be loaded here
+        except Exception as problem:
+            verdict = faulted(exercise, problem)
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")

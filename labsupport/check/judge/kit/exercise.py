@@ -5,8 +5,10 @@ range, a model) counts as one part. The points are the share of parts that pass 
 right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
 """
 
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
@@ -108,6 +110,21 @@ def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> V
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=status, lines=lines, share=0.0, mistake=why
     )
+
+
+def faulted(exercise: Exercise, problem: Exception) -> Verdict:
+    """The verdict of a judge that failed with this error: no points are counted, an instructor decides."""
+    *_, frame = traceback.extract_tb(problem.__traceback__)
+    error = f"{type(problem).__name__}: {problem}"[:200]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    cause = (
+        f"the check itself failed ({' '.join(error.split())} in {place}), not your function: go on, and tell "
+        "your instructor."
+    )
+    return Verdict(
+        exercise=exercise.name, number=exercise.number, status=Ending.FAULT, lines=[], share=0.0,
+        cause=cause, mistake=f"the judge failed with {type(problem).__name__} in {place}",
+    )  # fmt: skip
 
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:

@@ -16,12 +16,13 @@ FIRST = 6  # entries shown of a larger tensor
 
 
 class Ending(StrEnum):
-    """The status of an exercise; UNASKED: its check cell sent no request."""
+    """The status of an exercise; UNASKED: its check cell sent no request; FAULT: its judge failed."""
 
     RIGHT = "right"
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
     UNASKED = "unasked"
+    FAULT = "fault"
 
 
 class Mark(StrEnum):
@@ -82,6 +83,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
         head = f"Check {self.number}  {self.exercise}: "
         if self.status == Ending.RIGHT:
             return f"{head}all {self.total} parts pass"
+        if self.status == Ending.FAULT:
+            return textwrap.fill(head + self.cause, WIDTH)
         if self.status == Ending.UNWRITTEN:
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
         blocks = [
