@@ -14,6 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from labsupport.check.ask import client, shared
+from labsupport.check.ask.surroundings import usual
 from labsupport.errors import LabError
 from labsupport.settings import SOCKET, being_graded
 
@@ -53,8 +54,9 @@ def _check(name: str, function: Callable) -> None:
     from labsupport.check.judge.kit.exercise import faulted, judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending
 
-    exercise = _exercises()[name]
-    with contextlib.redirect_stderr(sys.stdout):  # the Validate button reads stderr output as a failure
+    # the Validate button reads stderr output as a failure
+    with contextlib.redirect_stderr(sys.stdout), usual():
+        exercise = _exercises()[name]
         try:
             cases = exercise.cases(PUBLIC_SEED)
             verdict = judge(exercise, cases, lambda case: client.answer_here(name, function, case.inputs))
