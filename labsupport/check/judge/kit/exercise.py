@@ -5,6 +5,7 @@ range, a model) counts as one part. The points are the share of parts that pass 
 right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
 """
 
+import contextlib
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit.causes import Cause, Causes, first
-from labsupport.check.judge.kit.compare import Wrong, type_name
+from labsupport.check.judge.kit.compare import Wrong, WrongForm, type_name
 from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict, data
 
 
@@ -72,10 +73,8 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         cases_asked += 1
         unwritten += answer.error is not None and answer.error.names[0] == "NotImplementedError"
         parts = _parts(exercise, case, answer)
-        if index:
-            parts = [_as_one(case.title, parts)]
         wrong = None
-        for part in parts:
+        for part in [_as_one(case.title, parts)] if index else parts:
             if wrong:
                 lines.append(Line(Mark.OPEN, part.title))
                 continue
@@ -87,7 +86,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 lines.append(Line(Mark.FAILED, part.title, found.reason))
                 where = f"part {len(lines)}, {found.place}"
         if wrong and failure is None:
-            named = not answer.error and not case.raises
+            named = not answer.error and not case.raises and _on_value(wrong, parts)
             failure = (wrong, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
         if index == 0:
@@ -125,6 +124,21 @@ def faulted(exercise: Exercise, problem: Exception) -> Verdict:
         exercise=exercise.name, number=exercise.number, status=Ending.FAULT, lines=[], share=0.0,
         cause=cause, mistake=f"the judge failed with {type(problem).__name__} in {place}",
     )  # fmt: skip
+
+
+def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
+    """Whether the value is wrong: a failure of form or of a side effect alone has no further cause."""
+    if not isinstance(wrong, WrongForm):
+        return True
+    try:
+        for part in parts:
+            with contextlib.suppress(WrongForm):
+                part.holds()
+    except Wrong:
+        return True
+    except Exception:  # a value of this type cannot be compared
+        return False
+    return False
 
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
@@ -179,7 +193,7 @@ def _untouched(answer: Answer) -> None:
     if answer.changed:
         shown, more = answer.changed[:4], len(answer.changed) - 4
         rest = f" and {more} more" if more > 0 else ""
-        raise Wrong(f"your function changed {', '.join(shown)}{rest} in place")
+        raise WrongForm(f"your function changed {', '.join(shown)}{rest} in place")
 
 
 def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:

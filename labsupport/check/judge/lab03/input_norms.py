@@ -55,6 +55,7 @@ def parts(inputs: dict, answer: Normed) -> list[Part]:
         Part("they are the L2 norms of the layers' inputs over all tokens of all batches",
              lambda: agreed(inputs, answer)),
         Part("no hook is left on the model", lambda: unhooked(answer)),
+        Part("the model has the layers that it had", lambda: same_layers(inputs, answer)),
         Part("one pass: every token goes through the model once", lambda: once(inputs, answer)),
         Part("the model is in the mode it was found in", lambda: as_found(inputs, answer)),
     ]  # fmt: skip
@@ -118,6 +119,13 @@ def agreed(inputs: dict, answer: Normed) -> None:
         off = (~agree(norm, right, tolerance(inputs))).nonzero().flatten()[:5]  # channels [at most 5]
         if len(off):
             raise Wrong(layer=name, channels=off, yours=norm[off], reference=right[off])
+
+
+def same_layers(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong where a module of the model was replaced or removed, or its forward."""
+    weights = {name for name, _ in built(inputs).named_parameters()}
+    if odd := [name for name in answer.changed if name not in weights]:
+        raise Wrong(f"{odd[0]} was replaced or is gone")
 
 
 def once(inputs: dict, answer: Normed) -> None:
