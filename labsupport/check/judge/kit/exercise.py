@@ -114,15 +114,12 @@ def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> V
 def faulted(exercise: Exercise, problem: Exception) -> Verdict:
     """The verdict of a judge that failed with this error: no points are counted, an instructor decides."""
     *_, frame = traceback.extract_tb(problem.__traceback__)
-    error = f"{type(problem).__name__}: {problem}"[:200]
     place = f"{Path(frame.filename).name}, line {frame.lineno}"
-    cause = (
-        f"the check itself failed ({' '.join(error.split())} in {place}), not your function: go on, and tell "
-        "your instructor."
-    )
+    error = " ".join(f"{type(problem).__name__}: {problem}"[:200].split())
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=Ending.FAULT, lines=[], share=0.0,
-        cause=cause, mistake=f"the judge failed with {type(problem).__name__} in {place}",
+        cause=f"the check itself failed ({error} in {place}), not your function: tell your instructor.",
+        mistake=f"the judge failed with {type(problem).__name__} in {place}",
     )  # fmt: skip
 
 
@@ -137,7 +134,7 @@ def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
     except Wrong:
         return True
     except Exception:  # a value of this type cannot be compared
-        return False
+        pass
     return False
 
 
