@@ -4,10 +4,15 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The status of a submission. FINISHED: the sandbox ran every cell; it is not graded yet."""
+    """The status of a submission.
+
+    FINISHED: the sandbox ran every cell; it is not graded yet. PARTLY_GRADED: every cell ran, and the judge
+    of some exercise failed.
+    """
 
     FINISHED = "FINISHED"
     GRADED = "GRADED"
+    PARTLY_GRADED = "PARTLY_GRADED"
     TIMEOUT = "TIMEOUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     KERNEL_DIED = "KERNEL_DIED"

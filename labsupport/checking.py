@@ -143,6 +143,8 @@ def failure(name: str, cell: NotebookNode, notebook: NotebookNode, verdict: Verd
         return Finding(name, UNWRITTEN, verdict.cause)
     if verdict and verdict.status == Ending.WRONG:
         return Finding(name, NOT_YET, f"{verdict.passed} of {verdict.total} parts pass", verdict.message())
+    if verdict and verdict.status == Ending.FAULT:
+        return Finding(name, FAILED, "the check itself failed", verdict.message())
     for other in notebook.cells:  # the cell that defines its function failed
         if other.metadata.get("nbgrader", {}).get("grade_id") == name and (why := error(other)):
             return Finding(name, FAILED, "its cell ends with an error", why)

@@ -23,8 +23,9 @@ from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo, pruned
 from labsupport.check.judge.kit.carried import judge_again
-from labsupport.check.judge.kit.exercise import Case, Exercise, judge, unanswered
+from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, judge, unanswered
 from labsupport.check.judge.kit.verdict import Verdict
+from labsupport.errors import LabError
 
 ANSWER_SECONDS = 60  # per answer; a costly case, on the course model, has more
 COSTLY_SECONDS = 900
@@ -123,7 +124,9 @@ class Examiner:
         how = "known" if memo.knows(key) else "measured"
         try:
             value = pruned.masked_perplexity(about, bits, key)
-        except (KeyError, ValueError, OverflowError):  # not masks of this model, or no perplexity
+        except LabError:
+            raise
+        except Exception:  # not masks of this model, no perplexity, or an error here
             return None
         self.shared.append(Measured(masks=key, perplexity=value, how=how))
         return value
@@ -134,14 +137,17 @@ class Examiner:
             return
         started, waited = time.monotonic(), self._waited
         seed, ask = functools.partial(hidden_seed, self.course_seed), functools.partial(self._ask, connection)
-        cases = exercise.cases(seed(exercise.name))
         try:
+            cases = exercise.cases(seed(exercise.name))
             verdict = judge(exercise, cases, functools.partial(ask, exercise.name))
-        except Silence as silence:
-            verdict = unanswered(exercise, str(silence))
-        else:
             with contextlib.suppress(Silence):
                 verdict = judge_again(EXERCISES, verdict, ask, seed, self.verdicts)
+        except Silence as silence:
+            verdict = unanswered(exercise, str(silence))
+        except LabError:
+            raise  # no submission can be judged here
+        except Exception as problem:
+            verdict = faulted(exercise, problem)
         self.verdicts[exercise.name] = verdict
         self.seconds += time.monotonic() - started - (self._waited - waited)
         with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from grader import course
 from grader.status import Status
-from labsupport.check.judge.kit.verdict import Verdict
+from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
 from labsupport.files import write_whole
 
@@ -117,5 +117,6 @@ def settled(record: Record | None, submission: str, version: str) -> bool:
     return (
         record is not None
         and record.status != Status.GRADER_ERROR
+        and all(verdict.status != Ending.FAULT for verdict in record.verdicts.values())
         and (record.submission, record.version) == (submission, version)
     )

@@ -118,11 +118,23 @@ def _grade(task: Task, record: Record) -> None:
     for name in points:
         verdict = examiner.verdicts.get(name) or not_asked(name, record)
         record.verdicts[name] = judged(verdict, points[name], given.digest)
+    if faults := sentence_on_faults(record):
+        record.reason = " ".join(filter(None, (record.reason, faults)))
+        record.status = Status.PARTLY_GRADED if ended else record.status
     executed = (
         nbformat.reads(outcome.notebook.decode(), as_version=4) if outcome.notebook else admitted.notebook
     )
     experiments.put_back(executed, admitted.notebook, spared)
     record.notebook = nbformat.writes(annotated(inert(executed, released), record))
+
+
+def sentence_on_faults(record: Record) -> str:
+    """A sentence for the instructor on the exercises whose judge failed; "" if there are none."""
+    failed = [verdict for verdict in record.verdicts.values() if verdict.status == Ending.FAULT]
+    if not failed:
+        return ""
+    said = "; ".join(f"{verdict.exercise}, {verdict.mistake}" for verdict in failed)
+    return f"Not judged: {said}. Grade again after the judge is repaired, or give these points by hand."
 
 
 def check_points(released: nbformat.NotebookNode) -> dict[str, float]:

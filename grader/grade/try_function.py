@@ -12,7 +12,7 @@ from labsupport import waits
 from labsupport.check.ask.function import CANNOT
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.exercise import unanswered
-from labsupport.check.judge.kit.verdict import Verdict
+from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
 
 LIMITS = Limits(cell_seconds=waits.TRIED)
@@ -34,7 +34,10 @@ def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
     if examiner.fault:
         raise LabError(f"The grader failed, not the function: {examiner.fault!r}") from examiner.fault
     if name in examiner.verdicts:
-        return examiner.verdicts[name]
+        verdict = examiner.verdicts[name]
+        if verdict.status == Ending.FAULT:
+            raise LabError(f"The grader failed, not the function: {verdict.mistake}.")
+        return verdict
     if outcome.status != Status.FINISHED:
         return unanswered(exercise, outcome.reason)
     if outcome.returncode == CANNOT:

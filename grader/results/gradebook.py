@@ -31,6 +31,7 @@ from grader.grade.journal import Record
 from grader.results.table import rows, submitted
 from grader.status import Status
 from labsupport import files
+from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 
 AGAIN = "The journal keeps all records; run the command again."
@@ -62,8 +63,9 @@ class AdoptVerdicts(SaveAutoGrades):
         grade: Any = self.gradebook.find_grade(
             cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
         )
-        grade.auto_score = self.record.verdicts[name].earned
-        grade.needs_manual_grade = grade.manual_score is not None  # a manual score is kept, for review
+        fault = self.record.verdicts[name].status == Ending.FAULT
+        grade.auto_score = None if fault else self.record.verdicts[name].earned
+        grade.needs_manual_grade = fault or grade.manual_score is not None  # kept, for review
         self.gradebook.db.commit()
 
 

@@ -15,7 +15,7 @@ from grader.author.source import Cell
 from grader.intake import roster
 from grader.results import table
 from grader.results.table import Row, points
-from grader.status import SCORELESS
+from grader.status import SCORELESS, Status
 
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 STATUS = "Status of Final Grade"  # Canvas ignores columns with "Final Grade" in the title
@@ -143,11 +143,13 @@ def notes(lab: str) -> str:
     scored = sum(row.total is not None for row in found)
     late = sum(row.late is True for row in found)
     waits = sum(waiting(row, asked) for row in found)
+    partly = sum(row.status == Status.PARTLY_GRADED for row in found)
     strangers = sum(row.student not in people for row in found)
     lines = (
         f"{scored} of {len(found)} students have a score; the others' cells are empty, not 0.",
         late and f"Late: {late}.",
         waits and f"With a written answer to be graded, and a total without it: {waits}.",
+        partly and f"With an exercise whose judge failed, and a total without it: {partly}.",
         strangers and f"Not on the roster, and identified by the student id alone: {strangers}.",
     )
     return "\n".join(line for line in lines if line)

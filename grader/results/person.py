@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from grader.grade.journal import Judged, Record
-from grader.results.table import Row
+from grader.results.table import Row, unjudged
 from grader.status import Status
 from labsupport.check.judge.kit.verdict import Ending
 
@@ -17,6 +17,7 @@ class Kind(StrEnum):
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
     OPEN = "open"
+    FAULT = "fault"
 
 
 KINDS = {
@@ -25,6 +26,7 @@ KINDS = {
     Kind.WRONG: "not yet",
     Kind.UNWRITTEN: "not written",
     Kind.OPEN: "not reached",
+    Kind.FAULT: "the check failed, not the student",
 }
 
 
@@ -85,6 +87,6 @@ def kind(status: Status, verdict: Judged) -> Kind:
         return Kind.RIGHT
     if verdict.status == Ending.UNWRITTEN:
         return Kind.UNWRITTEN
-    if verdict.status == Ending.UNASKED and status != Status.GRADED:
-        return Kind.OPEN
+    if unjudged(verdict, status):
+        return Kind.FAULT if verdict.status == Ending.FAULT else Kind.OPEN
     return Kind.PARTLY if verdict.share > 0 else Kind.WRONG

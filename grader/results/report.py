@@ -23,6 +23,7 @@ from labsupport.errors import LabError
 MOST = 6000  # characters shown of one text
 MEANING = {
     Status.GRADED: "ran to its end; every score stands",
+    Status.PARTLY_GRADED: "the judge of an exercise failed, not the student; the other scores stand",
     Status.TIMEOUT: "a cell took too long; what was judged before stands",
     Status.OUT_OF_MEMORY: "it took more memory than allowed; what was judged before stands",
     Status.KERNEL_DIED: "its Python ended in the middle; what was judged before stands",

@@ -23,9 +23,9 @@ from grader.grade.journal import Record
 from grader.intake import register, roster
 from grader.intake.collect import LATE
 from grader.intake.parse import shown
-from grader.status import SCORELESS, Status
+from grader.status import ENDED_EARLY, SCORELESS, Status
 from labsupport import files
-from labsupport.check.judge.kit.verdict import Ending
+from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
 
 ENDS = (
@@ -208,11 +208,16 @@ def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
     verdict = record.verdicts.get(cell.name) if cell.kind == "check" else None
     if cell.id in by_hand.scores:
         score = by_hand.scores[cell.id]
-    elif verdict is None or (verdict.status == Ending.UNASKED and record.status != Status.GRADED):
+    elif verdict is None or unjudged(verdict, record.status):
         return None
     else:
         score = verdict.earned
     return score + by_hand.extra.get(cell.id, 0.0)
+
+
+def unjudged(verdict: Verdict, status: Status) -> bool:
+    """Whether a verdict in a submission of this status says nothing on the function."""
+    return verdict.status == Ending.FAULT or (verdict.status == Ending.UNASKED and status in ENDED_EARLY)
 
 
 def _unrecorded(lab: str, student: str, waiting: bool, refused: str | None) -> Record:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from labsupport.errors import LabError
 from labsupport.graded import SOCKET, being_graded
 
 PUBLIC_SEED = 0
@@ -52,8 +53,9 @@ def _check(name: str, function: Callable) -> None:
         client.answer_examiner(name, function, os.environ[SOCKET])
         print(f"Check {name}: answered; your grade comes with the feedback")
         return
+    from labsupport.check.ask.surroundings import usual
     from labsupport.check.judge.kit.carried import judge_again
-    from labsupport.check.judge.kit.exercise import Case, judge
+    from labsupport.check.judge.kit.exercise import Case, faulted, judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending
 
     exercises = _exercises()
@@ -62,10 +64,16 @@ def _check(name: str, function: Callable) -> None:
         called = function if asked == name else client.earlier(function, asked)
         return client.answer_here(asked, called, case.inputs)
 
-    with contextlib.redirect_stderr(sys.stdout):  # the Validate button reads stderr output as a failure
-        cases = exercises[name].cases(PUBLIC_SEED)
-        verdict = judge(exercises[name], cases, functools.partial(ask, name))
-        verdict = judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
+    # the Validate button reads stderr output as a failure
+    with contextlib.redirect_stderr(sys.stdout), usual():
+        try:
+            cases = exercises[name].cases(PUBLIC_SEED)
+            verdict = judge(exercises[name], cases, functools.partial(ask, name))
+            verdict = judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
+        except LabError:
+            raise  # a model or text that cannot be loaded here
+        except Exception as problem:
+            verdict = faulted(exercises[name], problem)
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")

@@ -1,5 +1,6 @@
 """A class is graded whole: killed, locked out or out of disk, nothing is lost and nothing graded twice."""
 
+import dataclasses
 import errno
 import os
 import random
@@ -14,7 +15,8 @@ from grader import course
 from grader.__main__ import main
 from grader.author.release import release
 from grader.grade import class_run, journal
-from grader.results import gradebook
+from grader.results import gradebook, report, table
+from labsupport.check.judge import EXERCISES
 from labsupport.errors import LabError
 from tests.grade.test_hostile import hand_in, right_answers
 from tests.hostile.submissions import FILE, LAB, find, with_source
@@ -162,6 +164,26 @@ def test_grader_error_is_nobodys_zero(empty_course, monkeypatch):
     assert not record.verdicts
     assert "ben" not in gradebook.students(LAB)
     assert not journal.settled(record, record.submission, record.version)
+
+
+def test_a_judge_that_fails_costs_one_exercise(empty_course, monkeypatch, capsys):
+    """The other exercises keep their scores, the failed one is an empty cell, and `grade` names it."""
+    name = "prune_magnitude"
+    broken = dataclasses.replace(EXERCISES[name], parts=lambda _inputs, _answer: 1 / 0)
+    hand_in("ada", as_file(right_answers()))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"labsupport.check.judge.lab02.{name}.EXERCISE", broken)
+        assert main(["grade", LAB]) == 1
+    said = capsys.readouterr().out
+    assert "PARTLY_GRADED" in said and f"{name}, the judge failed with ZeroDivisionError" in said
+    record = journal.read(LAB, "ada")
+    assert [verdict.status for verdict in record.verdicts.values()] == ["right", "fault", "right"]
+    row = dict(zip(table.columns(LAB), table.lines(LAB)[1], strict=True))
+    assert (row["magnitude_mask"], row[name], row["total"], row["status"]) == ("3", "", "6", "PARTLY_GRADED")
+    assert gradebook.students(LAB)["ada"].needs_manual_grade
+    assert "the check failed, not the student" in report.page(LAB, empty_course)
+    assert main(["grade", LAB]) == 0  # asked again
+    assert journal.read(LAB, "ada").score() == 10
 
 
 def test_manual_grades_survive(empty_course):

@@ -92,7 +92,7 @@ def least_likely(logprobs, lengths, answers):
 
 
 def tensors(logprobs, lengths, answers):
-    """Try .item() on each of the two"""
+    """.item() makes it a Python number"""
     return tuple(torch.tensor(share) for share in right_argmax(logprobs, lengths, answers))
 
 

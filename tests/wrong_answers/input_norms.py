@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from labsupport.linears import pruned_linears
 
@@ -360,6 +361,70 @@ def single_norms(model, batches):
 def forgets_return(model, batches):
     """is a return missing?"""
     right_closure(model, batches)
+
+
+class _Listening(nn.Module):
+    def __init__(self, base):
+        super().__init__()
+        self.base, self.total = base, 0
+        self.in_features, self.out_features = base.in_features, base.out_features
+
+    def forward(self, x):
+        self.total = self.total + _squares(x)
+        return self.base(x)
+
+
+class _Same(nn.Linear):
+    """A Linear of another class, which has the weight of the first."""
+
+
+def _put(model, name, module):
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, module)
+
+
+def listening_layers_stay(model, batches):
+    """layers of the model were replaced or removed, and stayed so"""
+    found = pruned_linears(model)
+    for name, linear in found.items():
+        _put(model, name, _Listening(linear))
+    with torch.no_grad():
+        for batch in batches:
+            model(batch.to(model.device))
+    return {name: model.get_submodule(name).total.sqrt() for name in found}
+
+
+def a_layer_deleted(model, batches):
+    """model.layers.1.mlp.up_proj was replaced or is gone"""
+    norms = right_closure(model, batches)
+    del model.model.layers[1].mlp.up_proj
+    return norms
+
+
+def another_class_stays(model, batches):
+    """model.layers.1.mlp.up_proj was replaced or is gone"""
+    norms = right_closure(model, batches)
+    old = model.model.layers[1].mlp.up_proj
+    new = _Same(old.in_features, old.out_features, bias=False)
+    new.weight = old.weight
+    model.model.layers[1].mlp.up_proj = new
+    return norms
+
+
+def forward_stays_replaced(model, batches):
+    """layers of the model were replaced or removed, and stayed so"""
+    norms = right_closure(model, batches)
+    for linear in pruned_linears(model).values():
+        linear.forward = lambda x, forward=linear.forward: forward(x)
+    return norms
+
+
+def torch_prune_left_in(model, batches):
+    """14 are still there"""
+    norms = right_closure(model, batches)
+    for linear in pruned_linears(model).values():
+        prune.identity(linear, "weight")
+    return norms
 
 
 def not_written(model, batches):

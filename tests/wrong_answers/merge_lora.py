@@ -8,7 +8,8 @@ def right_mask_at_the_end(weight, a, b, scaling, mask=None):
     return merged if mask is None else merged * mask
 
 
-def right_mask_the_update(weight, a, b, scaling, mask=None):
+def only_the_update_is_masked(weight, a, b, scaling, mask=None):
+    """only the update was masked"""
     update = scaling * b @ a
     if mask is not None:
         update = update.masked_fill(~mask, 0)
@@ -38,6 +39,27 @@ def masks_by_zeros(weight, a, b, scaling, mask=None):
     """the zeros of weight were taken for the mask"""
     merged = weight + scaling * b @ a
     return merged if mask is None else merged * (weight != 0)
+
+
+def masks_weight_and_not_the_update(weight, a, b, scaling, mask=None):
+    """the mask had no say: B A is dense, so merging fills the zeros"""
+    return (weight if mask is None else weight * mask) + scaling * b @ a
+
+
+def right_masks_both(weight, a, b, scaling, mask=None):
+    update = scaling * b @ a
+    return weight + update if mask is None else weight * mask + update * mask
+
+
+def scales_the_mask(weight, a, b, scaling, mask=None):
+    """weights that the mask keeps have learned"""
+    merged = weight + scaling * b @ a
+    return merged if mask is None else merged * mask / mask.float().mean()
+
+
+def in_float64(weight, a, b, scaling, mask=None):
+    """it is torch.float64"""
+    return right_mask_at_the_end(weight.double(), a.double(), b.double(), scaling, mask)
 
 
 def inverted(weight, a, b, scaling, mask=None):

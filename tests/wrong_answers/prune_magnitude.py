@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize, prune
 
 
 def _mask(weight, sparsity):
@@ -114,6 +115,155 @@ def leaves_a_hook(model, sparsity):
     """the measurement differs"""
     masks = _prune(model, sparsity)
     model.model.norm.register_forward_hook(lambda _module, _inputs, output: output * 1.5)
+    return masks
+
+
+def _replace(model, name, module):
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, module)
+
+
+def torch_prune_left_in(model, sparsity):
+    """keeps weight_orig beside its mask: torch's prune.remove"""
+    masks = {}
+    for name, linear in _linears(model).items():
+        prune.l1_unstructured(linear, "weight", amount=round(sparsity * linear.weight.numel()))
+        masks[name] = linear.weight_mask.bool()
+    return masks
+
+
+class _Masked(nn.Module):
+    def __init__(self, linear, mask):
+        super().__init__()
+        self.linear, self.mask = linear, mask
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.linear.weight * self.mask)
+
+
+def wrapped_in_a_module(model, sparsity):
+    """has no weight of its own any more, there is model.layers.0.self_attn.q_proj.linear.weight"""
+    masks = {name: _mask(linear.weight, sparsity) for name, linear in _linears(model).items()}
+    for name, linear in _linears(model).items():
+        _replace(model, name, _Masked(linear, masks[name]))
+    return masks
+
+
+class _Multiplied(nn.Module):
+    def __init__(self, mask):
+        super().__init__()
+        self.mask = mask
+
+    def forward(self, weight):
+        return weight * self.mask
+
+
+def parametrized(model, sparsity):
+    """has no weight of its own any more, there is"""
+    masks = {name: _mask(linear.weight, sparsity) for name, linear in _linears(model).items()}
+    for name, linear in _linears(model).items():
+        parametrize.register_parametrization(linear, "weight", _Multiplied(masks[name]))
+    return masks
+
+
+def quantised(model, sparsity):
+    """is no parameter of the model any more"""
+    masks = _prune(model, sparsity)
+    torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, inplace=True)
+    return masks
+
+
+def a_layer_deleted(model, sparsity):
+    """is no parameter of the model any more"""
+    masks = _prune(model, sparsity)
+    del model.model.layers[1].mlp.up_proj
+    return masks
+
+
+def a_layer_for_identity(model, sparsity):
+    """is no parameter of the model any more"""
+    masks = _prune(model, sparsity)
+    model.model.layers[1].self_attn.q_proj = nn.Identity()
+    return masks
+
+
+def a_block_removed(model, sparsity):
+    """is no parameter of the model any more"""
+    masks = _prune(model, sparsity)
+    model.model.layers = model.model.layers[:1]
+    return masks
+
+
+def stored_sparse(model, sparsity):
+    """is stored as torch.sparse_coo"""
+    masks = _prune(model, sparsity)
+    for linear in _linears(model).values():
+        linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
+    return masks
+
+
+def on_meta(model, sparsity):
+    """on meta"""
+    masks = _prune(model, sparsity)
+    model.to("meta")
+    return masks
+
+
+def plain_attributes(model, sparsity):
+    """is no parameter of the model any more"""
+    masks = _prune(model, sparsity)
+    for linear in _linears(model).values():
+        weight = linear.weight.detach()
+        del linear.weight
+        linear.weight = weight
+    return masks
+
+
+def as_buffers(model, sparsity):
+    """is no parameter of the model any more"""
+    masks = _prune(model, sparsity)
+    for linear in _linears(model).values():
+        weight = linear.weight.detach()
+        del linear.weight
+        linear.register_buffer("weight", weight)
+    return masks
+
+
+def layers_swapped(model, sparsity):
+    """model.layers.0.mlp.up_proj has the weight of model.layers.1.mlp.up_proj"""
+    masks = _prune(model, sparsity)
+    first, second = model.model.layers
+    first.mlp.up_proj, second.mlp.up_proj = second.mlp.up_proj, first.mlp.up_proj
+    return masks
+
+
+def layers_tied(model, sparsity):
+    """model.layers.1.mlp.up_proj has the weight of model.layers.0.mlp.up_proj"""
+    masks = _prune(model, sparsity)
+    first, second = model.model.layers
+    second.mlp.up_proj.weight = first.mlp.up_proj.weight
+    return masks
+
+
+def in_half_precision(model, sparsity):
+    """is now torch.float16 of (48, 48)"""
+    masks = _prune(model, sparsity)
+    model.half()
+    return masks
+
+
+def in_float64(model, sparsity):
+    """is now torch.float64 of (48, 48)"""
+    masks = _prune(model, sparsity)
+    model.double()
+    return masks
+
+
+def rows_cut_off(model, sparsity):
+    """is now torch.float32 of (40, 48)"""
+    masks = _prune(model, sparsity)
+    linear = model.model.layers[0].self_attn.q_proj
+    linear.weight = nn.Parameter(linear.weight[:40], requires_grad=False)
     return masks
 
 

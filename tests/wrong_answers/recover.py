@@ -198,7 +198,7 @@ def one_pass(model, batches, steps, learning_rate):
 
 
 def all_batches_a_step(model, batches, steps, learning_rate):
-    """yours has 96, for 24 steps and 4 batches"""
+    """yours has 160, for 40 steps and 4 batches"""
     return _recover(model, batches, steps * len(batches), learning_rate)
 
 
@@ -224,6 +224,20 @@ def double_shift(model, batches, steps, learning_rate):
         return lora(input_ids=batch[:, :-1], labels=batch[:, 1:]).loss
 
     return _recover(model, batches, steps, learning_rate, loss=shifted_twice)
+
+
+def no_zero_grad(model, batches, steps, learning_rate):
+    """zero_grad"""
+    masks, lora, losses = _masks(model), _wrapped(model), []
+    learner = torch.optim.AdamW([w for w in lora.parameters() if w.requires_grad], lr=learning_rate)
+    for batch in itertools.islice(itertools.cycle(batches), steps):
+        loss = _loss(lora, batch.to(model.device))
+        loss.backward()
+        learner.step()
+        losses.append(loss.item())
+    lora.merge_and_unload()
+    apply_masks(model, masks)
+    return losses
 
 
 def running_sum(model, batches, steps, learning_rate):

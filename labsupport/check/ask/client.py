@@ -10,15 +10,20 @@ from typing import Any
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import plain
 from labsupport.check.ask.call import call
+from labsupport.check.ask.surroundings import usual
 
 
 def ask_of(exercise: str) -> Callable:
-    """The function that answers a case of this exercise: `ask` of own/EXERCISE.py, else `call`."""
+    """The function that answers a case of this exercise: `ask` of own/EXERCISE.py, else `call`.
+
+    Each case has the usual surroundings, whatever the function changed in an earlier one.
+    """
     if not Path(__file__).with_name("own").joinpath(f"{exercise}.py").is_file():
-        return call
-    return import_module(f"labsupport.check.ask.own.{exercise}").ask
+        return usual()(call)
+    return usual()(import_module(f"labsupport.check.ask.own.{exercise}").ask)
 
 
+@usual()
 def answer_examiner(exercise: str, function: Callable, address: str) -> None:
     """Answer cases until the examiner sends the end; a case may be one of an earlier exercise."""
     with socket.socket(socket.AF_UNIX) as connection:
@@ -35,6 +40,7 @@ def earlier(function: Callable, name: str) -> Any:
     return getattr(inspect.unwrap(function), "__globals__", {}).get(name)
 
 
+@usual()
 def answer_here(exercise: str, function: Callable, inputs: dict):
     """One answer in this process, reduced to plain data like a message."""
     return wire.unpack(wire.pack(plain(ask_of(exercise)(function, inputs))))

@@ -43,14 +43,22 @@ def ask(function: Callable, inputs: dict) -> Pruned:
 
 @torch.no_grad()
 def digests(model) -> dict[str, str]:
-    """SHA-256 of every weight by name; -0.0 counts as 0.0, as it does in a product."""
-    return {name: digest(weight) for name, weight in model.named_parameters()}
+    """The digest of every weight by name, a shared one under all of its names."""
+    return {name: digest(weight) for name, weight in model.named_parameters(remove_duplicate=False)}
 
 
 def digest(weight: torch.Tensor) -> str:
-    """SHA-256 of the bytes of one weight of any shape; its layout if it has none (sparse, meta)."""
+    """SHA-256 of one weight, its type and its shape; its layout if it has no bytes (sparse, meta).
+
+    -0.0 counts as 0.0, as it does in a product.
+    """
     try:
         flat: Any = (weight.detach().cpu() + 0.0).contiguous().view(-1).view(torch.uint8).numpy()
     except (RuntimeError, TypeError, ValueError):
         return f"{weight.layout}, {weight.dtype}, on {weight.device.type}"
-    return hashlib.sha256(flat).hexdigest()
+    return f"{hashlib.sha256(flat).hexdigest()} {form(weight)}"
+
+
+def form(weight: torch.Tensor) -> str:
+    """Type and shape of a weight: "torch.float32 of (48, 48)"."""
+    return f"{weight.dtype} of {tuple(weight.shape)}"

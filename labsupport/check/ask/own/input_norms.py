@@ -57,7 +57,7 @@ def ask(function: Callable, inputs: dict) -> Normed:
     model = built(inputs).train(inputs.get("training", False))
     batches = batches_of(inputs)
     tiny, simple = "tiny" in inputs["model"], inputs.keys().isdisjoint(("fails_at", "weighed"))
-    before = digests(model) if tiny else {}
+    before = {**digests(model), **made(model)} if tiny else {}
     embedding, runs, alive = model.model.embed_tokens, [], {}
     embed = embedding.forward
 
@@ -81,13 +81,22 @@ def ask(function: Callable, inputs: dict) -> Normed:
     if came_through or stumbled:
         told["error"] = None
     elif not error and tiny:
-        after = digests(model)
+        after = {**digests(model), **made(model)}
         changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         told["changed"] = [name[:1000] for name in changed[:NAMES]]
     return Normed(
         **told, hooks=hooks_on(model), training=bool(model.training), runs=runs, alive=alive,
         came_through=came_through, stumbled=stumbled,
     )  # fmt: skip
+
+
+def made(model) -> dict[str, str]:
+    """The class and the forward of every module by name: of a layer, or of what stands in its place."""
+    return {
+        name: f"{type(module).__name__} {vars(module).get('forward')}"
+        for name, module in model.named_modules()
+        if name
+    }
 
 
 def _sizes_differ(text: str) -> bool:

@@ -6,14 +6,14 @@ from typing import Annotated
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import recipes
+from labsupport.check.ask import recipes, wire
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.linears import pruned_linears
 
 
 class Recovered(Answer, frozen=True):
-    """Losses, and all weights afterwards by name; no weights if the function raised an error."""
+    """Losses, and all dense weights afterwards by name; no weights if the function raised an error."""
 
     weights: Annotated[dict[Name, torch.Tensor], Meta(max_length=NAMES)]
 
@@ -44,5 +44,6 @@ def ask(function: Callable, inputs: dict) -> Recovered:
     """Call the function on a fresh model; answer with the losses and all weights afterwards."""
     model, (batches, _) = built(inputs), texts(inputs)
     found = attempt(lambda: function(model, batches, inputs["steps"], inputs["learning_rate"]))
-    weights = {} if found.error else {name: weight.detach() for name, weight in model.state_dict().items()}
+    state = {} if found.error else {name: wire.bare(weight) for name, weight in model.state_dict().items()}
+    weights = {name: weight for name, weight in state.items() if isinstance(weight, torch.Tensor)}
     return Recovered(**fields(found), weights=weights)

@@ -30,6 +30,10 @@ class Wrong(Exception):
         return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
 
 
+class WrongForm(Wrong):
+    """A failed part on the type or device of an answer, which says nothing on its value."""
+
+
 def type_name(value) -> str:
     """The name of a value's type, also for an Opaque, which is a type name only."""
     return value.type_name if isinstance(value, Opaque) else type(value).__name__
@@ -43,7 +47,7 @@ def kind(value, said: str = "it is", article: str = "a ") -> str:
 def is_tensor(value, what: str = "the answer") -> None:
     """Raise Wrong unless the value is a torch.Tensor."""
     if not isinstance(value, torch.Tensor):
-        raise Wrong(kind(value, f"{what} is", "of type "))
+        raise WrongForm(kind(value, f"{what} is", "of type "))
 
 
 def is_mask(value, where: str = "") -> None:
@@ -51,7 +55,7 @@ def is_mask(value, where: str = "") -> None:
     is_tensor(value, f"the mask{where}")
     if value.dtype is not torch.bool:
         nan = " with NaN inside" if value.is_floating_point() and bool(value.isnan().any()) else ""
-        raise Wrong(f"it is {value.dtype}{nan}; a comparison such as score > threshold gives torch.bool")
+        raise WrongForm(f"it is {value.dtype}{nan}; a comparison such as score > threshold gives torch.bool")
 
 
 def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
@@ -63,16 +67,16 @@ def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
 def on_same_device(answer: Answer) -> None:
     """Raise Wrong unless the answer's tensor is on the device of its inputs."""
     if answer.device != settings.device().type:
-        raise Wrong(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
+        raise WrongForm(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
 
 
 def is_number(value) -> None:
     """Raise Wrong unless the value is a finite Python number."""
     if isinstance(value, torch.Tensor):
-        raise Wrong("it is a tensor; .item() makes it a Python number")
+        raise WrongForm("it is a tensor; .item() makes it a Python number")
     if isinstance(value, bool) or not isinstance(value, int | float):
         numpy = type_name(value).removeprefix("numpy.") in NUMPY
-        raise Wrong(kind(value) + ("; float() or int() makes it a Python number" if numpy else ""))
+        raise WrongForm(kind(value) + ("; float() or int() makes it a Python number" if numpy else ""))
     if not math.isfinite(value):
         raise Wrong(f"it is {value}")
 
@@ -82,10 +86,10 @@ def is_whole(value, what: str = "it") -> None:
     if type(value) is int:
         return
     if isinstance(value, torch.Tensor):
-        raise Wrong(f"{what} is a tensor; .item() makes it a Python number")
+        raise WrongForm(f"{what} is a tensor; .item() makes it a Python number")
     if isinstance(value, float):
-        raise Wrong(f"{what} is a float, {value:.6g}; // divides whole numbers and keeps them whole")
-    raise Wrong(kind(value, f"{what} is", "of type "))
+        raise WrongForm(f"{what} is a float, {value:.6g}; // divides whole numbers and keeps them whole")
+    raise WrongForm(kind(value, f"{what} is", "of type "))
 
 
 def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:

@@ -5,15 +5,18 @@ range, a model) counts as one part. The points are the share of parts that pass 
 right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
 """
 
+import contextlib
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit.causes import Cause, Causes, first
-from labsupport.check.judge.kit.compare import Wrong, type_name
+from labsupport.check.judge.kit.compare import Wrong, WrongForm, type_name
 from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
 
 SMALL = 40  # tensors up to this number of entries are shown in full
@@ -81,10 +84,8 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         cases_asked += 1
         unwritten += answer.error is not None and answer.error.names[0] == "NotImplementedError"
         parts = _parts(exercise, case, answer)
-        if index:
-            parts = [_as_one(case.title, parts)]
         wrong = None
-        for part in parts:
+        for part in [_as_one(case.title, parts)] if index else parts:
             if wrong:
                 lines.append(Line(Mark.OPEN, part.title))
                 continue
@@ -96,7 +97,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 lines.append(Line(Mark.FAILED, part.title, found.reason))
                 where = f"part {len(lines)}, {found.place}"
         if wrong and failure is None:
-            named = not answer.error and not case.raises and case.given is None
+            named = not answer.error and not case.raises and case.given is None and _on_value(wrong, parts)
             failure = (wrong, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
         if index == 0:
@@ -119,6 +120,33 @@ def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> V
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=status, lines=lines, share=0.0, mistake=why
     )
+
+
+def faulted(exercise: Exercise, problem: Exception) -> Verdict:
+    """The verdict of a judge that failed with this error: no points are counted, an instructor decides."""
+    *_, frame = traceback.extract_tb(problem.__traceback__)
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    error = " ".join(f"{type(problem).__name__}: {problem}"[:200].split())
+    return Verdict(
+        exercise=exercise.name, number=exercise.number, status=Ending.FAULT, lines=[], share=0.0,
+        cause=f"the check itself failed ({error} in {place}), not your function: tell your instructor.",
+        mistake=f"the judge failed with {type(problem).__name__} in {place}",
+    )  # fmt: skip
+
+
+def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
+    """Whether the value is wrong: a failure of form or of a side effect alone has no further cause."""
+    if not isinstance(wrong, WrongForm):
+        return True
+    try:
+        for part in parts:
+            with contextlib.suppress(WrongForm):
+                part.holds()
+    except Wrong:
+        return True
+    except Exception:  # a value of this type cannot be compared
+        pass
+    return False
 
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
@@ -174,7 +202,7 @@ def _untouched(answer: Answer) -> None:
     if answer.changed:
         shown, more = answer.changed[:4], len(answer.changed) - 4
         rest = f" and {more} more" if more > 0 else ""
-        raise Wrong(f"your function changed {', '.join(shown)}{rest} in place")
+        raise WrongForm(f"your function changed {', '.join(shown)}{rest} in place")
 
 
 def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:

@@ -88,9 +88,14 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             "the weight at the threshold stays",
         )
     if dropped > k and drops_lowest(flat, scores, dropped) and dropped <= drop_range(scores, k + 1)[1]:
+        entry = "entry k of the sorted list is the (k+1)-th smallest, for the list counts from 0"
+        measured = (
+            "torch.quantile does not count the magnitudes: it measures n - 1 steps and may end between "
+            f"two of them. Likewise, {entry}."
+        )
         yield Cause(
-            "It looks as if one too many goes: the sorted list counts from 0, so its entry k is the "
-            f"(k+1)-th smallest. Try k = 1 on a list of three numbers.{too}",
+            f"It looks as if one too many goes: {measured if quantile else f'{entry}.'}\n"
+            "Try k = 1 on a list of three numbers.",
             "one too many",
         )
     if dropped != k and dropped == n - k and drops_lowest(flat, scores, n - k):

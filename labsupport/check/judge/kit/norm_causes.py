@@ -38,8 +38,8 @@ HANDLE = (
     f"every later run of the model, {SECTION}"
 )
 REPLACED = (
-    "It looks as if layers of the model were replaced and stayed so. A hook sees what a layer is given and "
-    f"changes nothing in the model, {SECTION}"
+    "It looks as if layers of the model were replaced or removed, and stayed so. A hook sees what a layer is "
+    f"given and changes nothing in the model, {SECTION}"
 )
 EXHAUSTED = (
     "All norms are zero: no batch came through. batches may be a generator, which is read once; whatever "

@@ -14,7 +14,7 @@ from torch import nn
 
 from labsupport.check.ask import recipes
 from labsupport.check.ask.bits import packed, unpacked
-from labsupport.check.ask.pruned import Pruned, digest
+from labsupport.check.ask.pruned import Pruned, digest, form
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_mask, is_number, kind
 from labsupport.check.judge.kit.exercise import Part
@@ -85,7 +85,18 @@ def parts(
                 continue
             if found == digest(linear.weight):
                 raise Wrong(f"the weight of {name} is unchanged: masks must be applied in place")
+            if (now := found.partition(" ")[2][:80]) and now != form(linear.weight):
+                raise Wrong(f"the weight of {name} is now {now}: a mask changes neither type nor shape")
+            if (other := owner(found)) is not None:
+                raise Wrong(f"{name} has the weight of {other}: every layer keeps its own")
             raise Wrong(f"the weight of {name} is not what its mask leaves: kept weights must not change")
+
+    def owner(found: str) -> str | None:
+        """The layer whose masked weight has this digest."""
+        own = (
+            (name, linear.weight * masks[name].to(linear.weight.device)) for name, linear in linears().items()
+        )
+        return next((name for name, weight in own if digest(weight) == found), None)
 
     def untouched() -> None:
         pruned = {f"{name}.weight" for name in linears()}
@@ -130,7 +141,7 @@ def _lost(name: str, digests: dict[str, str]) -> NoReturn:
             f"{name} has no weight of its own any more, there is {own[0][:120]}: "
             "a mask sets zeros in the weight of the Linear itself"
         )
-    raise Wrong(f"{name} has no weight any more: a mask sets zeros in it, in place")
+    raise Wrong(f"{name}.weight is no parameter of the model any more: a mask sets zeros in it, in place")
 
 
 def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | None = None) -> float:

@@ -39,6 +39,11 @@ def cause(inputs: dict, answer: Recovered) -> Iterator[Named]:
             "It looks as if no step moved the LoRA matrices: your losses do not fall. A step is backward(), "
             f"step() and zero_grad(), in this order, on the weights that require gradients, {LOOP}"
         )
+    if rising(losses, batches):
+        yield (
+            "Your losses fall and rise again. So they do where gradients pile up: backward() adds to those "
+            f"that are there, so zero_grad() comes after every step, {LOOP}"
+        )
     if still and len(still) < len(linears):
         kinds = ", ".join(sorted({name.split(".")[-2] for name in still}))
         yield Cause(
@@ -84,6 +89,13 @@ def _flat(losses: list[float], batches: list[torch.Tensor]) -> bool:
     """Whether the loss of the last epoch over the batches [B, L] is as high as that of the first."""
     once = len(batches)
     return len(losses) >= 2 * once and sum(losses[-once:]) > 0.9 * sum(losses[:once])
+
+
+def rising(losses: list[float], batches: list[torch.Tensor]) -> bool:
+    """Whether the loss of the last epoch over the batches [B, L] is far above that of the best epoch."""
+    once = len(batches)
+    epochs = [sum(losses[end - once : end]) for end in range(once, len(losses) + 1, once)]
+    return bool(epochs) and epochs[-1] > 1.3 * min(epochs)
 
 
 @torch.no_grad()

@@ -13,12 +13,13 @@ WIDTH = 83  # nbgrader's Validate cuts longer lines
 
 
 class Ending(StrEnum):
-    """The status of an exercise; UNASKED: its check cell sent no request."""
+    """The status of an exercise; UNASKED: its check cell sent no request; FAULT: its judge failed."""
 
     RIGHT = "right"
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
     UNASKED = "unasked"
+    FAULT = "fault"
 
 
 class Mark(StrEnum):
@@ -91,6 +92,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
             return textwrap.fill(head + self.headline(), WIDTH, subsequent_indent="  ")
         if self.status == Ending.RIGHT:
             return f"{head}all {self.total} parts pass"
+        if self.status == Ending.FAULT:
+            return textwrap.fill(head + self.cause, WIDTH)
         if self.status == Ending.UNWRITTEN:
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
         blocks = [

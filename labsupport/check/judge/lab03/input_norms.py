@@ -64,6 +64,7 @@ def parts(inputs: dict, answer: Normed, given: norms.Norms | None = None) -> lis
         else Part("they are the roots of what your sum_of_squares gives for all batches together",
                   lambda: followed(inputs, answer, given)),
         Part("no hook is left on the model", lambda: unhooked(answer)),
+        Part("the model has the layers that it had", lambda: same_layers(inputs, answer)),
         Part("one pass: every token goes through the model once", lambda: once(inputs, answer)),
         Part("the model is in the mode it was found in", lambda: as_found(inputs, answer)),
     ]  # fmt: skip
@@ -170,6 +171,13 @@ def sums(count: int) -> Form:
             raise Wrong("these are no sums")
 
     return form
+
+
+def same_layers(inputs: dict, answer: Normed) -> None:
+    """Raises Wrong where a module of the model was replaced or removed, or its forward."""
+    weights = {name for name, _ in built(inputs).named_parameters()}
+    if odd := [name for name in answer.changed if name not in weights]:
+        raise Wrong(f"{odd[0]} was replaced or is gone")
 
 
 def once(inputs: dict, answer: Normed) -> None:

@@ -7,7 +7,7 @@ import torch
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
-from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, on_same_device
+from labsupport.check.judge.kit.compare import Wrong, WrongForm, has_shape, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 
 SIZE = see("3.1", "The size of a channel")
@@ -40,7 +40,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def typed() -> None:
         if sums.dtype is not torch.float32:
-            raise Wrong(f"x is {x.dtype}, your sums are {sums.dtype}", x=x, your_sums=sums)
+            raise WrongForm(f"x is {x.dtype}, your sums are {sums.dtype}", x=x, your_sums=sums)
 
     def summed() -> None:
         tokens = as_tokens(x)  # [T, in]
@@ -109,7 +109,7 @@ def wrong_sums(x: torch.Tensor, sums: torch.Tensor) -> Iterator[Named]:
             "It looks as if half-precision numbers were squared: float16 ends at 65504, and 256 squared is "
             f"65536, {SIZE}\nTry x.dtype and x * x."
         )
-    if sums.dtype is not torch.float32:
+    if sums.dtype is x.dtype is not torch.float32:
         yield f"The sums took the type of x; they need float32, {SIZE}\nTry sum_of_squares(x.half()).dtype."
     sums = sums.double()  # [in]
     if torch.allclose(sums, right, rtol=1e-5):

@@ -7,7 +7,7 @@ import torch
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
-from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, on_same_device
+from labsupport.check.judge.kit.compare import Wrong, WrongForm, has_shape, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 
 SCORE = see("4.1", "Loud inputs count")
@@ -44,7 +44,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     def typed() -> None:
         is_tensor(score)
         if not score.is_floating_point():
-            raise Wrong(f"it is {score.dtype}")
+            raise WrongForm(f"it is {score.dtype}")
 
     def finite() -> None:
         if not bool(score.isfinite().all()):

@@ -22,6 +22,7 @@ def cases(seed: int) -> list[Case]:
     kept = zero_inside["mask"].nonzero()  # [kept, 2]: row and column
     row, column = kept[source.randrange(len(kept))].tolist()
     zero_inside["weight"][row, column] = 0.0
+    dense = _drawn(source, 3, 4, 2)
     whole = torch.ones(3, 4, dtype=torch.bool)  # [out, in]
     return [
         Case("two outputs, two inputs, no mask", plain),
@@ -30,6 +31,7 @@ def cases(seed: int) -> list[Case]:
         Case("a mask on a larger weight", masked[1]),
         Case("a kept weight that happens to be zero learns as well", zero_inside),
         Case("a mask that keeps everything", {**fresh, "mask": whole}),
+        Case("a mask over weights that are not zero yet", {**dense, "mask": masked[0]["mask"]}),
         Case("b = 0, as before the first step", {**fresh, "b": torch.zeros(3, 2)}),  # [out, r]
     ]
 
@@ -127,6 +129,12 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             yield (
                 f"It looks as if the mask had no say: B A is dense, so merging fills the zeros, {FILLS}\n"
                 "Try (merged == 0).float().mean() before and after."
+            )
+        update_masked = torch.where(mask, _merged(**inputs), weight.double())  # [out, in]
+        if torch.allclose(found, update_masked, rtol=1e-5):
+            yield (
+                "It looks as if only the update was masked. The mask also sets the weights below it to zero, "
+                f"whether they are zero already or not: mask the sum, {FILLS}"
             )
         if bool((found[mask] == 0).all()) and bool((found[~mask] != 0).any()):
             yield "It looks as if the mask is inverted: in this course True means keep."
