@@ -15,7 +15,8 @@
 
 # %%
 import torch
-from labsupport import check, doctor, patterns, plots
+from labsupport import check, doctor, given, plots
+from labsupport.given import patterns
 
 # %% [markdown]
 # ## Your machine

@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo, pruned
-from labsupport.check.judge.kit.exercise import Case, Exercise, judge, unanswered
+from labsupport.check.judge.kit.exercise import Case, Exercise, given, judge, unanswered
 from labsupport.check.judge.kit.verdict import Verdict
 
 ANSWER_SECONDS = 60  # per answer; a costly case, on the course model, has more
@@ -42,10 +43,13 @@ def hidden_seed(course_seed: int, exercise: str) -> int:
 
 
 class Examiner:
-    """A context that listens at `path`; `verdicts` holds the last verdict on each exercise."""
+    """A context that listens at `path`; `verdicts` holds the last verdict on each exercise.
 
-    def __init__(self, path: Path, course_seed: int):
-        self.path, self.course_seed = path, course_seed
+    taken: the exercises that take the course's own function; they are asked nothing.
+    """
+
+    def __init__(self, path: Path, course_seed: int, taken: Collection[str] = ()):
+        self.path, self.course_seed, self.taken = path, course_seed, taken
         self.verdicts: dict[str, Verdict] = {}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # an error of the grader, never of the student
@@ -131,9 +135,12 @@ class Examiner:
         if self.rounds[exercise.name] > ROUNDS:
             return
         started, waited = time.monotonic(), self._waited
-        cases = exercise.cases(hidden_seed(self.course_seed, exercise.name))
         try:
-            verdict = judge(exercise, cases, lambda case: self._ask(connection, case))
+            if exercise.name in self.taken:
+                verdict = given(exercise)
+            else:
+                cases = exercise.cases(hidden_seed(self.course_seed, exercise.name))
+                verdict = judge(exercise, cases, lambda case: self._ask(connection, case))
         except Silence as silence:
             verdict = unanswered(exercise, str(silence))
         self.verdicts[exercise.name] = verdict

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     PARTLY = "partly"
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
+    GIVEN = "given"
     OPEN = "open"
 
 
@@ -24,6 +25,7 @@ KINDS = {
     Kind.PARTLY: "partly right",
     Kind.WRONG: "not yet",
     Kind.UNWRITTEN: "not written",
+    Kind.GIVEN: "given: 0 points",
     Kind.OPEN: "not reached",
 }
 
@@ -85,6 +87,8 @@ def kind(status: Status, verdict: Judged) -> Kind:
         return Kind.RIGHT
     if verdict.status == Ending.UNWRITTEN:
         return Kind.UNWRITTEN
+    if verdict.status == Ending.GIVEN:
+        return Kind.GIVEN
     if verdict.status == Ending.UNASKED and status != Status.GRADED:
         return Kind.OPEN
     return Kind.PARTLY if verdict.share > 0 else Kind.WRONG

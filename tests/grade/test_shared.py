@@ -6,6 +6,7 @@ import nbformat
 import pytest
 import torch
 
+import labsupport.given.perplexity as given
 from grader.grade import examiner as examiner_module
 from grader.grade.class_run import grade_class
 from grader.grade.examiner import Examiner
@@ -13,7 +14,7 @@ from labsupport import linears, models
 from labsupport.check.ask import bits, recipes, shared, wire
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit import pruned as judging
-from labsupport.given import masks, perplexity
+from labsupport.given import masks
 from tests.grade.test_hostile import hand_in, right_answers
 from tests.hostile.submissions import FILE, LAB
 
@@ -49,10 +50,10 @@ def test_equal_masks_are_measured_once(course, monkeypatch):
     """The number is the one measured here; a classmate with the same masks costs no second evaluation."""
     model, windows, examiner = course
     dense = asked(course)
-    assert dense == pytest.approx(perplexity.perplexity(model, windows), rel=1e-6)
+    assert dense == pytest.approx(given.perplexity(model, windows), rel=1e-6)
     pruned(model, 0.5)
     first = asked(course)
-    assert first == pytest.approx(perplexity.perplexity(model, windows), rel=1e-6)
+    assert first == pytest.approx(given.perplexity(model, windows), rel=1e-6)
     assert first != dense
     monkeypatch.setattr(judging, "perplexity", None)  # whoever measures again stumbles
     assert asked(course) == first

@@ -16,12 +16,16 @@ FIRST = 6  # entries shown of a larger tensor
 
 
 class Ending(StrEnum):
-    """The status of an exercise; UNASKED: its check cell sent no request."""
+    """The status of an exercise; UNASKED: its check cell sent no request.
+
+    GIVEN: it takes the course's own function.
+    """
 
     RIGHT = "right"
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
     UNASKED = "unasked"
+    GIVEN = "given"
 
 
 class Mark(StrEnum):
@@ -82,6 +86,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
         head = f"Check {self.number}  {self.exercise}: "
         if self.status == Ending.RIGHT:
             return f"{head}all {self.total} parts pass"
+        if self.status == Ending.GIVEN:
+            return f"{head}given: 0 points\n\n{_wrapped(self.cause)}\n"
         if self.status == Ending.UNWRITTEN:
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
         blocks = [
