@@ -83,7 +83,7 @@ class Person:
 
 def kind(status: Status, verdict: Judged) -> Kind:
     """The result of an exercise in a submission with this status."""
-    if verdict.status == Ending.RIGHT:
+    if verdict.status == Ending.RIGHT or verdict.share == 1:
         return Kind.RIGHT
     if verdict.status == Ending.UNWRITTEN:
         return Kind.UNWRITTEN

@@ -15,7 +15,7 @@ from labsupport.check.ask import wire
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.exercise import judge
-from labsupport.check.judge.kit.verdict import WIDTH, Ending
+from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 from tests.check.judge.test_answers import answers
 
 pytestmark = pytest.mark.usefixtures("tiny_course")
@@ -36,7 +36,19 @@ INSTEAD = {
     "mask": torch.ones(3, 4, dtype=torch.bool),
     "opaque": wire.Opaque("builtins.object"),
 }
-CLAIMS = ("device", "changed", "alive", "runs", "hooks", "training")  # believed where no point hangs on them
+CLAIMS = {  # what only the student's process saw, and what a changed client may say of it
+    "device": ("cuda", "cpu", None),
+    "changed": (["weight"], []),
+    "alive": ({}, {"2": 0, "6": 0}, {"2": 0, "6": 2**40}),
+    "runs": ([], [10**9], [1] * 6),
+    "hooks": (0, 7),
+    "training": (False, True),
+    "gradients": (False, True),
+    "trained_inside": (False, True),
+    "flags": (False, True),
+    "left": (0, 7),
+    "came_through": (False, True),
+}
 WORDING = ("error", "text"), ("error", "where")  # of an error; which error it is is judged
 
 
@@ -97,9 +109,36 @@ def test_every_field_of_every_answer(name):
             found = verdict(name, sent)
             message = found.message()
             assert all(len(line) <= WIDTH for line in message.splitlines()), (path, kind, message)
-            if path[0] not in CLAIMS and not all(map(equal, sent, right)):
+            if path[0] not in CLAIMS and path not in WORDING and not all(map(equal, sent, right)):
                 assert found.status != Ending.RIGHT, (path, kind)
                 assert found.share < 1
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_claims_cost_nothing(name):
+    """A right answer keeps its points whatever is claimed about side effects."""
+    right = honest(name)
+    for claim, lies in CLAIMS.items():
+        for lie in lies:
+            sent = [changed(answer, (claim,), lie) or answer for answer in right]
+            assert verdict(name, sent).share == 1, (claim, lie)
+
+
+@pytest.mark.parametrize("name", ["perplexity", "input_norms", "wanda_score"])
+def test_claims_earn_nothing(name):
+    """An answer with side effects earns the same when the client denies them."""
+    noted = 0
+    for function in (p.values[2] for p in answers() if p.values[0] == name):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sent = [answer_here(name, function, case.inputs) for case in cases(name)]
+        found = verdict(name, sent)
+        noted += any(line.status == Mark.NOTED for line in found.lines)
+        for claim, lies in CLAIMS.items():
+            for lie in lies:
+                told = [changed(answer, (claim,), lie) or answer for answer in sent]
+                assert verdict(name, told).share == found.share, (function, claim, lie)
+    assert noted
 
 
 def equal(one, other) -> bool:

@@ -3,6 +3,7 @@
 The first case is the main case and is shown part by part; every later case (ties, the ends of the
 range, a model) counts as one part. The points are the share of parts that pass if the first case is
 right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
+A side effect that only the student's process saw is noted: no point depends on it.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from typing import Any
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit.causes import Cause, Causes, first
-from labsupport.check.judge.kit.compare import Wrong, type_name
+from labsupport.check.judge.kit.compare import Noted, Wrong, type_name
 from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict, data
 
 
@@ -56,11 +57,12 @@ class Exercise:
 def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
     """Run every case and judge its answer. `ask` returns an answer as an undecoded message."""
     lines: list[Line] = []
-    failure: tuple[Wrong, Cause] | None = None
+    failure: tuple[Wrong, Cause] | None = None  # the first, a Noted only as long as there is no other
+    only_noted = True
     unwritten, cases_asked, first_right = 0, 0, False
     answer: Answer | None = None
     for index, case in enumerate(cases):
-        if case.costly and failure:
+        if case.costly and not only_noted:
             lines.append(Line(Mark.OPEN, case.title))
             continue
         try:
@@ -72,7 +74,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         parts = _parts(exercise, case, answer)
         if index:
             parts = [_as_one(case.title, parts)]
-        wrong = None
+        wrong = noted = None
         for part in parts:
             if wrong:
                 lines.append(Line(Mark.OPEN, part.title))
@@ -80,14 +82,20 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
             try:
                 part.holds()
                 lines.append(Line(Mark.PASSED, part.title))
+            except Noted as found:
+                noted = noted or found
+                lines.append(Line(Mark.NOTED, part.title, found.reason))
+                where = f"part {len(lines)}, {found.place}"
             except Wrong as found:
                 wrong = found
                 lines.append(Line(Mark.FAILED, part.title, found.reason))
                 where = f"part {len(lines)}, {found.place}"
-        if wrong and failure is None:
+        if (wrong and only_noted) or (noted and failure is None):
             named = not answer.error and not case.raises
-            failure = (wrong, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
-            mistake = failure[1].name or where
+            cause = _cause(exercise, case.inputs, answer) if named else Cause("", "")
+            failure = (wrong or noted, cause)
+            mistake = cause.name or where
+        only_noted = only_noted and wrong is None
         if index == 0:
             first_right = wrong is None
     about = {"exercise": exercise.name, "number": exercise.number, "lines": lines}
@@ -95,7 +103,8 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         return Verdict(**about, status=Ending.UNWRITTEN, share=0.0, cause=_unwritten_by(exercise, answer))
     if failure is None:
         return Verdict(**about, status=Ending.RIGHT, share=1.0)
-    share = sum(line.status == Mark.PASSED for line in lines) / len(lines) if first_right else 0.0
+    earned = sum(line.status in (Mark.PASSED, Mark.NOTED) for line in lines)
+    share = earned / len(lines) if first_right else 0.0
     show = {label: data(value) for label, value in failure[0].show.items()}
     return Verdict(
         **about, status=Ending.WRONG, share=share, show=show, cause=failure[1].text, mistake=mistake
@@ -139,13 +148,18 @@ def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
 
 def _as_one(title: str, parts: list[Part]) -> Part:
     def holds() -> None:
+        noted = None
         for part in parts:
             try:
                 part.holds()
             except Wrong as found:
                 known = "" if part.title == title else part.title
                 found.reason = ": ".join(text for text in (known, found.reason) if text)
-                raise
+                if not isinstance(found, Noted):
+                    raise
+                noted = noted or found
+        if noted:
+            raise noted
 
     return Part(title, holds)
 
@@ -171,7 +185,7 @@ def _untouched(answer: Answer) -> None:
     if answer.changed:
         shown, more = answer.changed[:4], len(answer.changed) - 4
         rest = f" and {more} more" if more > 0 else ""
-        raise Wrong(f"your function changed {', '.join(shown)}{rest} in place")
+        raise Noted(f"your function changed {', '.join(shown)}{rest} in place")
 
 
 def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 WIDTH = 83  # nbgrader's Validate cuts longer lines
 SMALL = 40  # tensors up to this number of entries are shown in full
 FIRST = 6  # entries shown of a larger tensor
+NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
 
 
 class Ending(StrEnum):
@@ -29,10 +30,11 @@ class Ending(StrEnum):
 
 
 class Mark(StrEnum):
-    """The status of one part; OPEN: not reached."""
+    """The status of one part; OPEN: not reached; NOTED: violated, by the word of the student's process."""
 
     PASSED = "passed"
     FAILED = "FAILED"
+    NOTED = "noted"
     OPEN = "open"
 
 
@@ -78,7 +80,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     def headline(self) -> str:
         """The mistake in one sentence: the first of the cause, else the first part that failed."""
-        failed = next((line.text for line in self.lines if line.status == Mark.FAILED), "")
+        failed = {line.status: line.text for line in reversed(self.lines)}
+        failed = failed.get(Mark.FAILED) or failed.get(Mark.NOTED, "")
         return first_sentence(self.cause) or failed
 
     def message(self) -> str:
@@ -99,6 +102,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
             blocks.append("\n".join(_shown(label, value, wide) for label, value in self.show.items()))
         if self.cause:
             blocks.append(_wrapped(self.cause))
+        if any(line.status == Mark.NOTED for line in self.lines):
+            blocks.append(_wrapped(NO_POINTS))
         return "\n\n".join(blocks)
 
     def as_json(self) -> dict:
