@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from grader.author.given import withheld
 from grader.grade.journal import Measured
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
@@ -45,11 +46,21 @@ def hidden_seed(course_seed: int, exercise: str) -> int:
 class Examiner:
     """A context that listens at `path`; `verdicts` holds the last verdict on each exercise.
 
-    taken: the exercises that take the course's own function; they are asked nothing.
+    lab: the number of the lab, None for any; only its exercises are asked, and only a lab that is given
+    the perplexity may request one. taken: the exercises that take the course's own function; they are asked
+    nothing.
+
+    A requested perplexity is that of the course model on the course's evaluation windows, under masks that
+    the submission sends; nothing else is measured for it. No exercise of a lab that may request one asks
+    for that number: the judges of prune_magnitude, prune_wanda and prune_blocks compare the masks and the
+    weights themselves, and measure the perplexity again. In lab 01 the number is an exercise's answer, so
+    requests get None. A request reveals one thing about the class: by the time that it takes, whether these
+    very masks were measured before.
     """
 
-    def __init__(self, path: Path, course_seed: int, taken: Collection[str] = ()):
-        self.path, self.course_seed, self.taken = path, course_seed, taken
+    def __init__(self, path: Path, course_seed: int, lab: int | None = None, taken: Collection[str] = ()):
+        self.path, self.course_seed, self.lab, self.taken = path, course_seed, lab, taken
+        self.may_request = lab is None or "perplexity.py" not in withheld(lab, grading=True)
         self.verdicts: dict[str, Verdict] = {}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # an error of the grader, never of the student
@@ -92,7 +103,7 @@ class Examiner:
                 connection.settimeout(ANSWER_SECONDS)
                 request = decode(wire.receive(connection), Request)
                 masks = request.masks
-                exercise = None if masks is not None else EXERCISES[request.exercise]
+                exercise = None if masks is not None else self._exercise(request.exercise)
             except Malformed:
                 with contextlib.suppress(OSError):
                     wire.send(connection, {"perplexity": None})
@@ -108,10 +119,20 @@ class Examiner:
             except Exception as fault:
                 self.fault = fault
 
+    def _exercise(self, name: str) -> Exercise:
+        """The exercise of this name. Raises KeyError if there is none in the lab."""
+        if self.lab not in (None, EXERCISES.lab(name)):
+            raise KeyError(name)
+        return EXERCISES[name]
+
     def _measure(self, connection: socket.socket, masks: dict[str, torch.Tensor]) -> None:
         """Send the perplexity of the course model under these masks, or None: the client measures it."""
         value = None
-        if len(self.shared) < SHARED and all(mask.dtype is torch.uint8 for mask in masks.values()):
+        if (
+            self.may_request
+            and len(self.shared) < SHARED
+            and all(mask.dtype is torch.uint8 for mask in masks.values())
+        ):
             with self._work:
                 started = time.monotonic()
                 value = self._shared(masks)

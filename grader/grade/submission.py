@@ -97,7 +97,7 @@ def _grade(task: Task, record: Record) -> None:
     held = set().union(*takes.values())
     with (
         tempfile.TemporaryDirectory() as folder,
-        Examiner(Path(folder, "socket"), task.course_seed, takes) as examiner,
+        Examiner(Path(folder, "socket"), task.course_seed, number, takes) as examiner,
     ):
         clock = time.monotonic()
         outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold, number, held)
