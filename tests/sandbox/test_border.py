@@ -90,8 +90,8 @@ for each in [*found.values(), control]:
 files = [os.path.join(root, name) for root, _, names in os.walk("/") if not root.startswith("/proc")
          for name in names if name in HIDDEN and not root.endswith("/ask/own")]
 texts = {path: open(path, errors="replace").read() for path in files}
-files = [path for path, text in texts.items() if not text.startswith('\'\'\'Not here'.replace("'", '"'))
-         and ("labsupport" in text or "made from solutions" in text)]
+files = [path for path, text in texts.items()
+         if "Not here." not in text and ("labsupport" in text or "made from solutions" in text)]
 print(len(found) > 150, right, files)
 """
 PROBES = {  # lab -> an exercise's right answer, and whether a function answers one question
