@@ -95,16 +95,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def plan(chosen: argparse.Namespace) -> None:
     """Print what structured pruning will leave of a model, as a table or as JSON."""
-    from labsupport import models, planning
+    from labsupport import models
     from labsupport.errors import LabError
+    from labsupport.given import plans
 
     config = models.config(chosen.model)
     try:
-        layers = planning.layer_range(chosen.layers, config.num_hidden_layers)
-        found = planning.plan(config, chosen.ratio, layers, chosen.tokens)
+        layers = plans.layer_range(chosen.layers, config.num_hidden_layers)
+        found = plans.plan(config, chosen.ratio, layers, chosen.tokens)
     except ValueError as problem:
         raise LabError(f"{str(problem)[0].upper()}{str(problem)[1:]}.") from problem
-    print(planning.as_json(found) if chosen.json else planning.as_text(found, chosen.tokens))
+    print(plans.as_json(found) if chosen.json else plans.as_text(found, chosen.tokens))
 
 
 def compare(chosen: argparse.Namespace) -> None:

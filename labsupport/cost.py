@@ -1,7 +1,7 @@
-"""The cost of a model: multiply-accumulates, bytes on disk, peak memory and latency.
+"""The cost of a model: bytes of its weights, peak memory and latency.
 
-The first two follow from shapes and zeros and are exact. Memory and latency are measured on the device of
-settings.py and hold for that machine only.
+The first follows from shapes and is exact. Memory and latency are measured on the device of settings.py and
+hold for that machine only. Multiply-accumulates are in given/macs.py.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import ctypes
 import gc
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,52 +16,9 @@ import numpy as np
 import psutil
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from labsupport import settings, widths
+from labsupport import settings
 from labsupport.errors import LabError, reason
-from labsupport.planning import linear_macs, skeleton
-
-# Multiply-accumulates
-
-
-def model_macs(what: nn.Module | LlamaConfig, tokens: int) -> int:
-    """MACs of all Linear layers of a model or a config for `tokens` tokens, lm_head included."""
-    model = what if isinstance(what, nn.Module) else skeleton(what, widths.of_config(what))
-    return linear_macs(model, tokens)
-
-
-def attention_macs(what: LlamaForCausalLM | LlamaConfig, tokens: int) -> int:
-    """MACs of the two matrix products of attention (queries by keys, weights by values) for one text.
-
-    Each query head multiplies [L, D] by [D, L], then [L, L] by [L, D]. Causal attention could skip the
-    upper triangle; like torch's counter, this function counts the whole square.
-    """
-    model = isinstance(what, nn.Module)
-    layers = widths.of_model(what) if model else widths.of_config(what)
-    head_dim = widths.head_size(what.config if model else what)
-    return sum(2 * layer.heads * tokens**2 * head_dim for layer in layers)
-
-
-@torch.no_grad()
-def counted_macs(model: PreTrainedModel, tokens: int) -> int:
-    """MACs of one forward pass by torch's FLOP counter: Linear layers and the products of attention.
-
-    Also works on the meta device, where nothing is computed. The counter reports FLOPs, two per MAC. It does
-    not count the CPU's fused attention kernel, so attention runs as plain products during the pass; no
-    setting of the model changes. The angles of the rotary embedding, which some versions of transformers
-    compute by a matrix product, are not counted. The attention mask is passed in, because transformers
-    would read values of meta tensors to make one.
-    """
-    ids = torch.zeros(1, tokens, dtype=torch.long, device=model.device)
-    mask = torch.zeros(1, 1, tokens, tokens, dtype=model.dtype, device=model.device)
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model(ids, attention_mask=mask, use_cache=False)
-    angles = {name: ops for name, ops in counter.get_flop_counts().items() if name.endswith(".rotary_emb")}
-    return (counter.get_total_flops() - sum(sum(ops.values()) for ops in angles.values())) // 2
-
 
 # Bytes on a disk
 
@@ -70,54 +26,6 @@ def counted_macs(model: PreTrainedModel, tokens: int) -> int:
 def weight_bytes(model: nn.Module) -> int:
     """Bytes of all parameters, zeros included; a weight shared by two layers counts once."""
     return sum(weight.numel() * weight.element_size() for weight in model.parameters())
-
-
-def packed(weight: torch.Tensor, form: str) -> list[torch.Tensor]:
-    """A weight [out, in] packed for storage without its zeros: the tensors to save.
-
-    form: "dense", the weight itself; "bitmask", values and one bit per weight, eight to a byte; "csr",
-    values, int32 column indices and int32 row pointers; "2:4", values and a 2-bit index for each of the two
-    kept weights in every group of four. Raises ValueError for another form, and for a group with more than
-    2 nonzero weights.
-    """
-    if form == "dense":
-        return [weight]
-    if form == "bitmask":
-        return [weight[weight != 0], _bits(weight != 0)]
-    if form == "csr":
-        sparse = csr(weight)
-        return [sparse.values(), sparse.col_indices(), sparse.crow_indices()]
-    if form != "2:4":
-        raise ValueError(f"there is no form called {form!r}")
-    groups = weight.reshape(-1, 4)
-    if weight.shape[1] % 4 or bool(((groups != 0).sum(dim=1) > 2).any()):
-        raise ValueError("the weight does not keep at most 2 of every 4 neighbours")
-    places = (groups != 0).int().sort(dim=1, descending=True, stable=True).indices[:, :2].sort().values
-    return [groups.gather(1, places), _bits(torch.stack([places >> 1, places & 1], dim=-1))]
-
-
-def csr(weight: torch.Tensor) -> torch.Tensor:
-    """The weight as a sparse CSR tensor with int32 indices."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-        sparse = weight.to_sparse_csr()
-        return torch.sparse_csr_tensor(
-            sparse.crow_indices().int(),
-            sparse.col_indices().int(),
-            sparse.values(),
-            weight.shape,
-            check_invariants=False,
-        )
-
-
-def _bits(flags: torch.Tensor) -> torch.Tensor:
-    """Pack zeros and ones eight to a byte."""
-    return torch.from_numpy(np.packbits(flags.cpu().numpy().astype(bool).reshape(-1)))
-
-
-def bytes_of(tensors: list[torch.Tensor]) -> int:
-    """Total bytes of these tensors."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 # Peak memory

@@ -1,4 +1,4 @@
-"""Given parts of structured pruning: plans, gradients, and the choice of structures to keep."""
+"""Given parts of structured pruning: widths, gradients, and the choice of structures to keep."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from torch.nn import functional
 from transformers import LlamaForCausalLM
 
 from labsupport.linears import must_fit
-from labsupport.planning import Plan, narrowed, plan
+from labsupport.planning import narrowed
 from labsupport.progress import bar
 
-__all__ = ["CRITERIA", "Plan", "gradients", "most_important", "narrowed", "plan"]
+__all__ = ["CRITERIA", "gradients", "most_important", "narrowed"]
 
 CRITERIA = ("l1", "l2", "taylor", "random")
 
@@ -39,7 +39,10 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
             linear.weight.requires_grad_(True)
         for batch in bar(batches, "gradients"):
             must_fit(model, batch.shape[-1])
-            _loss(model, batch.to(model.device)).backward()
+            batch = batch.to(model.device)
+            with torch.enable_grad():
+                logits = model(batch, use_cache=False).logits[:, :-1]  # [B, L - 1, V]
+                functional.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten()).backward()
         grads: dict[str, Any] = {name: linear.weight.grad for name, linear in linears.items()}
         return {name: grad.float() for name, grad in grads.items()}
     finally:
@@ -47,12 +50,6 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
         for name, weight in model.named_parameters():
             weight.requires_grad_(asked[name])
             weight.grad = kept[name]
-
-
-def _loss(model: LlamaForCausalLM, batch: torch.Tensor) -> torch.Tensor:
-    with torch.enable_grad():
-        logits = model(batch, use_cache=False).logits[:, :-1]  # [B, L - 1, vocabulary]
-        return functional.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten())
 
 
 def most_important(importance: torch.Tensor, count: int) -> torch.Tensor:

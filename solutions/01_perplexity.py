@@ -18,7 +18,7 @@ import math
 from itertools import pairwise
 
 import torch
-from labsupport import check, corpora, expected, models, plots, settings
+from labsupport import check, corpora, expected, given, models, plots, settings
 from labsupport.progress import bar
 from labsupport.table import columns
 

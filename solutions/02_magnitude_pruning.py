@@ -18,7 +18,7 @@
 
 # %%
 import torch
-from labsupport import check, corpora, expected, linears, models, plots, settings
+from labsupport import check, corpora, expected, given, linears, models, plots, settings
 from labsupport.given.perplexity import perplexity
 from labsupport.selection import kth_smallest
 from labsupport.table import columns

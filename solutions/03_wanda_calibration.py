@@ -16,7 +16,7 @@
 from collections import Counter
 
 import torch
-from labsupport import check, corpora, expected, linears, models, plots, settings
+from labsupport import check, corpora, expected, given, linears, models, plots, settings
 from labsupport.progress import bar
 from labsupport.table import columns
 

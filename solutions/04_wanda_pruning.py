@@ -15,7 +15,7 @@
 
 # %%
 import torch
-from labsupport import check, corpora, expected, linears, models, plots, settings
+from labsupport import check, corpora, expected, given, linears, models, plots, settings
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns

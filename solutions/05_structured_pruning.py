@@ -17,7 +17,8 @@
 import tempfile
 
 import torch
-from labsupport import check, corpora, cost, expected, linears, models, plots, settings, structured, widths
+from labsupport import check, corpora, cost, expected, given, linears, models, plots
+from labsupport import settings, structured, widths
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
 
@@ -94,14 +95,16 @@ check.count_parameters(count_parameters)
 # ### A published table
 #
 # The report removes 30 % of layers 4 to 17 of TinyLlama. What a ratio will do can be said without any weight:
-# `structured.plan` builds both shapes and counts.
+# the given `plan` builds both shapes and counts.
 
 # %% experiment
-plan = structured.plan(tinyllama.config, ratio=0.3, layers=range(4, 18), tokens=64)
-before, after = plan.parameters_before, plan.parameters_after
+from labsupport.given.plans import plan
+
+preview = plan(tinyllama.config, ratio=0.3, layers=range(4, 18), tokens=64)
+before, after = preview.parameters_before, preview.parameters_after
 print(f"parameters      {before:>14,}  ->  {after:>14,}  ({after / before:.4%})")
-print(f"MACs, 64 tokens {plan.macs_before:>14,}  ->  {plan.macs_after:>14,}")
-print(f"a dense layer: {plan.layers[0]}\na pruned one:  {plan.layers[4]}")
+print(f"MACs, 64 tokens {preview.macs_before:>14,}  ->  {preview.macs_after:>14,}")
+print(f"a dense layer: {preview.layers[0]}\na pruned one:  {preview.layers[4]}")
 
 # %% [markdown]
 # MACs are multiply-accumulates, one for each weight of a Linear layer and each token. Here is what the
@@ -612,9 +615,9 @@ del slopes
 
 # %% experiment
 for ratio in (0.2, 0.3):
-    plan = structured.plan(model.config, ratio, layers)
-    print(f"{ratio:.0%}: {plan.parameters_after / plan.parameters_before:.1%} of the parameters stay")
-    print(*plan.notes, sep="\n")
+    preview = plan(model.config, ratio, layers)
+    print(f"{ratio:.0%}: {preview.parameters_after / preview.parameters_before:.1%} of the parameters stay")
+    print(*preview.notes, sep="\n")
 
 # %% [markdown]
 # A ratio that does not amount to a whole head leaves attention alone: with few key-value heads a head is a large

@@ -18,7 +18,7 @@ import itertools
 import warnings
 
 import torch
-from labsupport import check, corpora, expected, linears, models, plots, recovery, settings
+from labsupport import check, corpora, expected, given, linears, models, plots, recovery, settings
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
@@ -294,21 +294,21 @@ check.recover(recover)
 # %% [markdown]
 # ## The real thing
 #
-# From here on the given `labsupport.given.recover` does what your function does, with what longer
+# From here on `recover` of `labsupport.given.lora` does what your function does, with what longer
 # training needs in addition: the learning rate rises and falls again, a bar shows the loss, and
 # *stop* (the square in the toolbar) keeps what was learned so far. It trains on the calibration
 # years, of which the evaluation years know nothing.
 
 # %% experiment
-from labsupport.given import recover as given
+from labsupport.given import lora
 
 steps, length = 32, now.window // 2
 practice = corpora.windows(now.text, tokenizer, "calibration", length, steps)[:, None]  # [steps, 1, length]
-losses = {"Wanda 50 %": given.recover(masked, list(practice), steps, 1e-3)}
+losses = {"Wanda 50 %": lora.recover(masked, list(practice), steps, 1e-3)}
 
 # %% experiment
 original = {name: linear.weight.clone() for name, linear in linears.pruned_linears(sliced).items()}
-losses["sliced 35 %"] = given.recover(sliced, list(practice), steps, 1e-3)
+losses["sliced 35 %"] = lora.recover(sliced, list(practice), steps, 1e-3)
 
 # %% experiment
 plots.loss_curves(losses, "Most of what can be had in a minute is had in the first ten steps")
@@ -356,7 +356,7 @@ print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
 # Herbst and Viet trained their pruned TinyLlama with the same method and more of everything: rank
 # 8, learning rate 1e-4, two epochs of *alpaca-cleaned* (51,760 instructions with answers, 2,000 of
 # them held out) in batches of 64, logged to Weights & Biases. With a GPU and the model hub that is
-# one call, `given.recover_as_reported(model, tokenizer, "runs/alpaca")`. It writes its losses into
+# one call, `lora.recover_as_reported(model, tokenizer, "runs/alpaca")`. It writes its losses into
 # that folder; `wandb=True` sends them to Weights & Biases as well, when you are logged in. Our
 # learning rate is ten times theirs because we take 32 steps, not 1,555. And do not train in float16
 # without loss scaling: gradients below its smallest number vanish, losses above its largest become

@@ -17,7 +17,7 @@
 import math
 
 import torch
-from labsupport import check, corpora, expected, linears, models, plots, settings, zeroshot
+from labsupport import check, corpora, expected, given, linears, models, plots, settings, zeroshot
 from labsupport.given.input_norms import input_norms
 from labsupport.table import columns
 from labsupport.tasks import addresses

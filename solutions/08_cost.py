@@ -14,8 +14,8 @@
 
 # %%
 import torch
-from labsupport import check, comparison, corpora, cost, errors, expected
-from labsupport import linears, models, plots, settings, structured
+from labsupport import check, comparison, corpora, cost, errors, expected, given
+from labsupport import linears, models, plots, settings
 from labsupport.given.blocks import prune_blocks
 from labsupport.table import columns
 from torch.nn import functional
@@ -149,14 +149,16 @@ check.model_macs(model_macs)
 # $$2 \cdot \mathrm{heads} \cdot T^2 \cdot d$$
 #
 # MACs in each layer. (On a CPU the counter does not know the fused attention kernel and would miss them;
-# `cost.counted_macs` runs attention as plain products meanwhile.)
+# the given `counted_macs` runs attention as plain products meanwhile.)
 
 # %% experiment
+from labsupport.given.macs import attention_macs, counted_macs
+
 tokens = 128
 macs = {name: model_macs(model.config, tokens) for name, model in three.items()}
 rows = []
 for name, model in three.items():
-    attention, counted = cost.attention_macs(model, tokens), cost.counted_macs(model, tokens)
+    attention, counted = attention_macs(model, tokens), counted_macs(model, tokens)
     rows.append([name, f"{macs[name]:,}", f"{attention:,}", f"{macs[name] + attention:,}", f"{counted:,}"])
 print(columns(["model", "Linear (yours)", "attention", "sum", "torch counts"], rows))
 
@@ -172,8 +174,10 @@ print(columns(["model", "Linear (yours)", "attention", "sum", "torch counts"], r
 # of 64 tokens. Here are the totals that it prints, beside yours.
 
 # %% experiment
+from labsupport.given import plans
+
 config = models.shape("tinyllama-1.1b-chat").config
-plan = structured.plan(config, 0.3, range(4, 18), tokens=64)
+plan = plans.plan(config, 0.3, range(4, 18), tokens=64)
 print(
     columns(
         ["TinyLlama", "parameters", "report", "MACs", "report"],
@@ -313,16 +317,18 @@ plots.storage_against_sparsity(
 
 # %% [markdown]
 # Now the real thing: all decoder layers of the model with zeros. Is the formula what a real file would take?
-# `cost.packed` packs a weight and returns the tensors one would save.
+# The given `packed` packs a weight and returns the tensors one would save.
 
 # %% experiment
+from labsupport.given import packing
+
 name = next(iter(halves))
 weight = linears.pruned_linears(zeros)[name].weight
 share = (weight == 0).sum().item() / weight.numel()
 for form in ("dense", "bitmask", "csr"):
-    tensors = cost.packed(weight, form)
+    tensors = packing.packed(weight, form)
     print(f"{form:8} {storage_bytes(tuple(weight.shape), share, form, 4):9,} bytes by your formula,", end=" ")
-    print(f"{cost.bytes_of(tensors):9,} in {len(tensors)} tensors")
+    print(f"{packing.bytes_of(tensors):9,} in {len(tensors)} tensors")
 
 
 # %% experiment
@@ -436,7 +442,7 @@ x = torch.randn(weight.shape[1], tokens, device=weight.device)  # [in_features, 
 matrices = {"dense": weight}
 for sparsity in (0.5, 0.9, 0.99):
     threshold = weight.abs().flatten().kthvalue(round(sparsity * weight.numel())).values
-    matrices[f"csr at {sparsity:.0%}"] = cost.csr(weight * (weight.abs() > threshold))
+    matrices[f"csr at {sparsity:.0%}"] = packing.csr(weight * (weight.abs() > threshold))
 
 # %% experiment
 products = cost.latencies({name: lambda m=matrix: m @ x for name, matrix in matrices.items()}, 15)

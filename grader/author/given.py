@@ -1,7 +1,7 @@
 """Given implementations by lab, and placeholders for those that are withheld.
 
-FROM in each file of labsupport/given is the first lab that is given the file. While a lab is graded, files
-that implement its own exercises are withheld too.
+FROM in each file of labsupport/given is the first lab that is given the file. ANSWERS names the exercises
+that the file implements, under whatever name and signature: while their lab is graded, it is withheld too.
 """
 
 import ast
@@ -22,8 +22,8 @@ def withheld(lab: int, grading: bool) -> dict[str, str]:
     found = {}
     for path in sorted(FOLDER.glob("[a-z]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        name, first = f"labsupport.given.{path.stem}", given_from(tree, path)
-        asked = [each for each in _functions(tree) if each in EXERCISES and EXERCISES.lab(each) == lab]
+        name, first = f"labsupport.given.{path.stem}", constant(tree, path, "FROM")
+        asked = [each for each in constant(tree, path, "ANSWERS") if EXERCISES.lab(each) == lab]
         if lab < first:
             found[path.name] = STANDS_IN.format(f"{name} is given from lab {first:02d} on.")
         elif grading and asked:
@@ -31,13 +31,9 @@ def withheld(lab: int, grading: bool) -> dict[str, str]:
     return found
 
 
-def given_from(tree: ast.Module, path: Path) -> int:
-    """The number of the first lab that is given a file. Raises ValueError for a file without FROM."""
+def constant(tree: ast.Module, path: Path, name: str):
+    """FROM or ANSWERS of a file. Raises ValueError for a file without it."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FROM":
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)
-    raise ValueError(f"{path} does not say in FROM from which lab on it is given")
-
-
-def _functions(tree: ast.Module) -> list[str]:
-    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    raise ValueError(f"{path} does not say {name}: see labsupport/given/__init__.py")

@@ -1,4 +1,4 @@
-"""Builds notebooks/ from solutions/*.py: nbgrader's source notebook, then its generate_assignment."""
+"""Builds from solutions/*.py: notebooks/ by nbgrader's generate_assignment, and given/exercises/."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from grader import course, nbgrader_quiet
-from grader.author import source
+from grader.author import answers, source
 from labsupport import files
 
 METADATA = {
@@ -82,24 +82,27 @@ def generate(lab: str, root: Path, record: bool = True) -> Path:
 
 def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:
     """The expected contents of notebooks/ for these labs, by default for all."""
-    names = course.labs() if labs is None else [course.lab(name) for name in labs]
+    names = _named(labs)
     with tempfile.TemporaryDirectory() as root:
         made = {name: generate(name, Path(root), record=False).read_text("utf-8") for name in names}
     return {course.notebook(name): (text.rstrip("\n") + "\n").encode() for name, text in made.items()}
 
 
 def build(labs: list[str] | None = None) -> list[Path]:
-    """Write the student notebooks of these labs, by default of all; their paths."""
+    """Write the notebooks and given answers of these labs, by default of all; the notebooks' paths."""
     notebooks = student_notebooks(labs)
-    for path, data in notebooks.items():
+    for path, data in (notebooks | answers.files(_named(labs))).items():
         files.write_whole(path, data)
     return list(notebooks)
 
 
 def drift(labs: list[str] | None = None) -> list[str]:
-    """One sentence for every file of notebooks/ that differs in any byte from a fresh build."""
+    """One sentence for every built file that differs in any byte from a fresh build."""
     expected = student_notebooks(labs)
     found = []
+    for path, data in answers.files(_named(labs)).items():
+        if not path.is_file() or path.read_bytes() != data:
+            found.append(f"labsupport/given/exercises/{path.name} is not what solutions/ gives: {REBUILD}.")
     for path, data in expected.items():
         if not path.is_file():
             found.append(f"{_short(path)} is missing: {REBUILD}.")
@@ -111,6 +114,10 @@ def drift(labs: list[str] | None = None) -> list[str]:
         if path not in expected and not hidden:
             found.append(f"{_short(path)} comes from no source: remove it.")
     return found
+
+
+def _named(labs: list[str] | None) -> list[str]:
+    return course.labs() if labs is None else [course.lab(name) for name in labs]
 
 
 def _short(path: Path) -> str:

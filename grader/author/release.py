@@ -5,8 +5,9 @@ import zipfile
 from pathlib import Path
 
 from grader import course
-from grader.author import given, notebooks
+from grader.author import answers, given, notebooks
 from labsupport import files
+from labsupport.check.judge import EXERCISES
 
 BESIDE = (
     "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE"
@@ -61,8 +62,11 @@ def students_zip(labs: list[str]) -> bytes:
         for path in support.rglob("*")
         if path.suffix in (".py", ".yaml", ".json")  # the package and its data, see pyproject.toml
     }
-    for name, text in given.withheld(max(map(course.number, labs)), grading=False).items():
+    last = max(map(course.number, labs))
+    for name, text in given.withheld(last, grading=False).items():
         files[f"labsupport/given/{name}"] = text.encode()
+    for name in EXERCISES.keys() - answers.up_to(last):
+        del files[f"labsupport/given/exercises/{name}.py"]
     files |= {name: (course.ROOT / name).read_bytes() for name in BESIDE}
     files |= {
         f"notebooks/{path.stem}/{path.name}": data for path, data in notebooks.student_notebooks(labs).items()

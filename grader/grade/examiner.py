@@ -12,18 +12,21 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
+from grader.author.given import withheld
 from grader.grade.journal import Measured
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo, pruned
 from labsupport.check.judge.kit.carried import judge_again
-from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, judge, unanswered
+from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, taken, unanswered
+from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Verdict
 from labsupport.errors import LabError
 
@@ -45,10 +48,23 @@ def hidden_seed(course_seed: int, exercise: str) -> int:
 
 
 class Examiner:
-    """A context that listens at `path`; `verdicts` holds the last verdict on each exercise."""
+    """A context that listens at `path`; `verdicts` holds the last verdict on each exercise.
 
-    def __init__(self, path: Path, course_seed: int):
-        self.path, self.course_seed = path, course_seed
+    lab: the number of the lab, None for any; only its exercises are asked, and only a lab that is given
+    the perplexity may request one. taken: the exercises that take the course's own function; they are asked
+    nothing.
+
+    A requested perplexity is that of the course model on the course's evaluation windows, under masks that
+    the submission sends; nothing else is measured for it. No exercise of a lab that may request one asks
+    for that number: the judges of prune_magnitude, prune_wanda and prune_blocks compare the masks and the
+    weights themselves, and measure the perplexity again. In lab 01 the number is an exercise's answer, so
+    requests get None. A request reveals one thing about the class: by the time that it takes, whether these
+    very masks were measured before.
+    """
+
+    def __init__(self, path: Path, course_seed: int, lab: int | None = None, taken: Collection[str] = ()):
+        self.path, self.course_seed, self.lab, self.taken = path, course_seed, lab, taken
+        self.may_request = lab is None or "perplexity.py" not in withheld(lab, grading=True)
         self.verdicts: dict[str, Verdict] = {}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # an error of the grader, never of the student
@@ -91,7 +107,7 @@ class Examiner:
                 connection.settimeout(ANSWER_SECONDS)
                 request = decode(wire.receive(connection), Request)
                 masks = request.masks
-                exercise = None if masks is not None else EXERCISES[request.exercise]
+                exercise = None if masks is not None else self._exercise(request.exercise)
             except Malformed:
                 with contextlib.suppress(OSError):
                     wire.send(connection, {"perplexity": None})
@@ -107,10 +123,20 @@ class Examiner:
             except Exception as fault:
                 self.fault = fault
 
+    def _exercise(self, name: str) -> Exercise:
+        """The exercise of this name. Raises KeyError if there is none in the lab."""
+        if self.lab not in (None, EXERCISES.lab(name)):
+            raise KeyError(name)
+        return EXERCISES[name]
+
     def _measure(self, connection: socket.socket, masks: dict[str, torch.Tensor]) -> None:
         """Send the perplexity of the course model under these masks, or None: the client measures it."""
         value = None
-        if len(self.shared) < SHARED and all(mask.dtype is torch.uint8 for mask in masks.values()):
+        if (
+            self.may_request
+            and len(self.shared) < SHARED
+            and all(mask.dtype is torch.uint8 for mask in masks.values())
+        ):
             with self._work:
                 started = time.monotonic()
                 value = self._shared(masks)
@@ -138,10 +164,13 @@ class Examiner:
         started, waited = time.monotonic(), self._waited
         seed, ask = functools.partial(hidden_seed, self.course_seed), functools.partial(self._ask, connection)
         try:
-            cases = exercise.cases(seed(exercise.name))
-            verdict = judge(exercise, cases, functools.partial(ask, exercise.name))
-            with contextlib.suppress(Silence):
-                verdict = judge_again(EXERCISES, verdict, ask, seed, self.verdicts)
+            if exercise.name in self.taken:
+                verdict = taken(exercise)
+            else:
+                cases = exercise.cases(seed(exercise.name))
+                verdict = judge(exercise, cases, functools.partial(ask, exercise.name))
+                with contextlib.suppress(Silence):
+                    verdict = judge_again(EXERCISES, verdict, ask, seed, self.verdicts)
         except Silence as silence:
             verdict = unanswered(exercise, str(silence))
         except LabError:

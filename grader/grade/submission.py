@@ -15,12 +15,14 @@ from grader.grade import experiments, version
 from grader.grade.examiner import Examiner
 from grader.grade.journal import Earlier, Judged, Record
 from grader.grade.sanitize import inert, text_output
+from grader.grade.taken import taken
 from grader.intake import admit
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits, run_notebook
 from grader.status import Status
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit.exercise import taken as from_the_course
 from labsupport.check.judge.kit.exercise import unanswered
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
@@ -94,12 +96,15 @@ def _grade(task: Task, record: Record) -> None:
         zygote_client.zygote.ready(number)
     spared = experiments.spared(admitted.notebook, released)
     notebook = nbformat.writes(experiments.without(admitted.notebook, spared)).encode()
+    points = check_points(released)
+    takes = taken(admitted.notebook, list(points))
+    held = set().union(*takes.values())
     with (
         tempfile.TemporaryDirectory() as folder,
-        Examiner(Path(folder, "socket"), task.course_seed) as examiner,
+        Examiner(Path(folder, "socket"), task.course_seed, number, takes) as examiner,
     ):
         clock = time.monotonic()
-        outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold, number)
+        outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold, number, held)
         seconds = time.monotonic() - clock
     record.phases |= {
         "start": outcome.start, "judging": examiner.seconds,
@@ -114,9 +119,10 @@ def _grade(task: Task, record: Record) -> None:
     ended = outcome.status == Status.FINISHED
     record.status, record.reason = (Status.GRADED, "") if ended else (outcome.status, outcome.reason)
     record.cell, record.unenforced = outcome.cell, list(outcome.unenforced)
-    points = check_points(released)
     for name in points:
         verdict = examiner.verdicts.get(name) or not_asked(name, record)
+        if name in takes:
+            verdict = from_the_course(EXERCISES[name])
         record.verdicts[name] = judged(verdict, points[name], given.digest)
     if faults := sentence_on_faults(record):
         record.reason = " ".join(filter(None, (record.reason, faults)))

@@ -27,9 +27,13 @@ def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
         source = path.read_bytes()
     except OSError as problem:
         raise LabError(f"{path} cannot be read: {problem.strerror}.") from problem
-    with tempfile.TemporaryDirectory() as folder, Examiner(Path(folder, "socket"), course.seed()) as examiner:
+    lab = EXERCISES.lab(name)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Examiner(Path(folder, "socket"), course.seed(), lab) as examiner,
+    ):
         command = [sys.executable, "-m", "labsupport.check.ask.function", name, "answers.py"]
-        files, lab = {"answers.py": source}, EXERCISES.lab(name)
+        files = {"answers.py": source}
         outcome = run_command(command, files, examiner.path, LIMITS, isolation, lab)
     if examiner.fault:
         raise LabError(f"The grader failed, not the function: {examiner.fault!r}") from examiner.fault

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     PARTLY = "partly"
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
+    GIVEN = "given"
     OPEN = "open"
     FAULT = "fault"
 
@@ -25,6 +26,7 @@ KINDS = {
     Kind.PARTLY: "partly right",
     Kind.WRONG: "not yet",
     Kind.UNWRITTEN: "not written",
+    Kind.GIVEN: "given: 0 points",
     Kind.OPEN: "not reached",
     Kind.FAULT: "the check failed, not the student",
 }
@@ -83,10 +85,12 @@ class Person:
 
 def kind(status: Status, verdict: Judged) -> Kind:
     """The result of an exercise in a submission with this status."""
-    if verdict.status == Ending.RIGHT:
+    if verdict.status == Ending.RIGHT or verdict.share == 1:
         return Kind.RIGHT
     if verdict.status == Ending.UNWRITTEN:
         return Kind.UNWRITTEN
+    if verdict.status == Ending.GIVEN:
+        return Kind.GIVEN
     if unjudged(verdict, status):
         return Kind.FAULT if verdict.status == Ending.FAULT else Kind.OPEN
     return Kind.PARTLY if verdict.share > 0 else Kind.WRONG

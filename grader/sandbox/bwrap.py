@@ -1,8 +1,9 @@
 """The contents of a sandbox: the bwrap command line, and the environment inside.
 
-Mounted read-only: Python, the system's libraries, the stored models, and labsupport without its judges and
-without implementations of the graded lab's exercises. Writable: an empty tmpfs. The only way out is the
-examiner's socket. Nothing else of this machine is mounted.
+Mounted read-only: Python, the system's libraries, the stored models, and labsupport without its
+judges and without implementations of the graded lab's exercises, except those that the submission
+takes openly. Writable: an empty tmpfs. The only way out is the examiner's socket. Nothing else of
+this machine is mounted.
 """
 
 import os
@@ -10,12 +11,13 @@ import shutil
 import site
 import subprocess
 import sys
+from collections.abc import Collection
 from functools import cache as once
 from pathlib import Path
 
 import labsupport
 from grader import course
-from grader.author import given
+from grader.author import answers, given
 from grader.sandbox import devices
 from grader.sandbox.limits import Limits
 from labsupport.errors import LabError
@@ -83,7 +85,12 @@ def inside(socket: Path | None) -> dict[str, str]:
 
 
 def sandboxed(
-    limits: Limits, socket: Path | None, lab: int | None, info: int, program: list[str]
+    limits: Limits,
+    socket: Path | None,
+    lab: int | None,
+    taken: Collection[str],
+    info: int,
+    program: list[str],
 ) -> tuple[list[str], list[int]]:
     """The bwrap command line for a program, and the file descriptors that it must inherit."""
     command = [
@@ -104,12 +111,15 @@ def sandboxed(
     command += ["--info-fd", str(info), *_system(limits)]
     command += _python()
     command += ["--ro-bind", str(SUPPORT), str(SUPPORT)]
-    for folder in (JUDGES, given.FOLDER / "__pycache__"):
+    for folder in (JUDGES, given.FOLDER / "__pycache__", answers.FOLDER):
         if folder.is_dir():
-            command += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
-    for path, text in (DATA | _in_place_of_given(lab)).items():
+            command += ["--tmpfs", str(folder)]
+    for path, text in (DATA | _in_place_of_given(lab) | _taken(taken)).items():
         fds.append(_file(text))
         command += ["--ro-bind-data", str(fds[-1]), path]
+    for folder in (JUDGES, given.FOLDER / "__pycache__", answers.FOLDER):
+        if folder.is_dir():
+            command += ["--remount-ro", str(folder)]
     command += [
         "--ro-bind",
         str(RUNNER),
@@ -131,6 +141,12 @@ def _in_place_of_given(lab: int | None) -> dict[str, str]:
     if lab is None:
         return {}
     return {str(given.FOLDER / name): text for name, text in given.withheld(lab, grading=True).items()}
+
+
+def _taken(names: Collection[str]) -> dict[str, str]:
+    """The given answers that a submission takes: path and text."""
+    files = [answers.FOLDER / f"{name}.py" for name in ("__init__", *names)]
+    return {str(path): path.read_text(encoding="utf-8") for path in files}
 
 
 @once

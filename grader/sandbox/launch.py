@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,17 +22,27 @@ from labsupport.fetch import cache
 
 @contextlib.contextmanager
 def sandboxed(
-    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
+    own: Groups,
+    socket_path: Path | None,
+    limits: Limits,
+    lab: int | None,
+    taken: Collection[str],
+    job: BinaryIO,
 ) -> Iterator[subprocess.Popen]:
     """A context with the runner as first process of a sandbox; its exit kills the sandbox."""
     program = [sys.executable, "-I", str(bwrap.INSIDE / "runner.py")]
-    with _bubblewrapped(own, socket_path, limits, lab, program, job) as (process, _):
+    with _bubblewrapped(own, socket_path, limits, lab, taken, program, job) as (process, _):
         yield process
 
 
 @contextlib.contextmanager
 def forked(
-    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
+    own: Groups,
+    socket_path: Path | None,
+    limits: Limits,
+    lab: int | None,
+    taken: Collection[str],
+    job: BinaryIO,
 ) -> Iterator["subprocess.Popen | Fork"]:
     """A context with the runner as a fork of the zygote in a sandbox; its exit kills the sandbox.
 
@@ -41,7 +51,7 @@ def forked(
     holder = ["/bin/sh", "-c", "echo; exec sleep infinity"]
     with (
         open(os.devnull, "rb") as nothing,
-        _bubblewrapped(own, socket_path, limits, lab, holder, nothing) as (process, first),
+        _bubblewrapped(own, socket_path, limits, lab, taken, holder, nothing) as (process, first),
     ):
         assert process.stdout is not None
         if first is None or not process.stdout.read(1):
@@ -76,6 +86,7 @@ def _bubblewrapped(
     socket_path: Path | None,
     limits: Limits,
     lab: int | None,
+    taken: Collection[str],
     program: list[str],
     stdin: BinaryIO,
 ) -> Iterator[tuple[subprocess.Popen, int | None]]:
@@ -83,7 +94,7 @@ def _bubblewrapped(
     read, write = os.pipe()
     with os.fdopen(read, "rb") as info, contextlib.ExitStack() as later:
         later.callback(os.close, write)
-        command, fds = bwrap.sandboxed(limits, socket_path, lab, write, program)
+        command, fds = bwrap.sandboxed(limits, socket_path, lab, taken, write, program)
         for fd in fds:
             later.callback(os.close, fd)
         process = _start(own.join(command), stdin, pass_fds=(write, *fds), env={})
@@ -111,7 +122,12 @@ def _end(process: subprocess.Popen, first: int | None) -> None:
 
 @contextlib.contextmanager
 def plain(
-    own: Groups, socket_path: Path | None, limits: Limits, lab: int | None, job: BinaryIO
+    own: Groups,
+    socket_path: Path | None,
+    limits: Limits,
+    lab: int | None,
+    taken: Collection[str],
+    job: BinaryIO,
 ) -> Iterator[subprocess.Popen]:
     """A context with the runner as a plain process in its own folder; its exit kills all descendants."""
     folder = Path(tempfile.mkdtemp(prefix="pruning-labs-"))

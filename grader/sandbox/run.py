@@ -10,7 +10,7 @@ import os
 import selectors
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,13 @@ def run_notebook(
     isolation: str = "bwrap",
     cold: bool = True,
     lab: int | None = None,
+    taken: Collection[str] = (),
 ) -> Outcome:
     """Execute a notebook's code cells in a sandbox, in order, until the end or a limit.
 
     socket_path: the examiner's Unix socket, or None. isolation: "bwrap", or "none" for a plain process.
     cold: start a new Python; otherwise the zygote is forked, if there is one. lab: the number of the graded
-    lab, whose exercises' implementations are withheld from the sandbox.
+    lab, whose exercises' implementations are withheld from the sandbox, without those in `taken`.
     Raises LabError when no sandbox can be created on this machine.
     """
     try:
@@ -104,10 +105,10 @@ def run_notebook(
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
     most = 2 * limits.output + 2**17 * (len(code) + 8)
     try:
-        run = _run(job, socket_path, limits, isolation, cold, lab, grace=GRACE, most=most, keep=keep)
+        run = _run(job, socket_path, limits, isolation, cold, lab, taken, grace=GRACE, most=most, keep=keep)
     except zygote_client.Gone:  # not caused by this submission: run it again without the zygote
         zygote_client.zygote.lose()
-        run = _run(job, socket_path, limits, isolation, True, lab, grace=GRACE, most=most, keep=keep)
+        run = _run(job, socket_path, limits, isolation, True, lab, taken, grace=GRACE, most=most, keep=keep)
     if run.cell in run.cut and run.cell in code and not executed.cells[run.cell].outputs:
         executed.cells[run.cell].outputs = [v4.new_output("stream", name="stderr", text=CUT)]
     cell = min(run.cut) if run.status == Status.OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
@@ -140,14 +141,16 @@ def run_command(
     contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
     job = {"command": command, "files": contents}
     most = 8 * limits.output + 2**20
-    run = _run(job, socket_path, limits, isolation, True, lab, grace=0.0, most=most, keep=keep)
+    run = _run(job, socket_path, limits, isolation, True, lab, (), grace=0.0, most=most, keep=keep)
     output = "".join(texts)[: limits.output]
     reason = _reason(run, "", limits).replace("The notebook", "The command")
     assert run.status is not None
     return CommandOutcome(run.status, reason, run.code, output, run.seconds, run.unenforced)
 
 
-def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: int, keep: Callable) -> _Run:
+def _run(
+    job, socket_path, limits, isolation, cold, lab, taken, *, grace: float, most: int, keep: Callable
+) -> _Run:
     """Launch the runner with this job, supervise it until its end or a limit, and clean up."""
     if isolation not in ISOLATIONS:
         raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
@@ -158,7 +161,7 @@ def _run(job, socket_path, limits, isolation, cold, lab, *, grace: float, most: 
         task.seek(0)
         enclosure = launch.sandboxed if cold or zygote_client.zygote.address is None else launch.forked
         enclosure = launch.plain if isolation == "none" else enclosure
-        with enclosure(own, socket_path, limits, lab, task) as process:
+        with enclosure(own, socket_path, limits, lab, taken, task) as process:
             errors = _follow(process, run, limits, grace=grace, most=most, keep=keep)
         if run.status is None and enclosure is launch.forked and not zygote_client.zygote.alive():
             raise zygote_client.Gone

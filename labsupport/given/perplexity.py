@@ -11,6 +11,7 @@ from labsupport.linears import must_fit
 from labsupport.progress import bar
 
 FROM = 2  # the first lab that is given this file
+ANSWERS = ("perplexity", "window_nll")
 CHUNK = 128  # positions whose logits exist at one time: 25 MB here, which malloc reuses
 
 

@@ -9,7 +9,7 @@ from grader import course
 from grader.author import notebooks, reference
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Ending
 
 SEEDS = (0, 20_261_121)  # the public cases and one course's hidden ones

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.author.given import given_from
+from grader.author.given import FOLDER, constant
 from grader.course import ROOT
 from labsupport.check.judge import EXERCISES
 
@@ -90,8 +90,19 @@ def test_an_exercise_is_one_file(name):
     for module in seen:
         assert not module.startswith("labsupport.check.judge.lab") or module == module_of(path)
         if module.startswith("labsupport.given."):
-            first = given_from(ast.parse(MODULES[module].read_text()), MODULES[module])
+            first = constant(ast.parse(MODULES[module].read_text()), MODULES[module], "FROM")
             assert first <= lab, f"{name} needs {module}, which is given from lab {first} on"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_what_is_given_says_which_exercises_it_answers(path):
+    """A function named like an exercise is one of its answers, and every answer is an exercise."""
+    tree = ast.parse(path.read_text())
+    answers = set(constant(tree, path, "ANSWERS"))
+    assert answers <= EXERCISES.keys()
+    assert {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef)
+    } & EXERCISES.keys() <= answers
 
 
 def test_no_file_of_judges_is_long():

@@ -10,7 +10,7 @@ from grader.author import source
 from labsupport import doctor
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.judging import judge
 from tests.wrong_answers import sparsity
 
 LAB = "00_start_here"

@@ -1,19 +1,22 @@
 """Perplexities under grading: equal masks are measured once, by the examiner, which believes nothing."""
 
 import socket
+from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
+import labsupport.given.perplexity as given
 from grader.grade import examiner as examiner_module
 from grader.grade.class_run import grade_class
 from grader.grade.examiner import Examiner
 from labsupport import linears, models
 from labsupport.check.ask import bits, recipes, shared, wire
+from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit import pruned as judging
-from labsupport.given import masks, perplexity
+from labsupport.given import masks
 from tests.grade.test_hostile import hand_in, right_answers
 from tests.hostile.submissions import FILE, LAB
 
@@ -49,10 +52,10 @@ def test_equal_masks_are_measured_once(course, monkeypatch):
     """The number is the one measured here; a classmate with the same masks costs no second evaluation."""
     model, windows, examiner = course
     dense = asked(course)
-    assert dense == pytest.approx(perplexity.perplexity(model, windows), rel=1e-6)
+    assert dense == pytest.approx(given.perplexity(model, windows), rel=1e-6)
     pruned(model, 0.5)
     first = asked(course)
-    assert first == pytest.approx(perplexity.perplexity(model, windows), rel=1e-6)
+    assert first == pytest.approx(given.perplexity(model, windows), rel=1e-6)
     assert first != dense
     monkeypatch.setattr(judging, "perplexity", None)  # whoever measures again stumbles
     assert asked(course) == first
@@ -141,6 +144,26 @@ def test_nobody_asks_without_end(course, monkeypatch):
     """After so many questions a submission measures for itself; it cannot keep the examiner busy."""
     monkeypatch.setattr(examiner_module, "SHARED", 2)
     assert [asked(course) is None for _ in range(3)] == [False, False, True]
+
+
+def test_lab_01_gets_no_number(course, tmp_path):
+    """There the perplexity of the course model is an exercise; and no lab asks the cases of another one."""
+    model, windows, _ = course
+    with Examiner(tmp_path / "first", 5, 1) as first:
+        assert shared.asked(model, windows, str(first.path)) is None
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(first.path))
+            wire.send(connection, {"exercise": "magnitude_mask"})
+            with pytest.raises(EOFError):
+                wire.receive(connection)
+    assert first.shared == [] and first.verdicts == {} and first.fault is None
+
+
+def test_what_is_requested_is_no_exercise():
+    """In every lab that may request a perplexity, the judges take none from the answer alone."""
+    may = {lab for lab in range(9) if Examiner(Path("unused"), 5, lab).may_request}
+    assert may == set(range(2, 9))
+    assert EXERCISES.lab("perplexity") not in may
 
 
 def test_through_the_sandbox(empty_course, monkeypatch):

@@ -17,7 +17,7 @@ from grader.status import Status
 from labsupport import files, settings
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.judging import judge
 from tests.check.judge.test_answers import FOLDER, answers
 
 pytestmark = pytest.mark.sandbox

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from labsupport import cost, expected, models, structured
+from labsupport import cost, expected, models
 from labsupport.errors import LabError
-from labsupport.given import blocks
+from labsupport.given import blocks, macs, packing, plans
 from labsupport.linears import pruned_linears
 from labsupport.settings import device
 
@@ -22,7 +22,7 @@ TINYLLAMA = "tinyllama-1.1b-chat"
 
 def agree(model, tokens: int) -> None:
     """The closed form equals torch's counter, to the last digit."""
-    assert cost.counted_macs(model, tokens) == cost.model_macs(model, tokens) + cost.attention_macs(
+    assert macs.counted_macs(model, tokens) == macs.model_macs(model, tokens) + macs.attention_macs(
         model, tokens
     )
 
@@ -41,8 +41,8 @@ def test_torch_counts_the_same(make, tokens):
     """A lab that says 'equal to the last digit' must not be off by one attention product."""
     model = make()
     agree(model, tokens)
-    assert cost.model_macs(model, tokens) == cost.model_macs(model.config, tokens)
-    assert cost.attention_macs(model, tokens) == cost.attention_macs(model.config, tokens) > 0
+    assert macs.model_macs(model, tokens) == macs.model_macs(model.config, tokens)
+    assert macs.attention_macs(model, tokens) == macs.attention_macs(model.config, tokens) > 0
 
 
 @given(st.data())
@@ -61,31 +61,31 @@ def test_any_small_llama(data):
     torch.manual_seed(0)
     model, tokens = LlamaForCausalLM(config).eval(), data.draw(st.integers(1, 9))
     agree(model, tokens)
-    dense = cost.model_macs(model, tokens)
+    dense = macs.model_macs(model, tokens)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         blocks.prune_blocks(model, data.draw(st.floats(0, 1)), range(data.draw(st.integers(0, depth))), "l1")
     agree(model, tokens)
-    assert cost.model_macs(model, tokens) <= dense
+    assert macs.model_macs(model, tokens) <= dense
 
 
 def test_the_reports_numbers():
     """TinyLlama at 64 tokens, counted on the meta device: 66.203 G and 0.369 G, then 54.785 G and 0.310 G."""
     model = models.shape(TINYLLAMA)
-    assert cost.model_macs(model, 64) == cost.model_macs(model.config, 64) == 66_202_894_336
-    assert cost.attention_macs(model, 64) == 369_098_752
+    assert macs.model_macs(model, 64) == macs.model_macs(model.config, 64) == 66_202_894_336
+    assert macs.attention_macs(model, 64) == 369_098_752
     agree(model, 64)
-    plan = structured.plan(model.config, 0.3, range(4, 18), tokens=64)
+    plan = plans.plan(model.config, 0.3, range(4, 18), tokens=64)
     model.config.layer_widths = [vars(width) for width in plan.layers]
-    assert round(cost.model_macs(model.config, 64) / 1e9, 3) == 54.785
-    assert cost.model_macs(model.config, 64) == plan.macs_after
-    assert round(cost.attention_macs(model.config, 64) / 1e9, 3) == 0.310
+    assert round(macs.model_macs(model.config, 64) / 1e9, 3) == 54.785
+    assert macs.model_macs(model.config, 64) == plan.macs_after
+    assert round(macs.attention_macs(model.config, 64) / 1e9, 3) == 0.310
 
 
 def test_reference_counts():
     """The lab's references are what the plan says of the course model, with no weights at all."""
     model = models.shape("smollm2-135m")
-    plan = structured.plan(model.config, 0.5, range(30), tokens=128)
+    plan = plans.plan(model.config, 0.5, range(30), tokens=128)
     dense, sliced = expected.COST["parameters, dense"], expected.COST["parameters, sliced"]
     assert (dense, sliced) == (plan.parameters_before, plan.parameters_after)
     linear = "MACs of Linear layers at 128 tokens"
@@ -100,7 +100,7 @@ def test_reference_counts():
 def test_zeros_cost_the_same(tiny_model):
     """The counter does not look at values."""
     zeros = models.tiny().apply(lambda m: m.weight.data.zero_() if isinstance(m, torch.nn.Linear) else None)
-    assert cost.counted_macs(zeros, 8) == cost.counted_macs(tiny_model, 8)
+    assert macs.counted_macs(zeros, 8) == macs.counted_macs(tiny_model, 8)
 
 
 def test_counting_changes_no_setting():
@@ -108,10 +108,10 @@ def test_counting_changes_no_setting():
     model = models.tiny()
     flags = (torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.mem_efficient_sdp_enabled)
     before = (model.config._attn_implementation, *(flag() for flag in flags))
-    cost.counted_macs(model, 4)
+    macs.counted_macs(model, 4)
     model.lm_head = None
     with pytest.raises(TypeError):
-        cost.counted_macs(model, 4)
+        macs.counted_macs(model, 4)
     assert (model.config._attn_implementation, *(flag() for flag in flags)) == before
     assert torch.is_grad_enabled()
 
@@ -189,31 +189,31 @@ def drawn(shape: tuple, sparsity: float, dtype: torch.dtype) -> torch.Tensor:
 def test_packed_and_unpacked(shape, sparsity, dtype):
     """What is packed holds everything: the weight can be made again from the tensors alone."""
     weight = drawn(shape, sparsity, dtype)
-    values, bits = cost.packed(weight, "bitmask")
+    values, bits = packing.packed(weight, "bitmask")
     keep = torch.from_numpy(np.unpackbits(bits.numpy(), count=weight.numel())).bool().view(shape)
     assert torch.equal(torch.zeros(shape, dtype=dtype).masked_scatter(keep, values), weight)
-    values, columns, pointers = cost.packed(weight, "csr")
+    values, columns, pointers = packing.packed(weight, "csr")
     assert columns.dtype == pointers.dtype == torch.int32
     rows = torch.repeat_interleave(torch.arange(shape[0]), pointers.diff().long())
     again = torch.zeros(shape, dtype=dtype)
     again[rows, columns.long()] = values
     assert torch.equal(again, weight)
-    assert cost.packed(weight, "dense") == [weight]
+    assert packing.packed(weight, "dense") == [weight]
 
 
 def test_two_of_four_packed_and_unpacked():
     """Two values and two places of 2 bits make every four weights; a third value has no room."""
     groups = torch.tensor([[0, 5, 0, 7], [1, 2, 0, 0], [0, 0, 3, 4], [6, 0, 0, 8], [0, 0, 9, 0]]).float()
-    values, bits = cost.packed(groups.view(1, -1), "2:4")
+    values, bits = packing.packed(groups.view(1, -1), "2:4")
     flags = torch.from_numpy(np.unpackbits(bits.numpy(), count=20)).view(5, 2, 2).long()
     places = 2 * flags[..., 0] + flags[..., 1]
     assert torch.equal(torch.zeros(5, 4).scatter(1, places, values), groups)
-    assert cost.bytes_of([values, bits]) == 10 * 4 + 3
+    assert packing.bytes_of([values, bits]) == 10 * 4 + 3
     groups[0, 0] = 1
     with pytest.raises(ValueError, match="2 of every 4"):
-        cost.packed(groups.view(1, -1), "2:4")
+        packing.packed(groups.view(1, -1), "2:4")
     with pytest.raises(ValueError, match="form"):
-        cost.packed(groups, "zip")
+        packing.packed(groups, "zip")
 
 
 def test_formula_and_files():
@@ -222,11 +222,11 @@ def test_formula_and_files():
     sparse = weight.to_sparse_csr()
     kept = sparse.values().numel()
     assert kept == 480
-    assert cost.bytes_of(cost.packed(weight, "csr")) == (
+    assert packing.bytes_of(packing.packed(weight, "csr")) == (
         sparse.values().nbytes + (sparse.col_indices().nbytes + sparse.crow_indices().nbytes) // 2
     )
-    assert cost.bytes_of(cost.packed(weight, "bitmask")) == 480 * 2 + 120
-    assert torch.equal(cost.csr(weight.float()).to_dense(), weight.float())
+    assert packing.bytes_of(packing.packed(weight, "bitmask")) == 480 * 2 + 120
+    assert torch.equal(packing.csr(weight.float()).to_dense(), weight.float())
 
 
 def test_weight_bytes_counts_shared_weights_once():

@@ -13,7 +13,7 @@ from torch.nn import functional
 from labsupport import models, recovery
 from labsupport.errors import LabError
 from labsupport.fetch import hub, instructions
-from labsupport.given import blocks, recover
+from labsupport.given import blocks, lora
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import apply_masks, model_sparsity, pruned_linears
 
@@ -66,7 +66,7 @@ def test_perplexity_falls(pruned):
     """What is learned on some windows helps on others, which is the point of it all."""
     model = pruned()
     before = perplexity(model, UNSEEN)
-    losses = recover.recover(model, BATCHES, 24, 0.01)
+    losses = lora.recover(model, BATCHES, 24, 0.01)
     assert len(losses) == 24 and all(type(loss) is float for loss in losses)
     assert losses[-1] < losses[0] / 2
     assert perplexity(model, UNSEEN) < before / 10
@@ -76,7 +76,7 @@ def test_zeros_stay():
     """Sparsity after the merge is unchanged to the last weight, and the zeros are where they were."""
     model = masked()
     before, sparsity = state(model), model_sparsity(model)
-    recover.recover(model, BATCHES, 6, 0.01)
+    lora.recover(model, BATCHES, 6, 0.01)
     assert model_sparsity(model) == sparsity == 0.5
     for name in pruned_linears(model):
         weight = model.state_dict()[f"{name}.weight"]
@@ -89,7 +89,7 @@ def test_base_is_frozen(pruned):
     """Embeddings, norms and the head are bit-identical; shapes are as they were."""
     model = pruned()
     before, inside = state(model), {f"{name}.weight" for name in pruned_linears(model)}
-    recover.recover(model, BATCHES, 6, 0.01)
+    lora.recover(model, BATCHES, 6, 0.01)
     for name, weight in model.state_dict().items():
         assert weight.shape == before[name].shape
         assert name in inside or torch.equal(weight, before[name])
@@ -100,7 +100,7 @@ def test_update_is_low_rank():
     for rank in (8, 3):
         model = sliced()
         before = state(model)
-        recover.recover(model, BATCHES, 6, 0.01, rank=rank)
+        lora.recover(model, BATCHES, 6, 0.01, rank=rank)
         for name, linear in pruned_linears(model).items():
             values = torch.linalg.svdvals((linear.weight - before[f"{name}.weight"]).double())
             assert int((values > 1e-5).sum()) == rank
@@ -111,7 +111,7 @@ def test_no_trace():
     model = masked().train()
     model.model.norm.weight.requires_grad_(True)
     before = anatomy(model)
-    recover.recover(model, BATCHES, 2, 0.01)
+    lora.recover(model, BATCHES, 2, 0.01)
     assert anatomy(model) == before
     assert not isinstance(model, PeftModel)
 
@@ -121,7 +121,7 @@ def test_no_warning(capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`")
-        recover.recover(masked(), BATCHES, 2, 0.01)
+        lora.recover(masked(), BATCHES, 2, 0.01)
     assert capsys.readouterr() == ("", "")
 
 
@@ -131,9 +131,9 @@ def test_seed():
     drawn = torch.rand(3)
     torch.manual_seed(5)
     one, other, third = masked(), masked(), masked()
-    losses = [recover.recover(model, BATCHES, 4, 0.01) for model in (one, other)]
+    losses = [lora.recover(model, BATCHES, 4, 0.01) for model in (one, other)]
     assert losses[0] == losses[1] and unchanged(one, state(other))
-    assert recover.recover(third, BATCHES, 4, 0.01, seed=1) != losses[0]
+    assert lora.recover(third, BATCHES, 4, 0.01, seed=1) != losses[0]
     assert torch.equal(torch.rand(3), drawn)
 
 
@@ -147,14 +147,14 @@ def test_loss_is_the_mean_over_targets():
     expected.backward()
     weight = model.model.layers[0].mlp.up_proj.weight
     whole, weight.grad = weight.grad, None
-    found = recovery.backward(model, {"input_ids": batch, "labels": labels})
+    found = lora.backward(model, {"input_ids": batch, "labels": labels})
     assert found == pytest.approx(expected.item(), rel=1e-5)
     torch.testing.assert_close(weight.grad, whole)
 
 
 def test_interrupt(monkeypatch, capsys):
     """Ctrl-C in the seventh step keeps what six have learned, merged, and their losses."""
-    model, rest = masked(), recovery.backward
+    model, rest = masked(), lora.backward
     before, calls = state(model), []
 
     def until_interrupted(*arguments):
@@ -163,8 +163,8 @@ def test_interrupt(monkeypatch, capsys):
             raise KeyboardInterrupt
         return rest(*arguments)
 
-    monkeypatch.setattr(recover, "backward", until_interrupted)
-    losses = recover.recover(model, BATCHES, 24, 0.01)
+    monkeypatch.setattr(lora, "backward", until_interrupted)
+    losses = lora.recover(model, BATCHES, 24, 0.01)
     assert len(losses) == 6
     assert "Interrupted after 6 of 24 steps" in capsys.readouterr().out
     assert model_sparsity(model) == 0.5
@@ -175,7 +175,7 @@ def test_interrupt(monkeypatch, capsys):
 @pytest.mark.parametrize(("step", "what"), [(3, "loss"), (3, "gradient"), (4, "weight")])
 def test_nan(step, what, monkeypatch, tmp_path):
     """A NaN is one sentence, wherever it comes up; the model is as before and the losses are on disk."""
-    model, rest, calls = masked(), recovery.backward, []
+    model, rest, calls = masked(), lora.backward, []
     before = state(model)
 
     def breaks(model, batch):
@@ -186,9 +186,9 @@ def test_nan(step, what, monkeypatch, tmp_path):
             (weight.data if what == "weight" else weight.grad).fill_(torch.nan)
         return float("nan") if len(calls) == step and what == "loss" else loss
 
-    monkeypatch.setattr(recover, "backward", breaks)
+    monkeypatch.setattr(lora, "backward", breaks)
     with pytest.raises(LabError, match=r"not finite.*is as it was before the training.*below 0\.01"):
-        recover.recover(model, BATCHES, 4, 0.01, log=tmp_path)
+        lora.recover(model, BATCHES, 4, 0.01, log=tmp_path)
     assert unchanged(model, before)
     assert anatomy(model) == anatomy(masked())
     assert len((tmp_path / "losses.jsonl").read_text().splitlines()) == step
@@ -199,7 +199,7 @@ def test_absurd_learning_rate():
     model = masked()
     before = state(model)
     with pytest.raises(LabError, match="not finite"):
-        recover.recover(model, BATCHES, 8, 1e30)
+        lora.recover(model, BATCHES, 8, 1e30)
     assert unchanged(model, before)
 
 
@@ -217,13 +217,13 @@ def test_bad_input(model, batches, steps, sentence):
     model = model()
     before = anatomy(model)
     with pytest.raises(LabError, match=sentence):
-        recover.recover(model, batches, steps, 0.01)
+        lora.recover(model, batches, steps, 0.01)
     assert anatomy(model) == before
 
 
 def test_log(tmp_path):
     """Every loss is a line in the folder that was named, written as it came."""
-    losses = recover.recover(masked(), BATCHES, 4, 0.01, log=tmp_path / "new" / "folder")
+    losses = lora.recover(masked(), BATCHES, 4, 0.01, log=tmp_path / "new" / "folder")
     lines = (tmp_path / "new" / "folder" / "losses.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"step": step, "loss": loss} for step, loss in enumerate(losses, 1)
@@ -236,7 +236,7 @@ def test_wandb_is_absent(monkeypatch):
     model = masked()
     before = state(model)
     with pytest.raises(LabError, match="Weights & Biases is not installed; .* `log`"):
-        recover.recover(model, BATCHES, 4, 0.01, wandb=True)
+        lora.recover(model, BATCHES, 4, 0.01, wandb=True)
     assert unchanged(model, before)
 
 
@@ -262,10 +262,10 @@ def test_wandb(key, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "wandb", service)
     if key is None:
         with pytest.raises(LabError, match="Nobody is logged in"):
-            recover.recover(masked(), BATCHES, 3, 0.01, wandb=True)
+            lora.recover(masked(), BATCHES, 3, 0.01, wandb=True)
         assert not told
         return
-    losses = recover.recover(masked(), BATCHES, 3, 0.01, wandb=True)
+    losses = lora.recover(masked(), BATCHES, 3, 0.01, wandb=True)
     assert told[0]["config"] == {"steps": 3, "learning_rate": 0.01, "rank": 8}
     assert told[1:] == [*enumerate(losses, 1), "closed"]
 
@@ -274,7 +274,7 @@ def test_trainable():
     """The count that the lab shows is the count that peft trains."""
     model = sliced()
     count = recovery.trainable(model, 5)
-    with recovery.adapters(model, 5):
+    with lora.adapters(model, 5):
         assert count == sum(w.numel() for w in model.parameters() if w.requires_grad)
 
 
@@ -312,14 +312,14 @@ def test_as_reported(alpaca, monkeypatch, tmp_path):
     model, settings = masked(), {}
     tokenizer = models.tokenizer("tiny")
     tokenizer.eos_token = "~"
-    real = recover.recover
+    real = lora.recover
 
     def watched(model, batches, steps, learning_rate, **options):
         settings.update(options, learning_rate=learning_rate, sizes=[len(b["labels"]) for b in batches])
         return real(model, batches, steps, learning_rate, **options)
 
-    monkeypatch.setattr(recover, "recover", watched)
-    assert len(recover.recover_as_reported(model, tokenizer, tmp_path)) == 2
+    monkeypatch.setattr(lora, "recover", watched)
+    assert len(lora.recover_as_reported(model, tokenizer, tmp_path)) == 2
     assert settings == {"rank": 8, "log": tmp_path, "wandb": False, "learning_rate": 1e-4, "sizes": [3, 3]}
     assert model_sparsity(model) == 0.5
 
@@ -328,4 +328,4 @@ def test_no_hub(hub_cache, monkeypatch, tmp_path):
     """Without the hub the sentence comes at once and names the text that needs none."""
     monkeypatch.setattr(hub, "reachable", lambda: False)
     with pytest.raises(LabError, match=r"yahma/alpaca-cleaned is on the model hub.*calibration years"):
-        recover.recover_as_reported(masked(), models.tokenizer("tiny"), tmp_path)
+        lora.recover_as_reported(masked(), models.tokenizer("tiny"), tmp_path)

@@ -14,7 +14,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from labsupport import __main__ as command
 from labsupport import corpora, models, structured, widths
 from labsupport.errors import LabError
-from labsupport.given import blocks
+from labsupport.given import blocks, plans
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
 from labsupport.settings import CPU
@@ -77,7 +77,7 @@ def test_the_reports_counts_come_out(criterion, monkeypatch):
 
 def test_the_plan_needs_no_weights():
     """plan gives the report's counts from a config, and the MACs of its Linear layers."""
-    plan = structured.plan(models.config("tinyllama-1.1b-chat"), 0.3, range(4, 18))
+    plan = plans.plan(models.config("tinyllama-1.1b-chat"), 0.3, range(4, 18))
     assert (plan.parameters_before, plan.parameters_after) == (1_100_048_384, 921_651_200)
     assert (plan.macs_before, plan.macs_after) == (66_202_894_336, 54_785_474_560)
     assert plan.notes == []
@@ -95,7 +95,7 @@ def test_sliced_is_masked(kv_heads, served, head_dim, channels, layers, tied, bi
     shape = dict(kv_heads=kv_heads, served=served, head_dim=head_dim, channels=channels, layers=layers)
     dense, sliced = (in_float64(llama(**shape, tied=tied, bias=bias)) for _ in range(2))
     pruned(sliced, ratio, chosen, criterion)
-    plan = structured.plan(dense.config, ratio, chosen)
+    plan = plans.plan(dense.config, ratio, chosen)
     assert widths.of_model(sliced) == plan.layers == widths.of_config(sliced.config)
     assert sum(weight.numel() for weight in sliced.parameters()) == plan.parameters_after
     assert all(min(width.kv_heads, width.heads, width.channels) >= 1 for width in plan.layers)

@@ -6,6 +6,7 @@ from grader.author.given import withheld
 from grader.sandbox import zygote_client
 from grader.sandbox.limits import Limits
 from grader.sandbox.run import run_notebook
+from labsupport.check.judge import EXERCISES
 from tests.sandbox.test_sandbox import notebook, texts
 
 pytestmark = pytest.mark.sandbox
@@ -21,7 +22,7 @@ print([name for _, _, names in os.walk(root + "/given") for name in names if nam
 """
 GIVEN = """
 import importlib
-for name in ("perplexity", "masks", "input_norms", "wanda", "blocks", "recover"):
+for name in ("perplexity", "masks", "input_norms", "wanda", "blocks", "lora"):
     try:
         importlib.import_module("labsupport.given." + name)
         print(name, "is here")
@@ -35,7 +36,104 @@ try:
 except ImportError:
     print("no judge")
 """
-HERE = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6}  # how many of GIVEN's six a lab has
+EVERY = set(
+    [
+        "cutting",
+        "patterns",
+        "perplexity",
+        "masks",
+        "input_norms",
+        "wanda",
+        "macs",
+        "plans",
+        "blocks",
+        "lora",
+        "packing",
+    ]
+)
+HERE = {  # what a lab has of given/ while it is graded
+    0: {"cutting", "patterns"},
+    1: {"patterns"},
+    2: {"cutting", "perplexity"},
+    3: {"cutting", "patterns", "perplexity", "masks"},
+    4: {"cutting", "perplexity", "input_norms"},
+    5: {"cutting", "patterns", "perplexity", "masks", "input_norms", "wanda"},
+    6: EVERY - {"lora", "packing"},
+    7: EVERY - {"packing"},
+    8: EVERY - {"macs", "plans", "packing"},
+}
+SEARCH = """
+import gc, importlib, inspect, os, pkgutil, sys, warnings
+import torch, labsupport
+warnings.simplefilter("ignore")
+names = [each.name for each in pkgutil.walk_packages(labsupport.__path__, "labsupport.", lambda _: None)]
+for name in [*names, "grader", "grader.author.reference", "runner", "zygote"]:
+    try:
+        importlib.import_module(name)
+    except BaseException:
+        pass
+frame, reachable = sys._getframe(), []
+while frame:
+    reachable += [*frame.f_globals.values(), *frame.f_locals.values()]
+    frame = frame.f_back
+reachable += [each for module in list(sys.modules.values()) for each in vars(module or os).values()]
+ours = ("labsupport", "grader", "runner", "zygote", "reference")
+found = {id(each): each for each in gc.get_objects() + reachable
+         if inspect.isfunction(each) and str(each.__module__).split(".")[0] in ours}
+right = []
+for each in [*found.values(), control]:
+    try:
+        if probe(each):
+            right.append(each.__qualname__)
+    except BaseException:
+        pass
+files = [os.path.join(root, name) for root, _, names in os.walk("/") if not root.startswith("/proc")
+         for name in names if name in HIDDEN and not root.endswith("/ask/own")]
+texts = {path: open(path, errors="replace").read() for path in files}
+files = [path for path, text in texts.items()
+         if "Not here." not in text and ("labsupport" in text or "made from solutions" in text)]
+print(len(found) > 150, right, files)
+"""
+PROBES = {  # lab -> an exercise's right answer, and whether a function answers one question
+    1: """
+def control(ids, length):
+    return ids[: len(ids) // length * length].view(-1, length)
+def probe(f):
+    return torch.equal(f(torch.arange(10), 3), torch.arange(9).view(3, 3))
+""",
+    4: """
+def control(score, sparsity):
+    return score > score.kthvalue(round(sparsity * score.shape[1]), dim=1, keepdim=True).values
+def probe(f):
+    score = torch.tensor([[1.0, 4, 2, 3], [5, 1, 7, 6]])
+    return torch.equal(f(score, 0.25), score > 1)
+""",
+    8: """
+def control(rows, columns, tokens):
+    return rows * columns * tokens
+def probe(f):
+    return f(2, 3, 5) == 30
+""",
+}
+BORROWED = {  # lab -> imports that answered its exercises once
+    1: ["given.perplexity.perplexity", "given.cutting.cut", "structured._loss"],
+    2: ["given.masks.kept", "given.masks.magnitude_masks", "given.patterns.upper_half"],
+    3: ["given.input_norms.input_norms"],
+    4: ["given.masks.kept", "given.wanda.two_of_four_masks", "given.patterns.upper_half"],
+    5: ["given.blocks.shrink_mlp", "given.plans.plan", "structured.plan", "planning.plan"],
+    6: ["given.lora.recover", "recovery.adapters", "recovery.backward"],
+    8: ["planning.linear_macs", "cost.model_macs", "cost.packed", "given.macs.model_macs"],
+}  # fmt: skip
+BORROW = """
+import importlib
+for place in {}:
+    module, _, name = place.rpartition(".")
+    try:
+        getattr(importlib.import_module("labsupport." + module), name)
+        print(place, "is here")
+    except (Exception,):
+        pass
+"""
 
 
 @pytest.fixture(scope="module", params=["cold", "warm"])
@@ -75,14 +173,29 @@ def test_a_lab_has_what_it_is_given(started):
         "labsupport.given.input_norms is given from lab 04 on.",
         "labsupport.given.wanda is given from lab 05 on.",
         "labsupport.given.blocks is given from lab 06 on.",
-        "labsupport.given.recover is given from lab 06 on.",
+        "labsupport.given.lora is given from lab 06 on.",
     ]
 
 
 @pytest.mark.parametrize("lab", HERE)
 def test_what_is_withheld(lab):
-    """At home a lab has what is given by then; while it is graded, nothing that defines its own exercises."""
+    """At home a lab has what is given by then; under grading nothing that answers its own exercises."""
     graded, home = withheld(lab, grading=True), withheld(lab, grading=False)
-    assert 6 - len(graded) == HERE[lab]
-    assert home.keys() == graded.keys() - ({"recover.py"} if lab == 6 else set())
+    assert {f"{name}.py" for name in EVERY - HERE[lab]} == graded.keys()
+    assert home.keys() <= graded.keys()
+    assert all("is given from lab" in text for text in home.values())
     assert all("raise LabError" in text for text in graded.values())
+
+
+@pytest.mark.parametrize("lab", PROBES)
+def test_no_function_in_reach_answers(lab):
+    """Imported, in memory or in a frame; and no file of a judge or an answer is on any disk."""
+    names = {f"{name}.py" for name in EXERCISES if EXERCISES.lab(name) == lab}
+    (said,) = run("cold", lab, f"HIDDEN = {names!r}\n" + "import torch\n" + PROBES[lab] + SEARCH)
+    assert said.splitlines()[-1] == "True ['control'] []"
+
+
+@pytest.mark.parametrize("lab", BORROWED)
+def test_what_answered_once_is_gone(lab):
+    """By none of its former names."""
+    assert run("cold", lab, BORROW.format(BORROWED[lab])) == [""]

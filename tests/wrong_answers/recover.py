@@ -6,7 +6,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 
-from labsupport.given import recover
+from labsupport.given import lora as given
 from labsupport.linears import apply_masks, pruned_linears
 
 
@@ -49,7 +49,7 @@ def right_short(model, batches, steps, learning_rate):
 
 
 def right_given(model, batches, steps, learning_rate):
-    return recover.recover(model, batches, steps, learning_rate)
+    return given.recover(model, batches, steps, learning_rate)
 
 
 def right_with_dropout(model, batches, steps, learning_rate):

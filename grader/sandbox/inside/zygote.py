@@ -55,8 +55,8 @@ def main() -> None:
 def load(model: bool, withheld: list[str]) -> None:
     """Import what notebooks import, and load the course model and text once, on a single thread.
 
-    withheld: modules that the lab is not given. Neither they nor a judge may be in the memory of this
-    process, because every submission inherits it.
+    withheld: modules that the lab is not given. Neither they nor a judge nor an exercise's answer may be in
+    the memory of this process, because every submission inherits it.
     """
     import runner
     import torch
@@ -72,16 +72,18 @@ def load(model: bool, withheld: list[str]) -> None:
     from labsupport import given, models
     from labsupport.check.ask import own, recipes, shared
 
-    closed: dict[str, Any] = dict.fromkeys([*withheld, "labsupport.check.judge"])
+    closed: dict[str, Any] = dict.fromkeys(
+        [*withheld, "labsupport.check.judge", "labsupport.given.exercises"]
+    )
     sys.modules.update(closed)  # None: importing them fails
     for package in (labsupport, given, own):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 with contextlib.suppress(ImportError):
                     __import__(module.name)
+    shared.take_over()
     for name in closed:
         del sys.modules[name]
-    shared.take_over()
     if model:
         recipes.windows(recipes.course_windows("evaluation"))
         shared.stored()

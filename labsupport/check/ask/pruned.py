@@ -27,7 +27,7 @@ class Pruned(Answer, frozen=True):
 
 def ask(function: Callable, inputs: dict) -> Pruned:
     """Prune a fresh model; answer with the masks and the state of the model afterwards."""
-    from labsupport.given import perplexity
+    import labsupport.given.perplexity as given
 
     model = recipes.model(inputs["model"])
     arguments: list[Any] = [model]
@@ -37,7 +37,7 @@ def ask(function: Callable, inputs: dict) -> Pruned:
     if found.error:
         return Pruned(**fields(found), digests={}, measured=None)
     evaluation = recipes.windows(inputs["evaluation"])  # [n, L]
-    measured = attempt(lambda: perplexity.perplexity(model, evaluation))
+    measured = attempt(lambda: given.perplexity(model, evaluation))
     return Pruned(**fields(found), digests=digests(model), measured=measured)
 
 

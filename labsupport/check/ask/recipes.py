@@ -33,7 +33,8 @@ def batches(recipe: dict) -> list[torch.Tensor]:
 @cache
 def _course_windows(now: settings.Settings, name: str, split: str) -> torch.Tensor:
     count = now.evaluation_windows if split == "evaluation" else now.calibration_windows
-    return corpora.windows(now.text, models.tokenizer(name), split, now.window, count)
+    ids = corpora.tokens(now.text, models.tokenizer(name), split)  # [T]
+    return ids[: count * now.window].view(count, now.window)  # corpora.windows is withheld in lab 01
 
 
 def course_model() -> dict:

@@ -9,8 +9,8 @@ import pytest
 
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
-from labsupport.check.judge.kit.verdict import WIDTH, Ending
+from labsupport.check.judge.kit.judging import judge
+from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 
 FOLDER = Path(__file__).parents[2] / "wrong_answers"
 PUBLIC, *HIDDEN = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
@@ -50,7 +50,8 @@ def test_answer(exercise, name, function, seed):
         assert found.share == 1
         return
     assert found.status != Ending.RIGHT, f"{name} was taken for right"
-    assert found.share < 1
+    failed = {line.status for line in found.lines}
+    assert found.share < 1 or (Mark.NOTED in failed and Mark.FAILED not in failed)
     assert inspect.getdoc(function) in " ".join(message.split()), message
     assert all(len(line) <= WIDTH for line in message.splitlines()), message
 

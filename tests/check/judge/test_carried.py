@@ -12,7 +12,7 @@ from labsupport import check
 from labsupport.check.ask import client, wire
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.carried import DRAWS, judge_again
-from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending
 from tests.check.judge.test_answers import answers
 

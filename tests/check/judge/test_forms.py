@@ -8,7 +8,7 @@ import torch
 
 from labsupport.check.ask import wire
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.judging import judge
 from tests.check.judge.test_malformed import cases, honest
 
 pytestmark = pytest.mark.usefixtures("tiny_course")

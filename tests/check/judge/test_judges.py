@@ -6,7 +6,7 @@ import torch
 from labsupport.check.ask.client import answer_here
 from labsupport.check.ask.wire import Opaque
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
+from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending
 
 STRANGE = {

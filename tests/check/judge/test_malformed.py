@@ -14,8 +14,8 @@ import torch
 from labsupport.check.ask import wire
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit.exercise import judge
-from labsupport.check.judge.kit.verdict import WIDTH, Ending
+from labsupport.check.judge.kit.judging import judge
+from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 from tests.check.judge.test_answers import answers
 
 pytestmark = pytest.mark.usefixtures("tiny_course")
@@ -36,7 +36,19 @@ INSTEAD = {
     "mask": torch.ones(3, 4, dtype=torch.bool),
     "opaque": wire.Opaque("builtins.object"),
 }
-CLAIMS = ("device", "changed", "alive", "runs", "hooks", "training")  # believed where no point hangs on them
+CLAIMS = {  # what only the student's process saw, and what a changed client may say of it
+    "device": ("cuda", "cpu", None),
+    "changed": (["weight"], []),
+    "alive": ({}, {"2": 0, "6": 0}, {"2": 0, "6": 2**40}),
+    "runs": ([], [10**9], [1] * 6),
+    "hooks": (0, 7),
+    "training": (False, True),
+    "gradients": (False, True),
+    "trained_inside": (False, True),
+    "flags": (False, True),
+    "left": (0, 7),
+    "came_through": (False, True),
+}
 WORDING = ("error", "text"), ("error", "where")  # of an error; which error it is is judged
 
 
@@ -100,6 +112,35 @@ def test_every_field_of_every_answer(name):
             if path[0] not in CLAIMS and path not in WORDING and not all(map(equal, sent, right)):
                 assert found.status != Ending.RIGHT, (path, kind)
                 assert found.share < 1
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_claims_cost_nothing(name):
+    """A right answer keeps its points whatever is claimed about side effects."""
+    right = honest(name)
+    for claim, lies in CLAIMS.items():
+        for lie in lies:
+            sent = [changed(answer, (claim,), lie) or answer for answer in right]
+            assert verdict(name, sent).share == 1, (claim, lie)
+
+
+@pytest.mark.parametrize(("name", "answer"), [
+    ("wanda_score", "in_place"), ("perplexity", "leaves_eval_mode"), ("perplexity", "leaves_gradients_off"),
+    ("perplexity", "leaves_gradients_behind"), ("input_norms", "hooks_stay"),
+    ("input_norms", "swallows_the_error"), ("input_norms", "collects_inputs"),
+    ("input_norms", "layer_by_layer"), ("input_norms", "leaves_training_mode"),
+])  # fmt: skip
+def test_claims_earn_nothing(name, answer):
+    """A function with side effects is told of them, and earns the same when the client denies them."""
+    function = next(p.values[2] for p in answers() if p.values[:2] == (name, answer))
+    sent = [answer_here(name, function, case.inputs) for case in cases(name)]
+    found = verdict(name, sent)
+    assert Mark.NOTED in {line.status for line in found.lines}
+    assert found.status == Ending.WRONG
+    for claim, lies in CLAIMS.items():
+        for lie in lies:
+            told = [changed(each, (claim,), lie) or each for each in sent]
+            assert verdict(name, told).share == found.share, (claim, lie)
 
 
 def equal(one, other) -> bool:

@@ -24,7 +24,8 @@ from msgspec import structs
 from labsupport.check.ask.answer import Malformed, decode
 from labsupport.check.ask.call import same
 from labsupport.check.judge.kit.compare import Wrong, has_shape, is_mask, is_tensor
-from labsupport.check.judge.kit.exercise import Case, Exercise, judge
+from labsupport.check.judge.kit.exercise import Case, Exercise
+from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 
 DRAWS = 8  # seeds whose first cases show whether an answer depends on the input

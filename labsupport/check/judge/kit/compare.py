@@ -34,6 +34,13 @@ class WrongForm(Wrong):
     """A failed part on the type or device of an answer, which says nothing on its value."""
 
 
+class Noted(WrongForm):
+    """A side effect that only the student's process saw (changed arguments, hooks, modes, devices).
+
+    A changed client can claim anything about these, so no point depends on them.
+    """
+
+
 def type_name(value) -> str:
     """The name of a value's type, also for an Opaque, which is a type name only."""
     return value.type_name if isinstance(value, Opaque) else type(value).__name__
@@ -65,9 +72,9 @@ def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
 
 
 def on_same_device(answer: Answer) -> None:
-    """Raise Wrong unless the answer's tensor is on the device of its inputs."""
+    """Raise Noted unless the answer's tensor is on the device of its inputs."""
     if answer.device != settings.device().type:
-        raise WrongForm(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
+        raise Noted(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
 
 
 def is_number(value) -> None:

@@ -10,23 +10,29 @@ from typing import Any
 from msgspec import Struct
 
 WIDTH = 83  # nbgrader's Validate cuts longer lines
+NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
 
 
 class Ending(StrEnum):
-    """The status of an exercise; UNASKED: its check cell sent no request; FAULT: its judge failed."""
+    """The status of an exercise.
+
+    UNASKED: its check cell sent no request; FAULT: its judge failed; GIVEN: it takes the course's function.
+    """
 
     RIGHT = "right"
     WRONG = "wrong"
     UNWRITTEN = "unwritten"
     UNASKED = "unasked"
     FAULT = "fault"
+    GIVEN = "given"
 
 
 class Mark(StrEnum):
-    """The status of one part; OPEN: not reached."""
+    """The status of one part; OPEN: not reached; NOTED: violated, by the word of the student's process."""
 
     PASSED = "passed"
     FAILED = "FAILED"
+    NOTED = "noted"
     OPEN = "open"
 
 
@@ -76,7 +82,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
         """The mistake in one sentence: the first of the cause, else the first part that failed."""
         if self.given and self.status == Ending.RIGHT:
             return f"right, {self.condition()}"
-        failed = next((line.text for line in self.lines if line.status == Mark.FAILED), "")
+        failed = {line.status: line.text for line in reversed(self.lines)}
+        failed = failed.get(Mark.FAILED) or failed.get(Mark.NOTED, "")
         return first_sentence(self.cause) or failed
 
     def condition(self) -> str:
@@ -94,6 +101,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
             return f"{head}all {self.total} parts pass"
         if self.status == Ending.FAULT:
             return textwrap.fill(head + self.cause, WIDTH)
+        if self.status == Ending.GIVEN:
+            return f"{head}given: 0 points\n\n{_wrapped(self.cause)}\n"
         if self.status == Ending.UNWRITTEN:
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
         blocks = [
@@ -107,6 +116,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
             blocks.append("\n".join(_shown(label, value, wide) for label, value in self.show.items()))
         if self.cause:
             blocks.append(_wrapped(self.cause))
+        if any(line.status == Mark.NOTED for line in self.lines):
+            blocks.append(_wrapped(NO_POINTS))
         return "\n\n".join(blocks)
 
     def as_json(self) -> dict:

@@ -10,7 +10,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.own.perplexity import Measured
 from labsupport.check.judge.kit import draw, memo
 from labsupport.check.judge.kit.causes import Cause, Named, see
-from labsupport.check.judge.kit.compare import Wrong, is_close, is_number
+from labsupport.check.judge.kit.compare import Noted, Wrong, is_close, is_number
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.surprise import losses, surprise
 from labsupport.check.judge.kit.window_sums import one_of, perplexities
@@ -89,15 +89,15 @@ def parts(inputs: dict, answer: Measured, given: list[float] | None = None) -> l
     def mode() -> None:
         before, after = ("training" if state else "eval" for state in (inputs["training"], answer.training))
         if before != after:
-            raise Wrong(f"it was found in {before} mode and left in {after} mode")
+            raise Noted(f"it was found in {before} mode and left in {after} mode")
 
     def gradients() -> None:
         if answer.gradients != inputs["gradients"]:
-            raise Wrong(f"torch.is_grad_enabled() was {inputs['gradients']} and is now {answer.gradients}")
+            raise Noted(f"torch.is_grad_enabled() was {inputs['gradients']} and is now {answer.gradients}")
         if not answer.flags:
-            raise Wrong("requires_grad of the weights changed")
+            raise Noted("requires_grad of the weights changed")
         if answer.left:
-            raise Wrong(f"{answer.left} weights have a .grad now")
+            raise Noted(f"{answer.left} weights have a .grad now")
 
     whole = Part("the perplexity of all targets of all windows", value)
     return [

@@ -8,7 +8,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.own.input_norms import Normed, batches_of, built
 from labsupport.check.judge.kit import draw, norms
 from labsupport.check.judge.kit.carried import Earlier, Failed, Form
-from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, kind
+from labsupport.check.judge.kit.compare import Noted, Wrong, has_shape, is_tensor, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.norm_causes import cause, right_norms, tolerance
 from labsupport.check.judge.kit.norms import agree
@@ -71,30 +71,30 @@ def parts(inputs: dict, answer: Normed, given: norms.Norms | None = None) -> lis
 
 
 def came_through(inputs: dict, answer: Normed) -> None:
-    """Raises Wrong unless the model raised its error, and the function let it pass."""
+    """Raises Noted unless the model raised its error, and the function let it pass."""
     if len(answer.runs) < inputs["fails_at"]:
-        raise Wrong(f"it comes with batch {inputs['fails_at']}, which never reached the model")
+        raise Noted(f"it comes with batch {inputs['fails_at']}, which never reached the model")
     if not answer.came_through:
-        raise Wrong("it stopped inside your function, which returned as if all were well")
+        raise Noted("it stopped inside your function, which returned as if all were well")
 
 
 def unhooked(answer: Normed) -> None:
-    """Raises Wrong where hooks are left on the model."""
+    """Raises Noted where hooks are left on the model."""
     if answer.hooks:
-        raise Wrong("one is still there" if answer.hooks == 1 else f"{answer.hooks} are still there")
+        raise Noted("one is still there" if answer.hooks == 1 else f"{answer.hooks} are still there")
 
 
 def let_go(inputs: dict, answer: Normed) -> None:
-    """Raises Wrong when every batch leaves tensors alive, as large as half an input."""
+    """Raises Noted when every batch leaves tensors alive, as large as half an input."""
     batches, alive = batches_of(inputs), answer.alive  # each batch [B, L]
     if len(answer.runs) != len(batches):
         return
     early, late = alive.get("2"), alive.get(str(len(batches)))
     if early is None or late is None:
-        raise Wrong("the tensors that stay alive were not counted")
+        raise Noted("the tensors that stay alive were not counted")
     kept = (late - early) / (len(batches) - 2)  # bytes a batch
     if kept > batches[0].numel() * built(inputs).config.hidden_size * 4 / 2:
-        raise Wrong(f"every batch leaves {kept / 1024:,.0f} KiB of tensors behind")
+        raise Noted(f"every batch leaves {kept / 1024:,.0f} KiB of tensors behind")
 
 
 def named(inputs: dict, answer: Normed) -> None:
@@ -181,16 +181,16 @@ def same_layers(inputs: dict, answer: Normed) -> None:
 
 
 def once(inputs: dict, answer: Normed) -> None:
-    """Raises Wrong when more tokens went through the model than the batches hold."""
+    """Raises Noted when more tokens went through the model than the batches hold."""
     held, seen = sum(batch.numel() for batch in batches_of(inputs)), sum(answer.runs)
     if seen > held:
-        raise Wrong(f"the batches hold {held} tokens, and {seen} went through the model")
+        raise Noted(f"the batches hold {held} tokens, and {seen} went through the model")
 
 
 def as_found(inputs: dict, answer: Normed) -> None:
-    """Raises Wrong where the function changed the model's mode."""
+    """Raises Noted where the function changed the model's mode."""
     if answer.training != inputs.get("training", False):
-        raise Wrong(f"your function leaves it in {'training' if answer.training else 'evaluation'} mode")
+        raise Noted(f"your function leaves it in {'training' if answer.training else 'evaluation'} mode")
 
 
 EXERCISE = Exercise("input_norms", "3.2", cases, parts, cause, Normed, ("sum_of_squares",), given)

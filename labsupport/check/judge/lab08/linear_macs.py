@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from labsupport import planning
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Named, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.given import macs
 
 ONCE = see("8.1", "Once for every token")
 
@@ -56,7 +56,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
 def _right(inputs: dict) -> int:
     layer = nn.Linear(inputs["in_features"], inputs["out_features"], bias=False, device="meta")
-    return planning.linear_macs(layer, inputs["tokens"])
+    return macs.linear_macs(layer, inputs["tokens"])
 
 
 def cause(inputs: dict, answer: Answer) -> Iterator[Named]:

@@ -6,13 +6,14 @@ from functools import lru_cache
 from torch import nn
 from transformers import LlamaConfig
 
-from labsupport import cost, models, planning, widths
+from labsupport import models, widths
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.linear_sums import linear_sums
+from labsupport.given import macs
 
 ONCE = see("8.1", "Once for every token")
 LAYERS = see("8.2", "Which layers multiply?")
@@ -67,7 +68,7 @@ def _sizes(numbers: tuple) -> dict[str, int]:
     """The weights of a model by kind, all decoder layers together: q_proj, ..., embed_tokens, norm."""
     config = LlamaConfig(**dict(numbers))
     sizes = {}
-    for name, module in planning.skeleton(config, widths.of_config(config)).named_modules():
+    for name, module in macs.skeleton(config, widths.of_config(config)).named_modules():
         if isinstance(weight := getattr(module, "weight", None), nn.Parameter):
             kind = name.rsplit(".", 1)[-1] if isinstance(module, nn.Linear | nn.Embedding) else "norm"
             sizes[kind] = sizes.get(kind, 0) + weight.numel()
@@ -164,7 +165,7 @@ def mistakes(config: dict, tokens: int) -> Iterator[tuple[int, Named]]:
         "attention's own products were counted, queries by keys and weights by values. They belong to the "
         f"cost, but not to the Linear layers; the lab adds them below, {LAYERS}"
     )
-    yield right + cost.attention_macs(LlamaConfig(**config), tokens), products
+    yield right + macs.attention_macs(LlamaConfig(**config), tokens), products
 
 
 def cause(inputs: dict, answer: Answer) -> Iterator[Named]:

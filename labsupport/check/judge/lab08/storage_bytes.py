@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch
 
-from labsupport import cost
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.given import packing
 
 FORMATS = see("8.3", "Four formats")
 KEPT = see("8.3", "How many stay?")
@@ -59,7 +59,7 @@ def packed_bytes(shape: tuple[int, int], kept: int, form: str, dtype_bytes: int)
         weight.view(-1, 4)[:, :2] = 1
     else:
         weight.view(-1)[:kept] = 1
-    return cost.bytes_of(cost.packed(weight, form))
+    return packing.bytes_of(packing.packed(weight, form))
 
 
 def parts(inputs: dict, answer: Answer) -> list[Part]:

@@ -4,6 +4,9 @@ import torch
 
 from labsupport.selection import kth_smallest
 
+FROM = 0  # the first lab that is given this file
+ANSWERS = ("magnitude_mask", "row_mask", "n_of_m_mask")
+
 
 def halves(score: torch.Tensor) -> dict[str, torch.Tensor]:
     """Masks (bool, True = keep) of one [out, in] matrix of scores, by name.

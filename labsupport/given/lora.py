@@ -15,17 +15,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import nn
 
+import labsupport.recovery  # noqa: F401  it filters a warning of peft
 from labsupport.errors import LabError
-from labsupport.fetch.instructions import alpaca
-from labsupport.linears import must_fit
+from labsupport.fetch.instructions import IGNORED, alpaca
+from labsupport.linears import apply_masks, must_fit, pruned_linears
 from labsupport.progress import bar
-from labsupport.recovery import Batch, adapters, backward
 
 FROM = 6  # lab 06 is given this file, after its own exercise
+ANSWERS = ("merge_lora", "recover")
+SCALING = 2.0  # the factor of the product B A: alpha / rank, 16 / 8 in LLM-Pruner
+AT_A_TIME = 4  # windows per forward pass; a larger batch is split
+Batch = torch.Tensor | dict[str, torch.Tensor]
 
 
 def recover(
@@ -91,6 +97,51 @@ def recover_as_reported(model: nn.Module, tokenizer, log: str | Path, *, wandb: 
     """
     batches = alpaca(tokenizer, epochs=2, size=64)
     return recover(model, batches, len(batches), 1e-4, rank=8, log=log, wandb=wandb)
+
+
+@contextmanager
+def adapters(model: nn.Module, rank: int, dropout: float = 0.05) -> Iterator[Callable[[], None]]:
+    """A context with LoRA matrices beside every pruned Linear, in training mode; its exit removes them.
+
+    Yields the function that merges them into the weights; weights that are zero remain zero.
+    """
+    masks = {name: linear.weight != 0 for name, linear in pruned_linears(model).items()}
+    learned, was_training = [weight for weight in model.parameters() if weight.requires_grad], model.training
+    config = LoraConfig(
+        r=rank, lora_alpha=SCALING * rank, lora_dropout=dropout,  # pyright: ignore[reportArgumentType]  a float will do
+        target_modules=list(masks),
+    )  # fmt: skip
+    lora = get_peft_model(model, config).train()
+    merged = False
+
+    def merge() -> None:
+        nonlocal merged
+        merged = True
+        lora.merge_and_unload()
+        apply_masks(model, masks)
+
+    try:
+        yield merge
+    finally:
+        if not merged:
+            lora.unload()
+        model.train(was_training)
+        for weight in learned:
+            weight.requires_grad_(True)
+
+
+def backward(model: nn.Module, batch: Batch) -> float:
+    """Accumulate the gradients of a batch, a few windows at a time; the mean loss over all its targets."""
+    rows = batch if isinstance(batch, dict) else {"input_ids": batch, "labels": batch}
+    targets = int((rows["labels"][:, 1:] != IGNORED).sum())
+    total = 0.0
+    device: Any = model.device  # attributes of nn.Module are untyped
+    for start in range(0, len(rows["labels"]), AT_A_TIME):
+        part = {name: tokens[start : start + AT_A_TIME].to(device) for name, tokens in rows.items()}
+        loss = model(**part, use_cache=False, num_items_in_batch=targets).loss
+        loss.backward()
+        total += loss.item()
+    return total
 
 
 def _trainable(model: nn.Module, batches: list[Batch], steps: int) -> None:

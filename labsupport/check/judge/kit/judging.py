@@ -1,0 +1,171 @@
+"""Judges the answers to an exercise's cases.
+
+The first case is the main case and is shown part by part; every later case (ties, the ends of the
+range, a model) counts as one part. The points are the share of parts that pass if the first case is
+right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
+A side effect that only the student's process saw is noted: no point depends on it.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
+from labsupport.check.judge.kit.causes import Cause, first
+from labsupport.check.judge.kit.compare import Noted, Wrong, WrongForm, type_name
+from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
+from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
+
+SMALL = 40  # tensors up to this number of entries are shown in full
+FIRST = 6  # entries shown of a larger tensor
+
+
+def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
+    """Run every case and judge its answer. `ask` returns an answer as an undecoded message."""
+    lines: list[Line] = []
+    failure: tuple[Wrong, Cause] | None = None  # the first, a Noted only as long as there is no other
+    only_noted = True
+    unwritten, cases_asked, first_right = 0, 0, False
+    answer: Answer | None = None
+    for index, case in enumerate(cases):
+        if case.costly and not only_noted:
+            lines.append(Line(Mark.OPEN, case.title))
+            continue
+        try:
+            answer = decode(ask(case), exercise.answer)
+        except Malformed as problem:
+            return unanswered(exercise, str(problem))
+        cases_asked += 1
+        unwritten += answer.error is not None and answer.error.names[0] == "NotImplementedError"
+        parts = _parts(exercise, case, answer)
+        wrong = noted = None
+        for part in [_as_one(case.title, parts)] if index else parts:
+            if wrong:
+                lines.append(Line(Mark.OPEN, part.title))
+                continue
+            try:
+                part.holds()
+                lines.append(Line(Mark.PASSED, part.title))
+            except Noted as found:
+                noted = noted or found
+                lines.append(Line(Mark.NOTED, part.title, found.reason))
+                where = f"part {len(lines)}, {found.place}"
+            except Wrong as found:
+                wrong = found
+                lines.append(Line(Mark.FAILED, part.title, found.reason))
+                where = f"part {len(lines)}, {found.place}"
+        found = wrong if wrong and only_noted else noted if failure is None else None
+        if found:
+            named = not answer.error and not case.raises and case.given is None and _on_value(found, parts)
+            failure = (found, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
+            mistake = failure[1].name or where
+        only_noted = only_noted and wrong is None
+        if index == 0:
+            first_right = wrong is None
+    about = {"exercise": exercise.name, "number": exercise.number, "lines": lines}
+    if unwritten == cases_asked:
+        return Verdict(**about, status=Ending.UNWRITTEN, share=0.0, cause=_unwritten_by(exercise, answer))
+    if failure is None:
+        return Verdict(**about, status=Ending.RIGHT, share=1.0)
+    earned = sum(line.status in (Mark.PASSED, Mark.NOTED) for line in lines)
+    share = earned / len(lines) if first_right else 0.0
+    show = {label: data(value) for label, value in failure[0].show.items()}
+    return Verdict(
+        **about, status=Ending.WRONG, share=share, show=show, cause=failure[1].text, mistake=mistake
+    )
+
+
+def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
+    """Whether the value is wrong: a failure of form or of a side effect alone has no further cause."""
+    if not isinstance(wrong, WrongForm):
+        return True
+    try:
+        for part in parts:
+            with contextlib.suppress(WrongForm):
+                part.holds()
+    except Wrong:
+        return True
+    except Exception:  # a value of this type cannot be compared
+        pass
+    return False
+
+
+def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
+    """The likely mistake; an empty cause if the answer has a wrong type or shape for the search."""
+    try:
+        return first(exercise.cause(inputs, answer))
+    except Exception:
+        return Cause("", "")
+
+
+def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
+    expected, error = case.raises, answer.error
+    if expected:
+        return [Part(case.title, lambda: _raised(expected, answer))]
+    given = [] if case.given is None else [case.given]
+    parts = exercise.parts(case.inputs, answer, *given)
+    if error:  # no part of this case can be checked without an answer
+        return [Part(parts[0].title, lambda: _answered(error)), *parts[1:]]
+    return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]
+
+
+def _as_one(title: str, parts: list[Part]) -> Part:
+    def holds() -> None:
+        noted = None
+        for part in parts:
+            try:
+                part.holds()
+            except Wrong as found:
+                known = "" if part.title == title else part.title
+                found.reason = ": ".join(text for text in (known, found.reason) if text)
+                if not isinstance(found, Noted):
+                    raise
+                noted = noted or found
+        if noted:
+            raise noted
+
+    return Part(title, holds)
+
+
+def _answered(error: Failure) -> None:
+    where = f" in {error.where}" if error.where else ""
+    raise Wrong(f"your function raised {error.names[0]}{where}" + _text(error))
+
+
+def _raised(expected: str, answer: Answer) -> None:
+    error = answer.error
+    if not error:
+        raise Wrong(f"your function returned a {type_name(answer.value)} instead")
+    if expected not in error.names:
+        raise Wrong(f"your function raised {error.names[0]} instead" + _text(error))
+
+
+def _text(error: Failure) -> str:
+    return f": {error.text}" if error.text else ""
+
+
+def _untouched(answer: Answer) -> None:
+    if answer.changed:
+        shown, more = answer.changed[:4], len(answer.changed) - 4
+        rest = f" and {more} more" if more > 0 else ""
+        raise Noted(f"your function changed {', '.join(shown)}{rest} in place")
+
+
+def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:
+    where = answer.error.where if answer and answer.error else ""
+    if where and where != exercise.name:
+        return f"It calls {where}, which still raises NotImplementedError."
+    return ""
+
+
+def data(value) -> Any:
+    """A value as plain data: a small tensor as nested lists, a large one as its shape and first entries."""
+    if isinstance(value, torch.Tensor):
+        if 0 < value.numel() <= SMALL or value.shape == (0,):  # [2**39, 0] as lists fills the memory
+            return (value.int() if value.dtype is torch.bool else value).tolist()
+        return {"shape": list(value.shape), "first": value.flatten()[:FIRST].tolist()}
+    if isinstance(value, list | tuple):
+        return [data(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,18 @@
+"""4.2 row_mask, made from solutions/04_wanda_pruning.py."""
+
+import torch
+
+def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
+    """Which weights stay when every output row drops its lowest scores.
+
+    score: [out_features, in_features]. Returns bool of the same shape, True = keep.
+    Each row drops round(sparsity * in_features) entries; entries that tie at the cut may all go.
+    Raises ValueError for a sparsity outside 0 to 1.
+    """
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity is {sparsity}: it must be from 0 to 1")
+    k = round(sparsity * score.shape[1])
+    if k == 0:
+        return torch.ones_like(score, dtype=torch.bool)
+    threshold = score.kthvalue(k, dim=1, keepdim=True).values  # [out, 1]
+    return score > threshold
