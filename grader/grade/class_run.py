@@ -90,10 +90,9 @@ def retimed(record: Record | None, submission: Submission) -> Record | None:
 
 def suspect(record: Record | None, submission: Submission) -> bool:
     """Whether a process ended while it graded this submission."""
-    same = record is not None and record.submission == submission.digest
-    return (same and record.status == Status.SET_ASIDE) or journal.marked(
-        submission.lab, submission.student, submission.digest
-    )
+    if record is not None and record.status == Status.SET_ASIDE:
+        return record.submission == submission.digest
+    return journal.marked(submission.lab, submission.student, submission.digest)
 
 
 def finished(
