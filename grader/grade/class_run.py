@@ -90,8 +90,8 @@ def retimed(record: Record | None, submission: Submission) -> Record | None:
 
 def suspect(record: Record | None, submission: Submission) -> bool:
     """Whether a process ended while it graded this submission."""
-    if record is not None and record.status == Status.SET_ASIDE:
-        return record.submission == submission.digest
+    if record is not None and (record.status, record.submission) == (Status.SET_ASIDE, submission.digest):
+        return True
     return journal.marked(submission.lab, submission.student, submission.digest)
 
 
