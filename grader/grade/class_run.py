@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Set
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from grader import course
 from grader.grade import journal, local_pool, version
 from grader.grade.journal import Record
-from grader.grade.submission import Submission, Task, continued, grade
+from grader.grade.submission import Submission, Task, continued, grade, set_aside
 from grader.intake import admit, files, register, times
 from grader.intake.register import Handed
 from grader.sandbox import zygote_client
@@ -36,8 +36,9 @@ def grade_class(
 ) -> list[Record]:
     """Grade every unsettled submission of a lab; the records of all, old and new, by student.
 
-    Each record is written before the next is awaited, so a killed run resumes where it stopped. workers:
-    number of local processes; scheduler: the address of a Dask scheduler, whose workers grade instead.
+    Each record is written before the next is awaited, so a killed run resumes where it stopped. student:
+    only this one, also when it was set aside. workers: number of local processes; scheduler: the address of a
+    Dask scheduler, whose workers grade instead.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
@@ -49,6 +50,7 @@ def grade_class(
         whose = f"of {student} " if student else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
     before = {each.student: retimed(journal.read(lab, each.student), each) for each in found}
+    suspects = {each.student for each in found if suspect(before[each.student], each)}
     graded_with = version.of(lab)
     with contextlib.ExitStack() as later:
         pool = None
@@ -61,12 +63,13 @@ def grade_class(
             Task(each, release.read_text("utf-8"), course.seed(), graded_with, limits, isolation, cold)
             for each in found
             if not journal.settled(before[each.student], each.digest, graded_with)
+            or (student and each.student in suspects)
         ]
         if scheduler is None and (count := local_pool.affordable(min(workers, len(todo)))) > 1:
             if isolation == "bwrap" and not cold:
                 zygote_client.zygote.ready(course.number(lab))
             pool = later.enter_context(local_pool.local(count))
-        records = later.enter_context(contextlib.closing(finished(todo, pool)))
+        records = later.enter_context(contextlib.closing(finished(todo, pool, suspects)))
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         for record in records:
             journal.write(continued(record, before[record.student]))
@@ -92,22 +95,59 @@ def retimed(record: Record | None, submission: Submission) -> Record | None:
     return record
 
 
-def finished(tasks: list[Task], pool: local_pool.Pool | None) -> Generator[Record, None, None]:
-    """The records as they finish: one at a time in this process, or in parallel in a pool."""
+def suspect(record: Record | None, submission: Submission) -> bool:
+    """Whether a process ended while it graded this submission."""
+    if record is not None and (record.status, record.submission) == (Status.SET_ASIDE, submission.digest):
+        return True
+    return journal.marked(submission.lab, submission.student, submission.digest)
+
+
+def finished(
+    tasks: list[Task], pool: local_pool.Pool | None, suspects: Set[str] = frozenset()
+) -> Generator[Record, None, None]:
+    """The records as they finish: one at a time in this process, or in parallel in a pool.
+
+    suspects: students whose submission was being graded when a process ended. They come last, in processes of
+    their own, and are set aside when a second process ends.
+    """
     if pool is None:
-        yield from map(grade, tasks)
+        for task in tasks:
+            if task.submission.student not in suspects:
+                yield grade_here(task)
+        tasks = [task for task in tasks if task.submission.student in suspects]
+        if tasks:
+            with local_pool.local(1) as one:
+                yield from finished(tasks, one, suspects)
         return
-    waiting, pending = deque(tasks), {}
+    died = set(suspects)
+    waiting, pending = deque(sorted(tasks, key=lambda task: task.submission.student in died)), {}
     try:
         while waiting or pending:
             for _ in range(min(pool.width() - len(pending), len(waiting))):
                 task = waiting.popleft()
                 pending[pool.submit(task)] = task
             for future in wait(pending, LOOK, FIRST_COMPLETED).done:
-                yield pool.record(pending.pop(future), future)
+                task = pending.pop(future)
+                record, given = pool.record(task, future), task.submission
+                if record is None and given.student not in died:
+                    died.add(given.student)
+                    waiting.append(task)
+                    continue
+                journal.unmark(given.lab, given.student)
+                yield record or set_aside(task, 2)
     finally:
         for future in pending:
             future.cancel()
+
+
+def grade_here(task: Task) -> Record:
+    """Grade in this process; a mark in the journal tells the next run that it ended meanwhile."""
+    given = task.submission
+    journal.mark(given.lab, given.student, given.digest)
+    try:
+        return grade(task)
+    finally:
+        journal.unmark(given.lab, given.student)
 
 
 def submissions(lab: str) -> list[Submission]:

@@ -21,8 +21,7 @@ from grader.grade import version
 from grader.grade.dask_worker import NAMES, circumstances, grade_there
 from grader.grade.journal import Record
 from grader.grade.local_pool import Pool
-from grader.grade.submission import Task
-from grader.status import Status
+from grader.grade.submission import Task, set_aside
 from labsupport.errors import LabError
 from labsupport.progress import Bar
 
@@ -106,10 +105,7 @@ class Cluster:
             fault = problem.__cause__
             if not isinstance(fault, KilledWorker):
                 raise
-            given, times = task.submission, fault.allowed_failures + 1
-            reason = f"The grader failed: its worker died, {times} times in a row."
-            return Record(given.student, given.lab, given.digest, task.version, Status.GRADER_ERROR, reason,
-                          submitted_at=given.submitted_at, flags=list(given.flags))  # fmt: skip
+            return set_aside(task, fault.allowed_failures + 1)
 
     def _result(self, future: Future):
         try:

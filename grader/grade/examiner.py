@@ -2,24 +2,24 @@
 
 The client is untrusted. It names an exercise, then receives one case at a time and sends one plain answer
 to each. The examiner trusts no data about the client and never sends a verdict. A message that violates
-the protocol, or a late one, ends that exercise only.
+the protocol, or a late one, ends that exercise only. What is requested but not begun when the sandbox ends
+is dropped.
 """
 
 import contextlib
 import functools
 import hashlib
-import os
 import socket
 import threading
 import time
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
 from grader.author.given import withheld
 from grader.grade.journal import Measured
+from grader.grade.listener import Listener, hang_up
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.judge import EXERCISES
@@ -30,11 +30,11 @@ from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Verdict
 from labsupport.errors import LabError
 
+REQUEST_SECONDS = 60  # for a connection's request
 ANSWER_SECONDS = 60  # per answer; a costly case, on the course model, has more
 COSTLY_SECONDS = 900
 ROUNDS = 20  # runs of one exercise per submission
 SHARED = 100  # requested perplexities of masks per submission
-AT_ONCE = 8  # connections per submission
 
 
 class Silence(Exception):
@@ -70,64 +70,64 @@ class Examiner:
         self.fault: Exception | None = None  # an error of the grader, never of the student
         self.seconds = 0.0  # time for making cases and judging, without waiting for answers
         self.shared: list[Measured] = []  # the answered perplexities of masks
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._open, self._waited = True, 0.0
+        self._listener = Listener(path, self._answer)
+        self._waited = 0.0
+        self._asking: socket.socket | None = None  # the last connection that named an exercise
         self._one_exercise = threading.Lock()
+        self._unpacking = threading.Lock()  # a message may take ten times its bytes while it is unpacked
         self._work = threading.Lock()  # held while a thread makes cases, judges or measures
 
     def __enter__(self):
-        self._socket.bind(str(self.path))
-        os.chmod(self.path, 0o666)  # the sandbox may run as another user; the parent folder is private
-        self._socket.listen(1)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._listener.__enter__()
         return self
 
     def __exit__(self, *_):
-        self._open = False
-        with contextlib.suppress(OSError):  # wakes accept()
-            socket.socket(socket.AF_UNIX).connect(str(self.path))
-        self._thread.join()
-        self._socket.close()
-        self.path.unlink(missing_ok=True)
-
-    def _serve(self) -> None:
-        """Accept connections until the end; a perplexity may be requested during an exercise."""
-        with ThreadPoolExecutor(AT_ONCE) as executor:
-            while True:
-                connection, _ = self._socket.accept()
-                if not self._open:
-                    connection.close()
-                    return
-                executor.submit(self._answer, connection)
+        try:
+            self._listener.__exit__()
+        except TimeoutError as fault:
+            self.fault = self.fault or fault
 
     def _answer(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                connection.settimeout(ANSWER_SECONDS)
-                request = decode(wire.receive(connection), Request)
-                masks = request.masks
-                exercise = None if masks is not None else self._exercise(request.exercise)
-            except Malformed:
-                with contextlib.suppress(OSError):
-                    wire.send(connection, {"perplexity": None})
+        """Read the request of a connection, and answer it; a perplexity may be requested in an exercise."""
+        try:
+            request = self._request(connection)
+            if request is None:
                 return
-            except (wire.WireError, OSError, EOFError, KeyError):
-                return  # a malformed request or an unknown exercise
-            try:
-                if masks is not None:
-                    self._measure(connection, masks)
-                elif exercise is not None:
-                    with self._one_exercise, self._work:
-                        self._converse(connection, exercise)
-            except Exception as fault:
-                self.fault = fault
+            if request.masks is not None:
+                self._measure(connection, request.masks)
+            elif exercise := self._exercise(request.exercise):
+                self._one_at_a_time(connection, exercise)
+        except Exception as fault:
+            self.fault = fault
 
-    def _exercise(self, name: str) -> Exercise:
-        """The exercise of this name. Raises KeyError if there is none in the lab."""
-        if self.lab not in (None, EXERCISES.lab(name)):
-            raise KeyError(name)
-        return EXERCISES[name]
+    def _request(self, connection: socket.socket) -> Request | None:
+        """The request, or None for a malformed one."""
+        try:
+            message = wire.read(connection, time.monotonic() + REQUEST_SECONDS)
+            self._listener.heard(connection)
+            with self._unpacking:
+                return decode(wire.unpack(message), Request)
+        except Malformed:
+            with contextlib.suppress(OSError):
+                wire.send(connection, {"perplexity": None})
+        except (wire.WireError, OSError, EOFError):
+            pass
+        return None
+
+    def _one_at_a_time(self, connection: socket.socket, exercise: Exercise) -> None:
+        """Judge an exercise; a newer request for one ends this one, because one check cell runs at a time."""
+        before, self._asking = self._asking, connection
+        if before is not None:
+            hang_up(before)
+        with self._one_exercise, self._work:
+            if self._asking is connection and not self._listener.over.is_set():
+                self._converse(connection, exercise)
+
+    def _exercise(self, name: str) -> Exercise | None:
+        """The exercise of this name, if there is one in the lab."""
+        if name in EXERCISES and self.lab in (None, EXERCISES.lab(name)):
+            return EXERCISES[name]
+        return None
 
     def _measure(self, connection: socket.socket, masks: dict[str, torch.Tensor]) -> None:
         """Send the perplexity of the course model under these masks, or None: the client measures it."""
@@ -138,6 +138,8 @@ class Examiner:
             and all(mask.dtype is torch.uint8 for mask in masks.values())
         ):
             with self._work:
+                if self._listener.over.is_set():
+                    return
                 started = time.monotonic()
                 value = self._shared(masks)
                 self.seconds += time.monotonic() - started
@@ -195,6 +197,8 @@ class Examiner:
         except wire.WireError as problem:
             raise Silence(f"the answer was refused: {problem}") from None
         except (EOFError, OSError):
+            if self._asking is not connection:
+                raise Silence("another check began before this one was answered") from None
             raise Silence("the process ended before it answered") from None
         finally:
             self._work.acquire()

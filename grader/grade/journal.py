@@ -112,6 +112,31 @@ def records(lab: str) -> list[Record]:
     return [record for student in students if (record := read(lab, student))]
 
 
+def mark(lab: str, student: str, submission: str) -> None:
+    """Note that this process grades a submission now; `unmark` is its end. Raises LabError."""
+    try:
+        write_whole(_mark(lab, student), submission.encode())
+    except OSError as problem:
+        raise LabError(f"{folder(lab)} cannot be written: {problem.strerror}.") from problem
+
+
+def unmark(lab: str, student: str) -> None:
+    """Note that no process grades a submission any more."""
+    _mark(lab, student).unlink(missing_ok=True)
+
+
+def marked(lab: str, student: str, submission: str) -> bool:
+    """Whether a process that graded this submission ended before its grading did."""
+    try:
+        return _mark(lab, student).read_text() == submission
+    except (OSError, ValueError):
+        return False
+
+
+def _mark(lab: str, student: str) -> Path:
+    return folder(lab) / f"{student}.underway"
+
+
 def settled(record: Record | None, submission: str, version: str) -> bool:
     """Whether the record is for this submission and this course version, so that nothing is left to do."""
     return (

@@ -1,13 +1,18 @@
-"""A pool of local processes that grade in parallel, limited by memory; they share the cores."""
+"""A pool of local processes that grade in parallel, limited by memory; they share the cores.
+
+A process that ends costs only the submission that it graded, and is replaced. All end with their parent.
+"""
 
 import contextlib
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import torch
 
@@ -23,36 +28,71 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Pool:
-    """An interface to grading processes: number in parallel, submission of a task, receipt of a record."""
+    """An interface to grading processes: number in parallel, submission of a task, receipt of a record.
+
+    record: None if the process ended before there was one.
+    """
 
     width: Callable[[], int]
     submit: Callable[[Task], Future]
-    record: Callable[[Task, Future], Record]
+    record: Callable[[Task, Future], Record | None]
 
 
 @contextlib.contextmanager
 def local(workers: int) -> Iterator[Pool]:
-    """A context with local processes, each started on demand."""
-    start = ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),
-        initializer=prepare,
-        initargs=(max(1, cores() // workers), zygote_client.zygote.address),
-    )
-    with start as executor:
-        yield Pool(lambda: workers, lambda task: executor.submit(grade, task), _record)
+    """A context with local processes, each with a thread here that waits for it."""
+    idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+    with contextlib.ExitStack() as later, ThreadPoolExecutor(workers) as threads:
+
+        def graded(task: Task) -> Record | None:
+            try:
+                process = idle.get_nowait()
+            except Empty:
+                process = started(workers)
+                later.callback(process.shutdown)
+            try:
+                record = process.submit(grade, task).result()
+            except BrokenProcessPool:
+                return None
+            idle.put(process)
+            return record
+
+        yield Pool(
+            lambda: workers, lambda task: threads.submit(graded, task), lambda _, future: future.result()
+        )
+
+
+def started(workers: int) -> ProcessPoolExecutor:
+    """A new process that can grade, one of so many. Raises LabError if it ends at once."""
+    process = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        process.submit(prepare, max(1, cores() // workers), zygote_client.zygote.address).result()
+    except BrokenProcessPool as fault:
+        raise LabError(
+            "A grading process was killed from outside before it graded, perhaps for want of memory. "
+            "All finished records are kept; run the same command again, with fewer workers."
+        ) from fault
+    return process
 
 
 def prepare(threads: int, zygote: Path | None) -> None:
-    """Initialise a local worker: its number of threads, for its judges and its sandboxes.
+    """Initialise a local worker: its end, and the number of threads for its judges and its sandboxes.
 
     Environment variables set by the user have precedence. zygote: the socket of the shared zygote.
     """
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     zygote_client.zygote.lend(zygote)
     if THREADS[0] not in os.environ:
         torch.set_num_threads(threads)
     for name in THREADS:
         os.environ.setdefault(name, str(threads))
+
+
+def end_with(parent) -> None:
+    """End this process when its parent has ended, however that was; its sandboxes end with it."""
+    parent.join()
+    os._exit(1)
 
 
 def cores() -> int:
@@ -69,13 +109,3 @@ def affordable(workers: int) -> int:
             f"{memory.available() / 2**30:.1f} GiB are free."
         )
     return count
-
-
-def _record(task: Task, future: Future) -> Record:
-    try:
-        return future.result()
-    except BrokenProcessPool as fault:
-        raise LabError(
-            "A grading process was killed from outside, perhaps because memory ran out. "
-            "All finished records are kept; run the same command again, with fewer workers."
-        ) from fault

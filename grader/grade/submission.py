@@ -61,12 +61,7 @@ class Task:
 
 def grade(task: Task) -> Record:
     """The record of one submission. A fault of the grader ends as GRADER_ERROR, never as a score."""
-    given = task.submission
-    record = Record(given.student, given.lab, given.digest, task.version, given.status, given.reason)
-    record.submitted_at, record.flags = given.submitted_at, list(given.flags)
-    record.collected = list(given.collected)
-    record.graded_at = datetime.now(UTC).isoformat(timespec="seconds")
-    started = time.monotonic()
+    record, started = begun(task), time.monotonic()
     try:
         _grade(task, record)
     except LabError:
@@ -76,6 +71,28 @@ def grade(task: Task) -> Record:
         record.reason = f"The grader failed: {type(fault).__name__}: {fault}"
         record.verdicts, record.notebook = {}, ""
     record.seconds = time.monotonic() - started
+    return record
+
+
+def begun(task: Task) -> Record:
+    """A record of a submission without a result."""
+    given = task.submission
+    return Record(
+        given.student, given.lab, given.digest, task.version, given.status, given.reason,
+        submitted_at=given.submitted_at, graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        flags=list(given.flags), collected=list(given.collected),
+    )  # fmt: skip
+
+
+def set_aside(task: Task, times: int) -> Record:
+    """The record of a submission whose grading ended its process so many times."""
+    given, record = task.submission, begun(task)
+    often = "twice" if times == 2 else f"{times} times"
+    record.status = Status.SET_ASIDE
+    record.reason = (
+        f"It ended the grader's process {often}: look at the notebook by hand; `python -m grader grade "
+        f"{given.lab} --student {given.student}` tries it again."
+    )
     return record
 
 

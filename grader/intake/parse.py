@@ -1,10 +1,16 @@
-"""A strict parser of notebook files; every malformed file raises Unreadable with a sentence."""
+"""A strict parser of notebook files; every malformed file raises Unreadable with a sentence.
+
+Values that are not JSON, too deep or ambiguous become `Odd`. Where one is read, the file is unreadable; in an
+output or in metadata that nobody reads it is a flag.
+"""
 
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import nbformat
 
@@ -14,6 +20,18 @@ MOST_SOURCE = 10 * 2**20  # characters in its cells, without outputs
 MOST_CELLS = 5_000
 KINDS = {dict: "an object", list: "a list", str: "text", int: "a whole number", float: "a number",
          bool: "true or false", type(None): "missing or null"}  # fmt: skip
+
+
+DEEPEST = 100  # levels of lists and objects; a cell's source stands on the fourth
+LONGEST_NUMBER = 4000  # digits
+TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A value that is not read: `problem` is a sentence about the file, or the end of one."""
+
+    problem: str
 
 
 class Unreadable(Exception):
@@ -50,6 +68,8 @@ def shown(text: str, most: int = 60) -> str:
 
 def brief(value) -> str:
     """A JSON value for use in a sentence."""
+    if isinstance(value, Odd):
+        return "no value of JSON"
     return KINDS[type(value)] if isinstance(value, dict | list) else shown(json.dumps(value), 40)
 
 
@@ -61,15 +81,16 @@ def too_large(name: str, size: int) -> str:
 
 def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
     """Cells, metadata and flags of a notebook of format 3 or 4. Raises Unreadable with the problem."""
-    data = a(dict, parsed(raw), "The file")
+    content, flags = parsed(raw)
+    data = a(dict, content, "The file")
     if "nbformat" not in data:
-        raise Unreadable("The file is JSON, but it has no 'nbformat': it is no notebook.")
+        raise Unreadable(" ".join(["The file is JSON, but it has no 'nbformat': it is no notebook.", *flags]))
     major = a(int, data["nbformat"], "The notebook's nbformat")
     minor = a(int, data.get("nbformat_minor", 0), "The notebook's nbformat_minor")
     if major not in (3, 4):
         raise Unreadable(f"The notebook has format {brief(major)}; formats 3 and 4 can be read.")
     metadata = a(dict, data.get("metadata", {}), "The notebook's metadata")
-    flags, cells = [], []
+    cells = []
     if major == 3:
         flags.append("The notebook has the old format 3 and was brought to format 4.")
         for sheet in a(list, data.get("worksheets"), "The notebook's worksheets"):
@@ -90,8 +111,8 @@ def read_notebook(raw: bytes) -> tuple[list[Cell], dict, list[str]]:
     return found, metadata, flags
 
 
-def parsed(raw: bytes):
-    """Parse the JSON of a file strictly: UTF-8, no repeated keys, no NaN, bounded size."""
+def parsed(raw: bytes) -> tuple[Any, list[str]]:
+    """The JSON of a file with `Odd` for what is no plain JSON, and a flag for each kind of it."""
     if len(raw) > LARGEST:
         raise Unreadable(too_large("The file", len(raw)))
     if not raw.strip():
@@ -106,36 +127,65 @@ def parsed(raw: bytes):
         raise Unreadable("The file is HTML or XML, not a notebook: was the page saved instead of the file?")
     if text.count("{") + text.count("[") + text.count('":') > MOST_VALUES:
         raise Unreadable("The file holds millions of values: clear its outputs and submit it again.")
+    odd: dict[str, Odd] = {}
+
+    def note(problem: str) -> Odd:
+        return odd.setdefault(problem, Odd(problem))
+
+    hooks: dict[str, Any] = {
+        "object_pairs_hook": lambda pairs: without_repeats(pairs, note),
+        "parse_constant": lambda name: note(f"The file holds {name}, which is not JSON"),
+        "parse_int": lambda digits: (
+            int(digits)
+            if len(digits) <= LONGEST_NUMBER
+            else note("The file holds a number with thousands of digits")
+        ),
+    }
     try:
-        return json.loads(text, object_pairs_hook=without_repeats, parse_constant=no_number)
-    except RecursionError:
-        raise Unreadable("The file's JSON is nested too deeply to be a notebook.") from None
+        try:
+            content = json.loads(text, **hooks)
+        except RecursionError:
+            note("The file's JSON is nested too deeply to be a notebook")
+            content = json.loads(flattened(text), **hooks)
     except json.JSONDecodeError as problem:
         if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
             raise Unreadable(
                 f"The file was cut off: it ends after {len(raw):,} bytes in the middle."
             ) from None
         raise Unreadable(f"The file is not JSON: {problem.msg} in line {problem.lineno:,}.") from None
-    except ValueError:
-        raise Unreadable("The file holds a number with thousands of digits.") from None
+    if type(content) is not dict and odd:
+        raise Unreadable(f"{next(iter(odd))}.")
+    return content, [f"{problem}; no code of the notebook depends on it." for problem in odd]
 
 
-def without_repeats(pairs: list[tuple]) -> dict:
-    """The dict of a JSON object. Raises Unreadable for a repeated key."""
+def flattened(text: str) -> str:
+    """A JSON text with null for every list and object deeper than DEEPEST."""
+    kept, depth, start = [], 0, 0
+    for token in TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept += [text[start : token.start()], "null"]
+        elif token[0] in "]}":
+            if depth == DEEPEST + 1:
+                start = token.end()
+            depth -= 1
+    return "".join(kept) + (text[start:] if depth <= DEEPEST else "")
+
+
+def without_repeats(pairs: list[tuple], note: Callable[[str], Odd]) -> dict | Odd:
+    """The dict of a JSON object, or `Odd` if a key stands in it twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise Unreadable(f"The key '{shown(twice)}' stands twice in one object.")
+        return note(f"The key '{shown(twice)}' stands twice in one object")
     return found
-
-
-def no_number(constant: str):
-    """Raise Unreadable for NaN and infinity."""
-    raise Unreadable(f"The file holds {constant}, which is not JSON.")
 
 
 def a(kind: type, value, what: str):
     """Return `value` if it has this JSON type; otherwise raise Unreadable."""
+    if isinstance(value, Odd):
+        raise Unreadable(f"{value.problem}.")
     if type(value) is not kind:
         raise Unreadable(f"{what} is {KINDS[type(value)]} where {KINDS[kind]} should stand.")
     return value
@@ -157,6 +207,9 @@ def read_cell(raw, index: int) -> Cell:
     if kind not in ("code", "markdown", "raw"):
         raise Unreadable(f"{what} has the type '{shown(kind)}', which is not code, markdown or raw.")
     claims = a(dict, cell.get("metadata", {}), f"{what}'s metadata").get("nbgrader")
+    for claim in (claims, *(claims.values() if type(claims) is dict else ())):
+        if isinstance(claim, Odd):
+            raise Unreadable(f"{claim.problem}.")
     identity = cell.get("id")
     return Cell(
         index,

@@ -29,6 +29,7 @@ MEANING = {
     Status.KERNEL_DIED: "its Python ended in the middle; what was judged before stands",
     Status.OUTPUT_LIMIT: "it printed more than allowed; its output was cut, the rest stands",
     Status.GRADER_ERROR: "the grader failed, not the student; grade again",
+    Status.SET_ASIDE: "it ended the grader's process more than once; no score, not a 0",
     Status.UNREADABLE: "what was handed in could not be read as this lab's notebook; no score, not a 0",
     Status.NOT_GRADED_YET: "a submission waits to be graded",
     Status.NOT_SUBMITTED: "no notebook of this lab was handed in; no score, not a 0",

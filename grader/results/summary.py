@@ -19,6 +19,7 @@ from grader.status import ENDED_EARLY, SCORELESS, Status
 ORDER = (  # most urgent first
     Status.GRADER_ERROR,
     Status.PARTLY_GRADED,
+    Status.SET_ASIDE,
     Status.UNREADABLE,
     *ENDED_EARLY,
     Status.NOT_GRADED_YET,

@@ -48,10 +48,12 @@ def forked(
 
     Raises zygote_client.Gone if there is no zygote any more.
     """
-    holder = ["/bin/sh", "-c", "echo; exec sleep infinity"]
+    holder = ["/bin/sh", "-c", "echo; read _"]  # until this process closes the pipe, however it ends
+    read, write = os.pipe()
     with (
-        open(os.devnull, "rb") as nothing,
-        _bubblewrapped(own, socket_path, limits, lab, taken, holder, nothing) as (process, first),
+        os.fdopen(write, "wb"),
+        os.fdopen(read, "rb") as until,
+        _bubblewrapped(own, socket_path, limits, lab, taken, holder, until) as (process, first),
     ):
         assert process.stdout is not None
         if first is None or not process.stdout.read(1):

@@ -26,6 +26,7 @@ from labsupport.errors import LabError
 DEFAULTS = Limits()
 ISOLATIONS = ("bwrap", "none")
 CUT = "[output cut: more than is allowed]\n"  # for a cell that was killed before the runner reported the cut
+OUTPUTS = 2000  # outputs kept of a notebook; a page shows fewer
 GRACE = 15.0  # seconds after a cell's time limit in which the runner can interrupt it
 __all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
 
@@ -99,7 +100,8 @@ def run_notebook(
 
     def keep(event: events.Event) -> None:
         if isinstance(event, events.End) and event.cell in code:
-            executed.cells[event.cell].outputs = _outputs(event.outputs)
+            room = OUTPUTS - sum(len(executed.cells[index].outputs) for index in code)
+            executed.cells[event.cell].outputs = _outputs(event.outputs, max(room, 1))
             executed.cells[event.cell].execution_count = event.count if type(event.count) is int else None
 
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
@@ -245,12 +247,11 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], Non
             run.status, run.detail, run.code = event.status, event.detail, event.code
 
 
-def _outputs(outputs) -> list:
-    """The outputs of a cell, or none if they are not valid outputs of a notebook."""
+def _outputs(outputs: list, most: int) -> list:
+    """The first outputs of a cell, or none if they are not valid outputs of a notebook."""
     try:
-        plain: Any = nbformat.from_dict(outputs)
-        for output in plain:
-            nbformat.validate(output, ref="output", version=4)
+        plain: Any = nbformat.from_dict(outputs[:most])
+        nbformat.validate(v4.new_notebook(cells=[v4.new_code_cell(outputs=plain)]))  # one by one is slow
         return plain
     except (nbformat.ValidationError, TypeError, ValueError, AttributeError, KeyError, RecursionError):
         return []
@@ -282,6 +283,7 @@ def _reason(run: _Run, name: str, limits: Limits) -> str:
     slow = f"{where} ran longer than {limits.cell_seconds:g} s and was stopped."
     if run.detail == "total":
         slow = f"The notebook took longer than {limits.total_seconds:g} s in all; '{name}' was running."
+    most = f"{most} or {limits.output // 2**10:,} pieces"
     much = f"{where} put out more than {most}; it was interrupted, the rest ran."
     if run.cell is not None:
         much = f"{where} put out more than {most} and could not be interrupted, so all was stopped."

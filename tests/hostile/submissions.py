@@ -131,6 +131,34 @@ def prints_300_megabytes(right):
     return with_source(right, "prune_magnitude", source)
 
 
+@entry("OUTPUT_LIMIT", NOT_SECOND, "pieces", "prune_magnitude")
+def displays_thousands(right):
+    return with_source(right, "prune_magnitude", "for number in range(6000): display(number)")
+
+
+@entry("GRADED", ALL)
+def displays_what_is_too_deep(right):
+    source = "deep = 1\nfor _ in range(500): deep = [deep]\ndisplay({'application/json': deep}, raw=True)"
+    return with_first_cell(right, source)
+
+
+@entry("GRADED", ALL, "NaN")
+def nan_in_an_output(right):
+    data = nbformat.v4.new_output("display_data", {"application/json": "HERE"})
+    right.cells.insert(0, nbformat.v4.new_code_cell("1", outputs=[data]))
+    return {FILE: file(right)[FILE].replace(b'"HERE"', b"NaN")}
+
+
+@entry("GRADED", ALL)
+def holds_connections(right):
+    source = """
+import os, socket
+held = [socket.socket(socket.AF_UNIX) for _ in range(500)]
+for one in held: one.connect(os.environ["PRUNING_LABS_SOCKET"])
+"""
+    return with_first_cell(right, source)
+
+
 @entry("GRADED", NOT_SECOND)
 def asks_for_input(right):
     return with_source(right, "prune_magnitude", "def prune_magnitude(model, sparsity):\n    return input()")

@@ -445,6 +445,53 @@ def changed(path, value):
     return json.dumps(data).encode()
 
 
+STRANGE = {
+    "NaN": b'{"x": NaN}',
+    "Infinity": b'[{"x": Infinity}]',
+    "-Infinity": b"-Infinity",
+    "thousands of digits": b"9" * 5000,
+    "stands twice": b'{"x": 1, "x": [2, "}"]}',
+    "nested too deeply": b'{"x": "]", "y": '
+    + b'{"a": [' * 50_000
+    + b'"[\\"{"'
+    + b"]}" * 50_000
+    + b', "z": "{"}',
+    "": b'{"\\ud800": "\\udfff", "x": 1e999}',
+}
+
+
+@pytest.mark.parametrize("phrase", STRANGE)
+@pytest.mark.parametrize("place", ["output", "metadata of a cell", "metadata"])
+def test_what_nobody_reads_may_be_odd(phrase, place):
+    """NaN, a huge number, deep or ambiguous JSON in an output costs nobody a grade: it is a flag."""
+    data = json.loads(raw(submission()))
+    expected = admit(json.dumps(data).encode(), RELEASE)
+    code = next(cell for cell in data["cells"] if cell["cell_type"] == "code")
+    if place == "output":
+        result = {"output_type": "display_data", "metadata": {}, "data": {"application/json": "HERE"}}
+        code["outputs"] = [result, *code.get("outputs", [])]
+    else:
+        (data if place == "metadata" else code)["metadata"]["plugin"] = "HERE"
+    result = admit(json.dumps(data).encode().replace(b'"HERE"', STRANGE[phrase]), RELEASE)
+    assert isinstance(result, Admitted), result
+    assert result.notebook == expected.notebook
+    more = [flag for flag in result.flags if flag not in expected.flags]
+    assert len(more) == bool(phrase)
+    assert all(phrase in flag for flag in more)
+
+
+@pytest.mark.parametrize("phrase", ["NaN", "Infinity", "thousands of digits", "stands twice"])
+@pytest.mark.parametrize("key", ["source", "cell_type", "metadata"])
+def test_what_is_read_may_not_be_odd(phrase, key):
+    """Where a source, a type or metadata should stand, the same is UNREADABLE, and the reason says why."""
+    data = json.loads(raw(submission()))
+    data["cells"][-1][key] = "HERE"
+    odd = {**STRANGE, "NaN": b"NaN", "Infinity": b"Infinity"}[phrase]
+    result = admit(json.dumps(data).encode().replace(b'"HERE"', odd), RELEASE)
+    assert isinstance(result, Refused)
+    assert phrase in result.reason
+
+
 GOOD = raw(submission())
 
 

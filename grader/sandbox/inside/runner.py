@@ -23,6 +23,8 @@ from typing import Any
 
 PATIENCE = 0.5  # seconds that a cell with too much output has to end by itself
 GRACE = 5.0  # seconds that an interrupted cell has to end
+PIECE = 2**10  # bytes that a message counts for besides its content: each takes time
+SHOWN = ("text/plain", "image/png")  # the kinds of output that a page shows
 KEPT = 2**16  # bytes kept of a cell's output when it exceeds the limit by far
 START = 120.0  # seconds a kernel may take to start
 threads = 0  # of torch, in a forked kernel
@@ -153,11 +155,12 @@ async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> No
             continue
         say(event="start", cell=index)
         allowed = client.room = max(room, KEPT)
+        client.pieces = 0
         client.overflow = asyncio.Event()
         ended = await run_cell(client, cell, index, job["cell_seconds"])
         cut = client.overflow.is_set()
         outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
-        room -= len(json.dumps(outputs))
+        room -= len(json.dumps(outputs)) + client.pieces * PIECE
         say(event="end", cell=index, ended=ended, outputs=outputs, count=cell.execution_count, cut=cut)
         if ended != "FINISHED":
             say(event="over", status="OUTPUT_LIMIT" if cut and ended == "TIMEOUT" else ended)
@@ -173,27 +176,22 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
     from nbclient import NotebookClient
 
     class Client(NotebookClient):
-        """Drops output of a cell beyond `room` bytes, and sets `overflow`."""
+        """Drops output of a cell beyond `room` bytes, and sets `overflow`; `pieces` counts messages."""
 
         room: int = 0
+        pieces: int = 0
         overflow: asyncio.Event
 
         def process_message(self, msg, cell, cell_index):
-            if msg["msg_type"] in (
-                "stream",
-                "display_data",
-                "execute_result",
-                "error",
-                "update_display_data",
-            ):
-                content = msg["content"]
-                self.room -= 64 + (len(content["text"]) if "text" in content else len(json.dumps(content)))
-                if self.room < 0:
-                    if not self.overflow.is_set():
-                        say(event="flood", cell=cell_index)  # at once: it may fill the memory next
-                        keep_beginning(self, msg, cell, cell_index)
-                    self.overflow.set()
-                    return None
+            needed = msg["msg_type"] in ("status", "execute_input")  # by the client, at a cell's ends
+            self.pieces += 1
+            self.room -= PIECE + (0 if needed else size(msg["content"]))
+            if self.room < 0 and not self.overflow.is_set():
+                say(event="flood", cell=cell_index)  # at once: it may fill the memory next
+                keep_beginning(self, msg, cell, cell_index)
+                self.overflow.set()
+            if (self.room < 0 and not needed) or msg["msg_type"].startswith("comm_"):  # no page has widgets
+                return None
             return super().process_message(msg, cell, cell_index)
 
     def keep_beginning(client, msg, cell, cell_index) -> None:
@@ -227,6 +225,14 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
     return client
 
 
+def size(content: dict) -> int:
+    """The bytes of a message's content, after the removal of what no page shows."""
+    if "data" in content:
+        kinds = [kind for kind in SHOWN if type(content["data"].get(kind)) is str]
+        content |= {"data": {kind: content["data"][kind] for kind in kinds}, "metadata": {}}
+    return len(content["text"]) if "text" in content else len(json.dumps(content))
+
+
 async def run_cell(client, cell, index: int, seconds: float) -> str:
     """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED."""
     count = client.code_cells_executed + 1
@@ -239,7 +245,7 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
             await asyncio.wait({running}, timeout=PATIENCE)
         if not running.done():
             await client.km.interrupt_kernel()
-            await asyncio.wait({running}, timeout=GRACE)
+            await asyncio.wait({running}, timeout=GRACE if late else 2 * GRACE)  # much is on its way
             if running.done():
                 await settled(client)
         if not running.done():

@@ -4,9 +4,9 @@ A message is a tree of None, bool, int, float, str, list, tuple, dict (str keys)
 Any other value becomes an `Opaque`, which holds only the name of its type, so that no object of the student
 reaches the examiner, for example one whose `==` is always true.
 
-An unpacked message takes memory in proportion to its bytes: the structure is bounded in length, depth and
-count; each tensor is used once and has exactly the bytes that its shape and type need (a bool takes a bit
-in the message and a byte in memory).
+An unpacked message takes memory in proportion to its bytes: the structure and the table of tensors are
+bounded in length, depth and count; each tensor is used once and has exactly the bytes that its shape and type
+need (a bool takes a bit in the message and a byte in memory).
 """
 
 import json
@@ -25,6 +25,7 @@ from safetensors.torch import save as save_tensors
 
 LIMIT = 64 * 2**20  # bytes in one message; the course model's masks take 14 MB
 STRUCTURE_LIMIT = 2**20  # bytes of the JSON part
+TABLE_LIMIT = 2 * STRUCTURE_LIMIT  # bytes of the names and places of tensors, the header of safetensors
 COUNT_LIMIT = 50_000  # values in the JSON part
 TEXT_LIMIT = 10_000  # characters in one string
 DEPTH_LIMIT = 20
@@ -116,6 +117,9 @@ def unpack(message: bytes) -> Any:
         header = message[16 : 16 + header_size]
         if len(header) > STRUCTURE_LIMIT or len(MARKS.findall(header)) > 2 * COUNT_LIMIT:
             raise WireError("its structure is too large")
+        (table_size,) = struct.unpack_from("<Q", message, 16 + header_size)
+        if table_size > TABLE_LIMIT:
+            raise WireError("its table of tensors is too large")
         structure = json.loads(header)
         tensors = load_tensors(message[16 + header_size :])
         value = _Unpacking(tensors).value(structure)
@@ -163,8 +167,10 @@ class _Unpacking:
     def tensor(self, tensor: str, dtype: str, shape: list[int]) -> torch.Tensor:
         """The tensor of this name. Raises WireError unless its size fits its type and shape."""
         found = self.tensors.pop(tensor)
-        if len(shape) > AXES_LIMIT or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+        if len(shape) > AXES_LIMIT or not all(type(size) is int and size >= 0 for size in shape):
             raise WireError("a tensor has no such shape")
+        if math.prod(size or 1 for size in shape) > 8 * LIMIT:  # also for an empty one: a sum over its axis
+            raise WireError("a tensor has an axis that is too long")
         count = math.prod(shape)
         if DTYPES[dtype] is not torch.bool:
             if str(found.dtype) != dtype or found.numel() != count:
@@ -189,14 +195,19 @@ def send(connection: socket.socket, value) -> None:
 
 
 def receive(connection: socket.socket, deadline: float | None = None) -> Any:
-    """Read one whole message before `deadline` (time.monotonic), if there is one.
+    """Read and unpack one message. Raises WireError for a malformed one, and what `read` raises."""
+    return unpack(read(connection, deadline))
 
-    Raises WireError for a malformed message, EOFError for a closed connection, TimeoutError at the deadline.
+
+def read(connection: socket.socket, deadline: float | None = None) -> bytes:
+    """The bytes of one whole message, read before `deadline` (time.monotonic), if there is one.
+
+    Raises WireError above the limit, EOFError for a closed connection, TimeoutError at the deadline.
     """
     (size,) = struct.unpack("<Q", _exactly(connection, 8, deadline))
     if size > LIMIT:
         raise WireError(f"a message of {size:,} bytes; {LIMIT:,} are allowed")
-    return unpack(_exactly(connection, size, deadline))
+    return _exactly(connection, size, deadline)
 
 
 def _exactly(connection: socket.socket, size: int, deadline: float | None) -> bytes:
