@@ -84,11 +84,11 @@ def is_text(node: ast.expr) -> bool:
 
 
 def split(notebook: NotebookNode, numbers: tuple[int, ...], exercise: str) -> Stop | None:
-    """The cell between a function and its check that is not Python, as the rest of the function is not."""
+    """The failed cell between a function and its check that begins like the rest of a function."""
     own, check = index_of(notebook, exercise), index_of(notebook, f"check_{exercise}")
     for index in range(own + 1, check):
-        failed = error(notebook.cells[index])
-        if failed and failed.name in NOT_RUN:
+        cell = notebook.cells[index]
+        if (failed := error(cell)) and cell.source.lstrip("\r\n")[:1].isspace():
             return Stop(Why.SPLIT, exercise, place(notebook, numbers, index), failed)
     return None
 

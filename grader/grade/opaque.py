@@ -18,8 +18,8 @@ REFLECTIVE = {"__import__", "breakpoint", "compile", "copyright", "credits", "de
               "exit", "getattr", "globals", "help", "input", "license", "locals", "open", "quit", "setattr",
               "vars"}  # fmt: skip
 SAFE = {name for name in set(dir(builtins)) - REFLECTIVE if not name.startswith("_")} | {"display"}
-FRAMES = {"ag_frame", "cr_frame", "f_back", "f_builtins", "f_globals", "f_locals", "func_globals", "gi_frame",
-          "tb_frame", "tb_next", "get_type_hints", "ForwardRef", "jit"}  # fmt: skip
+FRAMES = {"ForwardRef", "ag_frame", "cr_frame", "default_generator", "f_back", "f_builtins", "f_globals",
+          "f_locals", "func_globals", "get_type_hints", "gi_frame", "jit", "tb_frame", "tb_next"}  # fmt: skip
 FILES = {"DataSource", "ctypeslib", "from_file", "from_pretrained", "fromfile", "genfromtxt", "load",
          "load_file", "loadtxt", "memmap", "open_memmap", "plt", "pyplot", "read_bytes", "read_text", "save",
          "save_file", "save_pretrained", "savetxt", "savez", "tofile", "write_bytes", "write_text",

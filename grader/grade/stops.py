@@ -19,7 +19,7 @@ class Why(StrEnum):
     CHECK = "check"  # the check cell ended in an error
     SILENT = "silent"  # the check cell ran, and sent nothing
     NEEDED = "needed"  # a cell that sets a name of the function's ended in an error
-    SPLIT = "split"  # the cell below the function cannot be read: it may be the rest of it
+    SPLIT = "split"  # an indented cell below the function failed: it may be the rest of it
     REBOUND = "rebound"  # a cell between the function and its check gives the name to something else
     STUB = "stub"  # its cell is written, and still holds the stub's last line
     TWICE = "twice"  # its cell holds the stub, and another cell defines it

@@ -59,7 +59,8 @@ def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, l
             put([index])
         put(following.get(student.index, []))
     if imports is not None:
-        top = next(place for place, cell in enumerate(result) if cell.cell_type == "code")
+        first = next(place for place, cell in enumerate(result) if cell.cell_type == "code")
+        top = min(first, imports)  # where it stands in the release, and above all code
         result.insert(top, copy.deepcopy(release[imports]))
         numbers.insert(top, moved)
     metadata = copy.deepcopy(released.metadata)
