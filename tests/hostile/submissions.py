@@ -327,7 +327,7 @@ def function_above_its_stub(right):
     return with_cell(right, "prune_magnitude", own)
 
 
-@entry("GRADED", {}, "join the two cells")
+@entry("GRADED", {}, "Cell 3, between the function")
 def function_cut_in_two(right):
     cell = find(right, "magnitude_mask")
     above, line, below = cell.source.partition("    magnitude = weight.abs()")
