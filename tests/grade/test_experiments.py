@@ -255,8 +255,7 @@ def test_through_the_sandbox(empty_course):
     assert "q_proj" in pages["whole"].cells[-1].outputs[0].text
 
 
-BOTH_WAYS = ("honest-ben", "check-is-a-variable", "solution-and-check-deleted", "sys-exit-in-a-function",
-             "function-above-its-stub", "mask-as-float")  # fmt: skip
+BOTH_WAYS = ("honest-ben", "check-is-a-variable", "function-above-its-stub")
 
 
 def test_scores_are_the_same_with_and_without(empty_course, monkeypatch):
