@@ -5,8 +5,10 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from grader import course
+from grader.grade.stops import Stop
 from grader.status import Status
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
@@ -14,15 +16,30 @@ from labsupport.files import write_whole
 
 
 class Judged(Verdict, frozen=True, kw_only=True):
-    """A verdict in a record, with the points of the exercise and the digest of the judged submission."""
+    """A verdict in a record, with the points of the exercise and the digest of the judged submission.
+
+    stop: the cell that kept the check from its function, if one did.
+    """
 
     points: float
     submission: str
+    stop: Stop | None = None
 
     @property
     def earned(self) -> float:
         """The earned points."""
         return self.share * self.points
+
+    def message(self) -> str:
+        return Verdict.message(self._told())
+
+    def headline(self) -> str:
+        return Verdict.headline(self._told())
+
+    def _told(self) -> "Judged":
+        """The verdict with the sentence on its stop as the last line of its cause."""
+        lines = [self.cause, self.stop.sentence() if self.stop else ""]
+        return replace(self, cause="\n".join(filter(None, lines)))
 
 
 class Measured(Struct, frozen=True):

@@ -11,9 +11,10 @@ from msgspec.structs import asdict, replace
 
 from grader import course
 from grader.author.source import CHECK
-from grader.grade import experiments, version
+from grader.grade import diagnosis, ends, experiments, version
 from grader.grade.examiner import Examiner
 from grader.grade.journal import Earlier, Judged, Record
+from grader.grade.runnable import as_submitted, runnable
 from grader.grade.sanitize import inert, text_output
 from grader.grade.taken import taken
 from grader.intake import admit
@@ -112,7 +113,7 @@ def _grade(task: Task, record: Record) -> None:
     if task.isolation == "bwrap" and not task.cold:
         zygote_client.zygote.ready(number)
     spared = experiments.spared(admitted.notebook, released)
-    notebook = nbformat.writes(experiments.without(admitted.notebook, spared)).encode()
+    notebook = nbformat.writes(runnable(admitted.notebook, released, spared)).encode()
     points = check_points(released)
     takes = taken(admitted.notebook, list(points))
     held = set().union(*takes.values())
@@ -136,18 +137,20 @@ def _grade(task: Task, record: Record) -> None:
     ended = outcome.status == Status.FINISHED
     record.status, record.reason = (Status.GRADED, "") if ended else (outcome.status, outcome.reason)
     record.cell, record.unenforced = outcome.cell, list(outcome.unenforced)
+    executed = admitted.notebook
+    if outcome.notebook:
+        executed = as_submitted(nbformat.reads(outcome.notebook.decode(), as_version=4), admitted.notebook)
+    experiments.note(executed, spared)
+    record.reason += whereabouts(record.cell, executed, admitted.numbers)
     for name in points:
-        verdict = examiner.verdicts.get(name) or not_asked(name, record)
+        verdict = examiner.verdicts.get(name) or not_asked(name, record, executed)
         if name in takes:
             verdict = from_the_course(EXERCISES[name])
         record.verdicts[name] = judged(verdict, points[name], given.digest)
     if faults := sentence_on_faults(record):
         record.reason = " ".join(filter(None, (record.reason, faults)))
         record.status = Status.PARTLY_GRADED if ended else record.status
-    executed = (
-        nbformat.reads(outcome.notebook.decode(), as_version=4) if outcome.notebook else admitted.notebook
-    )
-    experiments.put_back(executed, admitted.notebook, spared)
+    explain(record, executed, admitted.numbers)
     record.notebook = nbformat.writes(annotated(inert(executed, released), record))
 
 
@@ -160,6 +163,24 @@ def sentence_on_faults(record: Record) -> str:
     return f"Not judged: {said}. Grade again after the judge is repaired, or give these points by hand."
 
 
+def whereabouts(name: str, executed: nbformat.NotebookNode, numbers: tuple[int, ...]) -> str:
+    """A sentence on the place of the cell that ended the run, unless its name says it; or ""."""
+    index = next((i for i, cell in enumerate(executed.cells) if cell.id == name), None)
+    if index is None or "nbgrader" in executed.cells[index].metadata:
+        return ""
+    return f" It is {ends.place(executed, numbers, index)}."
+
+
+def explain(record: Record, executed: nbformat.NotebookNode, numbers: tuple[int, ...]) -> None:
+    """Name the cells that stopped checks, in the verdicts and, where no answer came, in a flag."""
+    for name, verdict in record.verdicts.items():
+        stop = diagnosis.of(executed, numbers, name, verdict)
+        if stop:
+            record.verdicts[name] = replace(verdict, stop=stop)
+        if stop and verdict.status == Ending.UNASKED:
+            record.flags.append(f"Check {verdict.number} sent no answer. {stop.sentence()}")
+
+
 def check_points(released: nbformat.NotebookNode) -> dict[str, float]:
     """The points of every exercise of a lab, by the exercise's name."""
     marks = [cell.metadata["nbgrader"] for cell in released.cells if "nbgrader" in cell.metadata]
@@ -170,11 +191,10 @@ def check_points(released: nbformat.NotebookNode) -> dict[str, float]:
     }
 
 
-def not_asked(name: str, record: Record) -> Verdict:
+def not_asked(name: str, record: Record, executed: nbformat.NotebookNode) -> Verdict:
     """The verdict on an exercise whose check cell sent no request."""
-    why = f"not reached: {record.reason}"
-    if record.status == Status.GRADED:
-        why = "its check cell ended before it asked: see the cells above it"
+    ran = diagnosis.ran(executed, name)
+    why = "its check sent no answer" if ran or not record.reason else f"not reached: {record.reason}"
     return unanswered(EXERCISES[name], why, Ending.UNASKED)
 
 

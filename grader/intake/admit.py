@@ -16,10 +16,15 @@ from grader.status import Status
 
 @dataclass(frozen=True)
 class Admitted:
-    """A notebook that can be graded; `flags` are sentences for the instructor."""
+    """A notebook that can be graded.
+
+    flags: sentences for the instructor. numbers: of each cell in the submitted notebook, from 1; 0 for a
+    cell that was put back.
+    """
 
     notebook: NotebookNode
     flags: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,10 @@ def admit(raw: bytes, released: NotebookNode) -> Admitted | Refused:
     """The notebook in `raw`, restored to the release's cells, or a refusal. Never raises."""
     try:
         cells, metadata, flags = read_notebook(raw)
-        notebook, repairs = repaired(cells, released)
+        notebook, repairs, numbers = repaired(cells, released)
     except Unreadable as problem:
         return Refused(Status.UNREADABLE, str(problem))
-    return Admitted(notebook, (*flags, *kernel_flags(metadata, released), *repairs))
+    return Admitted(notebook, (*flags, *kernel_flags(metadata, released), *repairs), tuple(numbers))
 
 
 def kernel_flags(metadata: dict, released: NotebookNode) -> list[str]:

@@ -1,7 +1,7 @@
 """Restores a notebook from a student's cells: it has every graded cell of the release exactly once."""
 
+import ast
 import copy
-import hashlib
 
 import nbformat
 from nbformat import NotebookNode
@@ -13,12 +13,13 @@ from grader.intake.parse import Cell, Unreadable, brief, plain
 CLAIMS = ("points", "grade", "locked", "solution", "task")
 
 
-def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, list[str]]:
-    """The notebook to grade, and flags.
+def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, list[str], list[int]]:
+    """The notebook to grade, flags, and the number of each cell in the student's notebook.
 
     Graded cells are in the release's order and have the release's metadata; checks have the release's
-    source, exercises and written answers the student's. The student's other cells keep their place among
-    them. Raises Unreadable when no exercise is recognised.
+    source, exercises and written answers the student's. The lab's import cell runs first. The student's
+    other cells keep their place among them. Cells are numbered from 1; 0 is a cell that was put back.
+    Raises Unreadable when no exercise is recognised.
     """
     release = released.cells
     graded = wanted(release)
@@ -27,8 +28,12 @@ def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, l
         raise Unreadable("No exercise of this lab was recognised in the notebook: is it another lab's?")
     staying, following = in_place(found, release, len(cells))
     owner = {place: index for index, place in found.items()}
-    identities = {cell.get("id") for cell in release}
-    result = []
+    imports = import_cell(release)
+    if imports is not None and not any(plain(release[imports].source) in cell.plain for cell in cells):
+        flags.append("The lab's import cell was missing or changed: it is as released again and runs first.")
+    if imports is not None and begins_with(first_code(cells), release[imports]):
+        imports = None  # nothing to put first
+    result, numbers, moved = [], [], 0
 
     def put(indices: list[int]) -> None:
         for index in indices:
@@ -37,6 +42,7 @@ def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, l
             if student and index not in staying:
                 sentences.insert(0, f"{called(cell)} stood out of order and was moved back.")
             result.append(cell)
+            numbers.append(student.index + 1 if student else 0)
             flags.extend(sentences)
 
     put(following.get(-1, []))
@@ -44,14 +50,51 @@ def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, l
         index = owner.get(student.index)
         if index not in graded:
             same = index is not None and as_released(student, release[index])
-            result.append(copy.deepcopy(release[index]) if same else ordinary(student, identities))
+            if same and index == imports:
+                moved = student.index + 1
+                continue
+            result.append(copy.deepcopy(release[index]) if same else ordinary(student))
+            numbers.append(student.index + 1)
         elif index in staying:
             put([index])
         put(following.get(student.index, []))
+    if imports is not None:
+        first = next(place for place, cell in enumerate(result) if cell.cell_type == "code")
+        top = min(first, imports)  # where it stands in the release, and above all code
+        result.insert(top, copy.deepcopy(release[imports]))
+        numbers.insert(top, moved)
     metadata = copy.deepcopy(released.metadata)
-    return NotebookNode(
+    notebook = NotebookNode(
         cells=result, metadata=metadata, nbformat=4, nbformat_minor=released.nbformat_minor
-    ), flags
+    )
+    return notebook, flags, numbers
+
+
+def import_cell(release: list[NotebookNode]) -> int | None:
+    """The index of the lab's import cell, its first cell of code; None if that does more than import."""
+    index = next((i for i, cell in enumerate(release) if cell.cell_type == "code"), None)
+    if index is None or "nbgrader" in release[index].metadata:
+        return None
+    lines = ast.parse(release[index].source).body
+    return index if all(isinstance(line, ast.Import | ast.ImportFrom) for line in lines) else None
+
+
+def first_code(cells: list[Cell]) -> Cell | None:
+    """The student's first cell of code that is not empty."""
+    return next((cell for cell in cells if cell.kind == "code" and cell.plain), None)
+
+
+def begins_with(student: Cell | None, release: NotebookNode) -> bool:
+    """Whether a student's cell runs the lab's imports before anything of its own."""
+    if student is None or not f"{student.plain}\n".startswith(plain(release.source) + "\n"):
+        return False
+    if student.plain == plain(release.source):
+        return True
+    try:
+        ast.parse(student.source)  # a syntax error anywhere in it would stop the imports too
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def called(cell: NotebookNode) -> str:
@@ -98,13 +141,10 @@ def restored(
     return cell, flags
 
 
-def ordinary(student: Cell, identities: set[str]) -> NotebookNode:
-    """A student's own cell without metadata and outputs, with an id derived from its text and place."""
-    digest = hashlib.sha256(f"{student.index} {student.kind} {student.source}".encode()).hexdigest()
-    identity = next(digest[:n] for n in range(16, 65) if digest[:n] not in identities)
-    identities.add(identity)
+def ordinary(student: Cell) -> NotebookNode:
+    """A student's own cell without metadata and outputs; its id says its number."""
     make = getattr(nbformat.v4, f"new_{student.kind}_cell")
-    cell = make(student.source, id=identity)
+    cell = make(student.source, id=f"cell-{student.index + 1}")
     if student.attachments:
         cell.attachments = nbformat.from_dict(student.attachments)
     return cell

@@ -7,8 +7,9 @@ from grader import course
 from grader.author import notebooks
 from grader.grade import experiments, journal
 from grader.grade.class_run import grade_class
+from grader.intake.admit import admit
 from tests.grade.test_hostile import hand_in
-from tests.hostile.submissions import FILE, LAB, find
+from tests.hostile.submissions import ENTRIES, FILE, LAB, find
 
 LABS = course.labs()
 
@@ -25,10 +26,10 @@ def handed_in():
 
 @pytest.mark.parametrize("lab", LABS)
 def test_no_answer_needs_an_experiment(lab):
-    """What is handed in as the lab's own solution is spared every experiment, and no other cell."""
-    notebook = notebooks.solved_notebook(lab)
-    assert tagged(notebook)
-    assert experiments.spared(notebook, notebook) == tagged(notebook)
+    """What is handed in with the lab's own answers is spared every experiment, and no other cell."""
+    solved, released = notebooks.solved_notebook(lab), nbformat.read(course.notebook(lab), as_version=4)
+    assert tagged(solved)
+    assert experiments.spared(solved, released) == tagged(solved)
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -39,31 +40,174 @@ def test_students_get_the_same_tags(lab):
     assert found == [source.cells[index].source for index in tagged(source)]
 
 
-@pytest.mark.parametrize("more", [
-    "print(half)",  # the cell of an experiment defines it
+READS = [  # `half` is bound by an experiment, and `model` by the set-up, whose model experiments prune
+    "print(half)",
     "def more():\n    return [by_kind for _ in range(2)]",
+    "half += [1]",
+    "del half",
+    "f'{half}'",
+    "f'{1:{half}}'",
+    "(x := half)",
+    "x: half = 1",
+    "def f(a: half): pass",
+    "def f() -> half: pass",
+    "def f(a=half): pass",
+    "lambda a=half: a",
+    "(lambda: half)()",
+    "class A:\n    half = half",
+    "class A:\n    half += 1",
+    "class A(half): pass",
+    "class A:\n    def f(self):\n        return half",
+    "@half\ndef f(): pass",
+    "[half for _ in (1,)]",
+    "[half for half in half]",
+    "{k: v for k, v in half.items() if k}",
+    "try:\n    half\nexcept NameError:\n    pass",
+    "for half[0] in range(2): pass",
+    "with half: pass",
+    "assert half",
+    "def f():\n    global half\n    half = 1",
+    "match half:\n    case _: pass",
+    "async def f():\n    await half",
+    "print(model)",  # an experiment may have pruned it in place
+    "state = model.state_dict()",
+    "def f(m):\n    return model.model.layers",
+    "dense.clear()",
+]
+REFLECTS = [
     "globals()['half']",
-    "%time 1",
+    "locals()",
+    "vars()",
+    "dir()",
+    "eval('half')",
+    "exec('print(half)')",
+    "e = eval",
+    "[*map(eval, ['half'])]",
+    "compile('half', '', 'eval')",
+    "getattr(torch, 'x' + 'y')",
+    "import builtins",
+    "import builtins as b\nb.eval('half')",
+    "__builtins__",
+    "__import__('__main__').half",
+    "print.__self__",
+    "import __main__",
+    "import __main__ as m\nm.half",
+    "from __main__ import half as h",
+    "from __main__ import *",
+    "from math import *",
+    "from . import x",
+    "import sys",
+    "import sys as s\ns.modules['__main__']",
+    "from sys import modules",
+    "torch.sys.modules",
+    "from torch import sys as s",
+    "import collections\ncollections._sys",
+    "import inspect",
+    "import gc",
+    "import importlib",
+    "import pickle",
+    "import dill",
+    "import shelve",
+    "import os",
+    "import pathlib",
+    "import ctypes",
+    "import operator",
+    "import threading",
+    "import atexit",
+    "import IPython",
+    "from IPython import get_ipython",
     "get_ipython()",
+    "get_ipython().user_ns['half']",
+    "In[3]",
+    "Out",
+    "_",
+    "__",
+    "_3",
+    "_i3",
+    "_ih",
+    "_oh[3]",
+    "for _ in range(3): pass\nprint(_)",
+    "who",  # automagic
+    "%who",
+    "%store half",
+    "%time 1",
+    "%%capture out\n1",
+    "!ls",
+    "half?",
+    "?half",
+    "def f(): pass\nf.__globals__",
+    "def f(): pass\nf.__code__",
+    "def f(): yield\nf().gi_frame",
+    "(i for i in ()).gi_frame.f_globals",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    e.__traceback__.tb_frame",
+    "'{0.__globals__}'.format(torch.no_grad)",
+    "'{0.x}'.format(torch)",
+    "object.__subclasses__()",
+    "class A:\n    def __del__(self): pass",
+    "class A:\n    def __getattr__(self, name): pass",
+    "torch.load('x')",
+    "torch.save(1, 'x')",
+    "open('x')",
+    "import numpy as np\nnp.fromfile('x')",
+    "import matplotlib.pyplot as plt",
+    "plots.plt.gcf()",
+    "import typing\ntyping.get_type_hints(torch.nn.Module)",
+    "torch.jit.script(torch.nn.ReLU())",
     "def broken(:",
     "(" * 5000 + "1" + ")" * 5000,
     "-" * 50_000 + "1",
     "+".join(["a"] * 40_000),
     "\ud800",
     "x = 1\n" * 100_000,
-])  # fmt: skip
+]
+KEEPS = [  # what a function does may depend on how often experiments have called it
+    "seen = []\ndef f(x):\n    seen.append(x)",
+    "count = 0\ndef f():\n    global count\n    count += 1",
+    "def make():\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n    return f",
+    "def f(x, memo={}): pass",
+    "def f(x, *, memo=[]): pass",
+    "def f(): pass\nf.calls = 0",
+    "def f():\n    f.calls += 1",
+    "linears.apply_masks = None",
+    "def f():\n    torch.mine = 1",
+    "class A:\n    seen = []",
+    "import functools\n@functools.cache\ndef f(x): return x",
+    "def twice(f): return f\n@twice\ndef g(): pass",
+    "import itertools\nnumbers = itertools.count()\ndef f(): return next(numbers)",
+    "import functools\nmagnitude_mask = functools.partial(print)",
+    "torch.manual_seed(0)",
+    "torch.initial_seed()",
+    "torch.get_rng_state()",
+    "def f(n):\n    return torch.rand(n)",
+    "def f(x):\n    x.normal_()",
+    "torch.set_default_dtype(torch.float64)",
+    "torch.nn.modules.module.register_module_forward_hook(print)",
+]
+SPARED = [
+    "import numpy as np\nprint(settings)",  # the imports run anyway
+    "def mine(masks, half):\n    name = masks\n    return name, half",  # names of its own
+    "class Mine:\n    half = 1",
+    "[half for half in range(2)]",
+    "def f(x):\n    half = {}\n    half[1] = x\n    half.update(x)\n    half += 1\n    return half",
+    "EPS = 1e-8\nSHAPE = (2, -3)\ndef f(x):\n    return x + EPS",
+    "def f(x):\n    return torch.rand(3, generator=torch.Generator().manual_seed(1))",
+    "@torch.no_grad()\ndef f(m):\n    m.eval()\n    return m.training",
+    "class Layer(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n        self._a = 1",
+    "magnitude_mask(torch.ones(2, 2), 0.5)",
+    "from collections.abc import Callable\nimport itertools",
+    "type(1).__name__",
+    "assert True",
+]
+
+
+@pytest.mark.parametrize("more", READS + REFLECTS + KEEPS)
 def test_whatever_may_read_an_experiment_has_all_of_them_run(handed_in, more):
     notebook, released = handed_in
     notebook.cells.append(nbformat.v4.new_code_cell(more))
     assert experiments.spared(notebook, released) == []
 
 
-@pytest.mark.parametrize("more", [
-    "import numpy as np\nprint(model)",  # the set-up runs anyway
-    "def mine(masks, half):\n    name = masks\n    return name, half",  # names of its own
-    "class Mine:\n    half = 1",
-    "[half for half in range(2)]",
-])  # fmt: skip
+@pytest.mark.parametrize("more", SPARED)
 def test_what_reads_none_changes_nothing(handed_in, more):
     notebook, released = handed_in
     notebook.cells.append(nbformat.v4.new_code_cell(more))
@@ -109,3 +253,20 @@ def test_through_the_sandbox(empty_course):
         lean.cells[i].source for i in tagged(lean)
     ]
     assert "q_proj" in pages["whole"].cells[-1].outputs[0].text
+
+
+BOTH_WAYS = ("honest-ben", "check-is-a-variable", "function-above-its-stub")
+
+
+def test_scores_are_the_same_with_and_without(empty_course, monkeypatch):
+    """Every verdict is that of a run of all cells, for hostile submissions whose experiments are skipped."""
+    released = nbformat.read(course.notebook(LAB), as_version=4)
+    for student in BOTH_WAYS:
+        files = ENTRIES[student].files(notebooks.solved_notebook(LAB))
+        assert experiments.spared(admit(files[FILE], released).notebook, released)
+        hand_in(student, files)
+    lean = {record.student: record.verdicts for record in grade_class(LAB)}
+    monkeypatch.setattr(experiments, "spared", lambda *_: [])
+    for path in journal.folder(LAB).glob("*.json"):
+        path.unlink()
+    assert {record.student: record.verdicts for record in grade_class(LAB)} == lean

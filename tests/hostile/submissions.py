@@ -246,6 +246,131 @@ def metadata_stripped(right):
     return file(right)
 
 
+# Cells around the checks: what fails there is named, and costs only what needs it
+
+
+def imports(notebook: NotebookNode) -> NotebookNode:
+    return next(cell for cell in notebook.cells if cell.source.startswith("import torch"))
+
+
+def with_cell(notebook: NotebookNode, before: str, source: str) -> dict[str, bytes]:
+    """A cell of the student's own above a graded one."""
+    notebook.cells.insert(place(notebook, before), nbformat.v4.new_code_cell(source))
+    return file(notebook)
+
+
+def with_line(notebook: NotebookNode, grade_id: str, line: str) -> NotebookNode:
+    """The function of an exercise with one line more at its beginning."""
+    cell = find(notebook, grade_id)
+    first = "### BEGIN SOLUTION"
+    assert first in cell.source
+    cell.source = cell.source.replace(first, f"{first}\n    {line}")
+    return notebook
+
+
+@entry("GRADED", ALL)
+def widget_above_the_imports(right):
+    imports(right).source = "%matplotlib widget\n" + imports(right).source
+    return file(right)
+
+
+@entry("GRADED", ALL, "import cell was missing or changed")
+def import_cell_deleted(right):
+    right.cells.remove(imports(right))
+    return file(right)
+
+
+@entry("GRADED", ALL, "import cell was missing or changed")
+def import_cell_with_a_typo(right):
+    imports(right).source = imports(right).source.replace("from labsupport import", "form labsupport import")
+    return file(right)
+
+
+@entry("GRADED", ALL)
+def colab_cell_with_imports_of_its_own(right):
+    """`math` stands below a line that fails here."""
+    cell = "from google.colab import drive\ndrive.mount('/content/drive')\nimport math"
+    return with_first_cell(with_line(right, "magnitude_mask", "math.pi"), cell)
+
+
+@entry("GRADED", ALL)
+def installs_and_extensions(right):
+    return with_first_cell(right, "!pip install --retries 0 torch\n%load_ext autoreload\n%load_ext nope")
+
+
+@entry("GRADED", ALL)
+def exit_and_quit_in_cells(right):
+    right.cells.insert(1, nbformat.v4.new_code_cell("import time; time.sleep(1)"))
+    return with_first_cell(right, "exit()") | with_cell(right, "prune_magnitude", "quit()")
+
+
+@entry("GRADED", ALL)
+def scratch_cells_that_fail(right):
+    right.cells.append(nbformat.v4.new_code_cell("assert magnitude_mask is None"))
+    return with_cell(right, "prune_magnitude", "input('and now?')")
+
+
+@entry("GRADED", ALL)
+def check_is_a_variable(right):
+    return with_cell(right, "magnitude_mask", "check = 5")
+
+
+NAMED = "cell 2, which defines it, ended in SyntaxError: expected ':', in line 12"
+
+
+@entry("GRADED", {}, NAMED)
+def syntax_error_in_an_exercise(right):
+    cell = find(right, "magnitude_mask")
+    assert "if k == 0:" in cell.source
+    return with_source(right, "magnitude_mask", cell.source.replace("if k == 0:", "if k == 0"))
+
+
+@entry("GRADED", {}, "its cell, cell 2, defines my_mask")
+def function_of_another_name(right):
+    cell = find(right, "magnitude_mask")
+    return with_source(right, "magnitude_mask", cell.source.replace("def magnitude_mask", "def my_mask"))
+
+
+@entry("GRADED", {}, "ended in UsageError: Line magic function `%nope` not found")
+def unknown_magic_in_an_exercise(right):
+    return with_source(right, "magnitude_mask", "%nope\n" + find(right, "magnitude_mask").source)
+
+
+@entry("GRADED", {}, "Cell 3 gives the name magnitude_mask to something else")
+def result_under_the_functions_name(right):
+    return with_cell(right, "check_magnitude_mask", "magnitude_mask = magnitude_mask(torch.ones(2, 2), 0.5)")
+
+
+@entry("GRADED", NOT_SECOND, "Cell 4, which sets helper, ended in ZeroDivisionError")
+def helper_in_a_cell_that_fails(right):
+    right = with_line(right, "prune_magnitude", "helper()")
+    return with_cell(right, "prune_magnitude", "1 / 0\ndef helper():\n    pass")
+
+
+@entry("GRADED", {"prune_magnitude": 0.0, "magnitude_mask": 1.0, "global_magnitude_masks": 1.0},
+       "Cell 4 defines prune_magnitude too")  # fmt: skip
+def function_above_its_stub(right):
+    cell = find(right, "prune_magnitude")
+    own, cell.source = cell.source, "def prune_magnitude(model, sparsity):\n    raise NotImplementedError()"
+    return with_cell(right, "prune_magnitude", own)
+
+
+@entry("GRADED", {}, "Cell 3, between the function")
+def function_cut_in_two(right):
+    cell = find(right, "magnitude_mask")
+    above, line, below = cell.source.partition("    magnitude = weight.abs()")
+    assert line
+    cell.source = above
+    return with_cell(right, "check_magnitude_mask", line + below)
+
+
+@entry("TIMEOUT", FIRST, "It is cell 5", "cell-5")
+def long_loop_in_an_own_cell(right):
+    at = place(right, "prune_magnitude")
+    right.cells.insert(at, nbformat.v4.new_markdown_cell("## My tries"))
+    return with_cell(right, "prune_magnitude", "while True: pass")
+
+
 # Files that are no notebook
 
 

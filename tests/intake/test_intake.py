@@ -17,6 +17,7 @@ from grader.intake import files, parse
 from grader.intake.admit import Admitted, Refused, admit
 from grader.intake.align import longest_rising
 from grader.intake.files import choose
+from grader.intake.restore import import_cell
 
 LAB = "02_magnitude_pruning"
 EXERCISES = ("magnitude_mask", "prune_magnitude", "global_magnitude_masks")
@@ -209,6 +210,99 @@ def test_images_in_a_written_answer_are_kept():
     }
 
 
+# The lab's import cell
+
+IMPORTS = at(RELEASE, "02-002").source
+PUT_BACK = "The lab's import cell was missing or changed: it is as released again and runs first."
+
+
+def code_cells(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_a_deleted_import_cell_is_put_back_first():
+    """Without it no exercise would run."""
+    notebook = submission()
+    notebook.cells.remove(at(notebook, "02-002"))
+    result = admitted(notebook)
+    assert result.flags == (PUT_BACK,)
+    assert sources(result.notebook) == sources(submission())
+    assert result.numbers == (1, 0, *range(2, len(notebook.cells) + 1))
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+@pytest.mark.parametrize(
+    ("source", "flags"),
+    [
+        (f"%matplotlib widget\n{IMPORTS}\nimport math", 0),
+        (f"{IMPORTS}\n%load_ext autoreload", 0),
+        (f"{IMPORTS}\nimport math as", 0),
+        (f"import google.colab\n{IMPORTS}", 0),
+        (f"{IMPORTS}s", 0),  # "from labsupport import checks"
+        (IMPORTS.replace("from", "form"), 1),
+        ("import torch", 1),
+        (f"def f():\n    {IMPORTS.replace(chr(10), chr(10) + '    ')}", 1),
+        (f"{IMPORTS}\n" + "(" * 5000 + ")" * 5000, 0),
+    ],
+)
+def test_a_changed_import_cell_runs_below_the_labs_own(source, flags, stripped):
+    """One that fails in its first line would leave out all the others."""
+    notebook = submission()
+    cell = at(notebook, "02-002")
+    cell.source = source
+    if stripped:
+        cell["id"] = "other"
+    result = admitted(notebook)
+    assert result.flags == (PUT_BACK,) * flags
+    assert code_cells(result.notebook)[:2] == [IMPORTS, source]
+    assert result.numbers[:3] == (1, 0, 2)
+
+
+def test_an_import_cell_as_text_is_put_back():
+    notebook = submission()
+    at(notebook, "02-002").cell_type = "markdown"
+    assert code_cells(admitted(notebook).notebook)[0] == IMPORTS
+
+
+def test_an_import_cell_that_was_moved_runs_first():
+    notebook = submission()
+    cell = at(notebook, "02-002")
+    notebook.cells.remove(cell)
+    notebook.cells.append(cell)
+    result = admitted(notebook)
+    assert result.flags == ()
+    assert code_cells(result.notebook).count(IMPORTS) == 1
+    assert sources(result.notebook) == sources(submission())
+    assert result.numbers[1] == len(notebook.cells)
+
+
+def test_the_import_cell_runs_before_a_students_first_cell():
+    notebook = submission()
+    notebook.cells.insert(0, new_code_cell("import google.colab", id="colab"))
+    result = admitted(notebook)
+    assert result.flags == ()
+    assert code_cells(result.notebook)[:2] == [IMPORTS, "import google.colab"]
+    assert result.numbers[:3] == (3, 1, 2)
+
+
+@pytest.mark.parametrize("lab", course.labs())
+def test_every_lab_begins_with_imports(lab):
+    """Otherwise nothing would be put back."""
+    released = nbformat.read(course.notebook(lab), as_version=4)
+    assert import_cell(released.cells) is not None
+
+
+def test_cells_are_numbered_as_submitted():
+    """What is told to a student names a cell by its place in the notebook that was handed in."""
+    notebook = submission()
+    notebook.cells.remove(at(notebook, "check_magnitude_mask"))
+    result = admitted(notebook)
+    place = [cell.id for cell in result.notebook.cells].index("check_magnitude_mask")
+    assert result.numbers[place] == 0
+    for number, cell in zip(result.numbers, result.notebook.cells, strict=True):
+        assert number == 0 or cell.source == notebook.cells[number - 1].source
+
+
 # Cells lost, doubled, moved
 
 
@@ -257,7 +351,7 @@ def test_without_any_neighbour_before_it_a_cell_is_put_back_before_the_next():
     del notebook.cells[: notebook.cells.index(at(notebook, "check_magnitude_mask"))]
     notebook.cells.insert(0, new_code_cell("import torch as t", id="own"))
     ids = [cell.id for cell in admitted(notebook).notebook.cells]
-    assert ids[1:3] == ["magnitude_mask", "check_magnitude_mask"]
+    assert ids[:4] == ["02-002", "cell-1", "magnitude_mask", "check_magnitude_mask"]
 
 
 def test_a_put_back_stub_does_not_undo_a_function_written_elsewhere():

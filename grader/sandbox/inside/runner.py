@@ -208,6 +208,7 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
         "-f",
         "{connection_file}",
         "--HistoryManager.enabled=False",
+        "--IPKernelApp.exec_lines=from sys import exit; quit = exit",  # they end a cell, not the kernel
     ]
     folder.joinpath("kernel.json").write_text(
         json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
