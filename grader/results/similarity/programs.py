@@ -9,8 +9,8 @@ import re
 import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import NamedTuple
 
 from nbformat import NotebookNode
@@ -101,18 +101,22 @@ def of_course(lab: str) -> list[Author]:
     """
     cells = [cell for cell in source.read(lab) if cell.kind == "exercise"]
     asked = [cell.name for cell in cells]
-    found = [author(f"solutions/{lab}.py", (cell.text for cell in cells), asked, [])]
-    paths = chain.from_iterable(sorted((course.ROOT / folder).rglob("*.py")) for folder in OURS)
-    found += chain.from_iterable(of_file(path, asked) for path in paths)
-    return [Author(each.name, False, each.programs, {}) for each in found]
+    solution = author(f"solutions/{lab}.py", (cell.text for cell in cells), asked, [])
+    theirs = [Author(name, False, dict.fromkeys(asked, each), {}) for name, each in course_functions()]
+    return [Author(solution.name, False, solution.programs, {}), *theirs]
 
 
-def of_file(path: Path, asked: list[str]) -> list[Author]:
-    """The functions of a file of the course."""
-    name = str(path.relative_to(course.ROOT / "labsupport")).removeprefix("check/")
-    defined = definitions(path.read_text("utf-8"))
-    texts = [program_text(each, defined, ()) for each in defined if defined[each].is_function]
-    return [Author(name, False, dict.fromkeys(asked, program(text)), {}) for text in texts]
+@cache
+def course_functions() -> list[tuple[str, Program]]:
+    """Every function of the judges and of given/ with what it uses of its file: the file, and the program."""
+    found = []
+    for path in chain.from_iterable(sorted((course.ROOT / folder).rglob("*.py")) for folder in OURS):
+        name = str(path.relative_to(course.ROOT / "labsupport")).removeprefix("check/")
+        defined = definitions(path.read_text("utf-8"))
+        for each, definition in defined.items():
+            if definition.is_function:
+                found.append((name, program(program_text(each, defined, ()))))
+    return found
 
 
 def given_prints(released: NotebookNode) -> set[str]:
