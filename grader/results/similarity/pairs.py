@@ -4,12 +4,14 @@ The likeness of two programs is the share of their fingerprints that they have i
 those that many students have: what everybody must write says nothing. The shorter program counts most,
 because code that is inserted into a copy must not hide it. The likeness is computed for each exercise, and
 for all exercises together. The limits were measured on independent right answers and on disguised copies;
-see tests/results/test_similarity.py.
+see tests/results/test_similarity.py. copydetect (winnowing, as MOSS does) is not used: it gives all names
+one mark, those of library functions too, by which short answers differ.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -90,7 +92,7 @@ def overlaps(sets: list[set[str]]) -> np.ndarray:
     """The number of common elements of each two sets, int [n, n]."""
     if not any(sets):
         return np.zeros((len(sets), len(sets)), dtype=np.int64)
-    table = CountVectorizer(analyzer=list, binary=True).fit_transform(sets)  # sparse, [n, elements]
+    table: Any = CountVectorizer(analyzer=list, binary=True).fit_transform(sets)  # sparse, [n, elements]
     return (table @ table.T).toarray()
 
 

@@ -111,7 +111,7 @@ def shape(node: ast.AST, own: set[str]) -> Node:
 
 def is_message(node: ast.JoinedStr | ast.Constant) -> bool:
     """Whether a text is prose; a single word, such as a mode, is none."""
-    return isinstance(node, ast.JoinedStr) or len(node.value.split()) != 1
+    return not isinstance(node, ast.Constant) or len(str(node.value).split()) != 1
 
 
 def receiver(value: ast.expr, own: set[str]) -> list[ast.expr]:
