@@ -54,8 +54,9 @@ def pairs(authors: list[Author], given: set[str]) -> list[Pair]:
         common[exercise], rare[exercise] = overlaps(sets), overlaps([prints - usual for prints in sets])
     likeness = {exercise: shares(table) for exercise, table in rare.items()}
     found: dict[tuple[str, str], Pair] = {}
-    for scope in [[exercise] for exercise in asked] + [asked]:
-        together, few = sum(common[exercise] for exercise in scope), sum(rare[exercise] for exercise in scope)
+    for scope in [*([exercise] for exercise in asked), asked] if asked else []:
+        together = np.sum([common[exercise] for exercise in scope], axis=0)
+        few = np.sum([rare[exercise] for exercise in scope], axis=0)
         close = shares(few)
         flagged = (close >= ALIKE) & (together >= LEAST) & (few >= RARE)
         for i, j in np.argwhere(np.triu(flagged, 1)).tolist():
@@ -92,7 +93,10 @@ def overlaps(sets: list[set[str]]) -> np.ndarray:
     """The number of common elements of each two sets, int [n, n]."""
     if not any(sets):
         return np.zeros((len(sets), len(sets)), dtype=np.int64)
-    table: Any = CountVectorizer(analyzer=list, binary=True).fit_transform(sets)  # sparse, [n, elements]
+    as_they_are: Any = list
+    table: Any = CountVectorizer(analyzer=as_they_are, binary=True).fit_transform(
+        sets
+    )  # sparse, [n, elements]
     return (table @ table.T).toarray()
 
 
