@@ -193,6 +193,7 @@ def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
     from grader.grade.class_run import grade_class
     from grader.results import gradebook
+    from grader.results.similarity import identical
     from grader.status import Status
 
     lab = course.lab(chosen.lab)
@@ -209,6 +210,8 @@ def grade(chosen) -> int:
         print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
         for record in otherwise:
             print(f"  {record.student}: {record.status}: {record.reason}")
+        for group in identical.groups(lab, {record.student for record in records}):
+            print(f"  Byte-identical notebooks: {', '.join(group)}")
     return 1 if otherwise else 0
 
 

@@ -1,8 +1,7 @@
 """The instructor's report: one HTML page on a class, without network access and scripts.
 
-All data of a submission is untrusted: the template escapes every value, and characters that are not
-printable (such as a change of the writing direction) are shown as marks. templates/report.html has the
-layout of the page and formats the numbers, with the filters of `page`.
+templates/report.html has the layout of the page and formats the numbers. Each pair of students whose
+functions are alike has a page of its own, in a folder beside the report.
 """
 
 import os
@@ -10,17 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader
-
 from grader import course
 from grader.grade import journal
-from grader.results import exercises, lms_export, summary, table
+from grader.results import exercises, summary, table
 from grader.results.person import KINDS, Person
+from grader.results.similarity import page as side_by_side
+from grader.results.similarity.likeness import Likeness, likeness
+from grader.results.templating import template
 from grader.status import Status
 from labsupport import files
 from labsupport.errors import LabError
 
-MOST = 6000  # characters shown of one text
 MEANING = {
     Status.GRADED: "ran to its end; every score stands",
     Status.PARTLY_GRADED: "the judge of an exercise failed, not the student; the other scores stand",
@@ -38,17 +37,22 @@ MEANING = {
 
 def write(lab: str, path: Path) -> Path:
     """Write the report on a lab atomically; its path."""
-    path = Path(path).absolute()
-    html = page(course.lab(lab), path.parent)
+    path, lab = Path(path).absolute(), course.lab(lab)
+    found = likeness(lab)
+    pages = path.with_name(f"{path.stem}_pairs")
     try:
-        files.write_whole(path, html.encode())
+        side_by_side.write(found.pairs, pages, path.name)
+        files.write_whole(path, page(lab, path.parent, found, pages.name).encode())
     except OSError as problem:
         raise LabError(f"The report cannot be written to {path}: {problem.strerror}.") from problem
     return path
 
 
-def page(lab: str, folder: Path) -> str:
-    """The report as HTML; `folder`: its later folder, for relative links to the feedback."""
+def page(lab: str, folder: Path, found: Likeness, pages: str) -> str:
+    """The report as HTML; `folder`: its later folder, for relative links to the feedback.
+
+    pages: the name of the folder beside it with a page for each pair of `found`.
+    """
     records = journal.records(lab)
     shared = summary.shared(records)
     people = everybody(lab, records, shared, folder)
@@ -57,12 +61,7 @@ def page(lab: str, folder: Path) -> str:
     checks = [exercises.summary(cell, people) for cell in questions if cell.kind == "check"]
     written = [cell for cell in questions if cell.kind == "written"]
     number, words = lab.split("_", 1)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, finalize=printable,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"points": table.points, "lateness": lms_export.lateness, "span": lms_export.span}
-    return environment.get_template("report.html").render(
+    return template("report.html").render(
         title=f"Lab {number}: {words.replace('_', ' ')}", made=f"{datetime.now():%d %B %Y, %H:%M}",
         people=people, scored=scored, exercises=checks, written=written, kinds=KINDS, MEANING=MEANING,
         PHASES=summary.PHASES, spread=summary.spread(scored, checks, written),
@@ -70,20 +69,9 @@ def page(lab: str, folder: Path) -> str:
         time=summary.time(records), slowest=summary.slowest(people), look=summary.look(people),
         flags=summary.groups((person, person.flags) for person in people),
         unenforced=summary.groups((person, person.unenforced) for person in people),
-        flagged=sum(bool(person.flags) for person in people), shared=shared,
+        flagged=sum(bool(person.flags) for person in people), shared=shared, likeness=found, pages=pages,
+        by_student={person.row.student: person for person in people},
     )  # fmt: skip
-
-
-def printable(value):
-    """A text for the page: no invisible or direction characters, limited length."""
-    if type(value) is not str:  # Markup, for example, which is escaped already
-        return value
-    cut = value if len(value) <= MOST else f"{value[:MOST]}\n[{len(value) - MOST:,} characters more]"
-    return "".join(letter if letter.isprintable() or letter == "\n" else _mark(letter) for letter in cut)
-
-
-def _mark(letter: str) -> str:
-    return " " if letter.isspace() else "�"
 
 
 def everybody(lab: str, records: list[journal.Record], shared: set[str], folder: Path) -> list[Person]:
