@@ -28,11 +28,13 @@ Kind = TypeVar("Kind", bound=Message)
 
 
 class Failure(Message, frozen=True):
-    """An exception of the student's function: class and base names, first line, and function."""
+    """An exception of the student's function: class and base names, first line of its text, and place."""
 
     names: Annotated[list[Name], Meta(min_length=1, max_length=50)]
     text: Name
     where: Name  # the function that is not implemented yet; "" if unknown
+    line: Annotated[int, Meta(ge=0, le=10**6)] = 0  # of the student's cell or file; 0 if unknown
+    source: Name = ""  # the text of that line
 
 
 class Answer(Message, frozen=True):

@@ -1,14 +1,22 @@
 """Calls a student's function on a case and reduces its return value to plain data."""
 
+import builtins
 import copy
+import difflib
+import linecache
+import sysconfig
 import traceback
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 
 import torch
 
 from labsupport import settings
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Answer, Attempt, Failure
+
+LIBRARIES = (Path(__file__).parents[2], sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
 
 
 def call(function: Callable, inputs: dict) -> Answer:
@@ -44,12 +52,37 @@ def fields(found: Attempt, changed: list[str] | None = None) -> dict:
 
 
 def failure(problem: BaseException) -> Failure:
-    """An exception as a message."""
-    frames = traceback.extract_tb(problem.__traceback__)
-    where = frames[-1].name if frames and type(problem) is NotImplementedError else ""
+    """An exception as a message, with the last line of the student's own code that it passed through."""
+    frames = list(traceback.walk_tb(problem.__traceback__))
+    where = frames[-1][0].f_code.co_name if frames and type(problem) is NotImplementedError else ""
     names = [kind.__name__[:1000] for kind in type(problem).__mro__][:50]
     lines = _text(problem).strip().splitlines()
-    return Failure(names=names, text=lines[0][:200] if lines else "", where=where.removeprefix("<module>"))
+    text = lines[0][:200] if lines else ""
+    line, source = 0, ""
+    own = [(frame, number) for frame, number in frames if _is_own(frame.f_code.co_filename)]
+    if own:
+        frame, line = own[-1]
+        source = linecache.getline(frame.f_code.co_filename, line).strip()[:100]
+        text += _nearest(problem, frame)
+    where = where.removeprefix("<module>")
+    return Failure(names=names, text=text, where=where, line=line, source=source)
+
+
+def _is_own(file: str) -> bool:
+    """Whether a file of code is neither the course's nor a library's."""
+    return not any(Path(file).is_relative_to(place) for place in LIBRARIES) and not file.startswith("<frozen")
+
+
+def _nearest(problem: BaseException, frame: FrameType) -> str:
+    """A hint at the known name that is most like the unknown one of a NameError or AttributeError."""
+    if not isinstance(problem, NameError | AttributeError) or not isinstance(problem.name, str):
+        return ""
+    if isinstance(problem, NameError):
+        known = [*frame.f_locals, *frame.f_globals, *vars(builtins)]
+    else:
+        known = dir(problem.obj)
+    near = difflib.get_close_matches(problem.name, [name for name in known if isinstance(name, str)], 1, 0.75)
+    return f" (did you mean {near[0]}?)" if near and near[0] != problem.name else ""
 
 
 def _text(problem: BaseException) -> str:

@@ -22,6 +22,14 @@ SMALL = 40  # tensors up to this number of entries are shown in full
 FIRST = 6  # entries shown of a larger tensor
 
 
+class Raised(Wrong):
+    """An error of the student's function; two from one line have the same key."""
+
+    def __init__(self, error: Failure, reason: str):
+        super().__init__(reason)
+        self.key = f"{error.names[0]} {error.line}" if error.line else ""
+
+
 def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
     """Run every case and judge its answer. `ask` returns an answer as an undecoded message."""
     lines: list[Line] = []
@@ -54,7 +62,8 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 where = f"part {len(lines)}, {found.place}"
             except Wrong as found:
                 wrong = found
-                lines.append(Line(Mark.FAILED, part.title, found.reason))
+                key = found.key if isinstance(found, Raised) else ""
+                lines.append(Line(Mark.FAILED, part.title, found.reason, key))
                 where = f"part {len(lines)}, {found.place}"
         found = wrong if wrong and only_noted else noted if failure is None else None
         if found:
@@ -107,7 +116,7 @@ def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
     given = [] if case.given is None else [case.given]
     parts = exercise.parts(case.inputs, answer, *given)
     if error:  # no part of this case can be checked without an answer
-        return [Part(parts[0].title, lambda: _answered(error)), *parts[1:]]
+        return [Part(case.title, lambda: _answered(error)), *parts[1:]]
     return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]
 
 
@@ -131,7 +140,7 @@ def _as_one(title: str, parts: list[Part]) -> Part:
 
 def _answered(error: Failure) -> None:
     where = f" in {error.where}" if error.where else ""
-    raise Wrong(f"your function raised {error.names[0]}{where}" + _text(error))
+    raise Raised(error, f"your function raised {error.names[0]}{where}" + _text(error))
 
 
 def _raised(expected: str, answer: Answer) -> None:
@@ -139,11 +148,12 @@ def _raised(expected: str, answer: Answer) -> None:
     if not error:
         raise Wrong(f"your function returned a {type_name(answer.value)} instead")
     if expected not in error.names:
-        raise Wrong(f"your function raised {error.names[0]} instead" + _text(error))
+        raise Raised(error, f"your function raised {error.names[0]} instead" + _text(error))
 
 
 def _text(error: Failure) -> str:
-    return f": {error.text}" if error.text else ""
+    text = f": {error.text}" if error.text else ""
+    return text + (f", in line {error.line}: {error.source}" if error.line and error.source else "")
 
 
 def _untouched(answer: Answer) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-WIDTH = 83  # nbgrader's Validate cuts longer lines
+from labsupport.check.judge.kit.lines import WIDTH, Line, Mark, folded
+
 NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
 
 
@@ -25,28 +26,6 @@ class Ending(StrEnum):
     UNASKED = "unasked"
     FAULT = "fault"
     GIVEN = "given"
-
-
-class Mark(StrEnum):
-    """The status of one part; OPEN: not reached; NOTED: violated, by the word of the student's process."""
-
-    PASSED = "passed"
-    FAILED = "FAILED"
-    NOTED = "noted"
-    OPEN = "open"
-
-
-class Line(Struct, frozen=True):
-    """One part of an exercise, its status, and the reason of a failure."""
-
-    status: Mark
-    title: str
-    reason: str = ""
-
-    @property
-    def text(self) -> str:
-        """Title and reason as one sentence."""
-        return f"{self.title}: {self.reason}" if self.reason else self.title
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -107,18 +86,17 @@ class Verdict(Struct, frozen=True, kw_only=True):
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
         blocks = [
             f"{head}not yet ({self.passed} of {self.total} parts pass)",
-            "\n".join(_line(line) for line in self.lines),
+            _wrapped(self.cause) if self.cause else "",
+            "\n".join(folded(self.lines)),
         ]
         if self.given:
             blocks.append(_wrapped(f"The parts are judged {self.condition()}."))
         if self.show:
             wide = max(len(label) for label in self.show)
             blocks.append("\n".join(_shown(label, value, wide) for label, value in self.show.items()))
-        if self.cause:
-            blocks.append(_wrapped(self.cause))
         if any(line.status == Mark.NOTED for line in self.lines):
             blocks.append(_wrapped(NO_POINTS))
-        return "\n\n".join(blocks)
+        return "\n\n".join(filter(None, blocks))
 
     def as_json(self) -> dict:
         """The verdict as `grader try --json` prints it."""
@@ -157,10 +135,6 @@ def first_sentence(text: str) -> str:
         if word[-1] in ".!?" and word not in ("e.g.", "i.e."):
             break
     return " ".join(words)
-
-
-def _line(line: Line) -> str:
-    return textwrap.fill(line.text, WIDTH, initial_indent=f"  {line.status:<9} ", subsequent_indent=" " * 12)
 
 
 def _wrapped(sentences: str) -> str:

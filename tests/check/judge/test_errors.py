@@ -1,0 +1,46 @@
+"""An exception of a student's function: told once, with its line and the name that was meant."""
+
+import pytest
+
+from labsupport import selection
+from labsupport.check.ask.client import answer_here
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.judging import judge
+
+
+def typo(weight, sparsity):
+    magnitude = weight.abs()  # noqa: F841
+    return magnitud > sparsity  # noqa: F821
+
+
+def attribute(weight, sparsity):
+    return weight.absolut() > sparsity
+
+
+def inside_the_course(weight, sparsity):
+    k = round(sparsity * weight.numel()) + 10**6
+    return weight.abs() > selection.kth_smallest(weight.abs().flatten(), k)
+
+
+def unhelpful(weight, sparsity):
+    raise AttributeError("something")
+
+
+WORDS = {
+    typo: "NameError: name 'magnitud' is not defined (did you mean magnitude?), in line 13:",
+    attribute: "no attribute 'absolut' (did you mean absolute?), in line 17: return",
+    inside_the_course: "in line 22: return weight.abs() > selection.kth_smallest(weight.abs().flatten(), k)",
+    unhelpful: 'AttributeError: something, in line 26: raise AttributeError("something")',
+}
+
+
+@pytest.mark.parametrize("function", WORDS)
+def test_an_error_is_told_once(function):
+    exercise = EXERCISES["magnitude_mask"]
+    ask = exercise.cases(0)
+    verdict = judge(exercise, ask, lambda case: answer_here("magnitude_mask", function, case.inputs))
+    message = " ".join(verdict.message().split())
+    assert WORDS[function] in message
+    assert message.count("your function raised") == 1 and "more parts, for the same reason" in message
+    assert "the mask is torch.bool" not in message
+    assert len(verdict.message().splitlines()) <= 20
