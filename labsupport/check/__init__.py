@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 
 import msgspec
@@ -43,6 +44,14 @@ def _exercises():
     from labsupport.check.judge import EXERCISES
 
     return EXERCISES
+
+
+def _warned(name: str) -> str:
+    """A warning above the message, where the function's newest cell did not run."""
+    from labsupport.check.notebook import not_run
+
+    said = textwrap.fill(not_run(name), 83)
+    return f"{said}\n\n" if said else ""
 
 
 def _check(name: str, function: Callable) -> None:
@@ -84,5 +93,5 @@ def _check(name: str, function: Callable) -> None:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")
     if verdict.status not in (Ending.RIGHT, Ending.GIVEN):  # after a given function the notebook goes on
-        raise CheckFailed(verdict.message())
-    print(verdict.message())
+        raise CheckFailed(_warned(name) + verdict.message())
+    print(_warned(name) + verdict.message())

@@ -1,0 +1,20 @@
+"""A check in a notebook whose function was not defined anew."""
+
+from nbclient import NotebookClient
+from nbformat import v4
+
+FIRST = "from labsupport import check\ndef sparsity(mask):\n    return 1 - mask.float().mean().item()"
+BROKEN = "def sparsity(mask):\n    return 1 - mask.float().mean().item("
+CHECK = "check.sparsity(sparsity)"
+
+
+def test_a_check_below_a_cell_that_did_not_run():
+    """It says so, with error and line, above its verdict on the old function; afterwards no more."""
+    cells = [v4.new_code_cell(code) for code in (FIRST, CHECK, BROKEN, CHECK, FIRST, CHECK)]
+    NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True).execute()
+    before, warned, after = ("".join(out.get("text", "") for out in cells[i].outputs) for i in (1, 3, 5))
+    assert before == after and before.startswith("Check 0.1  sparsity: all")
+    assert warned.startswith(
+        "Your cell with sparsity did not run: '(' was never closed in its line 2. This check"
+    )
+    assert warned.endswith(before)
