@@ -18,6 +18,7 @@ from grader.grade.runnable import as_submitted, runnable
 from grader.grade.sanitize import inert, text_output
 from grader.grade.taken import taken
 from grader.intake import admit
+from grader.intake.submitted import Submission
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits, run_notebook
 from grader.status import Status
@@ -27,24 +28,6 @@ from labsupport.check.judge.kit.exercise import taken as from_the_course
 from labsupport.check.judge.kit.exercise import unanswered
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
-
-
-@dataclass(frozen=True)
-class Submission:
-    """The submission of one student; if there is none, `raw` is None and `reason` is a sentence.
-
-    collected: those of the flags that come from `collect`, and can change without another submission.
-    """
-
-    student: str
-    lab: str
-    digest: str
-    raw: bytes | None
-    flags: tuple[str, ...] = ()
-    status: Status = Status.GRADED
-    reason: str = ""
-    submitted_at: str = ""
-    collected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from grader import course
-from grader.author import notebooks, source
+from grader.author import answers, notebooks, source
 from labsupport import files
 from labsupport.check.judge import EXERCISES
 from labsupport.errors import LabError
@@ -63,6 +63,7 @@ def labs(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(course, "SOLUTIONS", tmp_path / "solutions")
     monkeypatch.setattr(course, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(answers, "FOLDER", tmp_path / "exercises")
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
     (tmp_path / "solutions" / f"{LAB}.py").write_text(SAMPLE)
     return tmp_path

@@ -15,6 +15,7 @@ from grader import course
 from grader.__main__ import main
 from grader.author.release import release
 from grader.grade import class_run, journal
+from grader.intake import submitted
 from grader.results import gradebook, report, table
 from labsupport.check.judge import EXERCISES
 from labsupport.errors import LabError
@@ -219,7 +220,7 @@ def test_unsafe_names_are_not_entered(empty_course):
     """A folder whose name is no student id stops nobody: it is left out of the class."""
     hand_in("ben", {FILE: b""})
     (empty_course / "submitted" / ".hidden" / LAB).mkdir(parents=True)
-    assert [each.student for each in class_run.submissions(LAB)] == ["ben"]
+    assert [each.student for each in submitted.submissions(LAB)] == ["ben"]
 
 
 def test_missing_release(tmp_path, monkeypatch):

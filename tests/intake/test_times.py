@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from grader import course
-from grader.grade import class_run
-from grader.intake import register, times
+from grader.intake import register, submitted, times
 from grader.intake.collect import COLLECTED, collect
 from grader.intake.register import Handed
 from labsupport.errors import LabError
@@ -214,5 +213,5 @@ def test_a_time_that_nbgrader_collected_is_read_too(tmp_path, stamp, time, flags
     place.mkdir(parents=True)
     (place / NOTEBOOK).write_bytes(b"x")
     (place / "timestamp.txt").write_text(stamp)
-    (found,) = class_run.submissions(LAB)
+    (found,) = submitted.submissions(LAB)
     assert (found.submitted_at, len(found.flags), found.collected) == (time, flags, found.flags)

@@ -9,8 +9,8 @@ import pytest
 
 from grader.__main__ import main
 from grader.author.release import release
-from grader.grade import class_run, journal
-from grader.intake import register
+from grader.grade import journal
+from grader.intake import register, submitted
 from grader.results import table
 from grader.status import Status
 
@@ -128,7 +128,7 @@ def test_a_wrong_one_after_a_right_one_is_flagged(folder, tmp_path, capsys):
     """The one in place is graded, and the record says that another came."""
     collected(folder, tmp_path, (f"bob/{LAB}/{NOTEBOOK}", b"{}"))
     collected(folder, tmp_path, (f"bob/{LAB}/essay.pdf", b""))
-    (found,) = (one for one in class_run.submissions(LAB) if one.student == "bob")
+    (found,) = (one for one in submitted.submissions(LAB) if one.student == "bob")
     assert found.raw == b"{}"
     assert "Another submission was not taken" in found.flags[0] and "essay.pdf" in found.flags[0]
 

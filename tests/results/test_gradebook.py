@@ -197,7 +197,7 @@ def test_locked_in_the_middle(folder, monkeypatch):
 
         monkeypatch.setattr(gradebook, "adopt", locked)
         with pytest.raises(
-            LabError, match=r"gradebook .* is out of reach: database is locked\. The journal keeps all"
+            LabError, match=r"gradebook .* cannot be reached: database is locked\. The journal keeps all"
         ):
             gradebook.hand_over(LAB, records)
         other.rollback()

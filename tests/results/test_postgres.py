@@ -1,4 +1,4 @@
-"""PostgreSQL as the gradebook: a whole course on a real server, and what is said when it is out of reach.
+"""PostgreSQL as the gradebook: a whole course on a real server, and what is said when it cannot be reached.
 
 The server is a private one, of Debian's package `postgresql`: in a folder of its own, on a Unix socket.
 """
@@ -276,7 +276,7 @@ def test_a_server_that_goes_away_in_the_middle(folder, server, graded_already, m
 
     monkeypatch.setattr(gradebook.AdoptVerdicts, "_add_score", gone)
     assert graded_already() == 2
-    assert "is out of reach" in said(capsys)
+    assert "cannot be reached" in said(capsys)
     assert gradebook.students(LAB).keys() == {"ann"}
     monkeypatch.setattr(gradebook.AdoptVerdicts, "_add_score", true)
     assert graded_already() == 0

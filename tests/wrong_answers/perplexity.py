@@ -199,7 +199,7 @@ def only_the_first_window(model, token_windows):
 
 
 def a_tensor(model, token_windows):
-    """return a float"""
+    """.item() makes it a Python number"""
     return torch.tensor(right_window_by_window(model, token_windows))
 
 

@@ -7,9 +7,8 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_solution
 
 from grader import course
-from grader.grade.class_run import submissions
-from grader.grade.submission import Submission
 from grader.intake import admit
+from grader.intake.submitted import Submission, submissions
 
 
 def groups(lab: str, students: set[str]) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from grader.grade.class_run import submissions
+from grader.intake.submitted import submissions
 from grader.results.similarity import pairs, programs
 from grader.results.similarity.identical import identical, release
 

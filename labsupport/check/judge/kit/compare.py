@@ -34,11 +34,15 @@ class WrongForm(Wrong):
     """A failed part on the type or device of an answer, which says nothing on its value."""
 
 
-class Noted(WrongForm):
+class Noted(Wrong):
     """A side effect that only the student's process saw (changed arguments, hooks, modes, devices).
 
     A changed client can claim anything about these, so no point depends on them.
     """
+
+
+class NotedForm(Noted, WrongForm):
+    """One that says nothing on the value: an argument changed in place, or another device."""
 
 
 def type_name(value) -> str:
@@ -74,7 +78,7 @@ def has_shape(value: torch.Tensor, shape: tuple[int, ...]) -> None:
 def on_same_device(answer: Answer) -> None:
     """Raise Noted unless the answer's tensor is on the device of its inputs."""
     if answer.device != settings.device().type:
-        raise Noted(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
+        raise NotedForm(f"the inputs are on {settings.device().type}, your answer is on {answer.device}")
 
 
 def is_number(value) -> None:

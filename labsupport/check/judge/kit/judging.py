@@ -14,7 +14,7 @@ import torch
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit.causes import Cause, first
-from labsupport.check.judge.kit.compare import Noted, Wrong, WrongForm, type_name
+from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, type_name
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
 from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
 
@@ -160,7 +160,7 @@ def _untouched(answer: Answer) -> None:
     if answer.changed:
         shown, more = answer.changed[:4], len(answer.changed) - 4
         rest = f" and {more} more" if more > 0 else ""
-        raise Noted(f"your function changed {', '.join(shown)}{rest} in place")
+        raise NotedForm(f"your function changed {', '.join(shown)}{rest} in place")
 
 
 def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:

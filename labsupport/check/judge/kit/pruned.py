@@ -1,7 +1,6 @@
-"""Judging functions that prune a whole model, for labs 02 and 04.
+"""Judging functions that prune a whole model, for labs 02 and 04. No part of the answer is trusted.
 
-The judge builds the same model and trusts no part of the answer: it checks properties of the masks against
-the dense weights, compares the weights with the masked dense weights, and measures the perplexity again.
+The judge builds the same model, checks the masks against its weights, and measures the perplexity again.
 """
 
 import functools

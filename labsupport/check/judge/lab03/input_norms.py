@@ -174,10 +174,10 @@ def sums(count: int) -> Form:
 
 
 def same_layers(inputs: dict, answer: Normed) -> None:
-    """Raises Wrong where a module of the model was replaced or removed, or its forward."""
+    """Raises Noted where a module of the model was replaced or removed, or its forward."""
     weights = {name for name, _ in built(inputs).named_parameters()}
     if odd := [name for name in answer.changed if name not in weights]:
-        raise Wrong(f"{odd[0]} was replaced or is gone")
+        raise Noted(f"{odd[0]} was replaced or is gone")
 
 
 def once(inputs: dict, answer: Normed) -> None:
