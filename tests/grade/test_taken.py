@@ -113,7 +113,7 @@ import gc, os
 from labsupport import given
 print(sorted(os.listdir(os.path.dirname(given.__file__) + "/exercises")))
 print(sorted({f.__name__ for f in gc.get_objects() if type(f) is type(os.walk)
-              and f.__module__.startswith("labsupport.given.exercises.")}))
+              and str(f.__module__).startswith("labsupport.given.exercises.")}))
 given.magnitude_mask
 """
 

@@ -68,9 +68,10 @@ def test_as_if_started_afresh():
 SPOIL = """
 import builtins, os, sys, torch, labsupport, pathlib
 from labsupport import models, check, settings
+from labsupport.check.ask import client
 builtins.print_more = 1
 torch.equal = torch.allclose = lambda *_: True
-models.load = check.client.answer_examiner = None
+models.load = client.answer_examiner = None
 settings.CPU = None
 os.environ["LEFT"] = "1"
 for folder in ("/tmp", "/tmp/home", "/dev/shm"): pathlib.Path(folder, "left").write_text("1")
@@ -80,8 +81,9 @@ sys.modules["math"].pi = 3
 LOOK = """
 import builtins, os, sys, torch, pathlib, math
 from labsupport import models, check, settings
+from labsupport.check.ask import client
 print(hasattr(builtins, "print_more"), torch.equal(torch.ones(1), torch.zeros(1)), models.load is None,
-      check.client.answer_examiner is None, settings.CPU is None, "LEFT" in os.environ, math.pi == 3,
+      client.answer_examiner is None, settings.CPU is None, "LEFT" in os.environ, math.pi == 3,
       [f for f in ("/tmp", "/tmp/home", "/dev/shm") if pathlib.Path(f, "left").exists()])
 """
 

@@ -5,7 +5,7 @@ import copy
 import torch
 
 from labsupport import linears, structured, widths
-from labsupport.given import blocks as given
+from labsupport.given import blocks as ours
 
 MLP, ATTENTION = ("gate", "up", "down"), ("q", "k", "v", "o")
 
@@ -30,8 +30,8 @@ def _best(importance, count):
 @torch.no_grad()
 def _prune(
     model, ratio, layers, criterion, batches=None, *, best=_best, grads=None, note=widths.note, blocks="both",
-    score_groups=given.kv_group_importance, shrink_groups=given.shrink_attention,
-    shrink_channels=given.shrink_mlp,
+    score_groups=ours.kv_group_importance, shrink_groups=ours.shrink_attention,
+    shrink_channels=ours.shrink_mlp,
 ):  # fmt: skip
     head_dim = model.config.head_dim
     if criterion == "taylor" and grads is None:
@@ -43,7 +43,7 @@ def _prune(
         (mlp, attention), (mlp_grads, attention_grads) = _linears(model, index), _grads(model, index, grads)
         if blocks != "attention":
             weights = [linear.weight for linear in mlp]
-            score = given.channel_importance(*weights, criterion, mlp_grads, generator)
+            score = ours.channel_importance(*weights, criterion, mlp_grads, generator)
             kept = best(score, left.channels).to(model.device)
             for linear, weight in zip(mlp, shrink_channels(*weights, kept), strict=True):
                 widths.replace(linear, weight)
@@ -56,7 +56,8 @@ def _prune(
     note(model)
 
 
-right_given = given.prune_blocks
+def right_ours(model, ratio, layers, criterion, batches=None):
+    ours.prune_blocks(model, ratio, layers, criterion, batches)
 
 
 def right_own(model, ratio, layers, criterion, batches=None):
@@ -109,7 +110,7 @@ def zeros(model, ratio, layers, criterion, batches=None):
     for index in layers:
         left = structured.narrowed(before[index], model.config.head_dim, ratio)
         weights = [linear.weight for linear in _linears(model, index)[0]]
-        score = given.channel_importance(*weights, "l1")
+        score = ours.channel_importance(*weights, "l1")
         masked(weights, _best(score, left.channels), (0, 0, 1))
 
 
@@ -173,7 +174,7 @@ def published_order(model, ratio, layers, criterion, batches=None):
 
         slopes = grads and (turned(grads[0]), grads[1], grads[2], turned(grads[3].T.contiguous()).T)
         matrices = (turned(q), k, v, turned(o.T.contiguous()).T)
-        return given.kv_group_importance(*matrices, head_dim, kv_heads, criterion, slopes, generator)
+        return ours.kv_group_importance(*matrices, head_dim, kv_heads, criterion, slopes, generator)
 
     _prune(model, ratio, layers, criterion, batches, score_groups=score_groups)
 
@@ -218,7 +219,7 @@ def wrong_queries(model, ratio, layers, criterion, batches=None):
     """keeps other heads than k_proj"""
 
     def shrink(q, k, v, o, keep, head_dim, kv_heads):
-        _, k, v, _ = given.shrink_attention(q, k, v, o, keep, head_dim, kv_heads)
+        _, k, v, _ = ours.shrink_attention(q, k, v, o, keep, head_dim, kv_heads)
         heads = torch.arange(len(q), device=q.device) // head_dim % kv_heads
         stays = torch.isin(heads, keep)
         return q[stays], k, v, o[:, stays]

@@ -6,7 +6,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 
-from labsupport.given import lora as given
+from labsupport.given import lora as ours
 from labsupport.linears import apply_masks, pruned_linears
 
 
@@ -48,8 +48,8 @@ def right_short(model, batches, steps, learning_rate):
     return _recover(model, batches, steps, learning_rate)
 
 
-def right_given(model, batches, steps, learning_rate):
-    return given.recover(model, batches, steps, learning_rate)
+def right_ours(model, batches, steps, learning_rate):
+    return ours.recover(model, batches, steps, learning_rate)
 
 
 def right_with_dropout(model, batches, steps, learning_rate):
