@@ -73,7 +73,7 @@ class Examiner:
         self._listener = Listener(path, self._answer)
         self._waited = 0.0
         self._asking: socket.socket | None = None  # the last connection that named an exercise
-        self._one_exercise = threading.Lock()
+        self._choosing, self._one_exercise = threading.Lock(), threading.Lock()
         self._unpacking = threading.Lock()  # a message may take ten times its bytes while it is unpacked
         self._work = threading.Lock()  # held while a thread makes cases, judges or measures
 
@@ -116,7 +116,11 @@ class Examiner:
 
     def _one_at_a_time(self, connection: socket.socket, exercise: Exercise) -> None:
         """Judge an exercise; a newer request for one ends this one, because one check cell runs at a time."""
-        before, self._asking = self._asking, connection
+        with self._choosing:
+            before = self._asking
+            if before is not None and self._listener.is_older(connection, before):
+                return
+            self._asking = connection
         if before is not None:
             hang_up(before)
         with self._one_exercise, self._work:

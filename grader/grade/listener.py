@@ -62,6 +62,12 @@ class Listener:
             if connection in self._silent:
                 self._silent.remove(connection)
 
+    def is_older(self, connection: socket.socket, other: socket.socket) -> bool:
+        """Whether a connection was opened before another one that is still open."""
+        with self._change:
+            order = [*self._threads]
+            return other in order and order.index(connection) < order.index(other)
+
     def _accept(self) -> None:
         while not self.over.is_set():
             try:
