@@ -41,9 +41,9 @@ quick: setup .venv/site
 test: setup sandbox model .venv/site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or slow)"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "sandbox and not slow"
-	$(BIN)/python -m pytest -m "($(ALONE)) and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow)"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "sandbox and not (thorough or slow)"
+	$(BIN)/python -m pytest -m "($(ALONE)) and not (thorough or slow)"
 
 # The properties again, on thousands of examples that no run has drawn before: what fails here is a find.
 explore: setup

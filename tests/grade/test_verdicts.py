@@ -75,7 +75,11 @@ def wrong(lab: str, turn: int) -> nbformat.NotebookNode:
     return notebook
 
 
-@pytest.fixture(scope="module", params=course.labs())
+LONG = {"04_wanda_pruning", "05_structured_pruning", "06_recovery", "07_zero_shot"}
+EACH = [pytest.param(lab, marks=pytest.mark.thorough if lab in LONG else ()) for lab in course.labs()]
+
+
+@pytest.fixture(scope="module", params=EACH)
 def graded(request, tmp_path_factory, course_seed):
     """One lab handed in right, untouched and wrong: its name and the records by student."""
     lab = request.param

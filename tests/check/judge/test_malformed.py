@@ -104,6 +104,7 @@ def verdict(name: str, sent: list):
     return judge(EXERCISES[name], cases(name), lambda _case: next(queue))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_field_of_every_answer(name):
     """One field at a time, in every answer: wrong with a sentence that fits, and no error of the judge's."""
@@ -121,6 +122,7 @@ def test_every_field_of_every_answer(name):
                 assert found.share < 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXERCISES)
 def test_claims_cost_nothing(name):
     """A right answer keeps its points whatever is claimed about side effects."""
@@ -159,6 +161,7 @@ def equal(one, other) -> bool:
     return type(one) is type(other) and repr(one) == repr(other)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXERCISES)
 @pytest.mark.parametrize("answer", [
     {"value": None, "error": None, "changed": []},  # what made a judge stumble
