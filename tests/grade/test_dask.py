@@ -142,6 +142,7 @@ def test_a_killed_worker(processes):
     assert "libtorch" not in maps, "the scheduler unpacks what it should only pass on"
 
 
+@pytest.mark.slow
 def test_a_killed_scheduler(processes, capsys):
     """When the scheduler goes away, what is finished is kept, and the next run does the rest."""
     with another_course():

@@ -116,7 +116,7 @@ def test_little_memory_grades_all_the_same(monkeypatch, capsys):
 def test_cores_are_shared_out(monkeypatch, tmp_path):
     """A worker's judges and its sandboxes compute with the worker's share of the cores."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(zygote_client, "parent", zygote_client.Zygote())
+    monkeypatch.setattr(zygote_client, "zygote", zygote_client.Zygote())
     monkeypatch.setattr(os, "environ", {})
     try:
         local_pool.prepare(3, None)
@@ -130,7 +130,7 @@ def test_cores_are_shared_out(monkeypatch, tmp_path):
 def test_own_thread_count_stands(monkeypatch):
     """Who set OMP_NUM_THREADS has thought about it."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(zygote_client, "parent", zygote_client.Zygote())
+    monkeypatch.setattr(zygote_client, "zygote", zygote_client.Zygote())
     monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "5", "HOME": "/"})
     local_pool.prepare(before + 1, None)
     assert torch.get_num_threads() == before

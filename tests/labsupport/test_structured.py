@@ -354,6 +354,7 @@ def test_no_llama_is_one_sentence(content, capsys, tmp_path):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_taylor_beats_random_and_l1():
     """On the embedded model at 20 %, gradients find what matters; magnitudes are worse than chance."""

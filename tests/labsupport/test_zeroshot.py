@@ -363,6 +363,7 @@ def test_the_report_errors_follow_from_its_accuracies(lab):
         assert lab["standard_error"](measures["acc"][0], count) == pytest.approx(error, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 @pytest.mark.timeout(900)
 def test_the_task_tells_pruned_from_dense():

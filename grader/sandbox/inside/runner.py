@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 0.5  # seconds that a cell with too much output has to end by itself
-GRACE = 5.0  # seconds that an interrupted cell has to end
+GRACE = 10.0  # seconds that an interrupted cell has to end
 PIECE = 2**10  # bytes that a message counts for besides its content: each takes time
 SHOWN = ("text/plain", "image/png")  # the kinds of output that a page shows
 KEPT = 2**16  # bytes kept of a cell's output when it exceeds the limit by far
