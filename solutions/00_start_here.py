@@ -70,26 +70,24 @@ print(doctor.report())
 #
 #     Check 0.1  sparsity: not yet (2 of 8 parts pass)
 #
-#       passed    one Python number
-#       passed    between 0 and 1
-#       FAILED    the share of the dropped weights, the False ones
-#       open      the arguments are as they were
-#       FAILED    a mask that keeps all: the share of the dropped weights, the False ones
-#       FAILED    a mask that drops all: the share of the dropped weights, the False ones
-#       FAILED    a single row: the share of the dropped weights, the False ones
-#       FAILED    120,000 weights: the share of the dropped weights, the False ones
-#
-#       mask         [[0, 0, 1, 0, 0], [0, 1, 0, 1, 0]]
-#       your answer  0.3
-#       expected     the zeros of the mask, counted, over the number of all its entries
-#
 #       It looks as if the share of the kept weights was taken, or True was read as drop:
 #       see section 0.1, "True means keep".
 #       Try sparsity(torch.tensor([True, True, True, False])): one of four is dropped,
 #       0.25.
 #
-# Read it from top to bottom: what is right already, what is not, numbers that you can redo on paper, the
-# likely mistake, and something to try. Do try it, in a cell of your own. Then mend the function, until you read
+#       passed    one Python number
+#       passed    between 0 and 1
+#       FAILED    the share of the dropped weights, the False ones
+#       FAILED    a mask that keeps all: the share of the dropped weights, the False ones
+#                 and 3 more parts, for the same reason
+#       open      1 part, until the failed ones pass
+#
+#       mask         [[0, 0, 1, 0, 0], [0, 1, 0, 1, 0]]
+#       your answer  0.3
+#       expected     the zeros of the mask, counted, over the number of all its entries
+#
+# Read it from top to bottom: the likely mistake, something to try, what is right already, what is not, and
+# numbers that you can redo on paper. Do try it, in a cell of your own. Then mend the function, until you read
 #
 #     Check 0.1  sparsity: all 8 parts pass
 #

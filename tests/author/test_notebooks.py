@@ -57,13 +57,13 @@ LAB = "02_sample"
 
 
 @pytest.fixture
-def labs(tmp_path, monkeypatch):
+def labs(tmp_path, tmp_path_factory, monkeypatch):
     """A checkout with one sample lab; the course folder is elsewhere."""
     for name in ("solutions", "notebooks"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(course, "SOLUTIONS", tmp_path / "solutions")
     monkeypatch.setattr(course, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(answers, "FOLDER", tmp_path / "exercises")
+    monkeypatch.setattr(answers, "FOLDER", tmp_path_factory.mktemp("exercises"))
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
     (tmp_path / "solutions" / f"{LAB}.py").write_text(SAMPLE)
     return tmp_path

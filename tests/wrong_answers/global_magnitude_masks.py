@@ -78,7 +78,7 @@ def flattened(weights, sparsity):
 
 
 def unchecked(weights, sparsity):
-    """a sparsity above 1 raises ValueError"""
+    """a negative sparsity raises ValueError"""
     return right_split(weights, min(max(sparsity, 0), 1))
 
 

@@ -122,7 +122,7 @@ def no_range_check(weight, sparsity):
 
 
 def fails_at_zero(weight, sparsity):
-    """sparsity 0 keeps every weight"""
+    """a sparsity so small that nothing goes: your function raised"""
     _checked(sparsity)
     k = round(sparsity * weight.numel())
     return weight.abs() > weight.abs().float().flatten().kthvalue(k).values
