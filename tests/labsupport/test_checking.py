@@ -111,7 +111,7 @@ def test_what_a_student_reads(tmp_path, capsys):
     assert "  sparsity     not yet          2 of 8 parts pass\n" in said
     assert "  linear_macs  not written yet\n" in said
     assert (
-        "Check 0.1  sparsity: not yet (2 of 8 parts pass)\n\n  It looks as if the share of the kept" in said
+        "sparsity: not yet (2 of 8 parts pass)\n\n  It looks as if the share of the kept" in said
     )
     assert "\n  passed    one Python number\n" in said
     assert said.endswith("\n0 of 3 done.\n")
