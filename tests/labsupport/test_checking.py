@@ -110,9 +110,7 @@ def test_what_a_student_reads(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "  sparsity     not yet          2 of 8 parts pass\n" in said
     assert "  linear_macs  not written yet\n" in said
-    assert (
-        "sparsity: not yet (2 of 8 parts pass)\n\n  It looks as if the share of the kept" in said
-    )
+    assert "sparsity: not yet (2 of 8 parts pass)\n\n  It looks as if the share of the kept" in said
     assert "\n  passed    one Python number\n" in said
     assert said.endswith("\n0 of 3 done.\n")
     assert all(len(line) <= 83 for line in said.splitlines())
