@@ -25,7 +25,7 @@ from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo, pruned
 from labsupport.check.judge.kit.carried import judge_again
-from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, taken, unanswered
+from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, taken_openly, unanswered
 from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Verdict
 from labsupport.errors import LabError
@@ -65,7 +65,7 @@ class Examiner:
     def __init__(self, path: Path, course_seed: int, lab: int | None = None, taken: Collection[str] = ()):
         self.path, self.course_seed, self.lab, self.taken = path, course_seed, lab, taken
         self.may_request = lab is None or "perplexity.py" not in withheld(lab, grading=True)
-        self.verdicts: dict[str, Verdict] = {}
+        self.verdicts: dict[str, Verdict] = {name: taken_openly(EXERCISES[name]) for name in taken}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # an error of the grader, never of the student
         self.seconds = 0.0  # time for making cases and judging, without waiting for answers
@@ -167,16 +167,19 @@ class Examiner:
         self.rounds[exercise.name] = self.rounds.get(exercise.name, 0) + 1
         if self.rounds[exercise.name] > ROUNDS:
             return
+        if exercise.name not in self.taken:
+            self._judge(connection, exercise)
+        with contextlib.suppress(OSError):
+            wire.send(connection, {"inputs": None})
+
+    def _judge(self, connection: socket.socket, exercise: Exercise) -> None:
         started, waited = time.monotonic(), self._waited
         seed, ask = functools.partial(hidden_seed, self.course_seed), functools.partial(self._ask, connection)
         try:
-            if exercise.name in self.taken:
-                verdict = taken(exercise)
-            else:
-                cases = exercise.cases(seed(exercise.name))
-                verdict = judge(exercise, cases, functools.partial(ask, exercise.name))
-                with contextlib.suppress(Silence):
-                    verdict = judge_again(EXERCISES, verdict, ask, seed, self.verdicts)
+            cases = exercise.cases(seed(exercise.name))
+            verdict = judge(exercise, cases, functools.partial(ask, exercise.name))
+            with contextlib.suppress(Silence):
+                verdict = judge_again(EXERCISES, verdict, ask, seed, self.verdicts)
         except Silence as silence:
             verdict = unanswered(exercise, str(silence))
         except LabError:
@@ -185,8 +188,6 @@ class Examiner:
             verdict = faulted(exercise, problem)
         self.verdicts[exercise.name] = verdict
         self.seconds += time.monotonic() - started - (self._waited - waited)
-        with contextlib.suppress(OSError):
-            wire.send(connection, {"inputs": None})
 
     def _ask(self, connection: socket.socket, exercise: str, case: Case):
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS

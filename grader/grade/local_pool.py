@@ -69,7 +69,7 @@ def started(workers: int) -> ProcessPoolExecutor:
         process.submit(prepare, max(1, cores() // workers), zygote_client.zygote.address).result()
     except BrokenProcessPool as fault:
         raise LabError(
-            "A grading process was killed from outside before it graded, perhaps for want of memory. "
+            "A grading process was killed from outside before it graded, perhaps because memory ran out. "
             "All finished records are kept; run the same command again, with fewer workers."
         ) from fault
     return process

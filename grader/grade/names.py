@@ -104,3 +104,10 @@ def changed(body: list) -> Iterator[str]:
             targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
             yield from (each.id for each in targets if isinstance(each, ast.Name))
         ahead += ast.iter_child_nodes(node)
+
+
+def root(node: ast.AST) -> str:
+    """The name at the beginning of an expression such as `a.b[0].c()`; "" for another expression."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""

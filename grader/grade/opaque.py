@@ -81,7 +81,7 @@ def _keeps(node: ast.AST, outside: set[str]) -> bool:
         case ast.Global() | ast.Nonlocal():
             return True
         case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
-            return _root(node) in outside
+            return names.root(node) in outside
         case ast.arguments():
             given = [each for each in [*node.defaults, *node.kw_defaults] if each]
             return not all(map(names.is_constant, given))
@@ -90,29 +90,22 @@ def _keeps(node: ast.AST, outside: set[str]) -> bool:
             return bool(node.keywords) or not all(names.is_constant(each) for each in values if each)
         case ast.Call():
             return _changes(node, outside)
-    return any(_root(each) not in MODULES | SAFE | {"dataclass"} for each in _decorators(node))
+    return any(names.root(each) not in MODULES | SAFE | {"dataclass"} for each in _decorators(node))
 
 
 def _changes(call: ast.Call, outside: set[str]) -> bool:
     """Whether a call changes a global object, the global generator or a setting of torch."""
     of, method = (call.func.value, call.func.attr) if isinstance(call.func, ast.Attribute) else (None, "")
-    name = method or _root(call.func)
+    name = method or names.root(call.func)
     if name in DRAWS and not any(word.arg == "generator" for word in call.keywords):
         return True
     if name == "eval" and (call.args or call.keywords):
         return True
     settings = method.startswith(("get_", "set_", "is_grad", "initial_seed", "seed", "manual_seed"))
     changes = method in CHANGERS or (settings and isinstance(of, ast.Name))
-    return changes and _root(call.func) in outside
+    return changes and names.root(call.func) in outside
 
 
 def _decorators(node: ast.AST) -> Iterator[ast.expr]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield from node.decorator_list
-
-
-def _root(node: ast.AST) -> str:
-    """The name at the beginning of an expression such as `a.b[0].c()`; "" for another expression."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""

@@ -24,7 +24,6 @@ from grader.sandbox.run import DEFAULTS, Limits, run_notebook
 from grader.status import Status
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo
-from labsupport.check.judge.kit.exercise import taken as from_the_course
 from labsupport.check.judge.kit.exercise import unanswered
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
@@ -127,8 +126,6 @@ def _grade(task: Task, record: Record) -> None:
     record.reason += whereabouts(record.cell, executed, admitted.numbers)
     for name in points:
         verdict = examiner.verdicts.get(name) or not_asked(name, record, executed)
-        if name in takes:
-            verdict = from_the_course(EXERCISES[name])
         record.verdicts[name] = judged(verdict, points[name], given.digest)
     if faults := sentence_on_faults(record):
         record.reason = " ".join(filter(None, (record.reason, faults)))

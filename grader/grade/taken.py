@@ -5,15 +5,16 @@ of the notebook. A later exercise may call an earlier one that was taken: that i
 """
 
 import ast
-import symtable
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from grader.grade import names
+
 PACKAGE = "labsupport.given"
-LONGEST = 100_000  # characters of code that are parsed; in a longer notebook nothing is taken
 
 
 def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
@@ -22,18 +23,19 @@ def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
     exercises: all of the lab, in its order.
     """
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    if sum(map(len, texts)) > LONGEST or not any("given" in text for text in texts):
+    if sum(map(len, texts)) > names.LONGEST or not any("given" in text for text in texts):
         return {}
     reads: dict[str, set[str]] = defaultdict(set)  # name -> global names that its definitions read
     takes: dict[str, set[str]] = defaultdict(set)  # name -> exercises that its definitions take
     statements = [node for text in texts for node in _statements(text)]
-    names = {"given"}.union(*(_names_of_package(node) for node in statements))
+    package = {"given", PACKAGE, f"{PACKAGE}.exercises"}.union(*map(_names_of_package, statements))
     for node in statements:
-        bound, read = _symbols(node)
-        found = set(_accesses(node, names)) & set(exercises)
-        for name in bound:
-            reads[name] |= read
-            takes[name] |= found
+        with contextlib.suppress(names.NotPython, RecursionError):
+            bound, read = _symbols(node)
+            found = set(_accesses(node, package)) & set(exercises)
+            for name in bound:
+                reads[name] |= read
+                takes[name] |= found
     reached = {name: _reached(name, exercises[:place], reads, takes) for place, name in enumerate(exercises)}
     return {name: found for name, found in reached.items() if found}
 
@@ -58,28 +60,14 @@ def _statements(text: str) -> list[ast.stmt]:
 
 
 def _symbols(node: ast.stmt) -> tuple[set[str], set[str]]:
-    """The global names that a statement defines or stores into, and those that it or its functions read."""
-    top = symtable.symtable(ast.unparse(node), "cell", "exec")
-    bound = {each.get_name() for each in top.get_symbols() if each.is_assigned() or each.is_imported()}
-    bound |= {root.id for each in ast.walk(node) if (root := _stored_into(each))}
-    read = {each.get_name() for each in top.get_symbols() if each.is_referenced()}
-    scopes = top.get_children()
-    while scopes:
-        scope = scopes.pop()
-        read |= {each.get_name() for each in scope.get_symbols() if each.is_global()}
-        bound |= {each.get_name() for each in scope.get_symbols() if each.is_declared_global()}
-        scopes += scope.get_children()
-    return bound, read
+    """The global names that a statement defines or stores into, and those that it or its functions read.
 
-
-def _stored_into(node: ast.AST) -> ast.Name | None:
-    """The name a of a target such as a.b or a[0].b."""
-    if not isinstance(node, ast.Attribute | ast.Subscript) or not isinstance(node.ctx, ast.Store):
-        return None
-    inner: ast.expr = node
-    while isinstance(inner, ast.Attribute | ast.Subscript):
-        inner = inner.value
-    return inner if isinstance(inner, ast.Name) else None
+    Raises NotPython or RecursionError for a statement nested too deeply.
+    """
+    text = ast.unparse(node)
+    stored = {names.root(each) for each in ast.walk(node) if isinstance(each, ast.Attribute | ast.Subscript)
+              and isinstance(each.ctx, ast.Store)}  # fmt: skip
+    return names.bound(text) | stored, names.read(text)
 
 
 def _names_of_package(statement: ast.stmt) -> set[str]:
@@ -93,15 +81,11 @@ def _names_of_package(statement: ast.stmt) -> set[str]:
     return found
 
 
-def _accesses(statement: ast.stmt, names: set[str]) -> Iterator[str]:
-    """The names that a statement takes from the package, as attributes or by import."""
+def _accesses(statement: ast.stmt, package: set[str]) -> Iterator[str]:
+    """The names that a statement takes from the package, as attributes or by import; package: its names."""
     for node in ast.walk(statement):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
             direct = node.module in (PACKAGE, f"{PACKAGE}.exercises")
             yield from [alias.name for alias in node.names] if direct else [str(node.module).split(".")[-1]]
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in {
-            *names,
-            PACKAGE,
-            f"{PACKAGE}.exercises",
-        }:
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in package:
             yield node.attr

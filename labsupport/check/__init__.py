@@ -64,7 +64,7 @@ def _check(name: str, function: Callable) -> None:
         return
     from labsupport.check.ask.surroundings import usual
     from labsupport.check.judge.kit.carried import judge_again
-    from labsupport.check.judge.kit.exercise import Case, faulted, taken
+    from labsupport.check.judge.kit.exercise import Case, faulted, taken_openly
     from labsupport.check.judge.kit.judging import judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending, Verdict
     from labsupport.check.judge.taken import is_taken
@@ -77,7 +77,7 @@ def _check(name: str, function: Callable) -> None:
 
     def judged() -> Verdict:
         if is_taken(name, function):
-            return taken(exercises[name])
+            return taken_openly(exercises[name])
         verdict = judge(exercises[name], exercises[name].cases(PUBLIC_SEED), functools.partial(ask, name))
         return judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
 

@@ -177,6 +177,22 @@ def test_the_stubs_last_line_below_an_answer(status):
     assert found(Ending.WRONG, own=own.replace("    raise", "    return mask\n    raise")) is None
 
 
+def test_a_last_line_nested_too_deeply():
+    deep = STUB.replace("    raise", "    mask = weight > 0\n    raise").replace(
+        "()", "(1" + "+ 1" * 1500 + ")"
+    )
+    assert found(Ending.WRONG, own=deep) == Stop(Why.STUB, NAME, HERE)
+
+
+def test_few_of_many_names_are_looked_for(monkeypatch):
+    """A cell that names ten thousand things costs no minutes: each name is looked for in every cell."""
+    looked = []
+    monkeypatch.setattr(diagnosis, "binding_line", lambda *asked: looked.append(asked) or 0)
+    own = f"{WRITTEN}\nprint({', '.join(f'name{n}' for n in range(10_000))})"
+    assert found(Ending.WRONG, own=own) is None
+    assert len(looked) < 5_000
+
+
 def test_right_answers_have_no_cause():
     assert found(Ending.RIGHT, code("def helper(w): pass", "ValueError", "x", 1)) is None
 

@@ -82,6 +82,14 @@ def test_every_exercise_is_given(lab):
         assert {name.removeprefix("def ") for name in defined} & EXERCISES.keys() == {path.stem}
 
 
+@pytest.mark.parametrize("deep", ["+ 1" * 1500, "[0]" * 1500, ".a" * 1500])
+def test_code_nested_too_deeply(deep):
+    """It is no fault of the grader, and hides no other statement."""
+    cells = [v4.new_code_cell(f"x = given.magnitude_mask{deep}"), v4.new_code_cell(PRUNE)]
+    found = taken(v4.new_notebook(cells=cells), LAB)
+    assert found["prune_magnitude"] == {"prune_magnitude"}
+
+
 def test_a_given_function_calls_the_notebooks_own(monkeypatch, tiny_model):
     """It works with the student's earlier functions, and says which one is missing."""
     monkeypatch.delattr(sys.modules["__main__"], "magnitude_mask", raising=False)

@@ -75,7 +75,7 @@ def faulted(exercise: Exercise, problem: Exception) -> Verdict:
     )  # fmt: skip
 
 
-def taken(exercise: Exercise) -> Verdict:
+def taken_openly(exercise: Exercise) -> Verdict:
     """The verdict on an exercise that takes the course's own function."""
     why = "This is the course's own function. Write your own, and the exercise earns its points."
     lines = [Line(Mark.OPEN, "given: 0 points")]
