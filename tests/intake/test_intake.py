@@ -258,6 +258,14 @@ def test_a_changed_import_cell_runs_below_the_labs_own(source, flags, stripped):
     assert result.numbers[:3] == (1, 0, 2)
 
 
+def test_a_lab_whose_first_cell_is_a_magic():
+    """An instructor's own lab may begin so: its submissions are admitted as they are."""
+    released = release()
+    at(released, "02-002").source = "%matplotlib inline\nimport torch"
+    assert import_cell(released.cells) is None
+    assert isinstance(admit(raw(submission()), released), Admitted)
+
+
 def test_an_import_cell_as_text_is_put_back():
     notebook = submission()
     at(notebook, "02-002").cell_type = "markdown"
