@@ -602,11 +602,11 @@ plots.two_importances(
 del slopes
 
 # %% [markdown]
-# If size told importance, the points would lie on a rising line. In this layer, the extreme one, they do not: the l1 criterion
-# drops everything left of the dashed vertical line, the taylor criterion everything below the
-# dotted horizontal one, and many of the channels at the top are on the left. Such channels do a lot
-# with small weights: because the channel is loud, or because the loss listens to it. Weights alone
-# cannot tell, as in lab 04.
+# If size told importance, the points would lie on a rising line. In this layer, the extreme one,
+# they do not: the l1 criterion drops everything left of the dashed vertical line, the taylor
+# criterion everything below the dotted horizontal one, and many of the channels at the top are on
+# the left. Such channels do a lot with small weights: because the channel is loud, or because the
+# loss listens to it. Weights alone cannot tell, as in lab 04.
 
 # %% [markdown]
 # ### Four criteria, two ratios

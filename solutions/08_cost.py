@@ -535,16 +535,16 @@ plots.comparison(methods, "The choice of weights decides the quality; only small
 # weights of 2 bytes: does that agree with the numbers "before" or with yours, and is it a peak?
 
 # %% [markdown] written="report_reflection" points=3
-# The numbers "before" ignore grouped-query attention: `k_proj` and `v_proj` are listed with 4.19 M weights, 2048
-# x 2048, in layers that nobody pruned and that have 524.29 k, 2048 x 256, "after". That is 22 * 2 * (2048 * 2048
-# - 2048 * 256) = 161,480,704 parameters too many: 14.7 % of the right 1,100,048,384. Times 64
-#   tokens it makes 10.33 G MACs, 15.6 % of the right 66.20 G; a further 0.78 G is not in Linear
-#   layers: attention's own products, 0.37 G, counted twice, and 0.03 G of norms and rotations.
-#   Really saved were 1 - 54.785 / 66.203 = 17.2 % of the MACs and 16.2 % of the parameters. The
-#   memory fits the wrong numbers: 1261.53 M * 2 bytes are 2406 MiB, while the right count takes
-#   2098 MiB; so the model that was measured "before" really had the wide layers and was not
-#   TinyLlama. It is hardly more than the weights (21 and 35 MiB), so it is what was allocated, not
-#   a peak with the activations in it.
+# The numbers "before" ignore grouped-query attention: `k_proj` and `v_proj` are listed with 4.19 M
+# weights, 2048 x 2048, in layers that nobody pruned and that have 524.29 k, 2048 x 256, "after".
+# That is 22 x 2 x (2048 x 2048 - 2048 x 256) = 161,480,704 parameters too many: 14.7 % of the right
+# 1,100,048,384. Times 64 tokens it makes 10.33 G MACs, 15.6 % of the right 66.20 G; a further 0.78
+# G is not in Linear layers: attention's own products, 0.37 G, counted twice, and 0.03 G of norms
+# and rotations. Really saved were 1 - 54.785 / 66.203 = 17.2 % of the MACs and 16.2 % of the
+# parameters. The memory fits the wrong numbers: 1261.53 M x 2 bytes are 2406 MiB, while the right
+# count takes 2098 MiB; so the model that was measured "before" really had the wide layers and was
+# not TinyLlama. It is hardly more than the weights (21 and 35 MiB), so it is what was allocated,
+# not a peak with the activations in it.
 
 # %% [markdown] answer
 # **Rubric (3 points).** One point for the mistake and its line: k_proj and v_proj (4.19 M, 268.44 MMac) in an
