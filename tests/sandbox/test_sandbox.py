@@ -218,15 +218,26 @@ def test_forks_without_end():
     assert left_groups() == []
 
 
+# Output as large as this takes seconds after the cell's last line, and the interrupt comes then.
+REPLIES = """import sys, time
+print('x' * 3_000_000, flush=True)
+flush = sys.stdout.flush
+def slow():
+    sys.stdout.flush = flush
+    time.sleep(4)
+sys.stdout.flush = slow"""
+
+
 @pytest.mark.parametrize(
     ("source", "rest"),
     [
         ("print('x' * 300_000_000, end='')", "next\n"),
         ("for _ in range(300): print('x' * 1_000_000, end='', flush=True)", "next\n"),
         ("import IPython\nfor _ in range(300): display({'image/png': 'A' * 10**6}, raw=True)", "next\n"),
+        (REPLIES, "next\n"),
         ("while True:\n    try: print('x' * 1_000_000)\n    except KeyboardInterrupt: pass", ""),
     ],
-    ids=["at once", "bit by bit", "figures", "swallows the interrupt"],
+    ids=["at once", "bit by bit", "figures", "while it replies", "swallows the interrupt"],
 )  # fmt: skip
 def test_prints_300_megabytes(source, rest):
     """Its output is cut, that of the others is kept, and what comes out here is small."""

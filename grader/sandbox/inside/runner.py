@@ -156,7 +156,7 @@ async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> No
         say(event="start", cell=index)
         allowed = client.room = max(room, KEPT)
         client.pieces = 0
-        client.overflow = asyncio.Event()
+        client.overflow, client.idle = asyncio.Event(), asyncio.Event()
         ended = await run_cell(client, cell, index, job["cell_seconds"])
         cut = client.overflow.is_set()
         outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
@@ -176,14 +176,20 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
     from nbclient import NotebookClient
 
     class Client(NotebookClient):
-        """Drops output of a cell beyond `room` bytes, and sets `overflow`; `pieces` counts messages."""
+        """Drops output of a cell beyond `room` bytes, and sets `overflow`; `pieces` counts messages.
+
+        `idle` is set when the kernel says that the cell has ended.
+        """
 
         room: int = 0
         pieces: int = 0
         overflow: asyncio.Event
+        idle: asyncio.Event
 
         def process_message(self, msg, cell, cell_index):
             needed = msg["msg_type"] in ("status", "execute_input")  # by the client, at a cell's ends
+            if msg["content"].get("execution_state") == "idle":
+                self.idle.set()
             self.pieces += 1
             self.room -= PIECE + (0 if needed else size(msg["content"]))
             if self.room < 0 and not self.overflow.is_set():
@@ -238,26 +244,34 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
     """Run one cell to its end, or interrupt it at a limit. FINISHED, TIMEOUT or KERNEL_DIED."""
     count = client.code_cells_executed + 1
     running = asyncio.ensure_future(client.async_execute_cell(cell, index, execution_count=count))
-    too_much = asyncio.ensure_future(client.overflow.wait())
+    too_much, idle = (asyncio.ensure_future(event.wait()) for event in (client.overflow, client.idle))
     try:
         await asyncio.wait({running, too_much}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         late = not running.done() and not too_much.done()
         if not late:  # a cell that is about to end needs no interrupt, which might lose its reply
             await asyncio.wait({running}, timeout=PATIENCE)
+        lost = False
         if not running.done():
             await client.km.interrupt_kernel()
-            await asyncio.wait({running}, timeout=GRACE if late else 2 * GRACE)  # much is on its way
-            if running.done():
-                await settled(client)
-        if not running.done():
-            return "TIMEOUT"
-        running.result()
+            most = GRACE if late else 2 * GRACE  # much is on its way
+            await asyncio.wait({running, idle}, timeout=most, return_when=asyncio.FIRST_COMPLETED)
+            if idle.done():
+                await asyncio.wait({running}, timeout=PATIENCE)
+            lost = idle.done() and not running.done()  # the interrupt hit the kernel while it replied
+            if lost:
+                running.cancel()
+                await asyncio.wait({running})
+            if not running.done():
+                return "TIMEOUT"
+            await settled(client)
+        if not lost:
+            running.result()
         return "TIMEOUT" if late else "FINISHED"
     except Exception:  # the kernel is dead, or sends malformed messages
         return "KERNEL_DIED"
     finally:
-        running.cancel()
-        too_much.cancel()
+        for task in (running, too_much, idle):
+            task.cancel()
 
 
 async def settled(client) -> None:
