@@ -31,12 +31,12 @@ demo: setup sandbox model
 
 ALONE := alone or model or notebook or browser
 
-# The linter, the types, and every test that needs no sandbox, no model and no browser.
+# The linter, the types, and the tests of a moment that need no sandbox, no model and no browser.
 quick: setup .venv/site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow)"
+	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow or lengthy)"
 
 test: setup sandbox model .venv/site
 	$(BIN)/ruff check .

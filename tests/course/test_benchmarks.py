@@ -126,6 +126,7 @@ def test_classes(monkeypatch):
         assert all(phase in note for phase in classes.PHASES), note
 
 
+@pytest.mark.lengthy
 def test_growth(monkeypatch):
     """Each size is compared with the one before, by what a submission costs; all of them must earn points."""
     cost = {1: 10.0, 10: 20.0, 100: 400.0}
@@ -139,6 +140,7 @@ def test_growth(monkeypatch):
         growth.run(sizes=(2,))
 
 
+@pytest.mark.lengthy
 def test_failed_measurement_says_why():
     """What goes wrong in the other process is one sentence here."""
     with pytest.raises(LabError, match="selection:measure failed: KeyError: 'guess'"):
@@ -178,6 +180,7 @@ def test_the_table_is_written_whole(tiny, monkeypatch, capsys):
     assert "- A note." in lines
 
 
+@pytest.mark.lengthy
 def test_bad_words(tiny, monkeypatch, capsys):
     """An unknown benchmark, or a measurement that fails, is one sentence and a 2; the old table stays."""
     file = tiny / "RESULTS.md"

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.lengthy
+
 LIGHT = [
     "grader.__main__", "grader.author.notebooks", "grader.author.release", "grader.intake.collect",
     "grader.results.gradebook", "grader.results.lms_export", "grader.results.report", "grader.results.table",

@@ -46,6 +46,7 @@ def test_the_kernel_is_this_interpreter():
     assert text(cell.outputs[0]).strip() == sys.executable
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("lab", course.labs())
 def test_a_lab_runs_on_the_tiny_model(lab, monkeypatch):
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")

@@ -232,6 +232,7 @@ def test_a_changed_experiment_is_run(handed_in):
     assert experiments.spared(notebook, released) == rest
 
 
+@pytest.mark.lengthy
 def test_through_the_sandbox(empty_course):
     """The score is that of a notebook whose cells all run, and the page says which did not."""
     lean, whole = notebooks.solved_notebook(LAB), notebooks.solved_notebook(LAB)
@@ -258,6 +259,7 @@ def test_through_the_sandbox(empty_course):
 BOTH_WAYS = ("honest-ben", "check-is-a-variable", "function-above-its-stub")
 
 
+@pytest.mark.lengthy
 def test_scores_are_the_same_with_and_without(empty_course, monkeypatch):
     """Every verdict is that of a run of all cells, for hostile submissions whose experiments are skipped."""
     released = nbformat.read(course.notebook(LAB), as_version=4)

@@ -225,6 +225,7 @@ def exporter(request, tmp_path, monkeypatch):
     return formgrader_exporter(tmp_path, monkeypatch)
 
 
+@pytest.mark.lengthy
 def test_nothing_on_a_page_acts(exporter, monkeypatch):
     """Prose, code, outputs, errors, metadata, attachments, comments; the page around them is as ever."""
     notebook = hostile(monkeypatch)
@@ -236,6 +237,7 @@ def test_nothing_on_a_page_acts(exporter, monkeypatch):
     assert ACT in page.get_text()
 
 
+@pytest.mark.lengthy
 def test_our_filters_make_the_pages(exporter):
     """Feedback and formgrader both find them in the course's settings."""
     assert exporter.environment.filters["markdown2html"] is filters.prose
@@ -278,6 +280,7 @@ def seconds(function, text: str) -> float:
     return min(took)
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("trap", EACH)
 def test_a_megabyte_of_it_is_shown(trap, tmp_path, monkeypatch):
@@ -288,6 +291,7 @@ def test_a_megabyte_of_it_is_shown(trap, tmp_path, monkeypatch):
     assert page.get_text().count(WHY) == 2
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("trap", EACH)
 def test_as_much_of_it_as_is_formatted_takes_seconds(trap):
@@ -314,6 +318,7 @@ TEN_MEGABYTES = {
 }
 
 
+@pytest.mark.lengthy
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("cells", TEN_MEGABYTES.values(), ids=TEN_MEGABYTES)
 def test_ten_megabytes_make_a_page(cells, tmp_path, monkeypatch):

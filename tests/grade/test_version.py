@@ -100,6 +100,7 @@ def test_a_mended_judge_judges_anew(copy, tmp_path):
     assert points(folder, run) == {"ada": "0", "ben": "0.5"}
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("file", ["labsupport/given/masks.py", "labsupport/check/judge/kit/pruned.py"])
 def test_a_stale_reference_is_not_used(copy, tmp_path, file):
     """A number that was kept under other code is measured again; under the same code it is not."""

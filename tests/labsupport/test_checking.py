@@ -18,6 +18,8 @@ from labsupport import checking
 from labsupport.__main__ import main
 from labsupport.checking import CHANGED, FAILED, NOT_RUN, NOT_YET, PASSED, UNWRITTEN, WRITTEN
 
+pytestmark = pytest.mark.lengthy
+
 RIGHT = {
     "sparsity": "def sparsity(mask):\n    return (~mask).sum().item() / mask.numel()",
     "linear_macs": "def linear_macs(out, columns, tokens):\n    return out * columns * tokens",

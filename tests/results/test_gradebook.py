@@ -28,7 +28,10 @@ LAB = "02_magnitude_pruning"
 WRITTEN = "magnitude_reflection"
 ON_TIME = "2026-11-20 11:00:00 UTC"
 LATE = "2026-11-20 15:00:00 UTC"  # three hours after what `due` says
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
+pytestmark = [
+    pytest.mark.lengthy,
+    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
+]  # nbgrader's own
 
 
 def fresh(folder: Path, url: str = "") -> None:

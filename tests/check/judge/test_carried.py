@@ -16,7 +16,7 @@ from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending
 from tests.check.judge.test_answers import answers
 
-pytestmark = pytest.mark.usefixtures("tiny_course")
+pytestmark = [pytest.mark.lengthy, pytest.mark.usefixtures("tiny_course")]
 
 SEED = 20_261_121
 WRONG = {(p.values[0], p.values[1]): p.values[2] for p in answers()}

@@ -11,7 +11,7 @@ from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.judging import judge
 from tests.check.judge.test_malformed import cases, honest
 
-pytestmark = pytest.mark.usefixtures("tiny_course")
+pytestmark = [pytest.mark.lengthy, pytest.mark.usefixtures("tiny_course")]
 ON_FORM = ("Axes of size 1 remain", "Perplexity is reported", "return floats")  # causes that are true
 
 

@@ -18,7 +18,7 @@ from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 from tests.check.judge.test_answers import answers
 
-pytestmark = pytest.mark.usefixtures("tiny_course")
+pytestmark = [pytest.mark.lengthy, pytest.mark.usefixtures("tiny_course")]
 
 LEFT_OUT = object()
 DEEP = [[[[[[[[[[[[]]]]]]]]]]]]
