@@ -14,6 +14,7 @@ from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 
 FOLDER = Path(__file__).parents[2] / "wrong_answers"
 PUBLIC, *HIDDEN = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
+LENGTHY = ("input_norms", "prune_blocks", "recover")  # a second for each answer
 SEEDS = (PUBLIC, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in HIDDEN))
 
 
@@ -25,7 +26,8 @@ def answers() -> list:
         spec.loader.exec_module(module)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if not name.startswith("_") and function.__module__ == module.__name__:
-                found.append(pytest.param(path.stem, name, function, id=f"{path.stem}-{name}"))
+                marks = pytest.mark.lengthy if path.stem in LENGTHY else ()
+                found.append(pytest.param(path.stem, name, function, marks=marks, id=f"{path.stem}-{name}"))
     return found
 
 
