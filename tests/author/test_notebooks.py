@@ -133,6 +133,7 @@ def test_only_what_nbgrader_needs_is_kept(labs):
 # The same bytes, and drift
 
 
+@pytest.mark.lengthy
 def test_another_process_gives_the_same_bytes(labs):
     (path,) = notebooks.build()
     code = (
@@ -148,6 +149,7 @@ def test_another_process_gives_the_same_bytes(labs):
     assert run.stderr == ""
 
 
+@pytest.mark.lengthy
 def test_nbgraders_own_command_gives_the_same_bytes(labs):
     """Who types `nbgrader generate_assignment`, or uses formgrader, releases the same notebook."""
     (path,) = notebooks.build()

@@ -71,6 +71,7 @@ def stubs(lab) -> dict:
     return {name: namespace[name] for name in reference.functions(lab)}
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("lab", course.labs())
 def test_a_solution_passes_all_its_checks(lab):
     functions = reference.functions(lab)

@@ -188,6 +188,7 @@ def test_another_code_page_is_not_guessed(tmp_path, text, encoding):
 # The terminal
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "ascii:strict"])
 def test_a_terminal_without_the_letters_ends_nothing(tmp_path, encoding):
     """The roster is kept, the class collected, and each name is printed in some way."""
