@@ -1,5 +1,6 @@
 """accuracies: the shares of questions whose right choice is the likeliest, by sum and by byte."""
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ def cases(seed: int) -> list[Case]:
     some["answers"][::2] = some["answers"][::2] % 3
     alone = _questions(source, 1, 4)
     return [
-        Case("six questions of three choices", draw.until(lambda: _questions(source, 6, 3), _suits)),
+        Case("six questions of three choices", draw.until(lambda: _six(source), _suits)),
         Case("as many questions as choices", _questions(source, 4, 4)),
         Case("questions with three and with four choices", some),
         Case("a single question", alone),
@@ -46,6 +47,20 @@ def _questions(source, n: int, choices: int) -> dict:
     logprobs, lengths = (torch.tensor(values) for values in zip(*rows, strict=True))  # [n, choices]
     answers = torch.tensor([source.randrange(choices) for _ in range(n)])  # [n]
     return {"logprobs": logprobs.double(), "lengths": lengths, "answers": answers}
+
+
+def _six(source) -> dict:
+    """Six questions whose answers hit each way to choose another number of times, if that can be had."""
+    inputs = _questions(source, 6, 3)
+    logprobs, lengths = inputs["logprobs"], inputs["lengths"]
+    scores = (logprobs, logprobs / lengths, logprobs * lengths, logprobs.exp() / lengths)
+    chosen = [score.argmax(dim=1).tolist() for score in scores]  # of each way, n choices
+    for _ in range(50):
+        answers = [source.randrange(3) for _ in range(6)]
+        hits = {sum(map(operator.eq, way, answers)) for way in chosen}
+        if len(hits) == len(chosen):
+            break
+    return {**inputs, "answers": torch.tensor(answers)}
 
 
 def _suits(inputs: dict) -> bool:
