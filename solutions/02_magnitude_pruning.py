@@ -125,11 +125,14 @@ plots.weight_histogram(dense[name], threshold, name)
 
 # %% [markdown]
 # The weights look like a bell around zero, and the cut takes the middle out of it. The hope behind
-# magnitude pruning: half of the weights go, but they are the small half. How much goes with them?
+# magnitude pruning: many weights go, but they are the small ones. How much goes with them?
 
 # %% experiment
 lost = dense[name][~mask].square().sum() / dense[name].square().sum()
-print(f"the dropped half of {name} holds {lost:.1%} of its sum of squares")
+print(f"dropped: {1 - mask.float().mean():.1%} of the weights, {lost:.1%} of their sum of squares")
+
+# %% [markdown]
+# **What if** you cut at 70 %? Write `0.7` for `0.5` and run the two cells again.
 
 # %% [markdown]
 # ## 2.2 prune_magnitude
