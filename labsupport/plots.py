@@ -1,7 +1,8 @@
 """The figures of the course, one function each; they draw numbers computed by the notebook.
 
-The title of a figure states its message. The colours are those of Okabe and Ito, which are distinct for
-colour-blind readers; every series also has its own marker or line style.
+The title of a figure says what is measured; the notebook says below it what came out, from the numbers.
+The colours are those of Okabe and Ito, which are distinct for colour-blind readers; every series also has
+its own marker or line style.
 """
 
 from typing import Any
@@ -12,11 +13,13 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
+from labsupport import guesses
 from labsupport.figure_text import describe
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLES = ("-", "--", "-.", ":", "-", "--", "-.")
+NO_GUESS: tuple[float, Any] = (0, None)  # where the star of a guess goes: x, and the guess (see guesses.py)
 
 
 def axes(title: str, x: str, y: str, width: float = 7.0, height: float = 4.0) -> Axes:
@@ -47,13 +50,16 @@ def look(index: int) -> dict[str, Any]:
     return {"color": COLOURS[index], "marker": MARKERS[index], "linestyle": STYLES[index]}
 
 
-def perplexity_against_sparsity(curves: dict[str, dict[float, float]], title: str) -> None:
+def perplexity_against_sparsity(
+    curves: dict[str, dict[float, float]], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
     """One curve per method: name -> {sparsity: perplexity}. Perplexity is on a log scale, lower is better."""
     ax = axes(title, "sparsity of the decoder's linear layers", "perplexity (log scale)")
     for index, (name, points) in enumerate(curves.items()):
         sparsities = sorted(points)
         ax.plot(sparsities, [points[s] for s in sparsities], label=name, **look(index))
     ax.set_yscale("log")
+    guesses.mark(ax, *guess)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False)
     show()
@@ -62,7 +68,7 @@ def perplexity_against_sparsity(curves: dict[str, dict[float, float]], title: st
 def weight_histogram(weight, threshold: float, name: str) -> None:
     """Histogram of one layer's weights; those with magnitudes below the threshold are shaded."""
     values = weight.detach().float().flatten().cpu().numpy()
-    ax = axes(f"Half of {name} lies between the two lines", "weight", "number of weights")
+    ax = axes(f"Weights of {name}, kept and dropped", "weight", "number of weights")
     edges: Any = np.arange(-60, 61) * threshold / 10  # so that the threshold is an edge
     edges = edges[abs(edges) <= 4 * values.std()]
     ax.hist(values[abs(values) > threshold], edges, color=COLOURS[0], label="kept")
@@ -89,7 +95,9 @@ def bars(values: dict[str, float], baseline: float, title: str, x: str, baseline
     show()
 
 
-def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -> None:
+def layer_sparsities(
+    sparsities: dict[str, float], overall: float, title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
     """Full layer name -> sparsity, drawn over the depth of the model, one line per kind of layer."""
     ax = axes(title, "decoder layer", "sparsity of the layer")
     kinds: dict[str, list[float]] = {}
@@ -97,31 +105,38 @@ def layer_sparsities(sparsities: dict[str, float], overall: float, title: str) -
         kinds.setdefault(name.rsplit(".", 1)[-1], []).append(value)
     for index, (kind, values) in enumerate(kinds.items()):
         ax.plot(values, label=kind, markersize=4, **look(index))
+    guesses.mark(ax, *guess)
     ax.axhline(overall, color="black", linewidth=1)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False, ncols=4, fontsize=9)
     show()
 
 
-def perplexity_against_window(curves: dict[str, dict[int, float]], title: str) -> None:
+def perplexity_against_window(
+    curves: dict[str, dict[int, float]], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
     """One curve per protocol: name -> {window length: perplexity}. The length is on a log scale."""
     ax = axes(title, "window length in tokens", "perplexity")
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, **look(index))
     ax.set_xscale("log", base=2)
+    guesses.mark(ax, *guess)
     lengths = list(next(iter(curves.values())))
     ax.set_xticks(lengths, labels=[f"{length:,}" for length in lengths])
     ax.legend(frameon=False)
     show()
 
 
-def cost_by_context(curves: dict[str, dict[int, tuple[float, float]]], title: str) -> None:
+def cost_by_context(
+    curves: dict[str, dict[int, tuple[float, float]]], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
     """One curve per name: least context of an octave -> mean cost of its targets and the standard error."""
     ax = axes(title, "tokens of text before the target (log scale)", "cost of a target in nats")
     for index, (name, points) in enumerate(curves.items()):
         means, errors = zip(*points.values(), strict=True)
         ax.errorbar(list(points), means, yerr=errors, capsize=3, label=name, **look(index))
     ax.set_xscale("log", base=2)
+    guesses.mark(ax, *guess)
     octaves = list(next(iter(curves.values())))
     names = [f"{low:,}" if low == 1 else f"{low:,}–{2 * low - 1:,}" for low in octaves]
     ax.set_xticks(octaves, labels=names, rotation=30, fontsize=9)
@@ -145,12 +160,15 @@ def sorted_norms(norms: dict, title: str) -> None:
     show()
 
 
-def loudness_by_depth(ratios: dict[str, dict[int, float]], title: str) -> None:
+def loudness_by_depth(
+    ratios: dict[str, dict[int, float]], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
     """One curve per kind of input: name -> {decoder layer: largest norm over the median}, on a log scale."""
     ax = axes(title, "decoder layer", "loudest over median (log scale)")
     for index, (name, points) in enumerate(ratios.items()):
         ax.plot(list(points), list(points.values()), label=name, markersize=4, **look(index))
     ax.set_yscale("log")
+    guesses.mark(ax, *guess)
     ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
     ax.set_ylim(top=ax.get_ylim()[1] * 3)
     show()
