@@ -4,9 +4,8 @@
 # For every token that a phone writes, it loads every weight once: at 50 GB a second, 2.2 GB of weights allow
 # 23 tokens a second. Zeros are loaded like any other number, so the masks of labs 02 and 04 change nothing here.
 #
-# Structured pruning removes whole rows and columns instead, and the model really gets smaller. For that one
-# must know which rows and columns belong together, and that is what this lab is about. On the way you will
-# find a mistake in a published table.
+# Structured pruning removes whole rows and columns instead, and the model really gets smaller. This lab is about
+# which rows and columns belong together. On the way you will find a mistake in a published table.
 #
 # | | |
 # |---|---|
@@ -31,17 +30,16 @@ from labsupport.table import columns
 #
 # ### Seven matrices and two norms
 #
-# To say "17 % smaller" one needs two counts, before and after. So let us count first. On the meta
-# device a model has shapes and no weights; here is TinyLlama, the model of the report, without a
-# byte of it:
+# To say "17 % smaller" one needs two counts, before and after. On the meta device a model has shapes and no
+# weights; here is TinyLlama, the model of the report:
 
 # %%
 tinyllama = models.shape("tinyllama-1.1b-chat")
 models.describe(tinyllama)
 
 # %% [markdown]
-# A decoder layer holds seven matrices and two norms. With hidden size $h$, intermediate size $m$, head size $d$,
-# $n_q$ query heads and $n_{kv}$ key-value heads:
+# A decoder layer, with hidden size $h$, intermediate size $m$, head size $d$, $n_q$ query heads and $n_{kv}$
+# key-value heads:
 #
 # | | shape (out, in) |
 # |---|---|
@@ -52,10 +50,9 @@ models.describe(tinyllama)
 # | `down_proj` | $h \times m$ |
 # | two norms | $h$ each |
 #
-# $n_{kv}$ is often smaller than $n_q$: that is *grouped-query attention* (GQA), where several query heads share
-# one key-value head. Around the layers stand the embedding (vocabulary $\times\ h$), a final norm, and the
-# output head (vocabulary $\times\ h$). If `tie_word_embeddings` is set, head and embedding are the same tensor.
-# The linear layers have no biases.
+# Often several query heads share one key-value head: *grouped-query attention* (GQA). Around the layers stand
+# the embedding (vocabulary $\times\ h$), a final norm, and the output head (vocabulary $\times\ h$). If
+# `tie_word_embeddings` is set, head and embedding are the same tensor. There are no biases.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -96,8 +93,7 @@ check.count_parameters(count_parameters)
 # %% [markdown]
 # ### A published table
 #
-# The report removes 30 % of layers 4 to 17 of TinyLlama. What a ratio will do can be said without any weight:
-# the given `plan` builds both shapes and counts.
+# The report removes 30 % of layers 4 to 17 of TinyLlama. The given `plan` builds both shapes and counts.
 
 # %% experiment
 from labsupport.given.plans import plan
@@ -109,8 +105,7 @@ print(f"MACs, 64 tokens {preview.macs_before:>14,}  ->  {preview.macs_after:>14,
 print(f"a dense layer: {preview.layers[0]}\na pruned one:  {preview.layers[4]}")
 
 # %% [markdown]
-# MACs are multiply-accumulates, one for each weight of a Linear layer and each token. The report prints
-# for the same two models:
+# MACs are multiply-accumulates, one for each weight of a Linear layer and each token. The report prints:
 #
 # | | before | after |
 # |---|---|---|
@@ -171,15 +166,15 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 # ### What depends on what
 #
 # A Llama's MLP computes $\mathrm{down}\,(\mathrm{silu}(\mathrm{gate}\,x) \odot \mathrm{up}\,x)$.
-# Between the two steps lie $m$ numbers; each is called a *channel*. Channel $c$ is made by row $c$
-# of gate and row $c$ of up, and used by column $c$ of down:
+# Between the two steps lie $m$ numbers; each is called a *channel*. Row $c$ of gate and row $c$ of up make
+# channel $c$, and column $c$ of down uses it:
 #
 #          gate [m, h]        up [m, h]          down [h, m]
 #        . . . . . .        . . . . . .        . . # . .
 #        # # # # # #   x    # # # # # #   ->   . . # . .      # = channel c
 #        . . . . . .        . . . . . .        . . # . .
 #
-# Remove one of the three and the other two are useless. So they are *coupled*: they are scored together, and they go together.
+# Remove one of the three and the other two are useless: they are *coupled*. They are scored together and go together.
 #
 # ### Four criteria
 #
@@ -192,11 +187,8 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 # | `"taylor"` | $\sum_{w \in C} \lvert w \cdot \partial L / \partial w \rvert$ |
 # | `"random"` | a random number, the control group of the experiment |
 #
-# Why the third? Setting $w$ to zero changes the loss by about $w \cdot \partial L/\partial w$: the first term of its Taylor series.
-# It is the only one of the four that knows the data.
-#
-# float16 ends at 65504, and a sum of squares is soon beyond; bfloat16 keeps only three digits of
-# one: add up in float32.
+# Why the third? Setting $w$ to zero changes the loss by about $w \cdot \partial L/\partial w$, the first term of
+# its Taylor series. It alone knows the data. Add up in float32: float16 ends at 65504, bfloat16 keeps three digits.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -249,20 +241,18 @@ check.channel_importance(channel_importance)
 # ### Who serves whom
 #
 # In attention the smallest thing that we remove is a key-value head *with the query heads that it
-# serves*: queries without keys have nothing to look at. Query heads are served in order. With 6
-# query heads and 3 key-value heads:
+# serves*, in order. With 6 query heads and 3 key-value heads:
 #
 # | key-value head | 0 | 1 | 2 |
 # |---|---|---|---|
 # | serves query heads | 0, 1 | 2, 3 | 4, 5 |
 #
-# So group $g$ owns `head_dim` rows of k and of v, `head_dim` times as many rows of q as heads are served, and the columns
-# of o that read those heads. Its score is the sum over all of these.
+# So group $g$ owns `head_dim` rows of k and of v, all rows of q of the heads that it serves, and the columns of o
+# that read those heads. Its score is the sum over all of these.
 #
-# Order matters. The tool that was published with the LLM-Pruner paper scores key-value head $j$
-# with the query heads $j, j + n_{kv}, j + 2 n_{kv}, \ldots$ and then removes the neighbours. Where
-# all heads have keys of their own that is the same; with grouped queries its counts are right, but
-# the score that decides about a head was computed from other heads' weights.
+# Order matters. The tool published with the LLM-Pruner paper scores key-value head $j$ with the query heads
+# $j, j + n_{kv}, j + 2 n_{kv}, \ldots$ and then removes the neighbours. With grouped queries its counts are right,
+# but the score that decides about a head was computed from other heads' weights.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -307,8 +297,8 @@ check.kv_group_importance(kv_group_importance)
 #
 # ### Rows out, columns in
 #
-# A channel is an *output* of gate and up, and outputs are rows. It is an *input* of down, and inputs are columns. `keep`
-# holds the indices of the channels that stay, sorted. The numbers themselves do not change, not by a bit.
+# A channel is an *output* of gate and up, and outputs are rows. It is an *input* of down, and inputs are columns.
+# `keep` holds the indices of the channels that stay, sorted. The numbers themselves do not change.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -344,8 +334,8 @@ check.shrink_mlp(shrink_mlp)
 #
 # ### A group is a block of rows
 #
-# `keep` now names key-value heads, and a head is a block of `head_dim` neighbouring rows of k and v. The block of q is larger: all the
-# heads that the group serves. o reads the heads, so it loses columns, the same ones as q's rows.
+# `keep` now names key-value heads: blocks of `head_dim` neighbouring rows of k and v. The block of q holds all the
+# heads that the group serves. o loses the columns that are q's rows.
 #
 # With `head_dim` 2, 3 key-value heads, 6 query heads and `keep` = [0, 2]:
 #
@@ -399,9 +389,8 @@ check.shrink_attention(shrink_attention)
 # %% [markdown]
 # ### Sliced is masked
 #
-# Does a smaller model compute what a masked one does? In a copy of the model we slice every layer by your
-# functions. In the model itself we set only the rows of up and of v to zero that the slices lack, and leave
-# gate, down, q, k and o whole.
+# Does a smaller model compute what a masked one does? A copy of the model is sliced by your functions. In the
+# model itself only those rows of up and of v that the slices lack are zero; gate, down, q, k and o stay whole.
 
 
 # %% experiment
@@ -440,11 +429,10 @@ print(f"largest difference between the logits of the two: {(one - other).abs().m
 del sliced, masks, one, other
 
 # %% [markdown]
-# Equal up to rounding: sums of another length are added up in another order. That is the whole secret of
-# coupling. Once a row of up is zero, its channel is zero whatever gate says, and its column of down multiplies
-# nothing but zeros; once the values of a head are zero, nobody can tell what its keys and queries were. All of
-# that may go without any further loss. (Channels of the residual stream can be removed too, after a rotation:
-# Ashkboos et al. 2024, *SliceGPT*.)
+# Equal up to rounding. That is the whole secret of coupling: once a row of up is zero, its channel is zero whatever
+# gate says, and its column of down multiplies nothing but zeros; once the values of a head are zero, its keys and
+# queries change nothing. All of that may go without any further loss. (Channels of the residual stream can go too,
+# after a rotation: Ashkboos et al. 2024, *SliceGPT*.)
 
 # %% [markdown]
 # ## 5.6 prune_blocks
@@ -453,8 +441,8 @@ del sliced, masks, one, other
 #
 # ### Scores first
 #
-# All scores are those of the model *as it comes in*. For "taylor" that means: first the gradients of all these
-# layers, in one go, then slice after slice. How many channels and heads stay is given, by the published tool's rule:
+# All scores are those of the model *as it comes in*: for "taylor", first the gradients of all these layers, then
+# slice after slice. How many channels and heads stay is given, by the published tool's rule:
 #
 # * of $m$ channels `int(m * (1 - ratio))` stay;
 # * of the key-value rows *whole heads* go, `(rows - int(rows * (1 - ratio))) // head_dim` of them;
@@ -462,8 +450,7 @@ del sliced, masks, one, other
 #
 # ### In place
 #
-# A Linear with another weight must know its new sizes, and the config must say how wide each layer has become: from it
-# a saved model is built again, before any weight is read. What is given for all this:
+# The config must say how wide each layer has become: from it a saved model is built again. What is given:
 #
 # | | |
 # |---|---|
@@ -537,9 +524,8 @@ check.prune_blocks(prune_blocks)
 # %% [markdown]
 # ### What a gradient costs
 #
-# Three criteria need nothing but the weights. Taylor needs the gradient of every weight that it scores, and a
-# gradient is as large as its weight: *once more the weights of these layers*, and on top the activations of one
-# batch at a time. As in the report, the first layers and the last ones stay whole.
+# Taylor needs the gradient of every weight that it scores, and a gradient is as large as its weight: *once more the
+# weights of these layers*, and the activations of one batch. As in the report, the first and last layers stay whole.
 
 # %% experiment
 layers = range(depth * 2 // 15, depth - depth * 2 // 15)
@@ -557,17 +543,15 @@ for some in (batches[:2], batches):
     print(f"{len(some)} batches: gradients of {held / 1e6:.1f} MB, {peak / 1e6:.0f} MB at the worst moment")
 
 # %% [markdown]
-# The gradients take exactly the bound. What is above it are the activations of *one* batch, above all the
-# logits with their own gradient. More batches take more time and no more memory, give or take what the
-# allocator holds back. (The report logged a peak of 4130.38 MiB for taylor against 1783.69 MiB for l1,
-# 2347 MiB more: the published tool takes the gradients of *all* weights, in half precision about as
-# much as the model itself.)
+# The gradients take exactly the bound. Above it are the activations of *one* batch, so more batches take more time
+# and hardly more memory. (The report logged a peak of 4130.38 MiB for taylor and 1783.69 MiB for l1, 2347 MiB
+# less: the published tool takes the gradients of *all* weights, in half precision about as much as the model.)
 
 # %% [markdown]
 # ### What the criteria see
 #
-# Do size and loss rank the channels of a layer alike? The rank correlation is 1 for equal orders, 0 for unrelated
-# ones, and -1 where one order is the other reversed.
+# Do size and loss rank the channels of a layer alike? A rank correlation is 1 for equal orders, 0 for unrelated
+# ones, -1 for reversed ones.
 
 # %% experiment
 guess = None  # your guess: the rank correlation of l1 and taylor in the last of these layers, from -1 to 1
@@ -600,9 +584,8 @@ print(f"from {agreement[low]:.2f} in layer {low} to {agreement[high]:.2f} in lay
 print(f"below zero, so that size points the wrong way, in {reversed_in} of {len(agreement)} layers")
 
 # %% [markdown]
-# Where the curve lies below zero, l1 keeps large channels that the loss does not miss and drops small ones
-# that it does: channels that do a lot with small weights, because their input is loud or because the loss
-# listens to them. Weights alone cannot tell, as in lab 04.
+# Below zero, l1 tends to drop what the loss would miss: channels that do a lot with small weights, because their
+# input is loud or because the loss listens to them. Weights alone cannot tell, as in lab 04.
 #
 # **What if** size were measured by l2, or by `down` alone? Change the last line of the loop.
 
@@ -619,9 +602,8 @@ for ratio in ratios:
     print(f"     a pruned layer has {preview.layers[layers[0]]}", *preview.notes, sep="\n     ")
 
 # %% [markdown]
-# A ratio that does not amount to a whole head leaves attention alone: with few key-value heads a head is a large
-# step. (The published tool crashes there.) Every method starts from a freshly loaded model. One draw of random
-# numbers is an accident, so "random" has three.
+# A ratio that does not amount to a whole head leaves attention alone. (The published tool crashes there.) Every
+# method starts from a freshly loaded model. One draw of random numbers is an accident, so "random" has three.
 
 # %% experiment
 guess = None  # your guess: the perplexity of "random" at 35 %
@@ -677,17 +659,15 @@ for criterion in ("l1", "l2", "taylor"):
 
 # %% [markdown]
 # On the course model l1 and l2 are *behind random numbers*: random pruning hits an important channel now and
-# then; l1 hits every important channel whose weights are small. Note what is missing here, too: no model was
-# trained afterwards. Lab 06 brings some of the loss back.
+# then; l1 hits every important channel whose weights are small. (No model was trained afterwards; lab 06 does that.)
 #
 # **What if** the first four layers were pruned as well? Set `layers = range(depth)` and look at taylor alone.
 
 # %% [markdown]
 # ### Channels or heads?
 #
-# At the larger ratio both went. Which of the two would you rather lose, for the same number of weights? One model
-# loses one key-value head in each of these layers, with its query heads; another one as many weights in channels,
-# and none of its heads. Taylor chooses in both.
+# At the larger ratio both went. Which would you rather lose, for the same number of weights? One model loses one
+# key-value head of each layer, with its query heads; another one as many weights, all in channels. Taylor chooses.
 
 # %% experiment
 one_head = 2 * head_dim * (1 + model.config.num_attention_heads // kv_heads)  # rows and columns of a head
@@ -709,8 +689,7 @@ del fresh
 # %% [markdown]
 # ### Save it, load it, let it write
 #
-# The last one, `small`, was pruned by taylor. The proof that it really is smaller: save it, load it in its new
-# shape, and compare.
+# The last one, `small`, was pruned by taylor. Save it, load it in its new shape, and compare.
 
 # %% experiment
 before_saving = perplexity(small, token_windows[:1])
@@ -727,8 +706,7 @@ print(f"                         after loading {perplexity(small, token_windows[
 print(prompts.side_by_side(texts))
 
 # %% [markdown]
-# Read for two things: is it still a sentence, and is it still true? Perplexity alone would not have told you which
-# of the two went first.
+# Is it still a sentence, and is it still true? Perplexity alone would not have told you which of the two went first.
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -747,9 +725,9 @@ print(columns(header, rows))
 
 # %% [markdown]
 # "Random" is the middle one of three draws. The last two columns are the report's: TinyLlama, 30 % of layers 4
-# to 17, other texts, in float16, and by the tool's defaults windows of 128 tokens and a taylor that has seen 10
-# windows of 64 tokens. So the numbers do not compare. Does the order? Taylor is best and l1 is worst in both.
-# The report's l2 and random lie closer together than two of our random draws: nothing follows from their order.
+# to 17, other texts, float16, and by the tool's defaults windows of 128 tokens and 10 windows of 64 for taylor. So
+# the numbers do not compare. Does the order? Taylor is best and l1 worst in both. The report's l2 and random lie
+# closer together than two of our random draws: nothing follows from their order.
 
 # %% [markdown]
 # ## Question 2

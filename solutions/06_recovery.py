@@ -352,8 +352,8 @@ plots.before_and_after(
     f"Perplexity before and after {steps} steps of LoRA", "perplexity", guess=(0, guess),
 )  # fmt: skip
 for name, value in after.items():
-    back = (before[name] - value) / (before[name] - dense_perplexity)
-    print(f"{name}: {before[name]:.2f} -> {value:.2f}, {back:.0%} of the rise taken back")
+    was, still = before[name] / dense_perplexity, value / dense_perplexity
+    print(f"{name}: {was:.2f} times the perplexity of the dense model before, {still:.2f} times after")
 
 # %% [markdown]
 # The zeros are all still there. The weights around them have learned to do without.
@@ -363,7 +363,8 @@ for name, value in after.items():
 # **What if** the rank were 1, or 64? Make the patient anew and call `lora.recover` with `rank=1`.
 
 # %% experiment
-print(prompts.side_by_side({name: texts[name] for name in sorted(texts)}))
+order = ["dense", *(f"{name}, {when}" for name in patients for when in ("before", "after"))]
+print(prompts.side_by_side({name: texts[name] for name in order}))
 
 # %% [markdown]
 # Perplexity falls for whatever the text is made of. Do the sentences get better? Do they get *true* again?
