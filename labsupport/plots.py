@@ -68,7 +68,7 @@ def perplexity_against_sparsity(
 def weight_histogram(weight, threshold: float, name: str) -> None:
     """Histogram of one layer's weights; those with magnitudes below the threshold are shaded."""
     values = weight.detach().float().flatten().cpu().numpy()
-    ax = axes(f"Half of {name} lies between the two lines", "weight", "number of weights")
+    ax = axes(f"Weights of {name}, kept and dropped", "weight", "number of weights")
     edges: Any = np.arange(-60, 61) * threshold / 10  # so that the threshold is an edge
     edges = edges[abs(edges) <= 4 * values.std()]
     ax.hist(values[abs(values) > threshold], edges, color=COLOURS[0], label="kept")

@@ -1,10 +1,14 @@
 # %% [markdown]
 # # 01  Perplexity
 #
-# Pruning makes a model smaller and worse. *How much* worse is the question of this whole course,
-# and perplexity is how we answer it: one number, measured by running the model over ordinary text.
-# In this lab you build that measurement from its three parts, and then find out how far it can be
-# moved without touching the model at all.
+# A phone has 6 to 12 GB of memory and can spare about a tenth of it for one app, but 7 billion weights
+# fill 7 GB even at one byte each. A phone that runs such a model all the same writes 3 to 6 tokens a
+# second; one of 125 million weights writes 50 (Liu et al. 2024, *MobileLLM*, section 1).
+#
+# Pruning makes a model smaller, and worse. *How much* worse is the question of this whole course, and
+# perplexity is how we answer it: one number, measured by running the model over ordinary text. In this
+# lab you build that measurement from its three parts, and then find out how far the number moves when
+# the model stays as it is.
 #
 # | | |
 # |---|---|
@@ -166,9 +170,21 @@ print(repr(tokenizer.decode(token_windows[0, :20])))
 #
 # <details><summary>Hint 2</summary>
 #
-# Either `torch.nn.functional.cross_entropy` with `reduction="sum"`, which wants rows `[N, V]` and targets
-# `[N]` (`flatten` both *after* slicing), or `log_softmax` over the last axis and `gather`. Taking
-# `softmax` and then `log` breaks when a probability rounds to 0. `numel()` is an `int`.
+# `torch.nn.functional` has a loss that takes the logarithm of the softmax, picks each target's entry and
+# turns the sign, all in one. It averages unless you say otherwise. Taking `softmax` and then `log` breaks
+# when a probability rounds to 0. `numel()` of a tensor is an `int`.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# Two guesses among three tokens, without windows and without a step between guess and target:
+#
+#     rows = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # [N, V] = [2, 3]
+#     targets = torch.tensor([0, 1])                           # [N]
+#     torch.nn.functional.cross_entropy(rows, targets, reduction="sum")  # 0.24 + 1.55 = 1.79
+#
+# Your logits have one axis more. Slice first; then `flatten(0, 1)` lays all windows one below the other.
 #
 # </details>
 
@@ -323,8 +339,9 @@ print(columns(["windows", "all targets", "factor 2048", "factor length", "factor
 # BOS token (beginning of sequence, which some tokenizers put in front of everything and some don't),
 # whether the first token of a window is scored, and how the windows are averaged.
 #
-# One pass tells all of it if we keep what targets cost by how much context they had: 1 token
-# before them, 2 to 3, 4 to 7, and so on. Your `window_nll` does that for any part of a window:
+# One pass over the text is enough for all of it if we note what the targets cost by how much context
+# they had: 1 token before them, 2 to 3, 4 to 7, and so on. Your `window_nll` does that for any part of a
+# window:
 
 
 # %% experiment
@@ -345,6 +362,12 @@ def costs_by_context(token_windows: torch.Tensor, edges: list[int]) -> torch.Ten
 # training, `<|endoftext|>` stood between two documents, so for our model it is the beginning of a text. Its
 # tokenizer's `bos_token` is another one, `<|im_start|>`, which begins a turn of a chat. (The tiny test model
 # has neither: its token 0 stands in.)
+#
+# Before you run it, make a guess: you know the perplexity with windows of 512. How high is it with windows
+# of 64? Nobody grades a guess; it becomes a star in the figure.
+
+# %% experiment
+guess = None  # your guess: the perplexity with windows of 64 tokens
 
 # %% experiment
 bos = tokenizer.get_vocab().get("<|endoftext|>", tokenizer.bos_token_id or 0)
@@ -357,7 +380,7 @@ for length in (64, 128, 256, 512, 1024):
     led[length] = costs_by_context(bos_first, [1, *(edge + 1 for edge in edges)])
 
 # %% [markdown]
-# Any special token in front changes the number, and not each by as much. Windows of 64, the same targets:
+# Is one special token in front as good as another? Windows of 64, the same targets:
 
 # %% experiment
 cut = windows(text, 64)
@@ -367,8 +390,8 @@ for token in dict.fromkeys((bos, tokenizer.bos_token_id or 0)):
     print(f"{tokenizer.decode([token]):19} perplexity {(costs.sum() / (len(cut) * 63)).exp():.2f}")
 
 # %% [markdown]
-# The chat marker helps less than half as much as the token that the model knows from the beginning of a text.
-# From here on BOS means the latter.
+# On the course model, the chat marker helps less than half as much as the token that the model knows from the
+# beginning of a text. From here on BOS means the latter.
 #
 # In `led` the first column is new: it is the window's first token, guessed from BOS alone. The other
 # columns are the same targets as in `plain`. Now the same costs, read in four ways:
@@ -391,7 +414,7 @@ protocols = {
 
 # %% experiment
 plots.perplexity_against_window(
-    protocols, "Nothing changed but the protocol: one model, one text, many perplexities"
+    protocols, "Perplexity of one model on one text, measured in four ways", guess=(64, guess)
 )
 
 # %% experiment
@@ -399,27 +422,43 @@ rows = [[name, *(f"{value:.2f}" for value in curve.values())] for name, curve in
 print(columns(["perplexity at window length", *map(str, plain)], rows))
 
 # %% [markdown]
-# Read the figure from left to right:
+# How far is each from the course's protocol?
+
+# %% experiment
+course = protocols["the course's protocol"]
+print(f"windows of 64 in place of 1,024 tokens: {course[64] / course[1024] - 1:+.1%}")
+for name, curve in list(protocols.items())[1:]:
+    change = {length: curve[length] / course[length] - 1 for length in course}
+    print(f"{name}: {change[64]:+.1%} with windows of 64, {change[1024]:+.1%} with windows of 1,024")
+
+# %% [markdown]
+# Why?
 #
-# - *Window length* moves most. A short window forgets its context again and again, and the model
-#   guesses half blind at each new start. The report names its length (2048) in the command; many papers
-#   do not.
-# - *BOS* gives the first guesses something to hold on to, so in short windows the same targets cost
-#   less; in long ones there is no difference to speak of. But if the first token of each window is
-#   scored as well, hard as it is to guess from nothing, the number goes up instead. Both are called
-#   "with BOS".
+# - *Window length.* A short window forgets its context again and again, and the model guesses half blind at
+#   each new start. The report names its length (2048) in the command; many papers do not.
+# - *BOS* gives the first guesses something to hold on to, and short windows have more first guesses. But the
+#   first token of a window is hard to guess from nothing, so scoring it as well costs more than BOS saves.
+#   Both are called "with BOS".
 # - *The average of the windows' perplexities* is never below the right one. It is worst for many short
 #   windows, which differ most among themselves, and of two long windows it is nearly right: a slip that
 #   hides in a quick test.
 #
-# At windows of 64 each of these moves the number by more than many papers report as progress, and
-# the window length by about as much as dropping 30 % of the weights will in lab 02.
+# On the course model, at windows of 64, each of these moves the number by more than many papers report as
+# progress, and the window length by about as much as dropping 30 % of the weights will in lab 02.
+
+# %% [markdown]
+# **What if** the text were another one? Write `"calibration"` for `"evaluation"` in the cell that makes `text`
+# (section 1.1), and run the cells from there on again: do the four curves keep their order? Then put it back.
 
 # %% [markdown]
 # ### Where in a window does it cost?
 #
 # The same costs a last time, by context. Targets with up to 63 tokens before them are taken from the
 # windows of 64, of which there are most; the others from the shortest windows that have them.
+
+# %% experiment
+print(f"A blind guess among all {len(tokenizer):,} tokens costs {math.log(len(tokenizer)):.1f} nats.")
+guess = None  # your guess: what does a target cost, in nats, with one token before it?
 
 
 # %% experiment
@@ -433,16 +472,20 @@ def by_context(costs: dict[int, torch.Tensor]) -> dict[int, tuple[float, float]]
     return found
 
 
-plots.cost_by_context(
-    {"no BOS": by_context(plain), "BOS in front": by_context(led)},
-    "The first tokens of a window cost most; a BOS in front helps just there",
-)
+costs = {"no BOS": by_context(plain), "BOS in front": by_context(led)}
+plots.cost_by_context(costs, "Cost of a target, by how much text stands before it", guess=(1, guess))
+
+# %% experiment
+for name, curve in costs.items():
+    told = ", ".join(f"{curve[octave][0]:.2f} from {octave}" for octave in (1, 8, 64, max(curve)))
+    print(f"{name}, nats a target by the tokens before it: {told} on")
 
 # %% [markdown]
-# With one token before it, a target costs nearly as much as a blind guess among all tokens, $\ln V$
-# nats. A handful of tokens later it is much cheaper, and after some hundred little is left to gain.
 # Every window pays for its beginning, so short windows pay more often: this is the whole slope of the
 # first figure. (Bars are standard errors over windows; long contexts are seen in few windows.)
+#
+# **What if** you averaged over fewer windows? Write `cut = windows(text, length)[:4]` in the cell that makes
+# `plain` and `led`, and run the cells from there on again: how long do the bars become? Then put it back.
 
 # %% [markdown]
 # ## Your numbers
@@ -482,4 +525,17 @@ print(columns(["perplexity", "yours", "reference"], rows))
 # geometric mean) applied to the windows' mean losses; 1 point for the case of equality.
 
 # %% [markdown]
-# Next: lab 02 drops the first weights, and watches this number rise.
+# ## Read on
+#
+# - D. Jurafsky and J. H. Martin, *Speech and Language Processing*, ch. 3: perplexity from n-grams on
+#   ([the book](https://web.stanford.edu/~jurafsky/slp3/)).
+# - Z. Liu et al. 2024, *MobileLLM* ([arXiv:2402.14905](https://arxiv.org/abs/2402.14905)), section 1: what a
+#   phone can carry.
+# - O. Press et al. 2021, *Shortformer* ([arXiv:2012.15832](https://arxiv.org/abs/2012.15832)), section 2: the
+#   price that early tokens of a window pay, and what overlapping windows cost.
+#
+# **Open question.** Two models with different tokenizers cannot be compared by perplexity per token. Per byte
+# of text they can, but is a nat saved on a rare name worth as much as one saved on a comma?
+#
+# **Next:** [lab 02, magnitude pruning](../02_magnitude_pruning/02_magnitude_pruning.ipynb) drops the first
+# weights, and watches this number rise.

@@ -1,9 +1,13 @@
 # %% [markdown]
 # # 02  Magnitude pruning
 #
-# A trained network holds many weights close to zero. The oldest idea in pruning is to drop just
-# those: what is multiplied by almost nothing cannot matter much. In this lab you do that to a real
-# language model, watch its perplexity rise, and find out which of its layers suffer most.
+# To write one token, a phone reads every weight of the model once. With 7 billion weights of 2 bytes that
+# is 14 GB, and its memory delivers 51 GB a second (LPDDR5, JEDEC standard JESD209-5: 64 bits, 6.4 billion
+# times a second): fewer than 4 tokens a second. What is not there need not be read.
+#
+# So which weights can go? A trained network holds many weights close to zero. The oldest idea in pruning
+# is to drop just those: what is multiplied by almost nothing cannot matter much. In this lab you do that
+# to a real language model, watch its perplexity rise, and find out which of its layers suffer most.
 #
 # | | |
 # |---|---|
@@ -17,6 +21,8 @@
 # and count sparsity over those alone; embeddings, norms and the head stay as they are.
 
 # %%
+from itertools import pairwise
+
 import torch
 from labsupport import check, corpora, expected, given, linears, models, plots, settings
 from labsupport.given.perplexity import perplexity
@@ -43,7 +49,7 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 
 # %% [markdown]
 # On average the model is as unsure about the next token as if it had to choose between that many
-# equally likely ones. Every number below is to be read against this one.
+# equally likely ones. Compare every number below with this one.
 
 # %% [markdown]
 # ## 2.1 magnitude_mask
@@ -60,8 +66,8 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 #
 # $$\mathrm{mask}_{ij} = \big[\, |W_{ij}| > t \,\big].$$
 #
-# `kth_smallest(values, k)` is given and finds $t$: what `torch.kthvalue` does as well, only several times
-# faster on a CPU. You will rank the 106 million weights of this model a few times.
+# `kth_smallest(values, k)` is given and finds $t$. It does what `torch.kthvalue` does, several times
+# faster on a CPU: you will rank all the weights of the model's layers a few times.
 #
 # Three things to decide before you write a line:
 #
@@ -118,13 +124,15 @@ threshold = dense[name].abs()[~mask].max().item()
 plots.weight_histogram(dense[name], threshold, name)
 
 # %% [markdown]
-# The weights look like a bell around zero, and the cut takes the middle out of it. Half of the weights
-# go, but far less than half of the bell's *width*: their sum of squares is a small part of the whole.
-# That is the hope behind magnitude pruning.
+# The weights look like a bell around zero, and the cut takes the middle out of it. The hope behind
+# magnitude pruning: many weights go, but they are the small ones. How much goes with them?
 
 # %% experiment
 lost = dense[name][~mask].square().sum() / dense[name].square().sum()
-print(f"half of the weights of {name} hold {lost:.1%} of its sum of squares")
+print(f"dropped: {1 - mask.float().mean():.1%} of the weights, {lost:.1%} of their sum of squares")
+
+# %% [markdown]
+# **What if** you cut at 70 %? Write `0.7` for `0.5` and run the two cells again.
 
 # %% [markdown]
 # ## 2.2 prune_magnitude
@@ -183,42 +191,71 @@ check.prune_magnitude(prune_magnitude)
 # ### How much can go?
 #
 # Prune, measure, put the dense weights back, prune again. Putting them back matters: on a model that
-# is pruned already, a lower sparsity silently does nothing. `with linears.masked(model, masks):` sees to
-# it: inside the block the model is pruned, after it the model is dense again, even if you interrupt.
+# is pruned already, a lower sparsity silently does nothing. `with linears.masked(model, masks):` takes
+# care of it: inside the block the model is pruned, after it the model is dense again, even if you
+# interrupt. First a guess, for the fun of it:
 
 # %% experiment
+guess = None  # your guess: the perplexity when half of all weights are gone
+
+# %% experiment
+linears.must_be_dense(model)
 magnitude = {0.0: dense_perplexity}
 for sparsity in (0.3, 0.4, 0.5, 0.6):
     masks = {name: magnitude_mask(weight, sparsity) for name, weight in dense.items()}
     with linears.masked(model, masks):
         magnitude[sparsity] = perplexity(model, token_windows)
     if sparsity == 0.5:
-        half = masks  # the two experiments below start from these
+        half = masks  # the experiments below start from these
     print(f"sparsity {sparsity:.0%}  perplexity {magnitude[sparsity]:8.2f}")
 
 # %% experiment
 plots.perplexity_against_sparsity(
-    {"magnitude, per matrix": magnitude}, "The first 30 % cost little; the next 30 % cost everything"
+    {"magnitude, per matrix": magnitude},
+    "Perplexity when every matrix loses its smallest weights",
+    guess=(0.5, guess),
 )
 
+# %% experiment
+for before, after in pairwise(magnitude):
+    factor = magnitude[after] / magnitude[before]
+    print(f"from {before:.0%} to {after:.0%} of the weights: perplexity times {factor:.1f}")
+
 # %% [markdown]
-# The scale is logarithmic, and still the line bends upwards: at 30 % the perplexity is half as high
-# again; at 60 % it is more than 150 times as high. Numbers hide what that means, so let the model
-# speak: the same beginning, continued with all weights and with half of them.
+# On the course model, the first 30 % cost less than each 10 % that follow. (The scale is logarithmic: on
+# it, equal factors are equal steps.)
+#
+# **What if** you drop more? Add `0.7` to the sparsities of the loop above and run it and these two cells again.
+# A model that knows nothing has a perplexity as large as its vocabulary: can a pruned model do worse?
+#
+# Numbers hide what that means, so let the model speak: three beginnings, continued with all weights, with
+# 70 % of them and with half.
 
 
 # %% experiment
 def continuation(prompt: str) -> str:
     """What the model says next, always taking the likeliest token."""
     ids = tokenizer(prompt, return_tensors="pt").to(model.device)
-    both = model.generate(**ids, max_new_tokens=16, do_sample=False, pad_token_id=0)[0]
+    both = model.generate(**ids, max_new_tokens=12, do_sample=False, pad_token_id=0)[0]
     return repr(tokenizer.decode(both[ids.input_ids.shape[1] :]))
 
 
-prompt = "The capital of France is"
-print(f"dense       {prompt} {continuation(prompt)}")
-with linears.masked(model, half):
-    print(f"50 % gone   {prompt} {continuation(prompt)}")
+prompts = ("The capital of France is", "Once upon a time, there was", "To make a cup of tea, first")
+texts = {"dense": [continuation(prompt) for prompt in prompts]}
+for sparsity in (0.3, 0.5):
+    masks = {name: magnitude_mask(weight, sparsity) for name, weight in dense.items()}
+    with linears.masked(model, masks):
+        texts[f"{sparsity:.0%} gone"] = [continuation(prompt) for prompt in prompts]
+
+# %% experiment
+for place, prompt in enumerate(prompts):
+    print(prompt, "...")
+    for label, said in texts.items():
+        print(f"    {label:9} {said[place]}")
+
+# %% [markdown]
+# The first beginning has one right answer, the others many. A text can stay fluent and be wrong, and
+# perplexity hardly tells the difference: lab 07 asks for facts.
 
 # %% [markdown]
 # ### Which layers suffer most?
@@ -227,6 +264,7 @@ with linears.masked(model, half):
 # a kind is worth as a whole.
 
 # %% experiment
+linears.must_be_dense(model)
 by_kind = {}
 for kind in dict.fromkeys(map(linears.layer_kind, half)):
     masks = {name: mask for name, mask in half.items() if linears.layer_kind(name) == kind}
@@ -234,36 +272,47 @@ for kind in dict.fromkeys(map(linears.layer_kind, half)):
         by_kind[kind] = perplexity(model, token_windows)
 
 # %% experiment
-plots.bars(by_kind, dense_perplexity, "Half of one kind of layer dropped: the MLP minds most", "perplexity")
+plots.bars(
+    by_kind, dense_perplexity, "Perplexity when one kind of layer loses half of its weights", "perplexity"
+)
+
+# %% experiment
+sizes = {kind: sum(mask.numel() for name, mask in half.items() if name.endswith(kind)) for kind in by_kind}
+rows = [
+    [kind, f"{sizes[kind] / sum(sizes.values()):.0%}", f"{value - dense_perplexity:+.2f}"]
+    for kind, value in sorted(by_kind.items(), key=lambda found: -found[1])
+]
+print(columns(["kind", "of all weights", "perplexity rises by"], rows))
+print(f"\n{rows[0][0]} suffers most, {rows[-1][0]} least")
 
 # %% [markdown]
-# The three matrices of the MLP hold three quarters of the pruned weights and do most of the damage, but
-# size is not all: compare `v_proj`, a third of the size of `q_proj`, with `q_proj` itself. What a
-# weight's size does not tell is *how large the numbers are that it gets multiplied with*. Lab 03
-# measures those.
+# Does the kind with more weights suffer more? Compare `v_proj` with `q_proj`, which is three times its size on
+# the course model. What a weight's size does not tell is *how large the numbers are that it gets
+# multiplied with*. Lab 03 measures those.
+#
+# **What if** each kind loses 30 % and not half? Put the line
+# `half = {name: magnitude_mask(weight, 0.3) for name, weight in dense.items()}` on top of the cell that makes
+# `by_kind`, and run that cell and the two below it again: is the order the same?
 
 # %% [markdown]
 # ## 2.3 global_magnitude_masks
 #
-# **Goal** let all layers share one threshold. | **Points** 3 | **Minutes** 15
+# **Goal** let all layers share one threshold. | **Points** 3 | **Minutes** 10
 #
 # ### One threshold for all
 #
-# Until now every layer lost the same share. We could instead rank *all* weights of the model together
-# and let each layer lose what falls below the one threshold $t$: with $n = \sum_\ell n_\ell$ weights in
-# all layers, again $k = \mathrm{round}(s \cdot n)$ go, wherever they are. A layer with small weights then
-# loses more. Is that fair? First write it, then look.
+# Until now every layer lost the same share. Now rank *all* weights of the model together, $n$ in all
+# layers: the $k = \mathrm{round}(s \cdot n)$ smallest go, wherever they are.
 #
 # <details><summary>Hint 1</summary>
 #
-# The problem is the one of 2.1 with a longer list: join the magnitudes of all layers to find the
-# threshold, then compare each layer with it.
+# It is 2.1 with a longer list: join the weights of all layers, then cut the mask into layers again.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# `torch.cat` joins flattened tensors. Mind $k = 0$ and the range here too.
+# `torch.cat` joins flattened tensors; `split` takes a list of lengths and cuts a tensor into such pieces.
 #
 # </details>
 
@@ -289,20 +338,39 @@ def global_magnitude_masks(weights: dict[str, torch.Tensor], sparsity: float) ->
 # %% check="global_magnitude_masks" points=3
 check.global_magnitude_masks(global_magnitude_masks)
 
+# %% [markdown]
+# Let all layers together lose half. Those with small weights lose more: how unequal does it become?
+
 # %% experiment
-masks = global_magnitude_masks(dense, 0.5)
+guess = None  # your guess: the share that the layer cut deepest loses, from 0 to 1
+
+# %% experiment
+linears.must_be_dense(model)
+share = 0.5
+masks = global_magnitude_masks(dense, share)
 with linears.masked(model, masks):
     global_perplexity = perplexity(model, token_windows)
-print(f"at 50 %: one threshold a matrix {magnitude[0.5]:.1f}, one for all layers {global_perplexity:.1f}")
 
 # %% experiment
 lost = {name: 1 - mask.float().mean().item() for name, mask in masks.items()}
-plots.layer_sparsities(lost, 0.5, "One threshold for all: layers with small weights lose most")
+least, deepest = min(lost, key=lost.get), max(lost, key=lost.get)
+plots.layer_sparsities(
+    lost, share, "What each layer loses to one threshold for all", guess=(int(deepest.split(".")[2]), guess)
+)
+
+# %% experiment
+print(f"{deepest} loses {lost[deepest]:.0%} of its weights, {least} {lost[least]:.0%}")
+verdict = "worse" if global_perplexity > magnitude[share] else "better"
+print(
+    f"one threshold for all is {verdict}: perplexity {global_perplexity:.1f}, by matrix {magnitude[share]:.1f}"
+)
 
 # %% [markdown]
-# The black line is the 50 % that all layers lose together. Where a curve runs high, the layer was cut
+# The black line is what all layers lose together. Where a curve runs high, the layer was cut
 # deeper than its share. A small weight in one layer and a small weight in another are not worth the same, because
 # their *inputs* are not the same size. Keep that in mind for Wanda.
+#
+# **What if** only 30 % go? Write `share = 0.3` and run the three cells again: does the verdict change?
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -339,3 +407,19 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 # retraining, a bearable rise). One for a claim that it does not (useless during training; harmless on other
 # text; 30 % of the *knowledge*). One for an experiment that could come out either way, such as retraining from
 # scratch under the mask, other texts, or a random mask of the same sparsity as a control.
+
+# %% [markdown]
+# ## Read on
+#
+# - S. Han et al. 2015, *Learning both Weights and Connections for Efficient Neural Networks*
+#   ([arXiv:1506.02626](https://arxiv.org/abs/1506.02626)): prune by magnitude, train again, repeat.
+# - J. Frankle and M. Carbin 2019, *The Lottery Ticket Hypothesis*
+#   ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)): could it have been trained sparse?
+# - D. Blalock et al. 2020, *What is the State of Neural Network Pruning?*
+#   ([arXiv:2003.03033](https://arxiv.org/abs/2003.03033)): why 81 papers are hard to compare.
+#
+# **Open question.** Magnitude works well on image networks that are trained again afterwards, and badly on
+# language models that are not. How much of that is the training, and how much the model?
+#
+# **Next:** [lab 03, Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) measures what the
+# weights are multiplied with.

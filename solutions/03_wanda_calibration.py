@@ -1,6 +1,10 @@
 # %% [markdown]
 # # 03  Wanda, part 1: calibration
 #
+# With half of its weights gone, a model of 7 billion weights of 2 bytes needs 7 GB of a phone's memory in place
+# of 14, and reading them for the next token takes 0.14 s in place of 0.27 (51 GB a second: LPDDR5, JEDEC
+# standard JESD209-5). That helps only if the right half goes, and lab 02's half ruined the model.
+#
 # Lab 02 judged a weight by its size alone. But a weight never acts alone: it multiplies a number that
 # comes in, and some of these numbers are a thousand times larger than others. In this lab you measure
 # them. Lab 04 then prunes with what you measured.
@@ -36,7 +40,7 @@ for channel in (0, 1):
     print(f"without the weight {weight[0, channel]:.0f} the output moves by {moved:.2f}")
 
 # %% [markdown]
-# The small weight does more: it multiplies the loud channel. And the distance can be had without
+# The small weight does more: it multiplies the loud channel. And we can compute the distance without
 # running the layer twice. Without the weight $W_{ij}$, output $i$ of token $t$ moves by $W_{ij} X_{tj}$;
 # over all tokens that is
 #
@@ -181,17 +185,34 @@ print(
 #
 # <details><summary>Hint 1</summary>
 #
-# Start a dict with a vector of zeros for every layer, on the layer's device. Each hook adds
-# `sum_of_squares(inputs[0])` to the entry of its own layer. Roots come last.
+# What has to survive from one batch to the next? One vector for each layer, on the layer's device. A hook adds
+# to it what your function of 3.1 finds. Roots come last.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# Write an inner function `watch(name, linear)` that defines the hook and registers it: then `name`
-# belongs to this one call and no later one can change it. Collect the handles in a list; run the batches under
-# `try:` and remove every handle under `finally:`. Gradients are off on the course models;
-# `@torch.no_grad()` makes sure.
+# A function that is *called* once for every layer has its own local names, which no later call changes: let it
+# make the hook of one layer. And keep what registering returns: you need all of it at the end, also after an
+# error. Gradients are off on the course models; `@torch.no_grad()` makes sure.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# One layer, and a count in place of norms: how many tokens does `layer` see in all batches?
+#
+#     seen = {"tokens": 0}
+#
+#     def count(_module, inputs):
+#         seen["tokens"] += inputs[0].shape[:-1].numel()  # [B, L, in_features]
+#
+#     hook = layer.register_forward_pre_hook(count)
+#     try:
+#         for tokens in batches:
+#             model.model(tokens)
+#     finally:
+#         hook.remove()
 #
 # </details>
 
@@ -266,6 +287,16 @@ print("q, k and v agree in every layer, and so do gate and up")
 # %% [markdown]
 # Had the names been bound late, or outputs been watched, this would have failed at once. It also means
 # that seven matrices have only four different inputs, and from here on we look at those four.
+#
+# And squares add up: the norms of single windows, squared and added, must give the norms of all of them. The
+# windows one by one also say how much a norm depends on the text: keep them for later.
+
+# %% experiment
+alone = [input_norms(model, window[None, None]) for window in calibration]  # by window, by layer
+for name, norm in norms.items():
+    together = torch.stack([one[name].square() for one in alone]).sum(dim=0).sqrt()  # [in_features]
+    assert torch.allclose(together, norm, rtol=1e-4), f"{name}: the windows do not add up"
+print(f"the squares of {len(alone)} windows add up in every layer")
 
 # %% [markdown]
 # ## 3.3 outlier_channels
@@ -284,14 +315,25 @@ print("q, k and v agree in every layer, and so do gate and up")
 #
 # <details><summary>Hint 1</summary>
 #
-# One function of torch gives the $k$ largest numbers together with their places, in the right order.
+# Sorting all channels works and does too much. torch has a function that finds only the $k$ largest, in
+# order, and says where they are.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# `torch.topk` returns `values` and `indices`. A tensor with a single number becomes a Python float
-# with `.item()`.
+# The loudest norm is the first of what you found. A tensor with a single number becomes a Python float with
+# `.item()`.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# Which two of three numbers are the largest?
+#
+#     found = torch.tensor([3.0, 9.0, 1.0]).topk(2)
+#     found.values   # tensor([9., 3.])
+#     found.indices  # tensor([1, 0])
 #
 # </details>
 
@@ -316,7 +358,10 @@ check.outlier_channels(outlier_channels)
 # %% [markdown]
 # ### Where in depth?
 #
-# The ratio for each of the four inputs, from the first decoder layer to the last.
+# The ratio for each of the four inputs, from the first decoder layer to the last. What do you expect?
+
+# %% experiment
+guess = None  # your guess: the ratio for the input of q, k, v in the middle layer
 
 # %% experiment
 kinds = {
@@ -325,21 +370,41 @@ kinds = {
     "gate, up": "mlp.gate_proj",
     "down": "mlp.down_proj",
 }
-ratios = {
-    label: {
-        number: outlier_channels(norms[f"model.layers.{number}.{kind}"], 1)[1]
-        for number in range(model.config.num_hidden_layers)
+layers = range(model.config.num_hidden_layers)
+middle = len(layers) // 2
+
+
+def loudness(norms: dict[str, torch.Tensor]) -> dict[str, dict[int, float]]:
+    """Loudest over median: kind of input -> decoder layer -> ratio."""
+    return {
+        label: {number: outlier_channels(norms[f"model.layers.{number}.{kind}"], 1)[1] for number in layers}
+        for label, kind in kinds.items()
     }
-    for label, kind in kinds.items()
-}
-top = max(max(points.values()) for points in ratios.values())
-plots.loudness_by_depth(ratios, f"Every input has a loud channel; the loudest is {top:,.0f} times the median")
+
+
+# %% experiment
+ratios = loudness(norms)
+plots.loudness_by_depth(
+    ratios, "Loudest channel over the median, by decoder layer and input", guess=(middle, guess)
+)
+
+# %% experiment
+by_window, rows = [loudness(one) for one in alone], []
+for label, points in ratios.items():
+    low, high = min(points.values()), max(points.values())
+    above = sum(ratio > 10 for ratio in points.values())
+    measured = [[one[label][number] for one in by_window] for number in layers]  # by layer, by window
+    spread = max(max(each) / min(each) for each in measured)
+    rows.append([label, f"{low:,.1f}", f"{high:,.1f}", f"{above} of {len(points)}", f"{spread:.2f}"])
+print(columns(["input of", "lowest", "highest", "layers above 10", "window to window"], rows))
 
 # %% [markdown]
-# On the course model, the input of q, k and v is loud in every layer, twenty to seventy times the
-# median. That of `o_proj` is the most even: below ten nearly everywhere. `down_proj` is above ten
-# in nearly half of the layers, the first three and the last eight among them, and one of its spikes
-# is enormous.
+# A ratio of 10 says that a weight on the loudest channel counts ten times as much as the same weight on a
+# middling one. The last column is the test of the measurement: take the layer where the windows disagree
+# most, and divide the highest ratio of a window measured alone by the lowest.
+#
+# **What if** you calibrate on other text? Write `"evaluation"` for `"calibration"` in the cell that makes
+# `calibration`, and run the cells from there on again: which row changes most? Then put it back.
 
 # %% [markdown]
 # ### Which channels?
@@ -347,79 +412,107 @@ plots.loudness_by_depth(ratios, f"Every input has a loud channel; the loudest is
 # The inputs of q, k, v and of gate, up are read from the same residual stream, so the same channel
 # number means the same place in every layer. Count how often a channel is among the five loudest:
 
+
 # %% experiment
-streams = [norm for name, norm in norms.items() if linears.layer_kind(name) in ("q_proj", "gate_proj")]
-seen = Counter(channel for norm in streams for channel in outlier_channels(norm, 5)[0].tolist())
-for channel, times in seen.most_common(6):
-    print(f"channel {channel:4d} is among the five loudest in {times} of {len(streams)} inputs")
+def often(norms: dict[str, torch.Tensor]) -> Counter:
+    """How often a channel of the residual stream is among the five loudest of an input."""
+    streams = [norm for name, norm in norms.items() if linears.layer_kind(name) in ("q_proj", "gate_proj")]
+    return Counter(channel for norm in streams for channel in outlier_channels(norm, 5)[0].tolist())
+
+
+each = [often(one) for one in alone]
+inputs = 2 * len(layers)
+for channel, times in often(norms).most_common(6):
+    fewest, most = (end(one[channel] for one in each) for end in (min, max))
+    print(f"channel {channel:4d}: in {times} of {inputs} inputs; by single windows, {fewest} to {most}")
 
 # %% [markdown]
-# A handful of channels out of 576 stay loud through the whole depth of the model. Most large models
-# have such channels (Dettmers et al. 2022, *LLM.int8()*); they are also what makes it hard to
-# quantise activations.
+# A few of all channels stay loud through the whole depth of the model. Most large models have such channels
+# (Dettmers et al. 2022, *LLM.int8()*); they are also what makes it hard to quantise activations.
 
 # %% [markdown]
 # ### Which tokens?
 #
-# And the spike of `down_proj`? A norm adds up all tokens. Hook that one layer again and look at its
-# loudest channel token by token, in a single window.
+# A norm adds up all tokens, and hides which of them are loud. Take the highest point of `down` in the figure.
+# Hook that one layer again and look at its loudest channel token by token, in three texts: the calibration
+# text, the evaluation text, and the calibration text with its tokens shuffled, which says nothing at all. Four
+# windows of each, 128 tokens of each window.
 
 # %% experiment
 spike = max(ratios["down"], key=ratios["down"].get)
-name = f"model.layers.{spike}.mlp.down_proj"
-channel = outlier_channels(norms[name], 1)[0].item()
-values = []
-handle = linears.pruned_linears(model)[name].register_forward_pre_hook(
-    lambda _module, inputs: values.append(inputs[0][0, :, channel].float())
-)
-with torch.no_grad():
-    model.model(calibration[:1].to(model.device), use_cache=False)
-handle.remove()
+spike_name = f"model.layers.{spike}.mlp.down_proj"
+spike_channel = outlier_channels(norms[spike_name], 1)[0].item()
+shuffled = torch.randperm(now.window, generator=torch.Generator().manual_seed(0))
+texts = {
+    "calibration": calibration,
+    "evaluation": corpora.windows(now.text, tokenizer, "evaluation", now.window, 4),
+    "shuffled": calibration[:, shuffled],
+}
 
 # %% experiment
-squares = values[0].square()
-place = squares.argmax().item()
-print(
-    f"{name}, channel {channel}: token {place}, {tokenizer.decode(calibration[0, place])!r}, is {values[0][place]:,.0f}"
-)
-print(
-    f"and holds {squares[place] / squares.sum():.2%} of the sum; the median size is {values[0].abs().median():.4f}"
-)
+rows, first = [], 0
+for text, windows in texts.items():
+    windows, seen = windows[:4, :128], []
+    hook = linears.pruned_linears(model)[spike_name].register_forward_pre_hook(
+        lambda _module, inputs, seen=seen: seen.append(inputs[0][:, :, spike_channel].float())
+    )
+    with hook, torch.no_grad():  # the hook goes at the end of the block, whatever ends it
+        model.model(windows.to(model.device), use_cache=False)
+    for tokens, values in zip(windows, seen[0].cpu(), strict=True):  # [128] each
+        place = values.abs().argmax().item()
+        share = values[place].square() / values.square().sum()
+        word = repr(tokenizer.decode([tokens[place]]))
+        rows.append([text, word, str(place), f"{values[place]:,.0f}", f"{share:.2%}"])
+        first += place == 0
+
+# %% experiment
+print(f"{spike_name}, channel {spike_channel}\n")
+print(columns(["text", "loudest token", "its place", "value", "of the sum"], rows, left=2))
+print(f"\nthe first token is the loudest in {first} of {len(rows)} windows")
 
 # %% [markdown]
-# On the course model it is one token, the *first of the window*, whatever word stands there. This
-# is a *massive activation* (Sun et al. 2024b): the model uses the first position as a place for
-# attention to rest on when it has nothing to look at, and raises one number in the thousands to
-# mark it. So there are two kinds of loud channels: channels that are loud at every token, and
-# channels that are loud at one token per window. A norm does not tell them apart.
+# A channel that is loud at the first token alone, whatever word stands there, is a *massive activation* (Sun et
+# al. 2024b): the model uses the first position as a place for attention to rest on when it has
+# nothing to look at, and marks it with one huge number. So there are two kinds of loud channels:
+# channels that are loud at every token, and channels that are loud at one token per window. A norm
+# does not tell them apart.
+#
+# **What if** you look at a channel of the other kind? Write
+# `spike_name, spike_channel = f"model.layers.{middle}.self_attn.q_proj", often(norms).most_common(1)[0][0]` on top
+# of the cell that makes `rows, first`, and run it and the next again.
 
 # %% [markdown]
 # ### How uneven is a layer?
 #
-# All channels of four inputs, sorted: the spike, its quiet neighbour, and both inputs of the middle layer.
+# All channels of four inputs, sorted: the highest point of `down`, and three inputs of the middle layer.
 
 # %% experiment
-middle = model.config.num_hidden_layers // 2
 chosen = [
     (spike, "mlp.down_proj"),
     (middle, "mlp.down_proj"),
     (middle, "self_attn.q_proj"),
     (middle, "self_attn.o_proj"),
 ]
-plots.sorted_norms(
-    {
-        f"layer {number}, {kind.split('.')[1]}": norms[f"model.layers.{number}.{kind}"]
-        for number, kind in dict.fromkeys(chosen)
-    },
-    "A few channels stand out; the others fall slowly",
-)
+shown = {
+    f"layer {number}, {kind.split('.')[1]}": norms[f"model.layers.{number}.{kind}"]
+    for number, kind in dict.fromkeys(chosen)
+}
+plots.sorted_norms(shown, "Norms of a layer's input channels over their median, sorted")
+
+# %% experiment
+rows = []
+for label, norm in shown.items():
+    ordered = (norm / norm.median()).sort(descending=True).values  # [in_features]
+    rows.append([label, *(f"{ordered[rank].item():#.3g}" for rank in (0, 4, 9, len(ordered) // 10, -1))])
+print(columns(["norm over the median", "loudest", "5th", "10th", "top tenth ends", "quietest"], rows))
 
 # %% [markdown]
-# This is what magnitude does not see. Both axes are logarithmic: of several hundred channels, a
-# handful on the left stands out, and the others still fall by a factor of four to six. A weight on
-# one of the loud channels is worth ten or a hundred times what its size says, and magnitude drops
-# it as readily as any other. Lab 04 measures how much of Wanda's advantage the loud handful
-# explains, and how much the slope.
+# This is what magnitude does not see. Read a row from left to right: how many channels stand out, and how
+# far do the others still fall? A weight on a loud channel counts as many times its size as the table says, and
+# magnitude drops it as readily as any other. Lab 04 measures how much of
+# Wanda's advantage the loud handful explains, and how much the slope.
+#
+# **What if** you look at other layers? Change the numbers in `chosen` and run these two cells again.
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -428,7 +521,7 @@ plots.sorted_norms(
 
 # %% experiment
 ours, rows = expected.norms(), []
-for number in dict.fromkeys((0, middle, model.config.num_hidden_layers - 1)):
+for number in dict.fromkeys((0, middle, layers[-1])):
     for kind in kinds.values():
         name = f"model.layers.{number}.{kind}"
         yours = outlier_channels(norms[name], 1)[1]
@@ -480,3 +573,20 @@ print(columns(["layer", "your ratio", "reference"], rows))
 # **Rubric (2 points).** One point for an argument on each side (the effect on the layer's output is real, against one
 # token among hundreds; both must refer to what a norm adds up). One point for an experiment that could come out either
 # way: zero that channel's weights and measure perplexity, leave the first token out of calibration, or use other windows.
+
+# %% [markdown]
+# ## Read on
+#
+# - M. Sun et al. 2024a, *A Simple and Effective Pruning Approach for Large Language Models* (Wanda,
+#   [arXiv:2306.11695](https://arxiv.org/abs/2306.11695)): the method of this lab and the next.
+# - M. Sun et al. 2024b, *Massive Activations in Large Language Models*
+#   ([arXiv:2402.17762](https://arxiv.org/abs/2402.17762)): the first token, in many models.
+# - T. Dettmers et al. 2022, *LLM.int8()* ([arXiv:2208.07339](https://arxiv.org/abs/2208.07339)): loud channels,
+#   and what they do to quantisation.
+# - M. Williams and N. Aletras 2024, *On the Impact of Calibration Data in Post-training Quantization and
+#   Pruning* ([arXiv:2311.09755](https://arxiv.org/abs/2311.09755)): how much the text does matter.
+#
+# **Open question.** The norms come from text that the model reads. Which text should it be for a model that is to
+# answer questions in another language, and how little of it is enough?
+#
+# **Next:** [lab 04, Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) prunes with these norms.

@@ -196,16 +196,28 @@ def test_a_download_is_shown_and_silence_is_not(start, monkeypatch, capsys):
     assert "900 of 900 MB\n" in said and "still working" in said and "Progress" not in said
 
 
-def test_a_kernel_explains_what_a_restart_took(monkeypatch):
-    """A cell in the middle, run first: one sentence. After the lab's imports a NameError is one again."""
+MISSING = "is not there yet. Choose Run, Run All Above Selected Cell"
+
+
+def test_a_kernel_explains_in_one_sentence(monkeypatch):
+    """A name that no cell has made yet, before the imports and after, and an interrupt. A slip in a function
+    keeps its traceback. Each still ends its cell with an error: Validate takes any other cell for right."""
     monkeypatch.setenv("PYTHONSTARTUP", str(course.ROOT / "labsupport" / "jupyter" / "kernel.py"))
-    cells = [
-        v4.new_code_cell(code) for code in ("perplexity(model)", "import labsupport", "perplexity(model)")
-    ]
+    expected = {
+        "perplexity(model)": f"perplexity {MISSING}",
+        "import labsupport\n[model for _ in range(2)]": f"model {MISSING}",
+        "def f():\n    return slip\nf()": "Traceback",
+        "def g():\n    raise KeyboardInterrupt\ng()": "Interrupted in line 2.",
+        "from labsupport.linears import Interrupted\nraise Interrupted": "has its weights back",
+        "raise NameError('without a name')": "Traceback",
+    }
+    cells = [v4.new_code_cell(code) for code in expected]
     NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True).execute()
-    (first,), _, (last,) = (cell.outputs for cell in cells)
-    assert first.output_type == "stream" and "Run All Above Selected Cell" in first.text
-    assert last.output_type == "error" and last.ename == "NameError"
+    for cell, said in zip(cells, expected.values(), strict=True):
+        (output,) = cell.outputs
+        assert output.output_type == "error", cell.source
+        assert said in "\n".join(output.traceback), cell.source
+        assert said == "Traceback" or len(output.traceback) == 1
 
 
 def test_jupyterlab_takes_its_options(tmp_path):

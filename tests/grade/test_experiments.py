@@ -32,6 +32,18 @@ def test_no_answer_needs_an_experiment(lab):
     assert experiments.spared(solved, released) == tagged(solved)
 
 
+@pytest.mark.parametrize("guess", ["40", "3 * 24.5", "'high'"])
+def test_a_guess_costs_no_run(handed_in, guess):
+    """Who fills in a guess has no experiment run again for it."""
+    solved, released = handed_in
+    asked = [cell for cell in solved.cells if "guess = None" in cell.source]
+    assert asked
+    for cell in asked:
+        cell.source = cell.source.replace("guess = None", f"guess = {guess}")
+    others = [index for index in tagged(released) if solved.cells[index] not in asked]
+    assert experiments.spared(solved, released) == others
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_students_get_the_same_tags(lab):
     released = nbformat.read(course.notebook(lab), as_version=4)

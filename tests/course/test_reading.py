@@ -1,0 +1,53 @@
+"""What stands around the exercises of a lab: guesses, where to read on, and the way to the next lab."""
+
+import re
+
+import pytest
+
+from grader import course
+from grader.author import source
+
+LABS = course.labs()[1:4]
+
+
+def prose(lab: str) -> str:
+    return "\n\n".join(cell.text for cell in source.read(lab) if cell.kind == "prose")
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_lab_ends_with_what_to_read_and_a_way_on(lab):
+    """Every paper of the list can be opened, a question stays open, and the link leads to the next lab."""
+    text = prose(lab)
+    end = text[text.index("## Read on") :]
+    papers = re.findall(r"\[arXiv:(\d{4}\.\d{5})\]\(https://arxiv\.org/abs/(\d{4}\.\d{5})\)", end)
+    assert papers and all(shown == linked for shown, linked in papers)
+    assert "**Open question.**" in end and "**Next:**" in end
+    (link,) = re.findall(r"\]\((\.\./.+?\.ipynb)\)", end)
+    after = course.labs()[course.labs().index(lab) + 1]
+    assert (course.notebook(lab).parent / link).resolve() == course.notebook(after)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_paper_that_is_named_is_in_the_list(lab):
+    """By its first author: "Sun et al. 2024b" in the text is "Sun" in the list."""
+    text = prose(lab)
+    named = set(re.findall(r"(\w+) et al\. 20\d\d", text))
+    end = text[text.index("## Read on") :]
+    assert named and {name for name in named if name not in end} == set()
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_guess_is_asked_before_its_figure(lab):
+    """Nothing is guessed for the reader, and each guess is drawn before the next one is asked."""
+    codes = [cell.text for cell in source.read(lab) if cell.kind == "experiment"]
+    order = [code for code in codes if re.search(r"\bguess\b", code)]
+    asked = ["guess = None  # your guess: " in code for code in order]
+    assert asked == [True, False] * (len(order) // 2) and order
+    assert all("guess)" in code for code in order[1::2])
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_hints_are_folded_and_closed(lab):
+    """A fold that stays open shows the next hint with it."""
+    text = prose(lab)
+    assert text.count("<details>") == text.count("</details>") > 0
