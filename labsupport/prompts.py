@@ -3,13 +3,13 @@
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-PROMPTS = ("The capital of France is", "The state of our union is", "Water boils when")
+PROMPTS = ("The capital of France is", "Once upon a time, there was", "To make a cup of tea, first")
 TOKENS = 16  # of each answer
 
 
 @torch.no_grad()
 def written(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
-    """What the model writes after each of PROMPTS, by greedy decoding: the text after the prompt, by prompt."""
+    """The text that the model writes after each of PROMPTS, by greedy decoding, by prompt."""
     found = {}
     for prompt in PROMPTS:
         asked = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False).to(model.device)

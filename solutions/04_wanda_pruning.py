@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 04  Wanda pruning
 #
-# A phone leaves an app about 2 GB of memory, and 1.1 billion weights in 16 bits fill 2.2 GB. So half of the
-# weights should go, and nobody has the days and the machines to train the model again.
+# A phone has 6 to 12 GB of memory and can spare about a tenth of it for one app (Liu et al. 2024, *MobileLLM*);
+# a billion weights of 2 bytes fill 2 GB. So half of them should go at least, and nobody trains them again.
 #
 # Magnitude pruning looks at the weights alone. But a weight never works alone: it multiplies an input,
 # and lab 03 showed that some inputs are dozens of times louder than others. Wanda (*pruning by weights
@@ -148,7 +148,7 @@ print(f"error {error:.4f}, score {wanda_score(weight, x.norm(dim=0))[1, 2]:.4f}"
 #
 # </details>
 #
-# <details><summary>Hint 3: a smaller problem, solved</summary>
+# <details><summary>A smaller problem, solved</summary>
 #
 # One row, [8, 4, 2, 3], drops two. Its second smallest score is 3, and what is above 3 stays:
 # `torch.tensor([8, 4, 2, 3]) > 3` is [True, True, False, False]. Two rows have two thresholds, one below the
@@ -576,15 +576,18 @@ print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "referen
 # kernels and a compact format; unstructured zeros do not make anything faster by themselves.
 
 # %% [markdown]
-# ## To read on
+# ## Read on
 #
-# - M. Sun et al. 2024, *A simple and effective pruning approach for large language models* (Wanda): arXiv:2306.11695
-# - A. Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4): arXiv:2104.08378
-# - E. Frantar and D. Alistarh 2023, *SparseGPT: massive language models can be accurately pruned in one-shot*:
-#   arXiv:2301.00774
+# - M. Sun et al. 2024, *A Simple and Effective Pruning Approach for Large Language Models* (Wanda,
+#   [arXiv:2306.11695](https://arxiv.org/abs/2306.11695)): the score, and why rows.
+# - A. Mishra et al. 2021, *Accelerating Sparse Deep Neural Networks*
+#   ([arXiv:2104.08378](https://arxiv.org/abs/2104.08378)): 2:4, and the hardware that wants it.
+# - E. Frantar and D. Alistarh 2023, *SparseGPT*
+#   ([arXiv:2301.00774](https://arxiv.org/abs/2301.00774)): the whole matrix in place of its diagonal.
+# - Z. Liu et al. 2024, *MobileLLM* ([arXiv:2402.14905](https://arxiv.org/abs/2402.14905)): what a phone can carry.
 #
-# **Open question.** The score is exact for one weight alone. Is there a score nearly as cheap that sees which
-# weights make up for one another, before they are dropped and without moving any other weight?
+# **Open question.** The score is exact for one weight alone. Is there one nearly as cheap that sees which weights
+# make up for one another, before they are dropped and without moving any other weight?
 #
-# All the zeros of this lab are still stored and multiplied. In
-# [05 structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) the matrices themselves get smaller.
+# **Next:** [lab 05, structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) makes the matrices
+# themselves smaller: the zeros of this lab are still stored and multiplied.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 05  Structured pruning
 #
-# For every token that a phone writes, it loads every weight once: at 50 GB a second, 2.2 GB of weights allow
-# 23 tokens a second. Zeros are loaded like any other number, so the masks of labs 02 and 04 change nothing here.
+# To write one token, a phone reads every weight once: 51 GB a second (LPDDR5, JEDEC standard JESD209-5) and the
+# 2.2 GB of a billion weights make 23 tokens a second. Zeros are read like any other number, so masks change nothing.
 #
 # Structured pruning removes whole rows and columns instead, and the model really gets smaller. This lab is about
 # which rows and columns belong together. On the way you will find a mistake in a published table.
@@ -358,7 +358,7 @@ check.shrink_mlp(shrink_mlp)
 #
 # </details>
 #
-# <details><summary>Hint 3: a smaller problem, solved</summary>
+# <details><summary>A smaller problem, solved</summary>
 #
 # Which days of the year lie in weeks 0 and 2? The weeks begin on days 0 and 14, so
 # `(torch.tensor([[0], [14]]) + torch.arange(7)).flatten()` is 0 to 6 and 14 to 20.
@@ -747,14 +747,14 @@ print(columns(header, rows))
 # in every layer, random numbers remove only the ratio's share of them; the figure by depth may serve as evidence.
 
 # %% [markdown]
-# ## To read on
+# ## Read on
 #
-# - X. Ma et al. 2023, *LLM-Pruner: on the structural pruning of large language models*: arXiv:2305.11627
-# - J. Ainslie et al. 2023, *GQA: training generalized multi-query transformer models from multi-head checkpoints*:
-#   arXiv:2305.13245
-# - S. Ashkboos et al. 2024, *SliceGPT: compress large language models by deleting rows and columns*: arXiv:2401.15024
+# - X. Ma et al. 2023, *LLM-Pruner* ([arXiv:2305.11627](https://arxiv.org/abs/2305.11627)): the tool of the report.
+# - J. Ainslie et al. 2023, *GQA* ([arXiv:2305.13245](https://arxiv.org/abs/2305.13245)): why heads share keys.
+# - S. Ashkboos et al. 2024, *SliceGPT* ([arXiv:2401.15024](https://arxiv.org/abs/2401.15024)): the residual stream
+#   gets narrower, too.
 #
 # **Open question.** Every layer, and every kind of structure, was given the same ratio. What is the rate of exchange
 # between channels and heads, between early layers and late ones, and can one know it without trying?
 #
-# A smaller model can be trained, and little training goes a long way: [06 recovery](../06_recovery/06_recovery.ipynb).
+# **Next:** [lab 06, recovery](../06_recovery/06_recovery.ipynb) trains pruned models, for a minute.

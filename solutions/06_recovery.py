@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 06  Recovery
 #
-# To train all of a phone's model, 1.1 billion weights, takes 17.6 GB: 4 bytes for each weight, 4 for its gradient
-# and 8 for the optimiser. LoRA (*low-rank adaptation*) trains 6.3 million numbers instead and needs 4.5 GB.
+# To train all of a model that a phone can hold, 1.1 billion weights, takes 17.6 GB: for each weight 4 bytes, 4 for its
+# gradient and 8 for the optimiser. LoRA (*low-rank adaptation*) trains 6.3 million numbers instead, in 4.5 GB.
 #
 # Pruning takes something away, and one pass of calibration cannot put it back. A little training can: two thin
 # matrices beside every layer, two percent of the weights, added in afterwards. On the course model a minute on two
@@ -261,7 +261,7 @@ for what, w in {"before": weight, "merged without the mask": filled, "merged wit
 #
 # </details>
 #
-# <details><summary>Hint 3: a smaller problem, solved</summary>
+# <details><summary>A smaller problem, solved</summary>
 #
 # One number learns to be 3, in five steps of gradient descent by hand:
 #
@@ -450,16 +450,16 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # control trained likewise, or evaluation on other text or tasks.
 
 # %% [markdown]
-# ## To read on
+# ## Read on
 #
-# - E. Hu et al. 2022, *LoRA: low-rank adaptation of large language models*: arXiv:2106.09685
-# - A. Aghajanyan et al. 2020, *Intrinsic dimensionality explains the effectiveness of language model fine-tuning*:
-#   arXiv:2012.13255
-# - D. Biderman et al. 2024, *LoRA learns less and forgets less*: arXiv:2405.09673
-# - I. Loshchilov and F. Hutter 2019, *Decoupled weight decay regularization* (AdamW): arXiv:1711.05101
-# - X. Ma et al. 2023, *LLM-Pruner: on the structural pruning of large language models*: arXiv:2305.11627
+# - E. Hu et al. 2022, *LoRA* ([arXiv:2106.09685](https://arxiv.org/abs/2106.09685)): section 7 looks at what was learned.
+# - A. Aghajanyan et al. 2020, *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning*
+#   ([arXiv:2012.13255](https://arxiv.org/abs/2012.13255)).
+# - D. Biderman et al. 2024, *LoRA Learns Less and Forgets Less*
+#   ([arXiv:2405.09673](https://arxiv.org/abs/2405.09673)).
+# - X. Ma et al. 2023, *LLM-Pruner* ([arXiv:2305.11627](https://arxiv.org/abs/2305.11627)): pruning, then LoRA.
 #
 # **Open question.** Our models practised on the kind of text on which they were measured. On which text, and on how
 # little of it, does a pruned model win back what it could do on *all* texts?
 #
-# Perplexity is one number for one kind of text. [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) asks questions.
+# **Next:** [lab 07, zero-shot](../07_zero_shot/07_zero_shot.ipynb) asks the pruned models questions.
