@@ -1,15 +1,15 @@
 """What a model writes after three prompts: how it fails, which no perplexity tells."""
 
 import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 PROMPTS = ("The capital of France is", "Once upon a time, there was", "To make a cup of tea, first")
 TOKENS = 16  # of each answer
 
 
 @torch.no_grad()
-def written(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
-    """The text that the model writes after each of PROMPTS, by greedy decoding, by prompt."""
+def written(model, tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
+    """The text that a LlamaForCausalLM writes after each of PROMPTS, by greedy decoding, by prompt."""
     found = {}
     for prompt in PROMPTS:
         asked = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False).to(model.device)
