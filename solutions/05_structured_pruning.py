@@ -595,9 +595,10 @@ print(f"below zero, so that size points the wrong way, in {reversed_in} of {len(
 # Beforehand, what will a ratio leave of *this* model?
 
 # %% experiment
+texts, config = {"dense": prompts.written(model, tokenizer)}, model.config
 ratios = (0.2, 0.35)
 for ratio in ratios:
-    preview = plan(model.config, ratio, layers)
+    preview = plan(config, ratio, layers)
     print(f"{ratio:.0%}: {preview.parameters_after / preview.parameters_before:.1%} of the parameters stay,")
     print(f"     a pruned layer has {preview.layers[layers[0]]}", *preview.notes, sep="\n     ")
 
@@ -629,11 +630,12 @@ def drawn(seed: int, ratio: float):
 
 
 # %% experiment
-found, texts = {}, {"dense": prompts.written(model, tokenizer)}
+model = coupled = None  # memory for one model at a time; the cell before 5.2 loads the dense one again
+found = {}
 for criterion in ("l1", "l2", "random", "taylor"):
     found[criterion] = {}
     for ratio in ratios:
-        small = None  # one pruned model at a time
+        small = None
         small = pruned(criterion, ratio)
         found[criterion][ratio] = [perplexity(small, token_windows)]
         print(f"{ratio:.0%}  {criterion:7} {found[criterion][ratio][0]:8.2f}")
@@ -670,21 +672,25 @@ for criterion in ("l1", "l2", "taylor"):
 # key-value head of each layer, with its query heads; another one as many weights, all in channels. Taylor chooses.
 
 # %% experiment
-one_head = 2 * head_dim * (1 + model.config.num_attention_heads // kv_heads)  # rows and columns of a head
+one_head = 2 * head_dim * (1 + config.num_attention_heads // kv_heads)  # rows and columns of a head
 as_many = round(one_head / 3)  # a channel has three
-kept = {
-    f"{as_many} channels a layer": (width - as_many, kv_heads),
-    "one KV head a layer": (width, kv_heads - 1),
-}
-count = count_parameters(model.config)
-for what, counts in kept.items():
+count = count_parameters(config)
+
+
+def loss_of(what: str, channels: int, heads: int) -> float:
+    """Keep this many channels and heads of each layer: by how much perplexity rises, in percent."""
     fresh = models.load()
     for index in layers:
-        cut(fresh, index, *map(structured.most_important, by_loss[index], counts))
+        cut(fresh, index, *map(structured.most_important, by_loss[index], (channels, heads)))
     gone = count - sum(weight.numel() for weight in fresh.parameters())
-    rise = perplexity(fresh, token_windows) / dense_perplexity
-    print(f"{what:22} {gone / 1e6:5.2f} M weights gone, perplexity times {rise:.3f}")
-del fresh
+    rise = 100 * perplexity(fresh, token_windows) / dense_perplexity - 100
+    print(f"{what:22} {gone / 1e6:5.2f} M weights gone, perplexity {rise:+.1f} %")
+    return rise / gone
+
+
+by_channels = loss_of(f"{as_many} channels a layer", width - as_many, kv_heads)
+by_heads = loss_of("one KV head a layer", width, kv_heads - 1)
+print(f"per weight, the heads cost {by_heads / by_channels:.1f} times as much as the channels")
 
 # %% [markdown]
 # ### Save it, load it, let it write
