@@ -20,9 +20,9 @@ LABS = {
     "01 perplexity": (16, 10),
     "02 magnitude_pruning": (23, 13),
     "03 wanda_calibration": (4, 7),
-    "04 wanda_pruning": (26, 19),
-    "05 structured_pruning": (14, 73),
-    "06 recovery": (7, 168),
+    "04 wanda_pruning": (27, 24),
+    "05 structured_pruning": (15, 70),
+    "06 recovery": (7, 177),
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
 }

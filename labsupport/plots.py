@@ -174,11 +174,14 @@ def loudness_by_depth(
     show()
 
 
-def agreement_by_depth(correlations: dict[int, float], title: str) -> None:
+def agreement_by_depth(
+    correlations: dict[int, float], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
     """Rank correlation of two criteria, -1 to 1, per decoder layer: {layer: correlation}."""
     ax = axes(title, "decoder layer", "rank correlation of l1 and taylor")
     ax.plot(list(correlations), list(correlations.values()), markersize=4, **look(0))
     ax.axhline(0, color="black", linewidth=1)
+    guesses.mark(ax, *guess)
     show()
 
 
@@ -202,7 +205,7 @@ def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24
     show()
 
 
-def mask_differences(shares: dict[str, float], title: str) -> None:
+def mask_differences(shares: dict[str, float], title: str, guess: tuple[float, Any] = NO_GUESS) -> None:
     """Full layer name -> share of mask entries that differ, over the depth, one line per kind of layer."""
     ax = axes(title, "decoder layer", "mask entries that differ")
     kinds: dict[str, list[float]] = {}
@@ -212,6 +215,7 @@ def mask_differences(shares: dict[str, float], title: str) -> None:
         ax.plot(values, label=kind, markersize=4, **look(index))
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False, ncols=4, fontsize=9, loc="upper left")
+    guesses.mark(ax, *guess)
     ax.set_ylim(0, ax.get_ylim()[1] * 1.25)
     show()
 
@@ -307,23 +311,29 @@ def loss_curves(curves: dict[str, list[float]], title: str, smooth: int = 8) -> 
     show()
 
 
-def before_and_after(pairs: dict[str, tuple[float, float]], line: float, title: str, x: str) -> None:
-    """One arrow per row, from a value before to the value after, and a reference line."""
-    ax = axes(title, x, "", height=0.6 * len(pairs) + 1.6)
-    for place, (before, after) in enumerate(reversed(pairs.values())):
+def before_and_after(
+    pairs: dict[str, tuple[float, float]],
+    line: float,
+    title: str,
+    y: str,
+    guess: tuple[float, Any] = NO_GUESS,
+) -> None:
+    """One arrow per name, from a value before to the value after, and a reference line."""
+    ax = axes(title, "", y)
+    for place, (before, after) in enumerate(pairs.values()):
         arrow = {"arrowstyle": "-|>", "color": COLOURS[0], "linewidth": 2, "shrinkA": 6, "shrinkB": 6}
-        ax.annotate("", (after, place), (before, place), arrowprops=arrow)
-        ax.plot(before, place, "s", color=COLOURS[1], markersize=8, label="before" if not place else None)
-        ax.plot(after, place, "o", color=COLOURS[0], markersize=8, label="after" if not place else None)
-        ax.text(before, place + 0.2, f"{before:.1f}", ha="center", fontsize=9)
-        ax.text(after, place + 0.2, f"{after:.1f}", ha="center", fontsize=9)
-    ax.axvline(line, color="black", linestyle="--", linewidth=1)
-    ax.text(line, len(pairs) - 0.45, f" dense {line:.1f}", fontsize=9, va="center")
-    ax.set_yticks(range(len(pairs)), labels=list(reversed(pairs)))
-    ax.set_ylim(-0.9, len(pairs) - 0.3)
-    ax.margins(x=0.12)
-    ax.grid(False)
-    ax.legend(frameon=False, ncols=2, loc="lower right")
+        ax.annotate("", (place, after), (place, before), arrowprops=arrow)
+        ax.plot(place, before, "s", color=COLOURS[1], markersize=8, label=None if place else "before")
+        ax.plot(place, after, "o", color=COLOURS[0], markersize=8, label=None if place else "after")
+        ax.text(place - 0.08, before, f"{before:.1f}", ha="right", va="center", fontsize=9)
+        ax.text(place - 0.08, after, f"{after:.1f}", ha="right", va="center", fontsize=9)
+    ax.axhline(line, color="black", linestyle="--", linewidth=1)
+    ax.text(len(pairs) - 0.5, line, f"dense {line:.1f}", fontsize=9, ha="right", va="bottom")
+    guesses.mark(ax, *guess)
+    ax.set_xticks(range(len(pairs)), labels=list(pairs))
+    ax.set_xlim(-0.6, len(pairs) - 0.4)
+    ax.margins(y=0.12)
+    ax.legend(frameon=False)
     show()
 
 
@@ -353,25 +363,6 @@ def shares_with_errors(
     show()
 
 
-def two_importances(by_size, by_loss, ratio: float, title: str) -> None:
-    """Channels of one layer by l1 (across) and taylor (up, log scale); lines where each drops the ratio."""
-    across, up = by_size.cpu().numpy(), by_loss.cpu().numpy()
-    cuts = np.quantile(across, ratio), np.quantile(up, ratio)
-    top = up >= np.quantile(up, 0.99)
-    lost = top & (across < cuts[0])
-    ax = axes(title, "l1: sum of absolute weights", "taylor: sum of |weight x gradient| (log scale)")
-    ax.scatter(across[~top], up[~top], s=8, color=COLOURS[5], label="channels")
-    saved = top & ~lost
-    ax.scatter(across[saved], up[saved], s=36, color=COLOURS[0], marker="^", label="the top 1 % by taylor")
-    ax.scatter(across[lost], up[lost], s=36, color=COLOURS[1], marker="X", label="of these, dropped by l1")
-    ax.axvline(cuts[0], color="black", linestyle="--", linewidth=1)
-    ax.axhline(cuts[1], color="black", linestyle=":", linewidth=1)
-    ax.set_yscale("log")
-    _plain_ticks(ax.yaxis)
-    ax.legend(frameon=False, fontsize=9)
-    show()
-
-
 def _plain_ticks(axis) -> None:
     """Ticks at 1, 2 and 5 times the powers of ten on a log scale, written as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -379,30 +370,31 @@ def _plain_ticks(axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def perplexity_by_criterion(found: dict[str, dict[float, float]], dense: float, title: str) -> None:
-    """One line per criterion, the best on top: name -> {ratio: perplexity}, on a log scale, with values."""
-    ax = axes(title, "perplexity (log scale)", "", height=0.55 * len(found) + 1.6)
-    ordered = sorted(found, key=lambda name: -max(found[name].values()))
-    for place, name in enumerate(ordered):
-        values = list(found[name].values())
-        ax.plot(values, [place] * len(values), color="grey", linewidth=1, zorder=0)
-    ratios = list(next(iter(found.values())))
-    for index, ratio in enumerate(ratios):
-        values = [found[name][ratio] for name in ordered]
+def perplexity_by_criterion(
+    found: dict[str, dict[float, list[float]]],
+    dense: float,
+    title: str,
+    guess: tuple[float, Any] = NO_GUESS,
+) -> None:
+    """Perplexity on a log scale, name -> {ratio: draws}: the median, and a bar over all draws."""
+    ax = axes(title, "", "perplexity (log scale)")
+    for index, ratio in enumerate(next(iter(found.values()))):
+        draws = [sorted(points[ratio]) for points in found.values()]
+        middle = [each[len(each) // 2] for each in draws]
+        reach = [[m - each[0] for m, each in zip(middle, draws, strict=True)],
+                 [each[-1] - m for m, each in zip(middle, draws, strict=True)]]  # fmt: skip
         dots: dict[str, Any] = {**look(index), "linestyle": ""}
-        ax.plot(values, range(len(ordered)), label=f"{ratio:.0%} removed", **dots)
-        side = "right" if index < len(ratios) / 2 else "left"
-        for place, value in enumerate(values):
-            ax.text(value, place + 0.18, f"{value:,.1f}", ha=side, fontsize=9)
-    ax.axvline(dense, color="black", linestyle="--", linewidth=1)
-    ax.text(dense, len(ordered) - 0.45, f" dense {dense:,.1f}", fontsize=9, va="center")
-    ax.set_yticks(range(len(ordered)), labels=ordered)
-    ax.set_ylim(-0.5, len(ordered) - 0.2)
-    ax.set_xscale("log")
-    _plain_ticks(ax.xaxis)
-    ax.set_xlim(right=ax.get_xlim()[1] * 1.2)
-    ax.grid(False)
-    ax.legend(frameon=False, fontsize=9, loc="upper right")
+        ax.errorbar(range(len(found)), middle, yerr=reach, capsize=4, label=f"{ratio:.0%} removed", **dots)
+        for place, value in enumerate(middle):
+            ax.text(place + 0.08, value, f"{value:,.1f}", va="center", fontsize=9)
+    ax.axhline(dense, color="black", linestyle="--", linewidth=1)
+    ax.text(-0.5, dense, f"dense {dense:,.1f}", fontsize=9, va="bottom")
+    ax.set_yscale("log")
+    guesses.mark(ax, *guess)
+    _plain_ticks(ax.yaxis)
+    ax.set_xticks(range(len(found)), labels=list(found))
+    ax.set_xlim(-0.5, len(found) - 0.4)
+    ax.legend(frameon=False, fontsize=9)
     show()
 
 

@@ -1,4 +1,4 @@
-"""Given parts of structured pruning: widths, gradients, and the choice of structures to keep."""
+"""Given parts of structured pruning: coupled matrices, gradients, and the choice of what to keep."""
 
 from typing import Any
 
@@ -7,13 +7,39 @@ from torch import nn
 from torch.nn import functional
 from transformers import LlamaForCausalLM
 
+from labsupport import widths
 from labsupport.linears import must_fit
 from labsupport.planning import narrowed
 from labsupport.progress import bar
 
-__all__ = ["CRITERIA", "gradients", "most_important", "narrowed"]
+__all__ = ["CRITERIA", "attention", "gradients", "mlp", "most_important", "narrowed", "replace", "weights"]
 
 CRITERIA = ("l1", "l2", "taylor", "random")
+
+
+def mlp(model: nn.Module, index: int) -> dict[str, nn.Linear]:
+    """gate, up and down of one decoder layer, in this order, by their full names."""
+    return _block(model, f"model.layers.{index}.mlp", ("gate", "up", "down"))
+
+
+def attention(model: nn.Module, index: int) -> dict[str, nn.Linear]:
+    """q, k, v and o of one decoder layer, in this order, by their full names."""
+    return _block(model, f"model.layers.{index}.self_attn", "qkvo")
+
+
+def _block(model: nn.Module, path: str, names) -> dict[str, Any]:
+    return {f"{path}.{name}_proj": model.get_submodule(f"{path}.{name}_proj") for name in names}
+
+
+def weights(linears: dict[str, nn.Linear]) -> list[torch.Tensor]:
+    """Their weights [out, in], in order, not copied and without gradients."""
+    return [linear.weight.detach() for linear in linears.values()]
+
+
+def replace(linears: dict[str, nn.Linear], slices: tuple[torch.Tensor, ...]) -> None:
+    """Give these Linears, which have no bias, smaller weights [out, in], in order, in place."""
+    for linear, weight in zip(linears.values(), slices, strict=True):
+        widths.replace(linear, weight)
 
 
 def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torch.Tensor]:

@@ -369,3 +369,19 @@ def test_taylor_beats_random_and_l1():
             blocks.prune_blocks(model, 0.2, range(4, 26), criterion, batches)
         found[criterion] = perplexity(model, evaluation)
     assert found["taylor"] < found["random"] < found["l1"]
+
+
+def test_coupled_matrices_are_named_in_the_papers_order_and_replaced_in_place():
+    """prune_blocks of lab 05 hands these weights to functions that take gate, up, down and q, k, v, o."""
+    model = llama()
+    block = model.model.layers[1]
+    mlp, attention = structured.mlp(model, 1), structured.attention(model, 1)
+    assert [name.rsplit(".", 1)[1] for name in (*mlp, *attention)] == [
+        "gate_proj", "up_proj", "down_proj", "q_proj", "k_proj", "v_proj", "o_proj",
+    ]  # fmt: skip
+    assert list(mlp.values()) == [block.mlp.gate_proj, block.mlp.up_proj, block.mlp.down_proj]
+    assert all(pruned_linears(model)[name] is linear for name, linear in (mlp | attention).items())
+    gate, up, down = structured.weights(mlp)
+    assert gate.data_ptr() == block.mlp.gate_proj.weight.data_ptr(), "no second copy of the weights"
+    structured.replace(mlp, (gate[:5], up[:5], down[:, :5]))
+    assert block.mlp.down_proj.in_features == 5 and torch.equal(block.mlp.up_proj.weight, up[:5])

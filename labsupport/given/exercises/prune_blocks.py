@@ -17,30 +17,25 @@ def prune_blocks(model, ratio: float, layers: range, criterion: str, batches=Non
     [B, L] of calibration tokens, for "taylor". All scores are those of the model as it comes in; what
     stays is bit-identical and in its old order; the config says how wide each layer is afterwards.
     """
-    slopes = structured.gradients(model, batches, layers) if criterion == "taylor" else None
+    slopes = structured.gradients(model, batches, layers) if criterion == "taylor" else {}
     generator = torch.Generator().manual_seed(0)
-    head_dim, before, modules = model.config.head_dim, widths.of_model(model), linears.pruned_linears(model)
+    head_dim, before = model.config.head_dim, widths.of_model(model)
 
-    def collected(names: list[str]) -> tuple:
-        weights = [modules[name].weight.detach() for name in names]
-        return weights, slopes and tuple(slopes[name] for name in names)
-
-    def replaced(names: list[str], slices: tuple) -> None:
-        for name, weight in zip(names, slices, strict=True):
-            widths.replace(modules[name], weight)
+    def gradients(linears: dict) -> tuple | None:
+        return tuple(slopes[name] for name in linears) if slopes else None
 
     for index in layers:
         left = structured.narrowed(before[index], head_dim, ratio)
 
-        names = [f"model.layers.{index}.mlp.{name}_proj" for name in ("gate", "up", "down")]
-        weights, grads = collected(names)
-        importance = channel_importance(*weights, criterion, grads, generator)
-        replaced(names, shrink_mlp(*weights, structured.most_important(importance, left.channels)))
+        mlp = structured.mlp(model, index)
+        weights = structured.weights(mlp)
+        importance = channel_importance(*weights, criterion, gradients(mlp), generator)
+        keep = structured.most_important(importance, left.channels)
+        structured.replace(mlp, shrink_mlp(*weights, keep))
 
-        names = [f"model.layers.{index}.self_attn.{name}_proj" for name in "qkvo"]
-        weights, grads = collected(names)
-        sizes = (head_dim, before[index].kv_heads)
-        importance = kv_group_importance(*weights, *sizes, criterion, grads, generator)
+        attention, sizes = structured.attention(model, index), (head_dim, before[index].kv_heads)
+        weights = structured.weights(attention)
+        importance = kv_group_importance(*weights, *sizes, criterion, gradients(attention), generator)
         keep = structured.most_important(importance, left.kv_heads)
-        replaced(names, shrink_attention(*weights, keep, *sizes))
+        structured.replace(attention, shrink_attention(*weights, keep, *sizes))
     widths.note(model)

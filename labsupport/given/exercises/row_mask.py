@@ -1,6 +1,7 @@
 """4.2 row_mask, made from solutions/04_wanda_pruning.py."""
 
 import torch
+from labsupport.selection import kth_smallest
 
 def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     """Which weights stay when every output row drops its lowest scores.
@@ -14,5 +15,4 @@ def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     k = round(sparsity * score.shape[1])
     if k == 0:
         return torch.ones_like(score, dtype=torch.bool)
-    threshold = score.kthvalue(k, dim=1, keepdim=True).values  # [out, 1]
-    return score > threshold
+    return score > kth_smallest(score, k)  # [out, in] > [out, 1]
