@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif chosen.command == "chat":
             if len(chosen.models) > 2:
                 raise LabError(f"Two models fit side by side, and here are {len(chosen.models)}.")
-            if chosen.temperature < 0:
+            if not chosen.temperature >= 0:
                 raise LabError(f"temperature is {chosen.temperature:g}: it must be 0 or more.")
             from labsupport.chat import chat
 

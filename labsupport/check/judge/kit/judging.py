@@ -71,6 +71,9 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
             named = not case.raises and case.given is None and _on_value(found, parts)
             failure = (found, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
+        elif failure and not failure[1].text and answer.error and not case.raises and case.given is None:
+            later = _cause(exercise, case.inputs, answer)  # an error that the small main case does not raise
+            failure, mistake = (failure[0], later), later.name or mistake
         only_noted = only_noted and wrong is None
         if index == 0:
             first_right = wrong is None

@@ -28,10 +28,6 @@ ZERO = (
     "It looks as if k = 0 reached the search for the threshold: no weight is the 0-th smallest. "
     "Where k is 0, everything stays: treat that first."
 )
-CHANNELS = (
-    "It looks as if one of the sums ran over the wrong axis: the axis in dim vanishes, and one number a "
-    "channel, or a row, must stay.\nTry gate.shape, down.shape and down.abs().sum(dim=0).shape."
-)
 SIGNS = (
     Sign(("windows",), "RuntimeError",
          "stack expects each tensor to be equal size|Sizes of tensors must match",
@@ -65,10 +61,6 @@ SIGNS = (
     Sign(("row_mask",), "RuntimeError", "selected index k out of range|.* k out of range for dimension 0",
          "It looks as if dim=0 was taken: that ranks inside each column. A row runs along the inputs, the "
          f"last axis: {see('4.2', 'Why rows?')}\nTry score.shape: which axis has in_features entries?"),
-    Sign(("wanda_score",), "RuntimeError", SIZES,
-         "It looks as if the norms were laid along the wrong axis: input_norm has one entry for each column "
-         f"of weight, [in] beside [out, in]: {see('4.1', 'Loud inputs count')}\n"
-         "Try weight.shape, input_norm.shape and (weight * input_norm).shape."),
     Sign(("global_magnitude_masks",), "RuntimeError", "Sizes of tensors must match except in dimension",
          "It looks as if matrices were joined: they have different shapes. Flatten each one first, torch.cat "
          "then makes one long row of them."),
@@ -84,22 +76,18 @@ SIGNS = (
          "norms[name], [in] for the weight [out, in] of that name."),
     Sign(("prune_magnitude", "prune_wanda", "prune_blocks"), "AttributeError", NO_MEMBER.format("Linear"),
          "It looks as if a layer was passed where its weight is wanted: linear.weight is the tensor."),
-    Sign(("sum_of_squares",), "IndexError", "Dimension out of range",
-         "It looks as if a fixed number of axes was summed. x may have one axis, two or three; the last one "
-         f"stays: {see('3.1', 'The size of a channel')}\nTry x.reshape(-1, x.shape[-1]).shape."),
+    Sign(("sum_of_squares",), "ValueError", r"(not enough|too many) values to unpack \(expected [23]",
+         "It looks as if x was taken to have a fixed number of axes. x may have one axis, two or three; the "
+         f"last one stays: {see('3.1', 'The size of a channel')}\nTry x.reshape(-1, x.shape[-1]).shape."),
     Sign(("input_norms",), "AttributeError", NO_MEMBER.format("tuple"),
          "A hook gets the inputs of its layer as a tuple, here of one tensor: inputs[0], "
          f"{see('3.2', 'A hook on every layer')}"),
     Sign(("input_norms",), "TypeError", "'generator' object is not subscriptable|object of type 'generator'",
          "batches may be a generator, which has neither a length nor a first element. One loop over it is "
          "all that is needed."),
-    Sign(("channel_importance",), "RuntimeError", SIZES, CHANNELS),
     Sign(("lora_forward",), "RuntimeError", "mat1 and mat2 shapes cannot be multiplied",
          "It looks as if a matrix was taken as it stands: weight, a and b are [out, in], and the rows of x "
          "meet them transposed, as in x @ weight.T. Write the shape after each step."),
-    Sign(("merge_lora",), "RuntimeError", "mat1 and mat2 shapes cannot be multiplied",
-         "It looks as if a @ b was taken: [r, in] and [out, r] do not fit in that order. Which order of the "
-         "two gives [out, in]?"),
     Sign(("merge_lora",), "RuntimeError", "Boolean value of Tensor with more than one value is ambiguous",
          "It looks as if the mask itself was asked for true or false, as in `if mask:`. A mask is thousands "
          "of answers; whether there is one says `if mask is None:`."),
