@@ -83,8 +83,9 @@ def answer(model: Any, tokenizer: PreTrainedTokenizerFast, prompt: str, temperat
 def side_by_side(titles: list[str], texts: list[str], width: int) -> str:
     """Two texts in two columns under their titles, in lines of at most `width` characters."""
     half = max(20, (width - 3) // 2)
+    shown = ["".join(letter if letter.isprintable() else " " for letter in text) for text in texts]
     columns = [
         [title[:half], "-" * min(half, len(title)), *textwrap.wrap(text, half)]
-        for title, text in zip(titles, texts, strict=True)
+        for title, text in zip(titles, shown, strict=True)
     ]
     return "\n".join(f"{left:<{half}} | {right}" for left, right in zip_longest(*columns, fillvalue=""))
