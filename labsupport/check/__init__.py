@@ -81,7 +81,8 @@ def _check(name: str, function: Callable) -> None:
             return taken_openly(exercises[name])
         verdict = judge(exercises[name], exercises[name].cases(PUBLIC_SEED), functools.partial(ask, name))
         verdict = judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
-        return earlier_named(exercises, verdict, ask, PUBLIC_SEED)
+        defined = [each for each in exercises[name].builds_on if client.earlier(function, each)]
+        return earlier_named(exercises, verdict, ask, defined, PUBLIC_SEED)
 
     # the Validate button reads stderr output as a failure
     with contextlib.redirect_stderr(sys.stdout), usual():

@@ -89,12 +89,17 @@ def judge_again(
     return structs.replace(second, given=wrong) if second.share > verdict.share else verdict
 
 
-def earlier_named(exercises: Mapping[str, Exercise], verdict: Verdict, ask: Ask, seed: int) -> Verdict:
-    """The verdict; a wrong one says which of the student's earlier functions fail their own checks."""
+def earlier_named(
+    exercises: Mapping[str, Exercise], verdict: Verdict, ask: Ask, defined: list[str], seed: int
+) -> Verdict:
+    """The verdict; a wrong one says which of the student's earlier functions fail their own checks.
+
+    defined: the earlier functions that the student's function can call.
+    """
     if verdict.status != Ending.WRONG or verdict.given:
         return verdict
     wrong = []
-    for name in exercises[verdict.exercise].builds_on:
+    for name in defined:
         cases = exercises[name].cases(seed)
         if judge(exercises[name], cases, functools.partial(ask, name)).status == Ending.WRONG:
             wrong.append(f"Your {name} does not pass its own check: mend that first.")
