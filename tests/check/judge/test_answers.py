@@ -10,10 +10,10 @@ import pytest
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.judging import judge
+from labsupport.check.judge.kit.lines import LONGEST
 from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 
 FOLDER = Path(__file__).parents[2] / "wrong_answers"
-LINES = 20  # of a message: more than that is not read to its end
 PUBLIC, *HIDDEN = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
 SEEDS = (PUBLIC, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in HIDDEN))
 
@@ -55,7 +55,7 @@ def test_answer(exercise, name, function, seed):
     assert found.share < 1 or (Mark.NOTED in failed and Mark.FAILED not in failed)
     assert inspect.getdoc(function) in " ".join(message.split()), message
     assert all(len(line) <= WIDTH for line in message.splitlines()), message
-    assert len(message.splitlines()) <= LINES, message
+    assert len(message.splitlines()) <= LONGEST, message
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
