@@ -77,7 +77,8 @@ def answer(model: Any, tokenizer: PreTrainedTokenizerFast, prompt: str, temperat
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=TOKENS, pad_token_id=0,
         eos_token_id=tokenizer.eos_token_id, **how,
     )  # fmt: skip
-    return tokenizer.decode(tokens[0, ids.shape[1] :], skip_special_tokens=True).strip()
+    said: Any = tokenizer.decode(tokens[0, ids.shape[1] :], skip_special_tokens=True)
+    return said.strip()
 
 
 def side_by_side(titles: list[str], texts: list[str], width: int) -> str:

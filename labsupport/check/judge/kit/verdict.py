@@ -18,6 +18,7 @@ SHORTER = (
     (2, 2),
     (2, 1),
 )  # level, rows: the first that fits is shown
+SHORT = 8  # letters of a number that may share a line
 NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
 
 
@@ -104,8 +105,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         if self.given:
             blocks.append(_wrapped(f"The parts are judged {self.condition()}."))
         if self.show:
-            wide = max(len(label) for label in self.show)
-            blocks.append("\n".join(_shown(label, value, wide, rows) for label, value in self.show.items()))
+            blocks.append("\n".join(_shown(self.show, rows)))
         if any(line.status == Mark.NOTED for line in self.lines):
             blocks.append(_wrapped(NO_POINTS))
         return "\n\n".join(filter(None, blocks))
@@ -156,6 +156,11 @@ def _wrapped(sentences: str) -> str:
     )
 
 
-def _shown(label: str, value, wide: int, rows: int | None) -> str:
-    text = value if isinstance(value, str) else plain(value)
-    return wrapped(text, f"  {label:<{wide}}  ", " " * (wide + 4), rows)
+def _shown(show: dict[str, Any], rows: int | None) -> list[str]:
+    """One line, or as many as it needs, for every number; `rows` bounds them and puts short ones together."""
+    texts = {label: value if isinstance(value, str) else plain(value) for label, value in show.items()}
+    short = [] if rows is None else [label for label, text in texts.items() if len(text) <= SHORT]
+    together = ", ".join(f"{label} {texts.pop(label)}" for label in short)
+    wide = max((len(label) for label in texts), default=0)
+    own = [wrapped(text, f"  {label:<{wide}}  ", " " * (wide + 4), rows) for label, text in texts.items()]
+    return [wrapped(together, "  ", "  "), *own] if together else own
