@@ -159,7 +159,8 @@ def _wrapped(sentences: str) -> str:
 def _shown(show: dict[str, Any], rows: int | None) -> list[str]:
     """One line, or as many as it needs, for every number; `rows` bounds them and puts short ones together."""
     texts = {label: value if isinstance(value, str) else plain(value) for label, value in show.items()}
-    short = [] if rows is None else [label for label, text in texts.items() if len(text) <= SHORT]
+    short = [label for label, text in texts.items() if len(text) <= SHORT and not label.startswith("your")]
+    short = [] if rows is None else short
     together = ", ".join(f"{label} {texts.pop(label)}" for label in short)
     wide = max((len(label) for label in texts), default=0)
     own = [wrapped(text, f"  {label:<{wide}}  ", " " * (wide + 4), rows) for label, text in texts.items()]
