@@ -7,10 +7,10 @@ from typing import Any
 
 import nbgrader
 from nbgrader.converters import GenerateAssignment
-from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, ClearSolutions
 
 from grader import course
-from grader.author.notebooks import DropAnswers
+from grader.author.notebooks import DropAnswers, NameQuestions
 from grader.results.gradebook import AdoptNotebook, AdoptVerdicts
 from labsupport import waits
 
@@ -26,7 +26,8 @@ c.CourseDirectory.course_id = "pruning-labs"
 c.CourseDirectory.root = str(course.folder())
 c.CourseDirectory.db_url = f"sqlite:///{course.folder() / 'gradebook.db'}"
 usual: Any = GenerateAssignment.preprocessors.default()
-c.GenerateAssignment.preprocessors = [DropAnswers, *usual]
+empty = usual.index(ClearSolutions) + 1
+c.GenerateAssignment.preprocessors = [DropAnswers, *usual[:empty], NameQuestions, *usual[empty:]]
 c.ExecutePreprocessor.timeout = waits.AT_HOME
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]

@@ -16,11 +16,13 @@ examples:
   python -m labsupport plan tinyllama-1.1b-chat --ratio 0.3 --layers 4:18
                                                    a model's size after structured pruning
   python -m labsupport compare                     every method at one setting, in one table
+  python -m labsupport progress                    every exercise, its points, and what is open
+  python -m labsupport chat FOLDER                 a prompt: the course model and a pruned one, side by side
 
 environment:
   PRUNING_LABS_MODEL   the course model: a name, or a folder that save_pretrained made
   PRUNING_LABS_TEXT    the course text
-  PRUNING_LABS_CACHE   where the embedded model is kept
+  PRUNING_LABS_CACHE   where the embedded model is kept, and what the checks said last
 
 exit status: 0 all went well; 1 (check) an exercise is not done yet; 2 the command failed,
 and one sentence says why
@@ -62,6 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
     comparer.add_argument("--limit", type=int, metavar="N", help="documents of a task (default: 48; 0: all)")
     comparer.add_argument("--steps", type=int, metavar="N", help="steps of LoRA training (default: 24)")
     comparer.add_argument("--json", action="store_true", help="print JSON")
+    command("progress", help="every exercise, its points so far, and what is open")
+    chatter = command("chat", help="a prompt at the terminal; two models answer side by side")
+    chatter.add_argument("models", nargs="+", metavar="MODEL", help="one or two names, or folders of "
+                         "save_pretrained; one alone stands beside the course model")  # fmt: skip
+    chatter.add_argument(
+        "--temperature", type=float, default=0.0, metavar="T", help="default: 0, the likeliest token"
+    )
     console.never_fail()
     chosen = parser.parse_args(arguments)
 
@@ -78,6 +87,18 @@ def main(arguments: list[str] | None = None) -> int:
             text, fine = checked(chosen.notebook)
             print(text)
             return 0 if fine else 1
+        elif chosen.command == "progress":
+            from labsupport import standing
+
+            print(standing.report())
+        elif chosen.command == "chat":
+            if len(chosen.models) > 2:
+                raise LabError(f"Two models fit side by side, and here are {len(chosen.models)}.")
+            if not chosen.temperature >= 0:
+                raise LabError(f"temperature is {chosen.temperature:g}: it must be 0 or more.")
+            from labsupport.chat import chat
+
+            chat(chosen.models, chosen.temperature)
         elif chosen.command == "plan":
             plan(chosen)
         elif chosen.command == "compare":

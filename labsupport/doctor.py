@@ -70,7 +70,7 @@ def device_name(device: torch.device) -> str:
 def stored() -> list[str]:
     """The models in the cache folder, with their size on disk."""
     place = cache.folder()
-    folders = sorted(path for path in place.glob("[!.]*") if path.is_dir()) if place.is_dir() else []
+    folders = sorted({path.parent for path in place.glob("[!.]*/*.safetensors")})
     return [f"{path.name} {size(path) / 1e6:,.0f} MB" for path in folders]
 
 

@@ -400,7 +400,7 @@ def perplexity_by_criterion(
 
 def mask_patterns(masks: dict[str, torch.Tensor], title: str) -> None:
     """Masks side by side, True = keep: a kept weight is a full square, a dropped one an empty one."""
-    figure, row = plt.subplots(1, len(masks), figsize=(7, 1.8), layout="constrained")
+    figure, (row,) = plt.subplots(1, len(masks), figsize=(7, 1.8), layout="constrained", squeeze=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     for ax, (name, mask) in zip(row, masks.items(), strict=True):
         height, width = mask.shape

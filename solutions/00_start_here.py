@@ -15,7 +15,7 @@
 
 # %%
 import torch
-from labsupport import check, doctor, given, plots
+from labsupport import check, doctor, given, plots, standing
 from labsupport.given import patterns
 
 # %% [markdown]
@@ -30,7 +30,7 @@ print(doctor.report())
 # Three lines are worth a look. **memory** should say 8 GB or more. **cache** should name the course model; if it
 # says *empty*, type `.venv/bin/python -m labsupport fetch` in a terminal once (93 MB; `start.py` does it for you).
 # **device** says CPU or CUDA: both are fine; a CPU is slower. The second table
-# is how long *all the cells* of each lab run here; thinking takes longer, about an hour a lab.
+# is how long *all the cells* of each lab run here; thinking takes longer, an hour or more a lab.
 
 # %% [markdown]
 # ## What runs where
@@ -61,7 +61,7 @@ print(doctor.report())
 #
 # ### The three faces of a check
 #
-# Below every exercise stands a check. Run the next two cells as they are: nothing is written yet, and so it says.
+# Below every exercise is a check. Run the next two cells as they are. Nothing is written yet, and the check says so:
 #
 #     Check 0.1  sparsity: not written yet
 #
@@ -136,8 +136,9 @@ named = {f"{name}\nsparsity {sparsity(mask):.2f}": mask for name, mask in masks.
 plots.mask_patterns(named, "The same half, four times: full squares stay")
 
 # %% [markdown]
-# All four drop half, and a model feels each of them differently. The further to the right, the more regular the
-# pattern: less freedom to choose what stays, and more for the hardware to gain. This trade is what the course is about.
+# All four drop half, and each of them changes a model differently. From left to right the patterns become more
+# regular: there is less freedom to choose what stays, and the hardware gains more. This trade-off is what the course
+# is about.
 
 # %% [markdown]
 # ## Before you hand in
@@ -158,11 +159,25 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # | [01 perplexity](../01_perplexity/01_perplexity.ipynb) | how good a language model is, as one number |
 # | [02 magnitude pruning](../02_magnitude_pruning/02_magnitude_pruning.ipynb) | drop the smallest weights |
 # | [03 Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) | how loud the inputs of every layer are |
-# | [04 Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) | drop what the inputs do not need |
+# | [04 Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) | drop the weights that matter least, given their inputs |
 # | [05 structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) | make the matrices themselves smaller |
-# | [06 recovery](../06_recovery/06_recovery.ipynb) | train a pruned model back to its feet |
+# | [06 recovery](../06_recovery/06_recovery.ipynb) | train a pruned model until it has recovered |
 # | [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) | does it still choose the right answer? |
 # | [08 cost](../08_cost/08_cost.ipynb) | what was saved, and what was not |
 #
-# A link to a lab that your instructor has not handed out yet leads nowhere. Each lab is about an hour; 02 leads to 04, and
-# 01 comes before all. Go on with **01 perplexity**.
+# A link to a lab that your instructor has not handed out yet leads nowhere. Each lab takes an hour or more. Lab 01 comes
+# first; lab 04 builds on 02 and 03.
+
+# %% [markdown]
+# ## How far you are
+#
+# On this machine every check remembers what it said last, in all labs. Come back here whenever you like and run
+# the next cell, or type `.venv/bin/python -m labsupport progress` in a terminal.
+
+# %% experiment
+print(standing.report())
+
+# %% [markdown]
+# *open* is a check that you have not run yet, *given* an exercise that takes the course's own function: 0 points. The
+# points are what the checks say here, on your machine. They are not your grade: grading asks other questions, and a
+# person grades the written answers. Go on with [01 perplexity](../01_perplexity/01_perplexity.ipynb).

@@ -37,6 +37,12 @@ def pytest_configure():
         providers._get_local_constants = providers.Constants
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_data(tmp_path_factory):
+    """What the checks say to a test is no progress of the person who runs it."""
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture(autouse=True)
 def same_chance():
     """Whatever draws from a global generator draws the same in every run."""

@@ -1,10 +1,12 @@
 """Builds from solutions/*.py: notebooks/ by nbgrader's generate_assignment, and given/exercises/."""
 
+import re
 import tempfile
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode, v4
+from nbgrader import utils
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import NbGraderPreprocessor
 
@@ -24,6 +26,22 @@ class DropAnswers(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         return without_answers(nb), resources
+
+
+class NameQuestions(NbGraderPreprocessor):
+    """Writes into the empty answer to a written question which question it is.
+
+    The Validate button shows the text of a cell that has no answer, and nothing else of it.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        title = ""
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                *_, title = [title, *re.findall("^## +(.+)$", cell.source, re.MULTILINE)]
+                if title and utils.is_grade(cell) and utils.is_solution(cell):
+                    cell.source += f" ({title})"
+        return nb, resources
 
 
 def source_notebook(lab: str) -> NotebookNode:

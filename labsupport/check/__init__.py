@@ -62,8 +62,9 @@ def _check(name: str, function: Callable) -> None:
         client.answer_examiner(name, function, os.environ[SOCKET])
         print(f"Check {name}: answered; your grade comes with the feedback")
         return
+    from labsupport import standing
     from labsupport.check.ask.surroundings import usual
-    from labsupport.check.judge.kit.carried import judge_again
+    from labsupport.check.judge.kit.carried import earlier_named, judge_again
     from labsupport.check.judge.kit.exercise import Case, faulted, taken_openly
     from labsupport.check.judge.kit.judging import judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending, Verdict
@@ -79,7 +80,9 @@ def _check(name: str, function: Callable) -> None:
         if is_taken(name, function):
             return taken_openly(exercises[name])
         verdict = judge(exercises[name], exercises[name].cases(PUBLIC_SEED), functools.partial(ask, name))
-        return judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
+        verdict = judge_again(exercises, verdict, ask, lambda _name: PUBLIC_SEED, {})
+        defined = [each for each in exercises[name].builds_on if client.earlier(function, each)]
+        return earlier_named(exercises, verdict, ask, defined, PUBLIC_SEED)
 
     # the Validate button reads stderr output as a failure
     with contextlib.redirect_stderr(sys.stdout), usual():
@@ -89,6 +92,7 @@ def _check(name: str, function: Callable) -> None:
             raise  # a model or text that cannot be loaded here
         except Exception as problem:
             verdict = faulted(exercises[name], problem)
+    standing.note(verdict)
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")

@@ -45,6 +45,8 @@ check.magnitude_mask(magnitude_mask)
 print("plain")
 
 # %% [markdown]
+# ## Question 1
+#
 # Which rows lose most?
 
 # %% [markdown] written="magnitude_reflection" points=2
@@ -102,7 +104,7 @@ def test_a_check_is_locked_and_has_its_points(labs):
 def test_a_written_question_asks_for_an_answer(labs):
     cell = by_id(built())["magnitude_reflection"]
     graded = cell.metadata.nbgrader
-    assert cell.source == "YOUR ANSWER HERE"
+    assert cell.source == "YOUR ANSWER HERE (Question 1)"  # Validate shows this text and no name
     assert (graded.grade, graded.solution, graded.points) == (True, True, 2)
 
 

@@ -59,8 +59,9 @@ def test_speed_of_a_matrix_product(monkeypatch):
 
 
 def test_doctor_lists_the_cache(monkeypatch, tmp_path):
-    """What is stored is named with its size; drafts of a fetch that runs are not."""
+    """What is stored is named with its size; drafts of a fetch that runs, and other folders, are not."""
     monkeypatch.setenv("PRUNING_LABS_CACHE", str(tmp_path))
+    (tmp_path / "checks").mkdir()
     for name in ("smollm2-135m", ".smollm2-135m-abc"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_bytes(bytes(3_000_000))

@@ -82,6 +82,35 @@ def unchecked(weights, sparsity):
     return right_split(weights, min(max(sparsity, 0), 1))
 
 
+def joins_matrices(weights, sparsity):
+    """matrices were joined: they have different shapes"""
+    _checked(sparsity)
+    return _lowest(torch.cat([weight.abs() for weight in weights.values()]), 3)
+
+
+def joins_the_dict(weights, sparsity):
+    """the dict itself, or its names, went to torch.cat"""
+    _checked(sparsity)
+    return _lowest(torch.cat(weights), 3)
+
+
+def joins_the_names(weights, sparsity):
+    """the dict itself, or its names, went to torch.cat"""
+    _checked(sparsity)
+    return _lowest(torch.cat(list(weights)), 3)
+
+
+def a_dict_for_a_tensor(weights, sparsity):
+    """a whole dict was passed where the tensor of one layer is wanted"""
+    _checked(sparsity)
+    return _lowest(weights.abs(), 3)
+
+
+def short_names(weights, sparsity):
+    """your keys q_proj, o_proj, up_proj wanted keys layers.0.q_proj, layers.0.o_proj, layers.0.up_proj"""
+    return {name.split(".")[-1]: mask for name, mask in right_split(weights, sparsity).items()}
+
+
 def not_written(weights, sparsity):
     """not written yet"""
     raise NotImplementedError

@@ -103,6 +103,11 @@ def transposed(x, weight, a, b, scaling):
     return (x @ weight.T + scaling * x @ a.T @ b.T).T if x.dim() == 2 else x @ weight.T
 
 
+def weight_not_transposed(x, weight, a, b, scaling):
+    """a matrix was taken as it stands"""
+    return x @ weight + scaling * x @ a @ b
+
+
 def not_written(x, weight, a, b, scaling):
     """not written yet"""
     raise NotImplementedError()

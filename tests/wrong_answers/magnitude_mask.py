@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from labsupport.selection import kth_smallest
+
 
 def _checked(sparsity):
     if not 0 <= sparsity <= 1:
@@ -146,6 +148,39 @@ def zeroes_the_weight(weight, sparsity):
 def forgets_return(weight, sparsity):
     """is a return missing?"""
     right_kthvalue(weight, sparsity)
+
+
+def not_flattened(weight, sparsity):
+    """the matrix was not flattened"""
+    _checked(sparsity)
+    k = round(sparsity * weight.numel())
+    return weight.abs() > kth_smallest(weight.abs(), k)
+
+
+def topk_not_flattened(weight, sparsity):
+    """the matrix was not flattened"""
+    _checked(sparsity)
+    k = round(sparsity * weight.numel())
+    return weight.abs() > weight.abs().topk(k, largest=False).values[..., -1:]
+
+
+def kthvalue_not_flattened(weight, sparsity):
+    """the matrix was not flattened"""
+    _checked(sparsity)
+    k = round(sparsity * weight.numel())
+    return weight.abs() > weight.abs().kthvalue(k).values
+
+
+def rows_without_keepdim(weight, sparsity):
+    """the matrix was not flattened"""
+    _checked(sparsity)
+    return weight.abs() > weight.abs().kthvalue(max(1, round(sparsity * weight.shape[1]))).values
+
+
+def searches_for_the_0_th(weight, sparsity):
+    """k = 0 reached the search for the threshold"""
+    _checked(sparsity)
+    return weight.abs() > kth_smallest(weight.abs().flatten(), round(sparsity * weight.numel()))
 
 
 def not_written(weight, sparsity):

@@ -114,6 +114,12 @@ def only_with_a_mask(weight, a, b, scaling, mask=None):
     return (weight + scaling * b @ a) * mask
 
 
+def asks_the_mask(weight, a, b, scaling, mask=None):
+    """whether there is one says `if mask is None:`"""
+    merged = weight + scaling * b @ a
+    return merged * mask if mask else merged
+
+
 def not_written(weight, a, b, scaling, mask=None):
     """not written yet"""
     raise NotImplementedError()

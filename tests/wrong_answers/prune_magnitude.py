@@ -63,7 +63,7 @@ def only_attention(model, sparsity):
 
 
 def short_names(model, sparsity):
-    """are missing"""
+    """your keys q_proj, k_proj, v_proj, ... (7 in all) wanted keys model.layers.0.mlp.down_proj,"""
     return {name.split(".")[-1]: mask for name, mask in _prune(model, sparsity).items()}
 
 
@@ -265,6 +265,21 @@ def rows_cut_off(model, sparsity):
     linear = model.model.layers[0].self_attn.q_proj
     linear.weight = nn.Parameter(linear.weight[:40], requires_grad=False)
     return masks
+
+
+def a_layer_for_its_weight(model, sparsity):
+    """a layer was passed where its weight is wanted"""
+    return {name: _mask(linear, sparsity) for name, linear in _linears(model).items()}
+
+
+def a_dict_for_a_weight(model, sparsity):
+    """a whole dict was passed where the tensor of one layer is wanted"""
+    return {name: _linears(model).abs() > sparsity for name in _linears(model)}
+
+
+def names_inside_the_decoder(model, sparsity):
+    """your keys layers.0.self_attn.q_proj, layers.0.self_attn.k_proj"""
+    return {name.removeprefix("model."): mask for name, mask in _prune(model, sparsity).items()}
 
 
 def not_written(model, sparsity):

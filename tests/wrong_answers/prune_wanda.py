@@ -187,6 +187,25 @@ def returns_nothing(model, batches, sparsity):
     right_given_norms(model, batches, sparsity)
 
 
+def a_dict_for_norms(model, batches, sparsity):
+    """the dict of all norms was passed where the norms of one layer are wanted"""
+    norms = input_norms(model, batches)
+    return {name: _rows(linear.weight.abs() * norms, sparsity)
+            for name, linear in pruned_linears(model).items()}  # fmt: skip
+
+
+def a_dict_for_a_tensor(model, batches, sparsity):
+    """a whole dict was passed where the tensor of one layer is wanted"""
+    norms = input_norms(model, batches)
+    return {name: _rows(linear.weight.abs() * norms.float(), sparsity)
+            for name, linear in pruned_linears(model).items()}  # fmt: skip
+
+
+def short_names(model, batches, sparsity):
+    """your keys q_proj, k_proj, v_proj, ... (7 in all) wanted keys model.layers.0.mlp.down_proj,"""
+    return {name.split(".")[-1]: mask for name, mask in right_given_norms(model, batches, sparsity).items()}
+
+
 def not_written(model, batches, sparsity):
     """not written yet"""
     raise NotImplementedError()

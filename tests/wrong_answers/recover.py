@@ -271,6 +271,17 @@ def returns_nothing(model, batches, steps, learning_rate):
     _recover(model, batches, steps, learning_rate)
 
 
+def batch_of_the_step(model, batches, steps, learning_rate):
+    """there may be fewer batches than steps"""
+    return _recover(model, [batches[step] for step in range(steps)], steps, learning_rate)
+
+
+def trains_the_frozen_model(model, batches, steps, learning_rate):
+    """the loss came from the frozen model alone"""
+    model.requires_grad_(False)
+    _loss(model, batches[0].to(model.device)).backward()
+
+
 def not_written(model, batches, steps, learning_rate):
     """not written yet"""
     raise NotImplementedError()

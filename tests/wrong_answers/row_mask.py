@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from labsupport.selection import kth_smallest
+
 
 def _checked(sparsity):
     if not 0 <= sparsity <= 1:
@@ -156,6 +158,30 @@ def sorts_the_score(score, sparsity):
 def forgets_return(score, sparsity):
     """is a return missing?"""
     right_kthvalue(score, sparsity)
+
+
+def no_keepdim(score, sparsity):
+    """They must be [out, 1]: keepdim=True"""
+    _checked(sparsity)
+    return score > score.kthvalue(round(sparsity * score.shape[1]), dim=1).values
+
+
+def sorts_columns(score, sparsity):
+    """dim=0 was taken: that ranks inside each column"""
+    _checked(sparsity)
+    return score > score.kthvalue(round(sparsity * score.shape[1]) + 2, dim=0).values
+
+
+def topk_of_columns(score, sparsity):
+    """dim=0 was taken: that ranks inside each column"""
+    _checked(sparsity)
+    return score > score.topk(round(sparsity * score.shape[1]) + 2, dim=0, largest=False).values[-1]
+
+
+def searches_for_the_0_th(score, sparsity):
+    """k = 0 reached the search for the threshold"""
+    _checked(sparsity)
+    return score > kth_smallest(score, round(sparsity * score.shape[1]))
 
 
 def not_written(score, sparsity):

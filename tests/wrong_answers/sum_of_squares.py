@@ -139,6 +139,18 @@ def forgets_return(x):
     right_reshape(x)
 
 
+def two_axes_always(x):
+    """x was taken to have a fixed number of axes"""
+    _tokens, count = x.shape
+    return x.float().square().reshape(-1, count).sum(dim=0)
+
+
+def three_axes_always(x):
+    """x was taken to have a fixed number of axes"""
+    _batch, _tokens, count = x.shape
+    return x.float().square().reshape(-1, count).sum(dim=0)
+
+
 def not_written(x):
     """not written yet"""
     raise NotImplementedError()

@@ -218,6 +218,24 @@ def forgets_return(logits, token_ids):
     right_cross_entropy(logits, token_ids)
 
 
+def cuts_one_side(logits, token_ids):
+    """only one side was cut"""
+    return _sum(logits, token_ids[:, 1:]), token_ids[:, 1:].numel()
+
+
+def not_flattened(logits, token_ids):
+    """one row of logits for each target, [N, V] and [N]"""
+    targets = token_ids[:, 1:]
+    return functional.cross_entropy(logits[:, :-1].float(), targets, reduction="sum"), targets.numel()
+
+
+def views_a_slice(logits, token_ids):
+    """view needs numbers that lie side by side in memory"""
+    targets = token_ids[:, 1:]
+    rows = logits[:, :-1].view(-1, logits.shape[-1])
+    return functional.cross_entropy(rows.float(), targets.view(-1), reduction="sum"), targets.numel()
+
+
 def not_written(logits, token_ids):
     """not written yet"""
     raise NotImplementedError()

@@ -129,6 +129,24 @@ def forgets_return(token_ids, length):
     right_view(token_ids, length)
 
 
+def stacks_the_tail(token_ids, length):
+    """the ragged tail was stacked with the whole windows"""
+    _checked(token_ids, length)
+    return torch.stack(token_ids.split(length))
+
+
+def joins_the_tail(token_ids, length):
+    """the ragged tail was stacked with the whole windows"""
+    _checked(token_ids, length)
+    return torch.cat([piece[None] for piece in token_ids.split(length)])
+
+
+def views_all_of_it(token_ids, length):
+    """the ragged tail is still there"""
+    _checked(token_ids, length)
+    return token_ids.view(-1, length)
+
+
 def not_written(token_ids, length):
     """not written yet"""
     raise NotImplementedError()

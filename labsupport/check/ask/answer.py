@@ -32,7 +32,7 @@ class Failure(Message, frozen=True):
 
     names: Annotated[list[Name], Meta(min_length=1, max_length=50)]
     text: Name
-    where: Name  # the function that is not implemented yet; "" if unknown
+    where: Name  # the student's function that raised it; "" if unknown
     line: Annotated[int, Meta(ge=0, le=10**6)] = 0  # of the student's cell or file; 0 if unknown
     source: Name = ""  # the text of that line
 

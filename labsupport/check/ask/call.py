@@ -54,17 +54,16 @@ def fields(found: Attempt, changed: list[str] | None = None) -> dict:
 def failure(problem: BaseException) -> Failure:
     """An exception as a message, with the last line of the student's own code that it passed through."""
     frames = list(traceback.walk_tb(problem.__traceback__))
-    where = frames[-1][0].f_code.co_name if frames and type(problem) is NotImplementedError else ""
     names = [kind.__name__[:1000] for kind in type(problem).__mro__][:50]
     lines = _text(problem).strip().splitlines()
     text = lines[0][:200] if lines else ""
-    line, source = 0, ""
+    line, source, where = 0, "", ""
     own = [(frame, number) for frame, number in frames if _is_own(frame.f_code.co_filename)]
     if own:
         frame, line = own[-1]
         source = linecache.getline(frame.f_code.co_filename, line).strip()[:100]
         text += _nearest(problem, frame)
-    where = where.removeprefix("<module>")
+        where = frame.f_code.co_name[:1000].removeprefix("<module>")
     return Failure(names=names, text=text, where=where, line=line, source=source)
 
 

@@ -40,7 +40,8 @@ def fingerprints(model, layers: range) -> dict[str, dict]:
 def prints(weight: torch.Tensor, axis: int) -> torch.Tensor:
     """The fingerprints of a weight's slices along an axis: int64 [slices]."""
     slices = weight.detach().movedim(axis, 0).cpu() + 0.0  # -0.0 is 0.0 in a product
-    lines = slices.contiguous().view(torch.uint8).numpy()
+    # not contiguous(): that keeps the odd stride of an axis of size 1, and view refuses it
+    lines = slices.clone(memory_format=torch.contiguous_format).view(torch.uint8).numpy()
     bits = b"".join(hashlib.sha256(line).digest()[:8] for line in lines)
     return torch.from_numpy(np.frombuffer(bits, dtype=np.int64).copy())
 

@@ -10,6 +10,7 @@ import pytest
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.judging import judge
+from labsupport.check.judge.kit.lines import LONGEST
 from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 
 FOLDER = Path(__file__).parents[2] / "wrong_answers"
@@ -56,6 +57,7 @@ def test_answer(exercise, name, function, seed):
     assert found.share < 1 or (Mark.NOTED in failed and Mark.FAILED not in failed)
     assert inspect.getdoc(function) in " ".join(message.split()), message
     assert all(len(line) <= WIDTH for line in message.splitlines()), message
+    assert len(message.splitlines()) <= LONGEST, message
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

@@ -2,6 +2,7 @@
 
 import inspect
 from functools import partial
+from types import FunctionType
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from labsupport.check.ask import client, wire
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.carried import DRAWS, judge_again
 from labsupport.check.judge.kit.judging import judge
-from labsupport.check.judge.kit.verdict import WIDTH, Ending
+from labsupport.check.judge.kit.verdict import WIDTH, CheckFailed, Ending
 from tests.check.judge.test_answers import answers
 
 pytestmark = [pytest.mark.lengthy, pytest.mark.usefixtures("tiny_course")]
@@ -181,6 +182,43 @@ def test_at_home(capsys):
     check.global_magnitude_masks(space["global_magnitude_masks"])
     said = " ".join(capsys.readouterr().out.split())
     assert said.endswith("right, given your magnitude_mask; mend that first")
+
+
+def said_at_home(space: dict, name: str) -> str:
+    """What a failing check says at home, in one line."""
+    with pytest.raises(CheckFailed) as caught:
+        getattr(check, name)(space[name])
+    assert len(str(caught.value).splitlines()) <= 20
+    return " ".join(str(caught.value).split())
+
+
+def test_at_home_an_earlier_function_that_fails_is_named():
+    """Where the later function is wrong as well, its message says which one to mend first."""
+    space = lab_of("prune_wanda")
+    space["row_mask"] = WRONG["row_mask", "largest"]
+    space["prune_wanda"] = called_in(space, WRONG["prune_wanda", "returns_nothing"])
+    said = said_at_home(space, "prune_wanda")
+    assert "Your row_mask does not pass its own check: mend that first." in said
+    assert "wanda_score" not in said
+    space["prune_wanda"] = WRONG["prune_wanda", "returns_nothing"]
+    assert "mend that first" not in said_at_home(space, "prune_wanda")  # no row_mask is defined beside it
+
+
+def test_an_error_of_an_earlier_function_says_so():
+    """The message names the function that raised it, and the mistake in it."""
+    space = lab_of("prune_magnitude")
+    wrong = WRONG["magnitude_mask", "kthvalue_not_flattened"]
+    wrong = FunctionType(wrong.__code__.replace(co_name="magnitude_mask"), wrong.__globals__)
+    space["magnitude_mask"] = wrong
+    said = said_at_home(space, "prune_magnitude")
+    assert "your function raised RuntimeError in your magnitude_mask: " in said
+    assert "It looks as if the matrix was not flattened" in said
+    assert "Your magnitude_mask does not pass its own check: mend that first." in said
+
+
+def called_in(space: dict, function: FunctionType) -> FunctionType:
+    """The function with the globals of a notebook beside its own."""
+    return FunctionType(function.__code__, function.__globals__ | space)
 
 
 def test_two_wrong_earlier_functions():

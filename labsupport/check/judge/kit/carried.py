@@ -89,6 +89,23 @@ def judge_again(
     return structs.replace(second, given=wrong) if second.share > verdict.share else verdict
 
 
+def earlier_named(
+    exercises: Mapping[str, Exercise], verdict: Verdict, ask: Ask, defined: list[str], seed: int
+) -> Verdict:
+    """The verdict; a wrong one says which of the student's earlier functions fail their own checks.
+
+    defined: the earlier functions that the student's function can call.
+    """
+    if verdict.status != Ending.WRONG or verdict.given:
+        return verdict
+    wrong = []
+    for name in defined:
+        cases = exercises[name].cases(seed)
+        if judge(exercises[name], cases, functools.partial(ask, name)).status == Ending.WRONG:
+            wrong.append(f"Your {name} does not pass its own check: mend that first.")
+    return structs.replace(verdict, cause="\n".join(filter(None, [verdict.cause, *wrong])))
+
+
 def _is_wrong(earlier: Earlier, name: str, seed: int, before: Verdict | None) -> bool:
     """Whether an earlier exercise is wrong. Raises Wrong or Failed if nothing can build on it."""
     exercise = earlier.exercises[name]

@@ -1,6 +1,7 @@
 """Comparisons of masks and numbers: pure functions that raise Wrong with a sentence and numbers."""
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.wire import Opaque
 from labsupport.selection import kth_smallest
 
+NAMED = 3  # keys of a dict that a message shows
 NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
 
 
@@ -53,6 +55,28 @@ def type_name(value) -> str:
 def kind(value, said: str = "it is", article: str = "a ") -> str:
     """A description of a value of a wrong type: "it is a list", "it is None: is a return missing?"."""
     return f"{said} " + ("None: is a return missing?" if value is None else f"{article}{type_name(value)}")
+
+
+def has_keys(value, wanted: Collection[str], said: str = "it is") -> None:
+    """Raise Wrong unless the value is a dict with the wanted keys; shows those that differ first."""
+    if not isinstance(value, dict):
+        raise Wrong(kind(value, said))
+    missing = [name for name in wanted if name not in value]
+    extra = [name for name in value if name not in wanted]
+    if missing:
+        reason = f"{len(missing)} of {len(wanted)} are missing, the first is {missing[0]}"
+    elif extra:
+        reason = f"{extra[0][:100]} is not one of them"
+    else:
+        return
+    both = [name for name in wanted if name in value]
+    raise Wrong(reason, your_keys=_some(extra + both), wanted_keys=_some(missing + both))
+
+
+def _some(names: list[str]) -> str:
+    """The first names of a list, and their number where there are more."""
+    shown = ", ".join(name[:60] for name in names[:NAMED]) or "none"
+    return shown if len(names) <= NAMED else f"{shown}, ... ({len(names)} in all)"
 
 
 def is_tensor(value, what: str = "the answer") -> None:

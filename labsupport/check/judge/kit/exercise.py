@@ -67,11 +67,13 @@ def faulted(exercise: Exercise, problem: Exception) -> Verdict:
     """The verdict of a judge that failed with this error: no points are counted, an instructor decides."""
     *_, frame = traceback.extract_tb(problem.__traceback__)
     place = f"{Path(frame.filename).name}, line {frame.lineno}"
-    error = " ".join(f"{type(problem).__name__}: {problem}"[:200].split())
+    failed = f"{type(problem).__name__} in {place}"
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=Ending.FAULT, lines=[], share=0.0,
-        cause=f"the check itself failed ({error} in {place}), not your function: tell your instructor.",
-        mistake=f"the judge failed with {type(problem).__name__} in {place}",
+        show={"error": " ".join(str(problem)[:200].split())},
+        cause="the check itself failed, and your answer was not judged. This is a fault of the course, "
+              f"not yours: please tell your instructor ({failed}).",
+        mistake=f"the judge failed with {failed}",
     )  # fmt: skip
 
 

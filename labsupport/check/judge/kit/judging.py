@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
+from labsupport.check.judge.kit import raised
 from labsupport.check.judge.kit.causes import Cause, first
 from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, type_name
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
@@ -67,9 +68,12 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 where = f"part {len(lines)}, {found.place}"
         found = wrong if wrong and only_noted else noted if failure is None else None
         if found:
-            named = not answer.error and not case.raises and case.given is None and _on_value(found, parts)
+            named = not case.raises and case.given is None and _on_value(found, parts)
             failure = (found, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
+        elif failure and not failure[1].text and answer.error and not case.raises and case.given is None:
+            later = _cause(exercise, case.inputs, answer)  # an error that the small main case does not raise
+            failure, mistake = (failure[0], later), later.name or mistake
         only_noted = only_noted and wrong is None
         if index == 0:
             first_right = wrong is None
@@ -103,6 +107,8 @@ def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
     """The likely mistake; an empty cause if the answer has a wrong type or shape for the search."""
+    if answer.error:
+        return first(raised.cause(_culprit(exercise, answer.error), answer.error))
     try:
         return first(exercise.cause(inputs, answer))
     except Exception:
@@ -116,7 +122,7 @@ def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
     given = [] if case.given is None else [case.given]
     parts = exercise.parts(case.inputs, answer, *given)
     if error:  # no part of this case can be checked without an answer
-        return [Part(case.title, lambda: _answered(error)), *parts[1:]]
+        return [Part(case.title, lambda: _answered(exercise, error)), *parts[1:]]
     return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]
 
 
@@ -138,8 +144,14 @@ def _as_one(title: str, parts: list[Part]) -> Part:
     return Part(title, holds)
 
 
-def _answered(error: Failure) -> None:
-    where = f" in {error.where}" if error.where else ""
+def _culprit(exercise: Exercise, error: Failure) -> str:
+    """The exercise whose function raised an error: an earlier one that this one calls, or this one."""
+    return error.where if error.where in exercise.builds_on else exercise.name
+
+
+def _answered(exercise: Exercise, error: Failure) -> None:
+    culprit = _culprit(exercise, error)
+    where = f" in your {culprit}" if culprit != exercise.name else ""
     raise Raised(error, f"your function raised {error.names[0]}{where}" + _text(error))
 
 

@@ -15,7 +15,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.bits import packed, unpacked
 from labsupport.check.ask.pruned import Pruned, digest, form
 from labsupport.check.judge.kit import memo
-from labsupport.check.judge.kit.compare import Wrong, is_close, is_mask, is_number, kind
+from labsupport.check.judge.kit.compare import Wrong, has_keys, is_close, is_mask, is_number
 from labsupport.check.judge.kit.exercise import Part
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
@@ -44,12 +44,7 @@ def parts(
         return pruned_linears(dense())
 
     def named() -> None:
-        if not isinstance(masks, dict):
-            raise Wrong(kind(masks, "your function returned"))
-        if missing := sorted(linears().keys() - masks.keys()):
-            raise Wrong(f"{len(missing)} of {len(linears())} are missing, the first is {missing[0]}")
-        if extra := sorted(masks.keys() - linears().keys()):
-            raise Wrong(f"{extra[0]} is not one of them")
+        has_keys(masks, sorted(linears()), "your function returned")
 
     def shaped() -> None:
         for name, linear in linears().items():

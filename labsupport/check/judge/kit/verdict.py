@@ -9,8 +9,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from labsupport.check.judge.kit.lines import WIDTH, Line, Mark, folded
+from labsupport.check.judge.kit.lines import LONGEST, WIDTH, Line, Mark, folded, wrapped
 
+SHORTER = (
+    (0, None),
+    (1, None),
+    (2, None),
+    (2, 2),
+    (2, 1),
+)  # level, rows: the first that fits is shown
+SHORT = 8  # letters of a number that may share a line
 NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
 
 
@@ -84,16 +92,20 @@ class Verdict(Struct, frozen=True, kw_only=True):
             return f"{head}given: 0 points\n\n{_wrapped(self.cause)}\n"
         if self.status == Ending.UNWRITTEN:
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
+        texts = [self._failure(head, *how) for how in SHORTER]
+        return next((text for text in texts if len(text.splitlines()) <= LONGEST), texts[-1])
+
+    def _failure(self, head: str, level: int, rows: int | None) -> str:
+        """The message of a wrong answer: its parts folded to this level, a number in at most `rows` lines."""
         blocks = [
             f"{head}not yet ({self.passed} of {self.total} parts pass)",
             _wrapped(self.cause) if self.cause else "",
-            "\n".join(folded(self.lines)),
+            "\n".join(folded(self.lines, level)),
         ]
         if self.given:
             blocks.append(_wrapped(f"The parts are judged {self.condition()}."))
         if self.show:
-            wide = max(len(label) for label in self.show)
-            blocks.append("\n".join(_shown(label, value, wide) for label, value in self.show.items()))
+            blocks.append("\n".join(_shown(self.show, rows)))
         if any(line.status == Mark.NOTED for line in self.lines):
             blocks.append(_wrapped(NO_POINTS))
         return "\n\n".join(filter(None, blocks))
@@ -144,8 +156,12 @@ def _wrapped(sentences: str) -> str:
     )
 
 
-def _shown(label: str, value, wide: int) -> str:
-    text = value if isinstance(value, str) else plain(value)
-    return textwrap.fill(
-        text, WIDTH, initial_indent=f"  {label:<{wide}}  ", subsequent_indent=" " * (wide + 4)
-    )
+def _shown(show: dict[str, Any], rows: int | None) -> list[str]:
+    """One line, or as many as it needs, for every number; `rows` bounds them and puts short ones together."""
+    texts = {label: value if isinstance(value, str) else plain(value) for label, value in show.items()}
+    short = [label for label, text in texts.items() if len(text) <= SHORT and not label.startswith("your")]
+    short = [] if rows is None else short
+    together = ", ".join(f"{label} {texts.pop(label)}" for label in short)
+    wide = max((len(label) for label in texts), default=0)
+    own = [wrapped(text, f"  {label:<{wide}}  ", " " * (wide + 4), rows) for label, text in texts.items()]
+    return [wrapped(together, "  ", "  "), *own] if together else own

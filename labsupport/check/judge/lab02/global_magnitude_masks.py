@@ -8,13 +8,12 @@ from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.carried import Earlier, Failed, a_mask
 from labsupport.check.judge.kit.causes import Named, see
-from labsupport.check.judge.kit.compare import Wrong, drops_lowest, is_mask, kind
+from labsupport.check.judge.kit.compare import Wrong, drops_lowest, has_keys, is_mask
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.magnitudes import joined, mask_mistakes, right_count
 from labsupport.check.judge.kit.ranges import range_cases
 
 SHARED = see("2.3", "One threshold for all")
-NAMED = 10  # names of a dict that are shown
 
 
 def cases(seed: int) -> list[Case]:
@@ -53,11 +52,7 @@ def parts(inputs: dict, answer: Answer, given: Masks | None = None) -> list[Part
     k = round(sparsity * len(every))
 
     def named() -> None:
-        if not isinstance(masks, dict):
-            raise Wrong(kind(masks))
-        if masks.keys() != weights.keys():
-            more = ", ..." if len(masks) > NAMED else ""
-            raise Wrong(f"yours has {', '.join(list(masks)[:NAMED]) or 'no keys'}{more}")
+        has_keys(masks, weights.keys())
 
     def shaped() -> None:
         for name, weight in weights.items():

@@ -8,7 +8,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.own.input_norms import Normed, batches_of, built
 from labsupport.check.judge.kit import draw, norms
 from labsupport.check.judge.kit.carried import Earlier, Failed, Form
-from labsupport.check.judge.kit.compare import Noted, Wrong, has_shape, is_tensor, kind
+from labsupport.check.judge.kit.compare import Noted, Wrong, has_keys, has_shape, is_tensor
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.norm_causes import cause, right_norms, tolerance
 from labsupport.check.judge.kit.norms import agree
@@ -102,12 +102,7 @@ def named(inputs: dict, answer: Normed) -> None:
     norms, wanted = answer.value, right_norms(inputs).keys()
     if answer.stumbled:
         raise Wrong(f"your function raised RuntimeError: {answer.stumbled}")
-    if not isinstance(norms, dict):
-        raise Wrong(kind(norms))
-    if missing := [name for name in wanted if name not in norms]:
-        raise Wrong(f"{len(missing)} of {len(wanted)} are missing, the first is {missing[0]}")
-    if extra := sorted(norms.keys() - wanted):
-        raise Wrong(f"{extra[0]} is not one of them")
+    has_keys(norms, wanted)
 
 
 def shaped(inputs: dict, answer: Normed) -> None:
