@@ -68,12 +68,17 @@ def _check(name: str, function: Callable) -> None:
     from labsupport.check.judge.kit.judging import judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending, Verdict
     from labsupport.check.judge.taken import is_taken
+    from labsupport.memory import give_back
 
     exercises = _exercises()
 
     def ask(asked: str, case: Case):
         called = function if asked == name else client.earlier(function, asked)
-        return client.answer_here(asked, called, case.inputs)
+        try:
+            return client.answer_here(asked, called, case.inputs)
+        finally:
+            if case.costly:  # the judge is about to need as much again
+                give_back()
 
     def judged() -> Verdict:
         if is_taken(name, function):
@@ -89,6 +94,7 @@ def _check(name: str, function: Callable) -> None:
             raise  # a model or text that cannot be loaded here
         except Exception as problem:
             verdict = faulted(exercises[name], problem)
+    give_back()
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")

@@ -25,6 +25,7 @@ import labsupport.recovery  # noqa: F401  it filters a warning of peft
 from labsupport.errors import LabError
 from labsupport.fetch.instructions import IGNORED, alpaca
 from labsupport.linears import apply_masks, must_fit, pruned_linears
+from labsupport.memory import give_back
 from labsupport.progress import bar
 
 FROM = 6  # lab 06 is given this file, after its own exercise
@@ -128,6 +129,7 @@ def adapters(model: nn.Module, rank: int, dropout: float = 0.05) -> Iterator[Cal
         model.train(was_training)
         for weight in learned:
             weight.requires_grad_(True)
+        give_back()
 
 
 def backward(model: nn.Module, batch: Batch) -> float:

@@ -109,6 +109,7 @@ def parts(
         if error := answer.measured.error:
             said = (error.names[0], error.text)
             raise Wrong(f"the model does not run any more: {': '.join(filter(None, said))}")
+        dense.cache_clear(), linears.cache_clear()  # the masked model takes their memory
         found, expected = answer.measured.value, masked_perplexity(inputs, packed(masks))
         is_number(found)
         if not is_close(found, expected, 1e-3):
@@ -160,7 +161,7 @@ def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | 
 def masked(recipe: dict, bits: dict[str, torch.Tensor]):
     """The model of a recipe under these masks only; earlier masks are undone."""
     key = (json.dumps(recipe), *memo.circumstances())
-    model, dense = (_kept_pair if memo.folder else _pair)(*key)
+    model, dense = (_pair if memo.folder else _fresh)(*key)
     linears = pruned_linears(model)
     if unknown := bits.keys() - linears.keys():
         raise KeyError(f"{min(unknown)} is no layer that is pruned")
@@ -173,12 +174,16 @@ def masked(recipe: dict, bits: dict[str, torch.Tensor]):
     return model
 
 
+@functools.lru_cache(maxsize=4)
 def _pair(recipe: str, *_circumstances: str):
-    """A model for masks, and the weights of its layers without masks."""
+    """A model for masks, kept because written memory is faster to write to; its layers without masks."""
     return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe)))
 
 
-_kept_pair = functools.lru_cache(maxsize=4)(_pair)  # reused memory is faster to write to
+def _fresh(recipe: str, *_circumstances: str):
+    """A new model for masks, and its own layers, which have no masks yet: one copy of the weights."""
+    model = recipes.model(json.loads(recipe))
+    return model, pruned_linears(model)
 
 
 def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:
