@@ -97,6 +97,7 @@ def _pruned(function: Callable, inputs: dict, folder: str) -> Blocks:
     found = attempt(lambda: function(*arguments))
     if found.error:
         return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
+    give_back()  # the gradients, which were as large as the weights
     evaluation = windows_of(inputs, "evaluation")
     return Blocks(
         **fields(found),
