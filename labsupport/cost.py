@@ -4,8 +4,6 @@ The first follows from shapes and is exact. Memory and latency are measured on t
 hold for that machine only. Multiply-accumulates are in given/macs.py.
 """
 
-import contextlib
-import ctypes
 import gc
 import threading
 import time
@@ -19,6 +17,7 @@ from torch import nn
 
 from labsupport import settings
 from labsupport.errors import LabError, reason
+from labsupport.memory import give_back
 
 # Bytes on a disk
 
@@ -35,7 +34,8 @@ def allocated() -> int:
     """Bytes allocated now: on CUDA those of tensors; on a CPU the resident memory of this process."""
     if settings.device().type == "cuda":
         return torch.cuda.memory_allocated()
-    _tidy()
+    gc.collect()
+    give_back()
     return _resident()
 
 
@@ -56,7 +56,8 @@ def peak_memory(action: Callable) -> tuple[object, int]:
         value = action()
         torch.cuda.synchronize()
         return value, torch.cuda.max_memory_allocated() - before
-    _tidy()
+    gc.collect()
+    give_back()
     try:
         Path("/proc/self/clear_refs").write_text("5")  # resets the mark to the resident memory
     except OSError:
@@ -93,13 +94,6 @@ def _sampled_peak(action: Callable) -> tuple[object, int]:
         done.set()
         watcher.join()
     return value, max(peak, _resident()) - before
-
-
-def _tidy() -> None:
-    """Collect garbage, and return the allocator's free memory to the system (glibc)."""
-    gc.collect()
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 # Time

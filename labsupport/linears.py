@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from labsupport.errors import LabError
+from labsupport.memory import give_back
 
 
 def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
@@ -74,6 +75,7 @@ def masked(model: nn.Module, masks: dict[str, torch.Tensor]) -> Iterator[None]:
     finally:
         for name, weight in before.items():
             linears[name].weight.data = weight
+        give_back()
 
 
 def must_be_dense(model: nn.Module) -> None:

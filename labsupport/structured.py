@@ -9,11 +9,13 @@ from transformers import LlamaForCausalLM
 
 from labsupport import widths
 from labsupport.linears import must_fit
+from labsupport.memory import checkpointed, give_back
 from labsupport.planning import narrowed
 from labsupport.progress import bar
 
 __all__ = ["CRITERIA", "attention", "gradients", "mlp", "most_important", "narrowed", "replace", "weights"]
 
+CHUNK = 128  # positions whose logits exist at one time
 CRITERIA = ("l1", "l2", "taylor", "random")
 
 
@@ -46,8 +48,9 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
     """Gradient of the loss with respect to every Linear weight of `layers`, by full name, float32.
 
     batches: LongTensors [B, L] of token ids; the loss is the mean over the targets of a batch, summed over
-    the batches. Memory: the size of these weights, plus the activations of one batch from the first of these
-    layers on. The model runs in eval mode; its mode is restored afterwards.
+    the batches. Memory: the size of these weights, plus the inputs of all layers and the activations of one
+    layer for one batch, because a layer runs again on the way back. The model runs in eval mode; its mode is
+    restored afterwards.
     Source: LLM-Pruner (Ma et al. 2023), section 3.2.
     """
     linears = {
@@ -58,6 +61,8 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
     }
     asked = {name: weight.requires_grad for name, weight in model.named_parameters()}
     kept = {name: weight.grad for name, weight in model.named_parameters()}
+    decoder: Any = model.model  # attributes of nn.Module are untyped
+    head: Any = model.lm_head
     was_training = model.training
     try:
         model.eval().requires_grad_(False).zero_grad(set_to_none=True)
@@ -66,9 +71,9 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
         for batch in bar(batches, "gradients"):
             must_fit(model, batch.shape[-1])
             batch = batch.to(model.device)
-            with torch.enable_grad():
-                logits = model(batch, use_cache=False).logits[:, :-1]  # [B, L - 1, V]
-                functional.cross_entropy(logits.flatten(0, 1).float(), batch[:, 1:].flatten()).backward()
+            with torch.enable_grad(), checkpointed(decoder.layers):
+                hidden = decoder(batch, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1)
+                hidden.backward(_slope(head, hidden, batch[:, 1:].flatten()))  # [B * (L - 1), hidden]
         grads: dict[str, Any] = {name: linear.weight.grad for name, linear in linears.items()}
         return {name: grad.float() for name, grad in grads.items()}
     finally:
@@ -76,6 +81,21 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
         for name, weight in model.named_parameters():
             weight.requires_grad_(asked[name])
             weight.grad = kept[name]
+        give_back()
+
+
+def _slope(head: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Gradient [n, hidden] of the mean loss with respect to the last hidden states, [n, hidden].
+
+    targets: int64 [n]. Logits are computed for `CHUNK` positions at a time: those of a window of 512, with
+    their gradients, take as much memory as the model.
+    """
+    hidden = hidden.detach().requires_grad_()
+    for part, goal in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True):
+        loss = functional.cross_entropy(head(part).float(), goal, reduction="sum")  # of logits [chunk, V]
+        (loss / len(targets)).backward()
+    assert hidden.grad is not None
+    return hidden.grad
 
 
 def most_important(importance: torch.Tensor, count: int) -> torch.Tensor:

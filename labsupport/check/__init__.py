@@ -69,12 +69,17 @@ def _check(name: str, function: Callable) -> None:
     from labsupport.check.judge.kit.judging import judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending, Verdict
     from labsupport.check.judge.taken import is_taken
+    from labsupport.memory import give_back
 
     exercises = _exercises()
 
     def ask(asked: str, case: Case):
         called = function if asked == name else client.earlier(function, asked)
-        return client.answer_here(asked, called, case.inputs)
+        try:
+            return client.answer_here(asked, called, case.inputs)
+        finally:
+            if case.costly:  # the judge is about to need as much again
+                give_back()
 
     def judged() -> Verdict:
         if is_taken(name, function):
@@ -93,6 +98,7 @@ def _check(name: str, function: Callable) -> None:
         except Exception as problem:
             verdict = faulted(exercises[name], problem)
     standing.note(verdict)
+    give_back()
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")

@@ -14,6 +14,7 @@ from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP
 
 from labsupport import widths
+from labsupport.memory import give_back
 from labsupport.planning import plan_widths
 from labsupport.structured import CRITERIA, gradients, most_important
 from labsupport.widths import Widths
@@ -97,6 +98,8 @@ def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion
         _prune_mlp(block.mlp, after[index], scored, _of(grads, index, "mlp", ("gate", "up", "down")))
         _prune_attention(block.self_attn, after[index], scored, _of(grads, index, "self_attn", "qkvo"))
     widths.note(model)
+    del grads
+    give_back()
 
 
 def _of(grads: dict, index: int, block: str, names) -> tuple | None:

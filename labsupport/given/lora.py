@@ -25,6 +25,7 @@ import labsupport.recovery  # noqa: F401  it filters a warning of peft
 from labsupport.errors import LabError
 from labsupport.fetch.instructions import IGNORED, alpaca
 from labsupport.linears import apply_masks, must_fit, pruned_linears
+from labsupport.memory import checkpointed, give_back
 from labsupport.progress import bar
 
 FROM = 6  # lab 06 is given this file, after its own exercise
@@ -128,6 +129,7 @@ def adapters(model: nn.Module, rank: int, dropout: float = 0.05) -> Iterator[Cal
         model.train(was_training)
         for weight in learned:
             weight.requires_grad_(True)
+        give_back()
 
 
 def backward(model: nn.Module, batch: Batch) -> float:
@@ -136,10 +138,12 @@ def backward(model: nn.Module, batch: Batch) -> float:
     targets = int((rows["labels"][:, 1:] != IGNORED).sum())
     total = 0.0
     device: Any = model.device  # attributes of nn.Module are untyped
+    decoder: Any = model.model
     for start in range(0, len(rows["labels"]), AT_A_TIME):
         part = {name: tokens[start : start + AT_A_TIME].to(device) for name, tokens in rows.items()}
-        loss = model(**part, use_cache=False, num_items_in_batch=targets).loss
-        loss.backward()
+        with checkpointed(decoder.layers):
+            loss = model(**part, use_cache=False, num_items_in_batch=targets).loss
+            loss.backward()
         total += loss.item()
     return total
 

@@ -2,30 +2,20 @@
 
 import re
 import sys
-import time
 
 import pytest
-from nbclient import NotebookClient
 from nbformat import NotebookNode, v4
 
 from grader import course
 from grader.author import notebooks
-
-
-def execute(notebook: NotebookNode) -> NotebookNode:
-    """Run a notebook in the python3 kernel, an error ending it with its message."""
-    NotebookClient(
-        notebook, kernel_name="python3", timeout=1800, resources={"metadata": {"path": course.ROOT}}
-    ).execute()
-    return notebook
+from tests.course.lab_runs import ON_COURSE_MODEL, execute
 
 
 def text(output) -> str:
     return output.get("text", "") + output.get("data", {}).get("text/plain", "")
 
 
-def assert_runs_clean(lab: str) -> None:
-    notebook = execute(notebooks.source_notebook(lab))
+def assert_ran_clean(notebook: NotebookNode) -> None:
     figures = 0
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -42,7 +32,8 @@ def assert_runs_clean(lab: str) -> None:
 
 def test_the_kernel_is_this_interpreter():
     """A python3 kernel of another environment would test, and grade with, other packages."""
-    (cell,) = execute(v4.new_notebook(cells=[v4.new_code_cell("import sys; print(sys.executable)")])).cells
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("import sys; print(sys.executable)")])
+    (cell,) = execute(notebook).notebook.cells
     assert text(cell.outputs[0]).strip() == sys.executable
 
 
@@ -50,20 +41,13 @@ def test_the_kernel_is_this_interpreter():
 @pytest.mark.parametrize("lab", course.labs())
 def test_a_lab_runs_on_the_tiny_model(lab, monkeypatch):
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    assert_runs_clean(lab)
-
-
-BY_DEFAULT = ("03_wanda_calibration",)  # the others: `make labs`
+    assert_ran_clean(execute(notebooks.source_notebook(lab)).notebook)
 
 
 @pytest.mark.notebook
-@pytest.mark.parametrize(
-    "lab", [pytest.param(lab, marks=() if lab in BY_DEFAULT else pytest.mark.slow) for lab in course.labs()]
-)
-def test_a_lab_runs_on_the_course_model(lab, monkeypatch, capsys):
-    monkeypatch.delenv("PRUNING_LABS_MODEL", raising=False)
-    monkeypatch.delenv("PRUNING_LABS_TEXT", raising=False)
-    start = time.perf_counter()
-    assert_runs_clean(lab)
+@pytest.mark.parametrize("lab", ON_COURSE_MODEL)
+def test_a_lab_runs_on_the_course_model(lab, on_course_model, capsys):
+    run = on_course_model(lab)
+    assert_ran_clean(run.notebook)
     with capsys.disabled():
-        print(f"\n{lab}: {time.perf_counter() - start:.0f} s")
+        print(f"\n{lab}: {run.seconds:.0f} s")

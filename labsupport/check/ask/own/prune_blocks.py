@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from labsupport import models
 from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Attempt, Failure, Message, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.fingerprints import fingerprints, others
+from labsupport.memory import give_back
 
 PROMPT = [5, 9, 70, 33]
 FIELDS = (
@@ -74,6 +75,18 @@ def batches_of(inputs: dict) -> list[torch.Tensor]:
 
 def ask(function: Callable, inputs: dict) -> Blocks:
     """Prune a fresh model; answer with its description before and after saving and reloading."""
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # a warning that a ratio removes no head is no fault
+        answer = _pruned(function, inputs, folder)  # it returns without the model, which is saved
+        if answer.error or (answer.reloaded and answer.reloaded.error):
+            return answer
+        give_back()
+        reloaded = attempt(lambda: _reloaded(folder, windows_of(inputs, "evaluation")))
+        return structs.replace(answer, reloaded=reloaded)
+
+
+def _pruned(function: Callable, inputs: dict, folder: str) -> Blocks:
+    """The answer before a reload; `reloaded` is the attempt to save the model in the folder."""
     from labsupport.given.perplexity import perplexity
 
     model = recipes.model(inputs["model"])
@@ -81,19 +94,18 @@ def ask(function: Callable, inputs: dict) -> Blocks:
     arguments = [model, inputs["ratio"], layers, inputs["criterion"]]
     if "batches" in inputs:
         arguments.append(batches_of(inputs))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a warning that a ratio removes no head is no fault
-        found = attempt(lambda: function(*arguments))
-        if found.error:
-            return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
-        evaluation = windows_of(inputs, "evaluation")
-        return Blocks(
-            **fields(found),
-            left=_look(model, layers),
-            generated=attempt(lambda: generated(model)),
-            measured=attempt(lambda: perplexity(model, evaluation)),
-            reloaded=attempt(lambda: _reloaded(model, evaluation, perplexity)),
-        )
+    found = attempt(lambda: function(*arguments))
+    if found.error:
+        return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
+    give_back()  # the gradients, which were as large as the weights
+    evaluation = windows_of(inputs, "evaluation")
+    return Blocks(
+        **fields(found),
+        left=_look(model, layers),
+        generated=attempt(lambda: generated(model)),
+        measured=attempt(lambda: perplexity(model, evaluation)),
+        reloaded=attempt(lambda: model.save_pretrained(folder)),
+    )
 
 
 def _look(model, layers: range) -> Looked:
@@ -114,11 +126,11 @@ def _left(model, layers: range) -> Left:
     )
 
 
-def _reloaded(model, evaluation: torch.Tensor, perplexity: Callable) -> dict:
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        files = sorted(path.name for path in Path(folder).iterdir())
-        return {"files": files, "perplexity": perplexity(models.load(folder), evaluation)}
+def _reloaded(folder: str, evaluation: torch.Tensor) -> dict:
+    from labsupport.given.perplexity import perplexity
+
+    files = sorted(path.name for path in Path(folder).iterdir())
+    return {"files": files, "perplexity": perplexity(models.load(folder), evaluation)}
 
 
 def generated(model) -> list[int]:

@@ -8,7 +8,8 @@ from labsupport.check.ask.fingerprints import others
 from labsupport.check.ask.own.prune_blocks import Left, batches_of
 from labsupport.check.judge.kit.block_checks import described_widths, read_config
 from labsupport.check.judge.kit.causes import Cause, Named, see
-from labsupport.check.judge.kit.remains import NAMES, Grads, Remains, gradients, sliced
+from labsupport.check.judge.kit.gradients import Grads, gradients
+from labsupport.check.judge.kit.remains import NAMES, Remains, sliced
 from labsupport.check.judge.kit.slices import ATTENTION_NAMES, MLP_NAMES
 
 WHOLE = see("5.6", "In place")

@@ -8,6 +8,7 @@ from labsupport.check.ask.fingerprints import AXIS
 from labsupport.check.ask.own.prune_blocks import FIELDS
 from labsupport.check.judge.kit.compare import Wrong
 from labsupport.check.judge.kit.remains import Remains
+from labsupport.memory import give_back
 
 SHOWN = 20  # slices, heads or tokens that a message lists
 
@@ -77,6 +78,8 @@ def best_kept(remains: Remains) -> None:
         _drawn(remains)
     else:
         remains.remembered("keeps the most important", lambda: _ranked(remains))
+        vars(remains).pop("grads", None)  # they are as large as their weights, and not needed again
+        give_back()
 
 
 def _ranked(remains: Remains) -> float:

@@ -39,7 +39,6 @@ def parts(
     def dense() -> nn.Module:
         return recipes.model(inputs["model"])
 
-    @functools.cache
     def linears() -> dict[str, nn.Linear]:
         return pruned_linears(dense())
 
@@ -104,6 +103,7 @@ def parts(
         if error := answer.measured.error:
             said = (error.names[0], error.text)
             raise Wrong(f"the model does not run any more: {': '.join(filter(None, said))}")
+        dense.cache_clear()  # the masked model takes its memory
         found, expected = answer.measured.value, masked_perplexity(inputs, packed(masks))
         is_number(found)
         if not is_close(found, expected, 1e-3):
@@ -155,8 +155,9 @@ def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | 
 def masked(recipe: dict, bits: dict[str, torch.Tensor]):
     """The model of a recipe under these masks only; earlier masks are undone."""
     key = (json.dumps(recipe), *memo.circumstances())
-    model, dense = (_kept_pair if memo.folder else _pair)(*key)
+    model, dense = _pair(*key) if memo.folder else (recipes.model(recipe), {})
     linears = pruned_linears(model)
+    dense = dense or linears  # a new model has no masks yet
     if unknown := bits.keys() - linears.keys():
         raise KeyError(f"{min(unknown)} is no layer that is pruned")
     for name, linear in linears.items():
@@ -168,12 +169,10 @@ def masked(recipe: dict, bits: dict[str, torch.Tensor]):
     return model
 
 
+@functools.lru_cache(maxsize=4)
 def _pair(recipe: str, *_circumstances: str):
-    """A model for masks, and the weights of its layers without masks."""
+    """A model for masks, kept because written memory is faster to write to; its layers without masks."""
     return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe)))
-
-
-_kept_pair = functools.lru_cache(maxsize=4)(_pair)  # reused memory is faster to write to
 
 
 def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:

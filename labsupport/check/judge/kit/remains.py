@@ -6,50 +6,35 @@ slices and perplexities with its own model.
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch.nn import functional
 
 from labsupport import widths
 from labsupport.check.ask import recipes
 from labsupport.check.ask.fingerprints import AXIS, fingerprints, linears_of
 from labsupport.check.ask.own.prune_blocks import Prints, batches_of, layers_of
 from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit.gradients import Grads, gradients
 from labsupport.check.judge.kit.owners import Coupled, channel_owners, group_owners
 from labsupport.check.judge.kit.slices import ATTENTION_NAMES, MLP_NAMES, Places
 from labsupport.planning import plan_widths
 
 SLACK = 1e-4  # relative, of a score: gradients summed in another order differ in their last bits
 NAMES = MLP_NAMES + ATTENTION_NAMES
-Grads = dict[str, torch.Tensor]  # weight -> gradient [out, in]
-
-
-def gradients(inputs: dict, batches: list[torch.Tensor], model=None) -> dict[int, Grads]:
-    """Gradients by layer of the mean loss per batch, summed over the batches; batches: int64 [B, L] each."""
-    model = model or recipes.model(inputs["model"])
-    layers = layers_of(inputs, model)
-    weights = {
-        i: {name: linear.weight.requires_grad_() for name, linear in linears_of(model, i).items()}
-        for i in layers
-    }
-    with torch.enable_grad():
-        for batch in batches:
-            batch = batch.to(model.device)
-            logits = model(batch, use_cache=False).logits[:, :-1].flatten(0, 1)  # [B * (L - 1), V]
-            functional.cross_entropy(logits.float(), batch[:, 1:].flatten()).backward()
-    grads: Any = {i: {name: weight.grad for name, weight in named.items()} for i, named in weights.items()}
-    return grads  # not None after backward()
 
 
 @torch.no_grad()
-def sliced(inputs: dict, kept: dict[int, Places]):
-    """The dense model with only these rows and columns, by layer."""
+def sliced(inputs: dict, kept: dict[int, Places], dense=None):
+    """The model of a case with only these rows and columns, by layer.
+
+    dense: the same model; its weights are read, so that those of the new one need not be.
+    """
     model = recipes.model(inputs["model"])
     for index, places in kept.items():
+        whole = linears_of(dense or model, index)
         for name, linear in linears_of(model, index).items():
             chosen = torch.tensor(places[name], device=linear.weight.device)  # [slices]
-            widths.replace(linear, linear.weight.index_select(AXIS[name], chosen))
+            widths.replace(linear, whole[name].weight.index_select(AXIS[name], chosen))
     widths.note(model)
     return model
 
@@ -130,12 +115,14 @@ class Remains:
     @functools.cached_property
     def grads(self) -> dict[int, Grads]:
         """The gradients of the dense model by layer; empty if the criterion needs none."""
-        return gradients(self.inputs, batches_of(self.inputs)) if self.criterion == "taylor" else {}
+        if self.criterion != "taylor":
+            return {}
+        return gradients(self.inputs, batches_of(self.inputs), self.dense)
 
     @functools.cached_property
     def model(self):
         """The dense model with only the kept slices."""
-        return sliced(self.inputs, self.kept)
+        return sliced(self.inputs, self.kept, self.dense)
 
     def groups(self, index: int) -> list[int]:
         """The kept KV heads of a layer, from k_proj."""
