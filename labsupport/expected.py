@@ -97,8 +97,8 @@ def cost() -> dict[str, int]:
     return dict(COST) if settings.current().model == "smollm2-135m" else {}
 
 
-# (evaluation, calibration windows) -> percent of the decoder weights that are gone -> perplexity by magnitude,
-# by Wanda, and of blocks by taylor, lab 08
+# (evaluation, calibration windows) -> percent of the decoder's weights that are gone -> perplexity by
+# magnitude, by Wanda, and of blocks by taylor; lab 08
 BY_SHARE: dict[tuple[int, int], dict[float, tuple[float, ...]]] = {
     (4, 4): {},
 }

@@ -274,9 +274,9 @@ def storage_against_sparsity(
     ax = axes(title, "sparsity", "bytes, dense = 1")
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, markevery=4, **look(index))
-    low, high = min(two_of_four.values()), max(two_of_four.values())
     ax.plot([0.5] * len(two_of_four), list(two_of_four.values()), "*", markersize=11, color="black", zorder=3)
-    said = f"2:4 takes {low:.2f} to {high:.2f}\n(bytes a value: {' or '.join(map(str, two_of_four))})"
+    said = "\n".join(f"2:4, {size} bytes a value: {share:.2f}" for size, share in two_of_four.items())
+    low = min(two_of_four.values())
     arrow = {"arrowstyle": "-", "shrinkB": 6}
     ax.annotate(said, (0.5, low), (0.2, 0.1), arrowprops=arrow, fontsize=9)
     ax.axhline(1, color="black", linewidth=1)

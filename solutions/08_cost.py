@@ -577,18 +577,8 @@ print(columns(["what", "yours", "reference"], rows))
 guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense has 24
 
 # %% experiment
-for name in (
-    "dense",
-    "zeros",
-    "sliced",
-    "three",
-    "model",
-    "halves",
-    "layer",
-    "weight",
-    "matrices",
-    "actions",
-):
+above = ("dense", "zeros", "sliced", "three", "model", "halves", "layer", "weight", "matrices", "actions")
+for name in above:
     globals().pop(name, None)  # frees 2 GB
 setting = comparison.setting()
 curves = amounts.measure(setting)
