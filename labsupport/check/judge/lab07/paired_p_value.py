@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -74,7 +75,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def wrong() -> Wrong:
         lost, won = _counts(inputs)
-        shown = inputs if n <= 30 else {"documents": n}
+        shown: dict[str, Any] = inputs if n <= 30 else {"documents": n}
         return Wrong(**shown, lost=lost, won=won, your_p_value=float(found))
 
     def probability() -> None:
