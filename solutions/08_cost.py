@@ -33,9 +33,11 @@ from torch.nn import functional
 # %% experiment
 dense, zeros, sliced = models.load(), models.load(), models.load()
 tokenizer = models.tokenizer()
-halves = {name: weight.abs() > weight.abs().median() for name, weight in linears.weights(zeros).items()}
-linears.apply_masks(zeros, halves)
+for name, weight in linears.weights(zeros).items():
+    linears.apply_masks(zeros, {name: weight.abs() > weight.abs().median()})
 prune_blocks(sliced, 0.5, range(sliced.config.num_hidden_layers), "l1")
+for model in (zeros, sliced):  # the embedding stays as it is: one tensor serves all three
+    model.model.embed_tokens, model.lm_head = dense.model.embed_tokens, dense.lm_head
 three = {"dense": dense, "zeros": zeros, "sliced": sliced}
 
 # %% experiment
@@ -314,7 +316,7 @@ plots.storage_against_sparsity(
 # %% experiment
 from labsupport.given import packing
 
-name = next(iter(halves))
+name = next(iter(linears.weights(zeros)))
 weight = linears.pruned_linears(zeros)[name].weight
 share = (weight == 0).sum().item() / weight.numel()
 for form in ("dense", "bitmask", "csr"):
@@ -465,8 +467,8 @@ for what, config in {"4 KV heads": tinyllama, "one for each query head": wide}.i
     print(f"TinyLlama, {what:23} {size / 1e6:4,.0f} MB for 2,048 tokens in half precision")
 
 # %% [markdown]
-# The zeros change nothing again, and a KV head that was cut out takes its keys along. Its 2,200 MB of weights are read once
-# for every token, whatever the text is; the cache grows with the text, and is read as well.
+# The zeros change nothing again, and a KV head that was cut out takes its keys along. TinyLlama's weights, 2,200 MB, are read
+# once for every token, whatever the text is; the cache grows with the text, and is read as well.
 
 # %% [markdown]
 # ## Latency
@@ -577,7 +579,7 @@ print(columns(["what", "yours", "reference"], rows))
 guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense has 24
 
 # %% experiment
-above = ("dense", "zeros", "sliced", "three", "model", "halves", "layer", "weight", "matrices", "actions")
+above = ("dense", "zeros", "sliced", "three", "model", "layer", "weight", "matrices", "actions")
 for name in above:
     globals().pop(name, None)  # frees 2 GB
 setting = comparison.setting()
@@ -616,19 +618,15 @@ print(comparison.as_text(setting, methods))
 # amount only.
 
 # %% experiment
-shares = list(amounts.shares(setting).values())
-plots.perplexity_by_share(
-    curves,
-    methods,
-    "At every amount Wanda loses least; blocks cost more, and magnitude breaks",
-    (shares[1], guess),
-)
+shares = list(amounts.shares(setting).values()) if methods else []
+ranked = {share: sorted(curves, key=lambda name, at=share: curves[name][at]) for share in shares}
+winners = ", ".join(f"{names[0]} at {share:.0%}" for share, names in ranked.items())
+plots.perplexity_by_share(curves, methods, f"Loses least: {winners}", (0.336, guess))
 
 # %% experiment
-for share in shares if methods else []:
-    found = sorted((points[share], name) for name, points in curves.items())
-    best, *others = [f"{name} {value / methods[0].perplexity:.1f}" for value, name in found]
-    print(f"{share:5.1%} gone, perplexity over dense: {best}, then {', '.join(others)}")
+for share, names in ranked.items():
+    times = [f"{name} {curves[name][share] / methods[0].perplexity:.2f}" for name in names]
+    print(f"{share:5.1%} gone, perplexity over dense: {', '.join(times)}")
 
 # %% [markdown]
 # READING
