@@ -4,20 +4,20 @@ Each method starts from the dense model. Each row is stored as soon as it is mea
 interrupted run resumes where it stopped.
 """
 
-import hashlib
 import json
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 import transformers
+from transformers import LlamaForCausalLM
 
-from labsupport import corpora, cost, linears, models, settings, zeroshot
+from labsupport import corpora, cost, linears, models, results, settings, zeroshot
 from labsupport.errors import LabError
 from labsupport.fetch import cache
-from labsupport.files import write_whole
 from labsupport.given import blocks, masks, wanda
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
@@ -78,28 +78,28 @@ def setting(
     return Setting(name, now.text, 0.5, 0.3, layers, steps, tasks, limit or None)
 
 
-def compare(chosen: Setting, results: Path | None = None, methods: list[str] | None = None) -> list[Row]:
-    """One row per method, in the order of METHODS; rows stored in `results` are not measured again.
+def compare(chosen: Setting, place: Path | None = None, methods: list[str] | None = None) -> list[Row]:
+    """One row per method, in the order of METHODS; rows stored at `place` are not measured again.
 
-    results: a JSON file, by default in the course's cache. Under grading no method runs: that would take
+    place: a JSON file, by default in the course's cache. Under grading no method runs: that would take
     minutes per submission, and no point depends on it. Raises LabError for an unknown method, and for a
     file that is damaged or belongs to another setting.
     """
     wanted = list(METHODS) if methods is None else methods
     if unknown := [name for name in wanted if name not in METHODS]:
         raise LabError(f"There is no method called '{unknown[0]}'. Known: {', '.join(METHODS)}.")
-    about = _about(chosen)
+    about = about_setting(chosen)
     if unknown := [name for name in chosen.tasks if name not in zeroshot.NAMES]:
         raise LabError(f"There is no task called '{unknown[0]}'. Known: {', '.join(zeroshot.NAMES)}.")
-    place = results or cache.folder() / "comparisons" / f"{_digest(about)}.json"
-    rows = _stored(place, about)
+    place = place or cache.folder() / "comparisons" / f"{results.digest(about)}.json"
+    rows = {row.method: row for row in results.read(place, about, Row)}
     missing = [name for name in wanted if name not in rows]
     if missing and not being_graded():
         bench = Bench(chosen)
         for number, name in enumerate(missing, start=1):
             print(f"{number} of {len(missing)}: {name} ...", flush=True)
             rows[name] = bench.row(name)
-            _store(place, about, rows)
+            results.write(place, about, list(rows.values()))
     return [rows[name] for name in METHODS if name in wanted and name in rows]
 
 
@@ -117,6 +117,16 @@ class Bench:
             chosen.text, self.tokenizer, "calibration", now.window, now.calibration_windows
         )
         self.batches = list(calibration[:, None])
+
+    @cached_property
+    def dense(self) -> LlamaForCausalLM:
+        """The dense model, which no method changes."""
+        return models.load(self.chosen.model)
+
+    @cached_property
+    def norms(self) -> dict[str, torch.Tensor]:
+        """The input norms of the dense model, by layer: [in_features] each."""
+        return input_norms(self.dense, self.batches)
 
     def training(self) -> list[torch.Tensor]:
         """Training batches for LoRA, one window each, from the calibration years."""
@@ -171,13 +181,12 @@ def _magnitude(bench: Bench, model):
 
 
 def _wanda(bench: Bench, model):
-    norms = input_norms(model, bench.batches)
-    linears.apply_masks(model, wanda.wanda_masks(model, norms, bench.chosen.sparsity))
+    linears.apply_masks(model, wanda.wanda_masks(model, bench.norms, bench.chosen.sparsity))
     return model
 
 
 def _two_of_four(bench: Bench, model):
-    linears.apply_masks(model, wanda.two_of_four_masks(model, input_norms(model, bench.batches)))
+    linears.apply_masks(model, wanda.two_of_four_masks(model, bench.norms))
     return model
 
 
@@ -267,37 +276,8 @@ def _cells(name: str, values: dict) -> list[str]:
     ]
 
 
-# The results file
-
-
-def _about(chosen: Setting) -> dict:
+def about_setting(chosen: Setting) -> dict:
     """Everything that the numbers depend on, as JSON data."""
     about = {**asdict(chosen), "sizes": str(settings.current()), "device": settings.device().type}
     about["versions"] = [torch.__version__, transformers.__version__]
     return json.loads(json.dumps(about))  # tuples become lists, as in the stored file
-
-
-def _digest(about: dict) -> str:
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _stored(place: Path, about: dict) -> dict[str, Row]:
-    try:
-        found = json.loads(place.read_text())
-        rows = {row["method"]: Row(**row) for row in found["rows"]}
-        of = found["setting"]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise LabError(f"The results in {place} cannot be read; remove the file to start anew.") from problem
-    if of != about:
-        raise LabError(f"The results in {place} belong to another setting; name another file.")
-    return rows
-
-
-def _store(place: Path, about: dict, rows: dict[str, Row]) -> None:
-    text = json.dumps({"setting": about, "rows": [asdict(row) for row in rows.values()]}, indent=1)
-    try:
-        write_whole(place, text.encode())
-    except OSError as problem:
-        raise LabError(f"The results cannot be written to {place} ({problem.strerror}).") from problem

@@ -97,6 +97,20 @@ def cost() -> dict[str, int]:
     return dict(COST) if settings.current().model == "smollm2-135m" else {}
 
 
+# (evaluation, calibration windows) -> percent of the decoder's weights that are gone -> perplexity by
+# magnitude, by Wanda, and of blocks by taylor; lab 08
+BY_SHARE: dict[tuple[int, int], dict[float, tuple[float, ...]]] = {
+    (4, 4): {},
+}
+
+
+def by_share(share: float) -> tuple[float, ...]:
+    """Perplexity with this share gone, 0 to 1: magnitude, Wanda, blocks by taylor. Empty if not measured."""
+    now = settings.current()
+    counts = (now.evaluation_windows, now.calibration_windows)
+    return BY_SHARE.get(counts, {}).get(round(100 * share, 1), ()) if _is_course(now) else ()
+
+
 # (evaluation, calibration windows) -> method -> perplexity before and after 32 steps of LoRA, lab 06
 RECOVERY: dict[tuple[int, int], dict[str, tuple[float, float]]] = {
     (4, 4): {"wanda": (49.05, 35.77), "sliced": (72.30, 39.83)},

@@ -221,24 +221,28 @@ def mask_differences(shares: dict[str, float], title: str, guess: tuple[float, A
 
 
 def comparison(rows: list, title: str) -> None:
-    """One line per method, a dashed line at the dense model; rows: from comparison.compare."""
+    """One line per method, a dashed line at the dense model; rows: from comparison.compare.
+
+    The bars of the accuracy reach 1.96 standard errors to each side, a 95 % interval.
+    """
     if not rows:
         return  # no rows: under grading nothing is measured
     dense = rows[0]
     panels = {
+        "zeros or gone": [row.sparsity for row in rows],
         "perplexity (log scale)": [row.perplexity for row in rows],
-        "zero-shot accuracy": [row.accuracy for row in rows],
+        "accuracy (bars: 95 %)": [row.accuracy for row in rows],
         "MACs, dense = 1": [row.macs / dense.macs for row in rows],
         "memory, dense = 1": [row.memory / dense.memory for row in rows],
         "time, dense = 1": [row.seconds / row.dense_seconds for row in rows],
     }
     figure, every = plt.subplots(
-        1, len(panels), figsize=(9, 0.34 * len(rows) + 1.4), sharey=True, layout="constrained"
+        1, len(panels), figsize=(10.5, 0.34 * len(rows) + 1.4), sharey=True, layout="constrained"
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     names, places = [row.method for row in rows], range(len(rows))
     for index, (ax, (label, values)) in enumerate(zip(every, panels.items(), strict=True)):
-        errors = [row.accuracy_stderr for row in rows] if "accuracy" in label else None
+        errors = [1.96 * row.accuracy_stderr for row in rows] if "accuracy" in label else None
         ax.errorbar(values, places, xerr=errors, fmt=MARKERS[index], color=COLOURS[index], capsize=2)
         ax.axvline(values[0], color="black", linestyle="--", linewidth=1)
         ax.set_xlabel(label, fontsize=9)
@@ -249,10 +253,38 @@ def comparison(rows: list, title: str) -> None:
             ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             ax.xaxis.set_major_formatter("{x:g}")
             ax.minorticks_off()
+        elif label == "zeros or gone":
+            ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            ax.set_xlim(-0.05, 0.6)
         elif errors is None:
             ax.set_xlim(0, max(1.15, *values) * 1.05)
     every[0].set_yticks(places, labels=names)
     every[0].invert_yaxis()
+    show()
+
+
+def perplexity_by_share(
+    curves: dict[str, dict[float, float]], rows: list, title: str, guess: tuple[float, float | None]
+) -> None:
+    """Perplexity over the share of the decoder's weights that is zero or gone, on a log scale.
+
+    curves: method -> {share: perplexity}; rows: from comparison.compare, of which dense is where all curves
+    begin, and methods without a curve are single marks. guess: a share, and the reader's perplexity there.
+    """
+    if not rows:
+        return  # no rows: under grading nothing is measured
+    ax = axes(title, "decoder weights that are zero or gone", "perplexity (log scale)", height=4.6)
+    for index, (name, points) in enumerate(curves.items()):
+        ax.plot([0, *points], [rows[0].perplexity, *points.values()], label=name, **look(index))
+    single = [row for row in rows[1:] if row.method not in curves]
+    for index, row in enumerate(single, start=len(curves)):
+        style = {"linestyle": "none", "markersize": 8, "marker": ("*", "<", ">", "p", "h", "X")[index % 6]}
+        ax.plot(row.sparsity, row.perplexity, label=row.method, color=COLOURS[index % 7], **style)
+    guesses.mark(ax, *guess)
+    ax.set_yscale("log")
+    _plain_ticks(ax.yaxis)
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.legend(frameon=False, fontsize=9, ncols=2, loc="upper left")
     show()
 
 
@@ -264,10 +296,10 @@ def storage_against_sparsity(
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, markevery=4, **look(index))
     ax.plot([0.5] * len(two_of_four), list(two_of_four.values()), "*", markersize=11, color="black", zorder=3)
-    sizes = " and ".join(map(str, two_of_four))
-    low = (0.5, min(two_of_four.values()))
+    said = "\n".join(f"2:4, {size} bytes a value: {share:.2f}" for size, share in two_of_four.items())
+    low = min(two_of_four.values())
     arrow = {"arrowstyle": "-", "shrinkB": 6}
-    ax.annotate(f"2:4, {sizes} bytes a value", low, (0.22, 0.2), arrowprops=arrow, fontsize=9)
+    ax.annotate(said, (0.5, low), (0.2, 0.1), arrowprops=arrow, fontsize=9)
     ax.axhline(1, color="black", linewidth=1)
     ax.text(1, 1, "dense", ha="right", va="bottom", fontsize=9)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -276,8 +308,11 @@ def storage_against_sparsity(
     show()
 
 
-def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
-    """Groups of bars: size -> model -> (median seconds, (low, high)), over the first model's median."""
+def latency_bars(times: dict[str, dict[str, tuple]], title: str, guess: float | None = None) -> None:
+    """Groups of bars: size -> model -> (median seconds, (low, high)), over the first model's median.
+
+    guess: the reader's, of the second model at the last size.
+    """
     ax = axes(title, "", "time, dense = 1")
     models = list(next(iter(times.values())))
     hatches = ("", "///", "...")
@@ -293,8 +328,9 @@ def latency_bars(times: dict[str, dict[str, tuple]], title: str) -> None:
             written = f"{median * 1e3:.3g} ms" if median < 1 else f"{median:.3g} s"
             ax.text(place, high / unit + 0.02, written, ha="center", fontsize=9)
     ax.set_xticks(range(len(times)), labels=list(times))
+    guesses.mark(ax, len(times) - 1, guess)
     ax.set_ylim(0, ax.get_ylim()[1] * 1.2)
-    ax.legend(frameon=False, ncols=3, loc="upper right")
+    ax.legend(frameon=False, ncols=4, loc="upper right")
     show()
 
 
@@ -338,11 +374,15 @@ def before_and_after(
 
 
 def shares_with_errors(
-    series: dict[str, dict[str, tuple[float, float]]], chance: dict[str, float], title: str, y: str
+    series: dict[str, dict[str, tuple[float, float]]],
+    chance: dict[str, float],
+    title: str,
+    y: str,
+    guess: tuple[str, float | None] | None = None,
 ) -> None:
     """Accuracies side by side: name -> {measure: (share, standard error)}, and chance by measure.
 
-    The bars reach 1.96 standard errors up and down, a 95 % interval.
+    The bars reach 1.96 standard errors up and down, a 95 % interval. guess: a measure, and a share.
     """
     ax = axes(title, "", y)
     measures, step = list(chance), 0.6 / len(series)
@@ -356,10 +396,12 @@ def shares_with_errors(
     for place, measure in enumerate(measures):
         ends = (place - 0.42, place + 0.42)
         ax.plot(ends, [chance[measure]] * 2, "k--", linewidth=1, label=None if place else "chance")
+    if guess:
+        guesses.mark(ax, measures.index(guess[0]), guess[1])
     ax.set_xticks(range(len(measures)), labels=measures)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_ylim(0, 1)
-    ax.legend(frameon=False, ncols=len(series) + 1, fontsize=9, loc="upper left")
+    ax.legend(frameon=False, ncols=len(series) + 2, fontsize=9, loc="upper left")
     show()
 
 

@@ -74,7 +74,7 @@ for choices in (2, 6, len(tokenizer)):
 # %% [markdown]
 # ## 1.1 windows
 #
-# **Goal** cut a text into windows of equal length. | **Points** 2 | **Minutes** 8
+# **Goal** cut a text into windows of equal length. | **Points** 2 | **Minutes** 10
 #
 # ### Equal pieces, and the rest goes
 #

@@ -117,7 +117,7 @@ check.sum_of_squares(sum_of_squares)
 # %% [markdown]
 # ## 3.2 input_norms
 #
-# **Goal** measure the input norms of every layer that will be pruned. | **Points** 5 | **Minutes** 25
+# **Goal** measure the input norms of every layer that will be pruned. | **Points** 6 | **Minutes** 25
 #
 # ### A hook on every layer
 #
@@ -254,7 +254,7 @@ def input_norms(model, batches) -> dict[str, torch.Tensor]:
 # The check asks tiny models first, then the course model on the calibration text: ten to
 # twenty seconds.
 
-# %% check="input_norms" points=5
+# %% check="input_norms" points=6
 check.input_norms(input_norms)
 
 # %% [markdown]
@@ -301,7 +301,7 @@ print(f"the squares of {len(alone)} windows add up in every layer")
 # %% [markdown]
 # ## 3.3 outlier_channels
 #
-# **Goal** find the loudest channels of a layer, and say how loud they are. | **Points** 2 | **Minutes** 10
+# **Goal** find the loudest channels of a layer, and say how loud they are. | **Points** 1 | **Minutes** 8
 #
 # ### Loud channels
 #
@@ -352,7 +352,7 @@ def outlier_channels(norm: torch.Tensor, k: int) -> tuple[torch.LongTensor, floa
     ### END SOLUTION
 
 
-# %% check="outlier_channels" points=2
+# %% check="outlier_channels" points=1
 check.outlier_channels(outlier_channels)
 
 # %% [markdown]

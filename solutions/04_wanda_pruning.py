@@ -51,7 +51,7 @@ print(f"input norms of {len(norms)} layers from {calibration.numel():,} tokens")
 # %% [markdown]
 # ## 4.1 wanda_score
 #
-# **Goal** say how much each weight matters, given its input. | **Points** 2 | **Minutes** 5
+# **Goal** say how much each weight matters, given its input. | **Points** 1 | **Minutes** 5
 #
 # ### Loud inputs count
 #
@@ -94,7 +94,7 @@ def wanda_score(weight: torch.Tensor, input_norm: torch.Tensor) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% check="wanda_score" points=2
+# %% check="wanda_score" points=1
 check.wanda_score(wanda_score)
 
 # %% [markdown]
@@ -396,7 +396,7 @@ print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2
 # %% [markdown]
 # ## 4.4 n_of_m_mask
 #
-# **Goal** keep the $n$ best of every $m$ neighbouring inputs. | **Points** 3 | **Minutes** 15
+# **Goal** keep the $n$ best of every $m$ neighbouring inputs. | **Points** 4 | **Minutes** 15
 #
 # ### Two of every four
 #
@@ -444,7 +444,7 @@ def n_of_m_mask(score: torch.Tensor, n: int, m: int) -> torch.BoolTensor:
     ### END SOLUTION
 
 
-# %% check="n_of_m_mask" points=3
+# %% check="n_of_m_mask" points=4
 check.n_of_m_mask(n_of_m_mask)
 
 # %% [markdown]

@@ -293,7 +293,7 @@ check.kv_group_importance(kv_group_importance)
 # %% [markdown]
 # ## 5.4 shrink_mlp
 #
-# **Goal** cut the channels out. | **Points** 2 | **Minutes** 5
+# **Goal** cut the channels out. | **Points** 1 | **Minutes** 5
 #
 # ### Rows out, columns in
 #
@@ -324,7 +324,7 @@ def shrink_mlp(gate, up, down, keep: torch.Tensor) -> tuple[torch.Tensor, torch.
     ### END SOLUTION
 
 
-# %% check="shrink_mlp" points=2
+# %% check="shrink_mlp" points=1
 check.shrink_mlp(shrink_mlp)
 
 # %% [markdown]
@@ -437,7 +437,7 @@ del sliced, masks, one, other
 # %% [markdown]
 # ## 5.6 prune_blocks
 #
-# **Goal** shrink a whole model in place, so that it can be used, saved and loaded. | **Points** 4 | **Minutes** 20
+# **Goal** shrink a whole model in place, so that it can be used, saved and loaded. | **Points** 6 | **Minutes** 20
 #
 # ### Scores first
 #
@@ -518,7 +518,7 @@ def prune_blocks(model, ratio: float, layers: range, criterion: str, batches=Non
 # %% [markdown]
 # This check prunes tiny models in seven ways and then the course model itself: a quarter of a minute.
 
-# %% check="prune_blocks" points=4
+# %% check="prune_blocks" points=6
 check.prune_blocks(prune_blocks)
 
 # %% [markdown]

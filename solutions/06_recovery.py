@@ -62,7 +62,7 @@ print(f"dense {dense_perplexity:.2f}", *(f"{name} {value:.2f}" for name, value i
 # %% [markdown]
 # ## 6.1 lora_forward
 #
-# **Goal** run a frozen layer with a LoRA beside it. | **Points** 2 | **Minutes** 10
+# **Goal** run a frozen layer with a LoRA beside it. | **Points** 1 | **Minutes** 8
 #
 # ### Two thin matrices
 #
@@ -118,7 +118,7 @@ def lora_forward(
     ### END SOLUTION
 
 
-# %% check="lora_forward" points=2
+# %% check="lora_forward" points=1
 check.lora_forward(lora_forward)
 
 # %% [markdown]
@@ -151,7 +151,7 @@ print(columns(["", "trained", "weights MB", "gradients MB", "AdamW MB", "sum MB"
 # %% [markdown]
 # ## 6.2 merge_lora
 #
-# **Goal** put what was learned into the weight. | **Points** 2 | **Minutes** 10
+# **Goal** put what was learned into the weight. | **Points** 1 | **Minutes** 8
 #
 # After training the two paths can become one, $W' = W + s\,BA$, and the model is as fast as before:
 # no adapter, no extra product. Only here, at the very end, may $BA$ be formed.
@@ -201,7 +201,7 @@ def merge_lora(
     ### END SOLUTION
 
 
-# %% check="merge_lora" points=2
+# %% check="merge_lora" points=1
 check.merge_lora(merge_lora)
 
 # %% [markdown]
@@ -223,7 +223,7 @@ for what, w in {"before": weight, "merged without the mask": filled, "merged wit
 # %% [markdown]
 # ## 6.3 recover
 #
-# **Goal** train a pruned model with LoRA and merge what it learned. | **Points** 5 | **Minutes** 25
+# **Goal** train a pruned model with LoRA and merge what it learned. | **Points** 6 | **Minutes** 25
 #
 # ### What learns and what does not
 #
@@ -305,7 +305,7 @@ def recover(model, batches: list[torch.Tensor], steps: int, learning_rate: float
 # %% [markdown]
 # The check lets your function recover four tiny models, and measures their perplexity itself.
 
-# %% check="recover" points=5
+# %% check="recover" points=6
 check.recover(recover)
 
 # %% [markdown]

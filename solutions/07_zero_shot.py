@@ -1,14 +1,16 @@
 # %% [markdown]
 # # 07  Zero-shot evaluation
 #
-# Perplexity asks how surprised a model is by a text. Users ask something else: does it still give the right
-# answers? *Zero-shot* tasks put questions with several choices to a model that was never trained on them, and count.
+# A model of a billion weights takes 2 GB in half precision, a quarter of a phone's 8 GB. At 50 GB a second the phone
+# reads it 25 times a second, and writes at most 25 tokens. Pruning would make both numbers better, and perplexity
+# says how surprised the pruned model is by a text. Users ask something else: does it still give the right answers?
+# *Zero-shot* tasks put questions with several choices to a model that was never trained on them, and count.
 # In this lab you write the three numbers that such a table consists of, let the real harness measure
-# a dense and two pruned models, and learn when a difference between two rows means anything.
+# a dense and two pruned models, and test whether a difference between two rows means anything.
 #
 # | | |
 # |---|---|
-# | **You learn** | how a language model answers a multiple-choice question, acc and acc_norm, standard errors, and how to read a published table |
+# | **You learn** | how a language model answers a multiple-choice question, acc and acc_norm, standard errors, a test for two models on the same questions, and how to read a published table |
 # | **You need** | lab 01 (logits, the shift) and labs 02 and 04 (the two ways of pruning) |
 # | **It takes** | an hour of your time; all cells together run about a minute and a half on two CPU cores |
 # | **Sources** | Gao et al., *lm-evaluation-harness* (EleutherAI); Ma et al. 2023, *LLM-Pruner*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), chapter 5 |
@@ -126,7 +128,7 @@ for index, choice in enumerate(document["choices"]):
 # %% [markdown]
 # ## 7.2 accuracies
 #
-# **Goal** turn log-probabilities into acc and acc_norm. | **Points** 3 | **Minutes** 10
+# **Goal** turn log-probabilities into acc and acc_norm. | **Points** 2 | **Minutes** 10
 #
 # ### Long answers are unlikely
 #
@@ -171,13 +173,13 @@ def accuracies(logprobs: torch.Tensor, lengths: torch.Tensor, answers: torch.Ten
     ### END SOLUTION
 
 
-# %% check="accuracies" points=3
+# %% check="accuracies" points=2
 check.accuracies(accuracies)
 
 # %% [markdown]
 # ## 7.3 standard_error
 #
-# **Goal** say how far off a measured accuracy may be. | **Points** 2 | **Minutes** 10
+# **Goal** say how far off a measured accuracy may be. | **Points** 1 | **Minutes** 5
 #
 # ### How far off may a share be?
 #
@@ -215,7 +217,7 @@ def standard_error(accuracy: float, n: int) -> float:
     ### END SOLUTION
 
 
-# %% check="standard_error" points=2
+# %% check="standard_error" points=1
 check.standard_error(standard_error)
 
 # %% [markdown]
@@ -296,7 +298,10 @@ print(f"the right answer in {(dense_scores.answers == shortest).float().mean():.
 # ## Pruned models
 #
 # Half of the weights go, once by magnitude and once by Wanda, with the rules of labs 02 and 04. The pruned model
-# goes into the harness as it is: no file, no export.
+# goes into the harness as it is: no file, no export. Before you look: which share will Wanda answer rightly?
+
+# %% experiment
+guess = None  # your guess: acc_norm of Wanda at 50 %, such as 0.6
 
 # %% experiment
 dense = linears.weights(model)
@@ -317,9 +322,10 @@ def scores_under(masks: dict[str, torch.Tensor]) -> zeroshot.Scores:
 
 
 # %% experiment
-wanda = {name: upper_half(weight.abs() * norms[name]) for name, weight in dense.items()}
-magnitude = {name: upper_half(w.abs().view(1, -1)).view(w.shape) for name, w in dense.items()}
-scores = {"dense": dense_scores, "Wanda": scores_under(wanda), "magnitude": scores_under(magnitude)}
+masks = {name: upper_half(weight.abs() * norms[name]) for name, weight in dense.items()}
+scores = {"dense": dense_scores, "Wanda": scores_under(masks)}
+masks = {name: upper_half(w.abs().view(1, -1)).view(w.shape) for name, w in dense.items()}
+scores["magnitude"] = scores_under(masks)
 for name, found in scores.items():
     print(f"{name:10}acc {found.acc:.3f}   acc_norm {found.acc_norm:.3f} +- {found.acc_norm_stderr:.3f}")
 
@@ -332,7 +338,8 @@ plots.shares_with_errors(
     series,
     {"acc": 0.25, "acc_norm": 0.25},
     "At 50 %, Wanda keeps much of what magnitude loses",
-    f"right answers of {n} (bars: 95 %)",
+    f"right answers of {n} (bars: 95 % interval)",
+    guess=("acc_norm", guess),
 )
 
 # %% [markdown]
@@ -340,29 +347,84 @@ plots.shares_with_errors(
 # Magnitude pruning takes away most of what it knew: its interval does not overlap the dense one.
 # Wanda is in between, and its interval overlaps with the dense one. Does that mean that nothing was
 # lost?
+
+# %% [markdown]
+# ## 7.4 paired_p_value
 #
-# ### Is it a difference?
+# **Goal** say how easily chance alone explains a difference between two models. | **Points** 4 | **Minutes** 15
+#
+# ### A coin for every answer that changed
 #
 # Two accuracies from *different* questions differ clearly if
 #
 # $$z = \frac{p_1 - p_2}{\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}}$$
 #
-# is above 1.96. Ours come from the *same* questions, and that helps: where both models are right, or both are wrong, there
-# is nothing to explain. Only the questions where just one of them is right count. If pruning did nothing, each of these would
-# be lost or won by the toss of a coin; so ask how often a fair coin splits as unevenly as that (the sign test).
+# is above 1.96. Ours come from the *same* questions, and that helps: where both models are right, or both are wrong,
+# there is nothing to explain. Four things can happen to an answer:
+#
+# | | right after | wrong after |
+# |---|---|---|
+# | **right before** | nothing changed | *lost* |
+# | **wrong before** | *won* | nothing changed |
+#
+# Only lost and won answers count. If pruning did neither harm nor good, each of them would be lost or won by the toss
+# of a fair coin. So toss one coin for each, and ask: how often do they split as unevenly as ours did, or more unevenly,
+# whichever side has more? That share of all outcomes is the *p-value* of the two-sided *sign test*. A small one says that
+# chance alone hardly ever does this. Of four changed answers, all lost: the coins do so once in 16, and
+# all won once in 16, so $p = 0.125$.
+#
+# `before` and `after` are bool tensors [n], True where the model is right. Return 1.0 where no answer changed. Count
+# exactly, for thousands of documents too: no normal distribution, no simulation.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two whole numbers are all that the test needs: how many were lost, how many were won. `before & ~after` is True at one of
+# the two. `math.comb(n, k)` says in how many ways k of n coins show heads.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A fair coin has two equal sides, so both ends of the distribution are equally likely: add up one end, and think of what
+# happens in the middle, where both ends meet. Python's whole numbers never overflow and floats do: divide last.
+#
+# </details>
+#
+# <details><summary>A smaller problem</summary>
+#
+# Five coins fall in 32 ways: 0, 1, 2, 3, 4, 5 heads in 1, 5, 10, 10, 5, 1 of them. A split of 4 to 1, or a more uneven
+# one, is 0, 1, 4 or 5 heads: $(1 + 5 + 5 + 1) / 32 = 0.375$. And 3 to 2? No split of five is more even, so every
+# outcome counts: 1.
+#
+# </details>
+
+
+# %% exercise="paired_p_value"
+def paired_p_value(before: torch.BoolTensor, after: torch.BoolTensor) -> float:
+    """How often fair coins split the changed answers so unevenly, or more: the two-sided exact sign test.
+
+    before, after: bool [n], whether two models answer the same n documents rightly. The result is a
+    probability, 1.0 where no answer differs. Source: McNemar 1947, with exact counts.
+    """
+    ### BEGIN SOLUTION
+    lost, won = int((before & ~after).sum()), int((~before & after).sum())
+    changed = lost + won
+    ways = sum(math.comb(changed, heads) for heads in range(min(lost, won) + 1))  # one end
+    return min(1.0, 2 * ways / 2**changed)
+    ### END SOLUTION
+
+
+# %% check="paired_p_value" points=4
+check.paired_p_value(paired_p_value)
+
+# %% [markdown]
+# Now both views of our models: $z$, as if the questions were different ones, and the paired test.
 
 
 # %% experiment
 def z_of(one: float, other: float, n: int) -> float:
     """How many standard errors two accuracies on n questions each are apart."""
     return (one - other) / math.hypot(standard_error(one, n), standard_error(other, n))
-
-
-def coin(lost: int, won: int) -> float:
-    """How often a fair coin splits so unevenly, or more, either way."""
-    tosses = lost + won
-    ways = sum(math.comb(tosses, heads) for heads in range(min(lost, won) + 1))
-    return min(1.0, 2 * ways / 2**tosses)
 
 
 # %% experiment
@@ -372,8 +434,9 @@ for name in ("Wanda", "magnitude"):
         before, after = ((s.logprobs / unit).argmax(1) == s.answers for s in (dense_scores, scores[name]))
         lost, won = int((before & ~after).sum()), int((~before & after).sum())
         z = z_of(getattr(dense_scores, measure), getattr(scores[name], measure), n)
-        rows.append([name, measure, f"{z:.2f}", str(lost), str(won), f"{coin(lost, won):.5f}"])
-print(columns(["against dense", "", "z", "lost", "won", "coin"], rows, left=2))
+        p = paired_p_value(before, after)
+        rows.append([name, measure, f"{z:.2f}", str(lost), str(won), f"{p:.5f}"])
+print(columns(["against dense", "", "z", "lost", "won", "p"], rows, left=2))
 
 # %% [markdown]
 # For magnitude no coin falls like that. For Wanda the two measures do not agree: judge for yourself in question 1.
@@ -384,7 +447,7 @@ print(columns(["against dense", "", "z", "lost", "won", "coin"], rows, left=2))
 # The report pruned TinyLlama by 30 % (LLM-Pruner, criterion "taylor") and ran the same harness, an
 # older version of it, on five tasks. Your function gives its standard errors, and with them a
 # column that the report does not have: $z$, as if the questions were different ones. The paired
-# test above would need the single answers; without them $z$ errs on the careful side.
+# test would need the single answers; without them $z$ errs on the careful side.
 
 # %% experiment
 rows = []
@@ -407,7 +470,7 @@ plots.shares_with_errors(
     published,
     chances,
     "The report's acc: four tasks lose clearly, OpenBookQA cannot tell",
-    "right answers (bars: 95 %)",
+    "right answers (bars: 95 % interval)",
 )
 
 # %% [markdown]
@@ -446,7 +509,7 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # ## Question 1
 #
 # On our 80 questions Wanda's acc_norm is below the dense model's, and their 95 % intervals overlap. A colleague writes: "So pruning by
-# Wanda costs nothing." Use the columns z, lost, won and coin to answer. What would you do to find out more, and what does
+# Wanda costs nothing." Use the columns z, lost, won and p to answer. What would you do to find out more, and what does
 # the perplexity of lab 04 say?
 
 # %% [markdown] written="significance_reflection" points=3
@@ -482,3 +545,23 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # **Rubric (2 points).** One point for the effect: acc prefers short choices and drops below chance, acc_norm does not and may rise above it, neither
 # because of knowledge. One for a control (always the longest, the choices without their context, a random or shuffled model) and
 # for how ours is balanced.
+
+# %% [markdown]
+# ## An open question
+#
+# Eighty questions cannot tell nine points from nothing, and HellaSwag's ten thousand take a phone hours. Not all
+# questions are equally telling: most are answered alike by both models. Which hundred of the ten thousand would
+# you ask, so that the pruned model's accuracy follows from them? Choosing them by the dense model's answers is a trap. Why?
+#
+# ## To read
+#
+# - Gao et al., *lm-evaluation-harness*, and Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of
+#   language models*, arXiv:2405.14782
+# - Miller 2024, *Adding error bars to evals*, arXiv:2411.00640: paired differences, standard errors, how many questions
+# - Dutta et al. 2024, *Accuracy is not all you need*, arXiv:2407.09141: compressed models with equal accuracy that answer
+#   otherwise, counted by the answers that change
+# - Jaiswal et al. 2023, *Compressing LLMs: the truth is rarely pure and never simple*, arXiv:2310.01382: tasks on which pruned
+#   models fail although perplexity looks well
+# - Polo et al. 2024, *tinyBenchmarks*, arXiv:2402.14992: a hundred questions instead of thousands
+#
+# **Next**: the answers are measured. Lab 08 measures what pruning was done for, memory and time.

@@ -122,7 +122,7 @@ BORROWED = {  # lab -> imports that answered its exercises once
     4: ["given.masks.kept", "given.wanda.two_of_four_masks", "given.patterns.upper_half"],
     5: ["given.blocks.shrink_mlp", "given.plans.plan", "structured.plan", "planning.plan"],
     6: ["given.lora.recover", "recovery.adapters", "recovery.backward"],
-    8: ["planning.linear_macs", "cost.model_macs", "cost.packed", "given.macs.model_macs"],
+    8: ["planning.linear_macs", "cost.attention_macs", "cost.packed", "given.macs.attention_macs"],
 }  # fmt: skip
 BORROW = """
 import importlib

@@ -46,9 +46,6 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
     ("prune_blocks", "shrink_mlp", "the_first_ones"),
     ("prune_blocks", "shrink_mlp", "down_in_another_order"),
     ("prune_blocks", "shrink_attention", "published_order"),
-    ("model_macs", "linear_macs", "flops"),
-    ("model_macs", "linear_macs", "no_tokens"),
-    ("model_macs", "linear_macs", "with_bias"),
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
@@ -62,7 +59,6 @@ TRIVIAL = {  # of the right form, and the same whatever the input is
     "kv_group_importance": lambda q, k, v, o, head_dim, kv_heads, *_: torch.arange(kv_heads) + 1.0,
     "shrink_mlp": lambda gate, up, down, keep: (gate * 0, up * 0, down * 0),
     "shrink_attention": lambda q, k, v, o, *_: (q * 0, k * 0, v * 0, o * 0),
-    "linear_macs": lambda out_features, in_features, tokens: 7,
 }
 
 

@@ -1,0 +1,137 @@
+"""attention_macs: the multiply-accumulates of attention's own two products, from a config alone."""
+
+from collections.abc import Iterator
+
+from transformers import LlamaConfig
+
+from labsupport import models
+from labsupport.check.ask.answer import Answer
+from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit.causes import Cause, Named, looks, see
+from labsupport.check.judge.kit.compare import Wrong, is_whole
+from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.given import macs
+
+ONCE = see("8.1", "Once for every token")
+MEET = see("8.2", "Where tokens meet")
+TINYLLAMA = models.SHAPES["tinyllama-1.1b-chat"]
+
+
+def cases(seed: int) -> list[Case]:
+    """Small configs, each with something that is easily forgotten, and TinyLlama's."""
+    source = draw.rng(seed, "attention_macs")
+    plain = draw.until(lambda: _inputs(source), _suits)
+    other, tokens = _inputs(source)["config"], source.choice((3, 4, 8))
+    heads = other["num_attention_heads"]
+
+    def case(title: str, config: dict, tokens: int = tokens) -> Case:
+        return Case(title, {"config": config, "tokens": tokens})
+
+    return [
+        case("a small Llama with grouped-query attention", **plain),
+        case("twice as many tokens", plain["config"], 2 * plain["tokens"]),
+        case("as many KV heads as query heads", {**other, "num_key_value_heads": heads}),
+        case("one KV head", {**other, "num_key_value_heads": 1}),
+        case("one token", other, 1),
+        case("TinyLlama at 64 tokens", TINYLLAMA, 64),
+        case("SmolLM2: more MACs than a float can count", models.SMOLLM2, 8_500_001),
+    ]
+
+
+def _inputs(source) -> dict:
+    """A small Llama with fewer KV heads than query heads, its heads wider than hidden_size / heads."""
+    heads, kv_heads = source.choice(((6, 2), (9, 3), (12, 3), (10, 2)))
+    config = {
+        "vocab_size": source.randrange(17, 40),
+        "hidden_size": source.choice((2, 4)) * heads,
+        "intermediate_size": source.randrange(5, 14),
+        "num_hidden_layers": source.choice((2, 3, 5)),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "head_dim": source.choice((6, 10, 14)),
+        "tie_word_embeddings": False,
+    }
+    return {"config": config, "tokens": source.choice((5, 6, 7, 9))}
+
+
+def _suits(inputs: dict) -> bool:
+    """Whether no two mistakes come to the same number, and none to the right one."""
+    return draw.apart([(_right(inputs), "right"), *mistakes(inputs)])
+
+
+def _right(inputs: dict) -> int:
+    return macs.attention_macs(LlamaConfig(**inputs["config"]), inputs["tokens"])
+
+
+def parts(inputs: dict, answer: Answer) -> list[Part]:
+    """What must hold of the count."""
+    config, tokens, found = inputs["config"], inputs["tokens"], answer.value
+
+    def shown(expected: str) -> Wrong:
+        return Wrong(**config, tokens=tokens, your_answer=f"{found:,}", expected=expected)
+
+    def squared() -> None:
+        if found <= 0 or found % tokens**2:
+            raise shown(f"every token meets every token, so {tokens} x {tokens} divides the answer")
+
+    def right() -> None:
+        if found != _right(inputs):
+            raise shown("the two products of every head in every layer, and nothing else")
+
+    return [
+        Part("a whole number (an int)", lambda: is_whole(found)),
+        Part("every position meets every position", squared),
+        Part("the two products of all heads of all layers", right),
+    ]
+
+
+def mistakes(inputs: dict) -> Iterator[tuple[int, Named]]:
+    """The number that each mistake comes to, and its name."""
+    config, tokens, right = inputs["config"], inputs["tokens"], _right(inputs)
+    heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
+    depth, head_dim, hidden = config["num_hidden_layers"], config["head_dim"], config["hidden_size"]
+    linear = macs.model_macs(LlamaConfig(**config), tokens)
+    yield 2 * right, f"FLOPs were counted: a MAC is two of them, {ONCE}"
+    one = f"one product was counted. There are two: queries by keys, and weights by values, {MEET}"
+    yield right // 2, one
+    grouped = (
+        f"the {kv_heads} KV heads were counted. Heads may share their keys, but each of the {heads} query "
+        f"heads multiplies with them for itself, {MEET}"
+    )
+    yield right * kv_heads // heads, Cause(grouped, "the KV heads were counted")
+    quotient = f"the width of a head was taken to be hidden_size / heads. The config says head_dim, {MEET}"
+    yield right * hidden // (heads * head_dim), quotient
+    yield right // tokens, f"every token was given one partner. It meets all {tokens}, {MEET}"
+    yield right // tokens**2, f"the tokens were forgotten, {MEET}"
+    triangle = (
+        "the upper triangle was left out. A causal model needs no weights there, but its products are made, "
+        f"and torch counts the whole square, {MEET}"
+    )
+    yield right * (tokens + 1) // (2 * tokens), triangle
+    yield right * (tokens - 1) // (2 * tokens), triangle
+    if depth > 1:
+        one_layer = f"only one of the {depth} decoder layers was counted."
+        yield right // depth, Cause(one_layer, "only one decoder layer was counted")
+    yield right // heads, Cause(f"one head was counted. There are {heads}, {MEET}", "one head was counted")
+    yield right // head_dim, f"a score was counted as one MAC. It is a sum of head_dim products, {MEET}"
+    softmax = f"the softmax was counted. It multiplies no matrices, {MEET}"
+    yield right + depth * heads * tokens**2, softmax
+    with_linear = "the Linear layers were counted too. Only the two products without weights are asked for."
+    yield right + linear, with_linear
+    attention = hidden * head_dim * (2 * heads + 2 * kv_heads)
+    yield right + depth * attention * tokens, with_linear
+
+
+def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
+    """The mistake that a count shows."""
+    found, right = answer.value, _right(inputs)
+    if not isinstance(found, int | float):
+        return
+    if type(found) is int and found != right and abs(found - right) <= right * 2**-50:
+        yield "It looks as if a float stood in between: above 2**53 it skips whole numbers. Stay with int."
+    for value, said in mistakes(inputs):
+        if found == value != right:
+            yield looks(said)
+
+
+EXERCISE = Exercise("attention_macs", "8.2", cases, parts, cause)
