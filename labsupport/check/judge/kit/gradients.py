@@ -29,7 +29,7 @@ def gradients(inputs: dict, batches: list[torch.Tensor], model=None) -> dict[int
             hidden = model.model(batch, use_cache=False).last_hidden_state[:, :-1]  # [B, L - 1, hidden]
             pieces = zip(hidden.split(PIECE, 1), batch[:, 1:].split(PIECE, 1), strict=True)
             losses = [checkpoint(_loss, model.lm_head, *piece, use_reentrant=False) for piece in pieces]
-            (sum(losses) / batch[:, 1:].numel()).backward()
+            (torch.stack(losses).sum() / batch[:, 1:].numel()).backward()
     grads: Any = {i: {name: weight.grad for name, weight in named.items()} for i, named in weights.items()}
     for weight in (weight for named in weights.values() for weight in named.values()):
         weight.requires_grad_(False).grad = None
