@@ -54,7 +54,8 @@ labs: setup model
 	$(BIN)/python -m pytest -m notebook
 
 lab: setup model notebooks
-	$(BIN)/jupyter lab --notebook-dir notebooks
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/labsupport/jupyter PYTHONSTARTUP=$(CURDIR)/labsupport/jupyter/kernel.py \
+	  $(BIN)/jupyter lab --notebook-dir notebooks
 
 notebooks: setup
 	@$(BIN)/python -m grader build
