@@ -373,8 +373,8 @@ plots.mask_differences(
     differ, "Share of the mask that differs between sequential and one-shot calibration", guess=(last, guess)
 )
 kinds = {}
-for name, share in differ.items():
-    kinds.setdefault(linears.layer_kind(name), []).append(share)
+for each, share in differ.items():
+    kinds.setdefault(linears.layer_kind(each), []).append(share)
 for kind in sorted(kinds, key=lambda kind: -max(kinds[kind]))[:2]:
     print(f"{kind} differs most: {max(kinds[kind]):.1%} in one layer, {kinds[kind][-1]:.1%} in the last")
 
@@ -453,6 +453,7 @@ check.n_of_m_mask(n_of_m_mask)
 # Here they are on a patch of one weight of the model, around its loudest input. White is dropped.
 
 # %% experiment
+name = queries[len(queries) // 2]
 weight, score = dense[name], wanda_score(dense[name], norms[name])
 loudest = int(norms[name].argmax())
 patches = {
