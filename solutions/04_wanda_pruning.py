@@ -13,7 +13,7 @@
 # |---|---|
 # | **You learn** | the Wanda score, why it is ranked inside rows, one-shot and sequential calibration, and 2:4 sparsity |
 # | **You need** | lab 02 (masks, ties) and lab 03 (input norms; the given `labsupport.given.input_norms` measures them from here on) |
-# | **It takes** | an hour of your time; all cells together run about a minute and a half on two CPU cores |
+# | **It takes** | an hour of your time; all cells together run about two minutes on two CPU cores |
 # | **Sources** | Sun et al. 2024, *A simple and effective pruning approach for large language models* (Wanda); Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercises 2 and 3 |
 
 # %%
@@ -373,8 +373,8 @@ plots.mask_differences(
     differ, "Share of the mask that differs between sequential and one-shot calibration", guess=(last, guess)
 )
 kinds = {}
-for name, share in differ.items():
-    kinds.setdefault(linears.layer_kind(name), []).append(share)
+for each, share in differ.items():
+    kinds.setdefault(linears.layer_kind(each), []).append(share)
 for kind in sorted(kinds, key=lambda kind: -max(kinds[kind]))[:2]:
     print(f"{kind} differs most: {max(kinds[kind]):.1%} in one layer, {kinds[kind][-1]:.1%} in the last")
 
@@ -453,6 +453,7 @@ check.n_of_m_mask(n_of_m_mask)
 # Here they are on a patch of one weight of the model, around its loudest input. White is dropped.
 
 # %% experiment
+name = queries[len(queries) // 2]
 weight, score = dense[name], wanda_score(dense[name], norms[name])
 loudest = int(norms[name].argmax())
 patches = {

@@ -653,17 +653,24 @@ plots.perplexity_by_criterion(
     "Perplexity by criterion (random: three draws, the middle one and the range)",
     guess=(list(found).index("random"), guess),
 )
-chance = found["random"][ratios[-1]]
-for criterion in ("l1", "l2", "taylor"):
-    (value,) = found[criterion][ratios[-1]]
-    place = "above" if value > max(chance) else "below" if value < min(chance) else "among"
-    print(f"{ratios[-1]:.0%}: {criterion} lies {place} the three random draws")
+for ratio in ratios:
+    chance = found["random"][ratio]
+    print(
+        f"{ratio:.0%}: the greatest of three random draws is {max(chance) / min(chance):.2f} times the least"
+    )
+    for criterion in ("l1", "l2", "taylor"):
+        (value,) = found[criterion][ratio]
+        place = "above" if value > max(chance) else "below" if value < min(chance) else "among"
+        print(f"     {criterion} lies {place} the three")
 
 # %% [markdown]
-# On the course model l1 and l2 are *behind random numbers*: random pruning hits an important channel now and
-# then; l1 hits every important channel whose weights are small. (No model was trained afterwards; lab 06 does that.)
+# On the course model l1 is worse than random numbers at both ratios: random pruning hits an important channel now
+# and then; l1 hits every important channel whose weights are small. At 35 % a head goes with the channels, chance
+# picks it, and the three draws lie six times apart: one of them alone would have told nothing. (No model was trained
+# afterwards; lab 06 does that.)
 #
-# **What if** the first four layers were pruned as well? Set `layers = range(depth)` and look at taylor alone.
+# **What if** the first layers and the last were pruned as well? Set `layers = range(depth)`, and look at
+# `perplexity(pruned("taylor", 0.2), token_windows)`.
 
 # %% [markdown]
 # ### Channels or heads?
@@ -733,7 +740,7 @@ print(columns(header, rows))
 # "Random" is the middle one of three draws. The last two columns are the report's: TinyLlama, 30 % of layers 4
 # to 17, other texts, float16, and by the tool's defaults windows of 128 tokens and 10 windows of 64 for taylor. So
 # the numbers do not compare. Does the order? Taylor is best and l1 worst in both. The report's l2 and random lie
-# closer together than two of our random draws: nothing follows from their order.
+# closer together than any two of our draws at 35 %: nothing follows from their order.
 
 # %% [markdown]
 # ## Question 2

@@ -1,6 +1,8 @@
 """Structured pruning: right counts, right couplings, sliced equals masked, and it can be kept."""
 
+import ast
 import json
+import re
 import warnings
 
 import pytest
@@ -11,8 +13,9 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
+from grader import course
 from labsupport import __main__ as command
-from labsupport import corpora, models, structured, widths
+from labsupport import corpora, expected, models, settings, structured, widths
 from labsupport.errors import LabError
 from labsupport.given import blocks, plans
 from labsupport.given.perplexity import perplexity
@@ -385,3 +388,13 @@ def test_coupled_matrices_are_named_in_the_papers_order_and_replaced_in_place():
     assert gate.data_ptr() == block.mlp.gate_proj.weight.data_ptr(), "no second copy of the weights"
     structured.replace(mlp, (gate[:5], up[:5], down[:, :5]))
     assert block.mlp.down_proj.in_features == 5 and torch.equal(block.mlp.up_proj.weight, up[:5])
+
+
+def test_the_table_of_lab_05_has_a_reference_for_each_of_its_numbers(monkeypatch):
+    """Its ratios are those that were measured, in four digits and without a stray point."""
+    monkeypatch.setattr(settings, "current", lambda: CPU)
+    source = course.source(course.lab("05")).read_text(encoding="utf-8")
+    ratios = ast.literal_eval(re.search(r"^ratios = (\(.+\))$", source, re.MULTILINE)[1])
+    found = expected.structured()
+    assert found.keys() == {(criterion, ratio) for criterion in structured.CRITERIA for ratio in ratios}
+    assert all(re.fullmatch(r"\d+(\.\d+)?", value) for value in found.values())
