@@ -18,7 +18,7 @@
 
 # %%
 import torch
-from labsupport import check, corpora, expected, given, linears, models, plots, prompts, settings
+from labsupport import check, corpora, expected, given, linears, models, plots, prompts, settings, slider
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.selection import kth_smallest
@@ -512,6 +512,22 @@ print(prompts.side_by_side(texts))
 
 # %% [markdown]
 # Read for two things: is it still a sentence, and is it still true? They need not go together.
+
+# %% [markdown]
+# ### Try any sparsity
+#
+# The slider sets the sparsity, the buttons the method. Perplexity is that of 128 tokens here, so that you need not wait.
+
+# %% experiment
+slider.explore(
+    model,
+    tokenizer,
+    token_windows[:1, :128],
+    {
+        "magnitude": lambda sparsity: by_magnitude(matrix_mask, sparsity),
+        "Wanda": lambda sparsity: by_wanda(row_mask, sparsity),
+    },
+)
 
 # %% [markdown]
 # ## Your numbers beside ours

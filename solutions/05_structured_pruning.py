@@ -18,7 +18,7 @@
 import tempfile
 
 import torch
-from labsupport import check, corpora, cost, expected, given, linears, models, plots, prompts
+from labsupport import chat, check, corpora, cost, expected, given, linears, models, plots, prompts
 from labsupport import settings, structured, widths
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
@@ -720,6 +720,10 @@ print(prompts.side_by_side(texts))
 
 # %% [markdown]
 # Is it still a sentence, and is it still true? Perplexity alone would not have told you which of the two went first.
+# Ask it yourself: this cell keeps the model in your cache folder, and says how to talk to it beside the dense one.
+
+# %% experiment
+chat.keep(small, f"{settings.current().model}-taylor-{ratios[-1]:.0%}".rstrip("%"))
 
 # %% [markdown]
 # ## Your numbers beside ours
