@@ -582,7 +582,10 @@ guess = None  # your guess: the perplexity of Wanda with a third of the weights 
 # %% experiment
 above = ("dense", "zeros", "sliced", "three", "model", "layer", "weight", "matrices", "actions")
 for name in above:
-    globals().pop(name, None)  # frees 2 GB
+    globals().pop(name, None)
+print(f"in use after that: {cost.allocated() / 1e6:,.0f} MB")
+
+# %% experiment
 setting = comparison.setting()
 curves = amounts.measure(setting)
 
@@ -633,11 +636,12 @@ for share, names in ranked.items():
 # Read it from left to right. At a sixth, zeros are all but free, whichever score chooses them: 24.4 by Wanda, 24.5 by
 # magnitude, 24.0 dense. Blocks of the same weight cost half as much again, although taylor chooses them with care. A mask
 # may pick the least useful weight anywhere; a slice takes a whole channel, its useful weights too. At a third the score
-# begins to matter: 28.7 by Wanda, 43.7 by magnitude, 91.9 for blocks. At a half it decides everything: 49.7 by Wanda, AGAIN
+# begins to matter: 28.7 by Wanda, 43.7 by magnitude, 91.9 for blocks. At a half it decides everything: 49.7 by Wanda, 290 for
+# blocks by taylor, 474 by magnitude. There a good choice of blocks beats a bad choice of single weights.
 #
 # So "by magnitude the model is lost and by taylor it is not", as the table has it, compares a half with a sixth. At the *same*
-# amount single weights cost less than blocks. The marks of LoRA show how much of it two dozen
-# steps of training take back. What blocks give in return is in the next figure.
+# amount Wanda's zeros always cost least. The marks of LoRA show how much two dozen steps of training take back. What blocks
+# give in return is in the next figure.
 
 # %% experiment
 plots.comparison(methods, "Only smaller matrices save anything; the amount differs from line to line")
