@@ -237,7 +237,7 @@ def comparison(rows: list, title: str) -> None:
         "time, dense = 1": [row.seconds / row.dense_seconds for row in rows],
     }
     figure, every = plt.subplots(
-        1, len(panels), figsize=(10.5, 0.34 * len(rows) + 1.4), sharey=True, layout="constrained"
+        1, len(panels), figsize=(11.5, 0.34 * len(rows) + 1.4), sharey=True, layout="constrained"
     )
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     names, places = [row.method for row in rows], range(len(rows))
@@ -273,7 +273,7 @@ def perplexity_by_share(
     """
     if not rows:
         return  # no rows: under grading nothing is measured
-    ax = axes(title, "decoder weights that are zero or gone", "perplexity (log scale)", height=4.6)
+    ax = axes(title, "decoder weights that are zero or gone", "perplexity (log scale)", width=8.0)
     for index, (name, points) in enumerate(curves.items()):
         ax.plot([0, *points], [rows[0].perplexity, *points.values()], label=name, **look(index))
     single = [row for row in rows[1:] if row.method not in curves]
@@ -284,7 +284,7 @@ def perplexity_by_share(
     ax.set_yscale("log")
     _plain_ticks(ax.yaxis)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.legend(frameon=False, fontsize=9, ncols=2, loc="upper left")
+    ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     show()
 
 

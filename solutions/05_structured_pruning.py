@@ -133,8 +133,7 @@ print(f"a dense layer: {preview.layers[0]}\na pruned one:  {preview.layers[4]}")
 # TinyLlama has 4 key-value heads of 64, so they have 256. The surplus is 22 layers x 2 matrices x
 # (2048 x 2048 - 2048 x 256) = 161,480,704 parameters: 1,100,048,384 + 161,480,704 = 1,261,529,088,
 # which is the report's 1261.53 M. The same matrices add 161,480,704 x 64 tokens = 10.33 GMac to the
-# 66.20 G of the Linear layers; the rest, 0.78 G, is attention's own products (0.37 G, counted
-# twice) and 0.03 G of norms and rotations, which the tool counted in that run. "After" agrees with
+# 66.20 G of the Linear layers; the rest, 0.78 G, is in no Linear layer (lab 08 finds it). "After" agrees with
 # ours, 921,651,200 and 54.785 G, because the pruned model was counted as it is. Saved are 1 -
 # 54.785 / 66.203 = 17 % of the MACs (and 16 % of the parameters), not 29 %.
 
