@@ -337,7 +337,7 @@ series = {
 plots.shares_with_errors(
     series,
     {"acc": 0.25, "acc_norm": 0.25},
-    "At 50 %, Wanda keeps much of what magnitude loses",
+    "Accuracy of the dense model, and with half of its weights gone",
     f"right answers of {n} (bars: 95 % interval)",
     guess=("acc_norm", guess),
 )
@@ -469,7 +469,7 @@ chances = {task: chance for task, (_, chance, _) in expected.PUBLISHED.items()}
 plots.shares_with_errors(
     published,
     chances,
-    "The report's acc: four tasks lose clearly, OpenBookQA cannot tell",
+    "The report's acc on five tasks, before and after pruning",
     "right answers (bars: 95 % interval)",
 )
 

@@ -295,7 +295,7 @@ two_of_four = {size: storage_bytes(shape, 0.5, "2:4", size) / (shape[0] * shape[
 plots.storage_against_sparsity(
     curves,
     two_of_four,
-    "A sparse format pays only below the line at 1: for CSR that takes half zeros, or more",
+    "Bytes of a matrix in a sparse format, over those of the dense one",
 )
 
 # %% [markdown]
@@ -489,7 +489,7 @@ for what, (batch, length, repeats) in sizes.items():
     times[what] = cost.latencies(actions, repeats)
 
 # %% experiment
-title = "Zeros make nothing faster; slicing does (lines: the middle half of the repeats)"
+title = "Time of one pass, over that of the dense model (lines: the middle half of the repeats)"
 plots.latency_bars(times, title, guess)
 
 # %% [markdown]
@@ -644,7 +644,7 @@ for share, names in ranked.items():
 # give in return is in the next figure.
 
 # %% experiment
-plots.comparison(methods, "Only smaller matrices save anything; the amount differs from line to line")
+plots.comparison(methods, "What each method costs, at the amount that it removes")
 
 # %% [markdown]
 # Read it column by column. *Perplexity* belongs to the amount in the first column, so compare it along the curves above, not
