@@ -12,7 +12,7 @@ from labsupport import linears, models, structured
 from labsupport.check.ask import recipes
 from labsupport.check.ask.bits import packed
 from labsupport.check.ask.own import prune_blocks
-from labsupport.check.judge.kit import pruned
+from labsupport.check.judge.kit import memo, pruned
 from labsupport.given import blocks
 from labsupport.memory import checkpointed, give_back
 
@@ -65,6 +65,7 @@ def test_gradients_never_hold_the_logits_of_a_window(tiny_model, monkeypatch):
 
 def test_a_check_masks_the_only_model_that_it_loads(monkeypatch):
     """A second one, dense, would take as much again."""
+    monkeypatch.setattr(memo, "folder", None)  # as at home
     made = []
     real = recipes.model
     monkeypatch.setattr(recipes, "model", lambda recipe: made.append(recipe) or real(recipe))

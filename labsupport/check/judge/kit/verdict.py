@@ -19,6 +19,7 @@ SHORTER = (
     (2, 1),
 )  # level, rows: the first that fits is shown
 SHORT = 8  # letters of a number that may share a line
+LABEL = 40  # letters of a number's name
 NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
 
 
@@ -158,7 +159,8 @@ def _wrapped(sentences: str) -> str:
 
 def _shown(show: dict[str, Any], rows: int | None) -> list[str]:
     """One line, or as many as it needs, for every number; `rows` bounds them and puts short ones together."""
-    texts = {label: value if isinstance(value, str) else plain(value) for label, value in show.items()}
+    named = {label[:LABEL]: value for label, value in show.items()}
+    texts = {label: value if isinstance(value, str) else plain(value) for label, value in named.items()}
     short = [label for label, text in texts.items() if len(text) <= SHORT and not label.startswith("your")]
     short = [] if rows is None else short
     together = ", ".join(f"{label} {texts.pop(label)}" for label in short)
