@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from grader import course
 from grader.author import notebooks
 from tests.course.lab_runs import ON_COURSE_MODEL
 
@@ -52,13 +51,13 @@ def holds(number: str, values: list[float]) -> bool:
 @pytest.mark.notebook
 @pytest.mark.parametrize("lab", [each for each in ON_COURSE_MODEL if each.values[0] in ELSEWHERE])
 def test_a_number_is_measured_or_has_a_source(lab, on_course_model):
-    values, known = printed(on_course_model(lab).notebook), ELSEWHERE.get(lab, {})
+    values, known = printed(on_course_model(lab).notebook), ELSEWHERE[lab]
     assert [number for number in sorted(told(lab) - known.keys()) if not holds(number, values)] == []
 
 
-@pytest.mark.parametrize("lab", course.labs())
+@pytest.mark.parametrize("lab", ELSEWHERE)
 def test_no_source_of_a_number_that_is_gone(lab):
-    assert ELSEWHERE.get(lab, {}).keys() <= told(lab)
+    assert ELSEWHERE[lab].keys() <= told(lab)
 
 
 def test_a_wrong_number_is_seen():

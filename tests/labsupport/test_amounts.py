@@ -12,14 +12,6 @@ from labsupport.given.perplexity import perplexity
 
 
 @pytest.fixture
-def tiny(monkeypatch, tmp_path):
-    """The setting of the tiny model, and a cache folder of its own."""
-    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    monkeypatch.setenv("PRUNING_LABS_CACHE", str(tmp_path / "cache"))
-    return setting(limit=4, steps=2)
-
-
-@pytest.fixture
 def asked(monkeypatch) -> list[tuple]:
     """What was really measured, with made-up numbers."""
     found = []

@@ -11,14 +11,6 @@ from labsupport.errors import LabError
 
 
 @pytest.fixture
-def tiny(monkeypatch, tmp_path):
-    """The tiny model, a cache folder of its own, and few documents and steps."""
-    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    monkeypatch.setenv("PRUNING_LABS_CACHE", str(tmp_path / "cache"))
-    return setting(limit=4, steps=2)
-
-
-@pytest.fixture
 def asked(monkeypatch) -> list[str]:
     """The methods that were really run, with made-up numbers."""
     names = []

@@ -6,7 +6,7 @@ from transformers import LlamaConfig
 
 from labsupport import models
 from labsupport.check.ask.answer import Answer
-from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit import configs, draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
@@ -39,18 +39,7 @@ def cases(seed: int) -> list[Case]:
 
 
 def _inputs(source) -> dict:
-    """A small Llama with fewer KV heads than query heads, its heads wider than hidden_size / heads."""
-    heads, kv_heads = source.choice(((6, 2), (9, 3), (12, 3), (10, 2)))
-    config = {
-        "vocab_size": source.randrange(17, 40),
-        "hidden_size": source.choice((2, 4)) * heads,
-        "intermediate_size": source.randrange(5, 14),
-        "num_hidden_layers": source.choice((2, 3, 5)),
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
-        "head_dim": source.choice((6, 10, 14)),
-        "tie_word_embeddings": False,
-    }
+    config = configs.grouped(source, ((6, 2), (9, 3), (12, 3), (10, 2)), (2, 3, 5))
     return {"config": config, "tokens": source.choice((5, 6, 7, 9))}
 
 

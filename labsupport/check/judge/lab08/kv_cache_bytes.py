@@ -7,7 +7,7 @@ from transformers import LlamaConfig
 
 from labsupport import models, widths
 from labsupport.check.ask.answer import Answer
-from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit import configs, draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
@@ -38,18 +38,7 @@ def cases(seed: int) -> list[Case]:
 
 
 def _inputs(source) -> dict:
-    """A small Llama with fewer KV heads than query heads, its heads wider than hidden_size / heads."""
-    heads, kv_heads = source.choice(((9, 3), (15, 3), (15, 5)))
-    config = {
-        "vocab_size": source.randrange(17, 40),
-        "hidden_size": source.choice((2, 4)) * heads,
-        "intermediate_size": source.randrange(5, 14),
-        "num_hidden_layers": source.choice((3, 5, 7)),
-        "num_attention_heads": heads,
-        "num_key_value_heads": kv_heads,
-        "head_dim": source.choice((6, 10, 14)),
-        "tie_word_embeddings": False,
-    }
+    config = configs.grouped(source, ((9, 3), (15, 3), (15, 5)), (3, 5, 7))
     return {"config": config, "tokens": source.choice((11, 13, 17)), "dtype_bytes": 1}
 
 
