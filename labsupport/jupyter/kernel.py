@@ -19,8 +19,8 @@ def start() -> None:
         last = frames[-1][0]
         if problem.name and last.f_globals is shell.user_ns and last.f_code.co_name.startswith("<"):
             return (
-                f"{problem.name} is not there yet. Choose Run, Run All Above Selected Cell; "
-                "if that does not help, look for a slip in the name."
+                f"{problem.name} is not there yet. Choose Run, Run All Above Selected Cell.\n"
+                "If that does not help, look for a slip in the name."
             )
         return ""
 
