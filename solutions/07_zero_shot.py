@@ -547,21 +547,20 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # for how ours is balanced.
 
 # %% [markdown]
-# ## An open question
+# ## Read on
 #
-# Eighty questions cannot tell nine points from nothing, and HellaSwag's ten thousand take a phone hours. Not all
+# - Gao et al., *lm-evaluation-harness*, and Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of
+#   language models*, [arXiv:2405.14782](https://arxiv.org/abs/2405.14782)
+# - Miller 2024, *Adding error bars to evals*, [arXiv:2411.00640](https://arxiv.org/abs/2411.00640): paired differences, standard errors, how many questions
+# - Dutta et al. 2024, *Accuracy is not all you need*, [arXiv:2407.09141](https://arxiv.org/abs/2407.09141): compressed models with equal accuracy that answer
+#   otherwise, counted by the answers that change
+# - Jaiswal et al. 2023, *Compressing LLMs: the truth is rarely pure and never simple*, [arXiv:2310.01382](https://arxiv.org/abs/2310.01382): tasks on which pruned
+#   models fail although perplexity looks well
+# - Ma et al. 2023, *LLM-Pruner*, [arXiv:2305.11627](https://arxiv.org/abs/2305.11627): the report's tool
+# - Polo et al. 2024, *tinyBenchmarks*, [arXiv:2402.14992](https://arxiv.org/abs/2402.14992): a hundred questions instead of thousands
+#
+# **Open question.** Eighty questions cannot tell nine points from nothing, and HellaSwag's ten thousand take a phone hours. Not all
 # questions are equally telling: most are answered alike by both models. Which hundred of the ten thousand would
 # you ask, so that the pruned model's accuracy follows from them? Choosing them by the dense model's answers is a trap. Why?
 #
-# ## To read
-#
-# - Gao et al., *lm-evaluation-harness*, and Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of
-#   language models*, arXiv:2405.14782
-# - Miller 2024, *Adding error bars to evals*, arXiv:2411.00640: paired differences, standard errors, how many questions
-# - Dutta et al. 2024, *Accuracy is not all you need*, arXiv:2407.09141: compressed models with equal accuracy that answer
-#   otherwise, counted by the answers that change
-# - Jaiswal et al. 2023, *Compressing LLMs: the truth is rarely pure and never simple*, arXiv:2310.01382: tasks on which pruned
-#   models fail although perplexity looks well
-# - Polo et al. 2024, *tinyBenchmarks*, arXiv:2402.14992: a hundred questions instead of thousands
-#
-# **Next**: the answers are measured. Lab 08 measures what pruning was done for, memory and time.
+# **Next:** [lab 08, cost](../08_cost/08_cost.ipynb) measures what pruning was done for: memory and time.

@@ -708,21 +708,19 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # files alone are no answer: they save disk and transfer, not time.
 
 # %% [markdown]
-# ## An open question
+# ## Read on
 #
-# Half of the weights are zero, and the file is larger than one of 4-bit numbers that lost nothing. Both could be had at once:
+# - Mishra et al. 2021, *Accelerating sparse deep neural networks*, [arXiv:2104.08378](https://arxiv.org/abs/2104.08378): 2:4 in hardware
+# - Ainslie et al. 2023, *GQA*, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245): fewer KV heads, for the cache
+# - Pope et al. 2022, *Efficiently scaling transformer inference*, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102): which of compute and memory one waits for
+# - Frantar and Alistarh 2023, *SparseGPT*, [arXiv:2301.00774](https://arxiv.org/abs/2301.00774): half of the weights gone in one shot, with few bits besides
+# - Xia et al. 2024, *Sheared LLaMA*, [arXiv:2310.06694](https://arxiv.org/abs/2310.06694): structured pruning, and then much training
+# - Gholami et al. 2024, *AI and memory wall*, [arXiv:2403.14123](https://arxiv.org/abs/2403.14123)
+#
+# **Open question.** Half of the weights are zero, and the file is larger than one of 4-bit numbers that lost nothing. Both could be had at once:
 # zeros *and* few bits. Does the order matter? Think of what Wanda's score needs to know of a weight, and of what rounding does to small
 # ones. Then: which share of zeros and how many bits would you give a model that must fit into 40 MB, and what
 # would you measure to find out?
 #
-# ## To read
-#
-# - Mishra et al. 2021, *Accelerating sparse deep neural networks*, arXiv:2104.08378: 2:4 in hardware
-# - Ainslie et al. 2023, *GQA*, arXiv:2305.13245: fewer KV heads, for the cache
-# - Pope et al. 2022, *Efficiently scaling transformer inference*, arXiv:2211.05102: which of compute and memory one waits for
-# - Frantar and Alistarh 2023, *SparseGPT*, arXiv:2301.00774: half of the weights gone in one shot, with few bits besides
-# - Xia et al. 2024, *Sheared LLaMA*, arXiv:2310.06694: structured pruning, and then much training
-# - Gholami et al. 2024, *AI and memory wall*, arXiv:2403.14123
-#
-# **Next**: every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
+# **Next:** every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
 # a row after each weight that goes, in closed form. Its paper is where to go on.
