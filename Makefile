@@ -32,13 +32,13 @@ demo: setup sandbox model
 ALONE := alone or model or notebook or browser
 
 # The linter, the types, and the tests of a moment that need no sandbox, no model and no browser.
-quick: setup .venv/site
+quick: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow or lengthy)"
 
-test: setup sandbox model .venv/site
+test: setup sandbox model
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow)"
@@ -60,7 +60,7 @@ lab: setup model notebooks
 notebooks: setup
 	@$(BIN)/python -m grader build
 
-# What builds the site; only `make site` and `make test` install it.
+# What builds the site; only `make site` and .ci/run install it.
 .venv/site: .venv/ready
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[site]
 	@touch $@

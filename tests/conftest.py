@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import gc
 import os
 import random
 from collections.abc import Callable
@@ -35,6 +36,12 @@ def pytest_configure():
     """
     if properties().derandomize:
         providers._get_local_constants = providers.Constants
+
+
+def pytest_collection_finish():
+    """What is there before the first test stays to the end: no collection of garbage need look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from grader import course
 
-pytestmark = pytest.mark.alone  # it starts a sandbox
+pytestmark = [pytest.mark.alone, pytest.mark.slow]  # it starts a sandbox
 TEXT = (course.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 STEP = re.compile(r"(?:\b(Append to|Write)\s+`([^`]+)`:\n\n)?```(\w+)\n(.*?)```", re.DOTALL)
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "course", "build", "__pycache__", ".*_cache", "*.egg-info")

@@ -15,7 +15,7 @@ import torch
 from labsupport import corpora, expected, models, settings
 from labsupport.linears import pruned_linears
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 TABLE = {("dense", 0.0): 25.61, ("magnitude", 0.5): 392.9, ("wanda", 0.5): 50.62}  # 16 windows of 512
 

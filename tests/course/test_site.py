@@ -23,7 +23,7 @@ from labsupport import comparison, plots
 from labsupport.errors import LabError
 from labsupport.figure_text import describe
 
-pytestmark = pytest.mark.alone  # kernels run beside the tests
+pytestmark = [pytest.mark.alone, pytest.mark.slow]  # kernels run beside the tests
 LABS = ["00_start_here", "02_magnitude_pruning"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

@@ -113,6 +113,7 @@ def test_a_worker_of_another_version_is_noticed(processes, monkeypatch, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_worker(processes):
     """Killed in the middle of a submission, a worker costs nobody anything: all is as when graded serially.
 

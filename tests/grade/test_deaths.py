@@ -93,6 +93,7 @@ def class_with_doom() -> None:
     hand_in("eve", {})
 
 
+@pytest.mark.slow
 def test_set_aside_one_after_the_other(deadly):
     """What killed the grader is graded last and in another process, and set aside when that ends too."""
     with another_course():

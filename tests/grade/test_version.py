@@ -77,6 +77,7 @@ def points(folder, run) -> dict[str, str]:
 
 
 @pytest.mark.sandbox
+@pytest.mark.slow
 def test_a_mended_judge_judges_anew(copy, tmp_path):
     """What a broken judge accepted is refused once it is mended; what a person gave stands."""
     (root, run), folder = copy, tmp_path / "course"
