@@ -773,4 +773,7 @@ print(columns(header, rows))
 # **Open question.** Every layer, and every kind of structure, was given the same ratio. What is the rate of exchange
 # between channels and heads, between early layers and late ones, and can one know it without trying?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** [lab 06, recovery](../06_recovery/06_recovery.ipynb) trains pruned models, for a minute.

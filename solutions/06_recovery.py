@@ -463,4 +463,7 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # **Open question.** Our models practised on the kind of text on which they were measured. On which text, and on how
 # little of it, does a pruned model win back what it could do on *all* texts?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** [lab 07, zero-shot](../07_zero_shot/07_zero_shot.ipynb) asks the pruned models questions.

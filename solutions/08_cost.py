@@ -722,5 +722,8 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # ones. Then: which share of zeros and how many bits would you give a model that must fit into 40 MB, and what
 # would you measure to find out?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
 # a row after each weight that goes, in closed form. Its paper is where to go on.
