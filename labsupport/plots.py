@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from labsupport import guesses
 from labsupport.figure_text import describe
@@ -250,7 +250,8 @@ def comparison(rows: list, title: str) -> None:
         ax.spines[["top", "right"]].set_visible(False)
         if "log" in label:
             ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            wide = max(values) > 10 * min(values)
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if wide else MaxNLocator(3))
             ax.xaxis.set_major_formatter("{x:g}")
             ax.minorticks_off()
         elif label == "zeros or gone":

@@ -623,12 +623,11 @@ print(comparison.as_text(setting, methods))
 
 # %% experiment
 shares = list(amounts.shares(setting).values()) if methods else []
-ranked = {share: sorted(curves, key=lambda name, at=share: curves[name][at]) for share in shares}
-winners = ", ".join(f"{names[0]} at {100 * share:.0f} %" for share, names in ranked.items())
-plots.perplexity_by_share(curves, methods, f"Who loses least: {winners}", (0.336, guess))
+plots.perplexity_by_share(curves, methods, "Perplexity by how much is zero or gone", (0.336, guess))
 
 # %% experiment
-for share, names in ranked.items():
+for share in shares:
+    names = sorted(curves, key=lambda name, at=share: curves[name][at])  # the least loss first
     times = [f"{name} {curves[name][share] / methods[0].perplexity:.2f}" for name in names]
     print(f"{share:5.1%} gone, perplexity over dense: {', '.join(times)}")
 
