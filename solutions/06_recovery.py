@@ -47,11 +47,11 @@ with warnings.catch_warnings(action="ignore"):  # a model with few heads keeps t
     prune_blocks(sliced, 0.35, range(depth // 7, depth - depth // 7), "taylor", batches)
 
 # %% experiment
-masked, masks = models.load(), {}
+masked = models.load()
 for name, norm in input_norms(masked, batches).items():
     score = linears.pruned_linears(masked)[name].weight.abs() * norm
-    masks[name] = score > score.median(dim=1, keepdim=True).values  # half of every row
-linears.apply_masks(masked, masks)
+    mask = score > score.median(dim=1, keepdim=True).values  # half of every row
+    linears.apply_masks(masked, {name: mask})
 
 # %% experiment
 patients = {"Wanda 50 %": masked, "sliced 35 %": sliced}
@@ -208,7 +208,7 @@ check.merge_lora(merge_lora)
 # See the trap on a real layer, with two thin matrices at random.
 
 # %% experiment
-name, mask = next(reversed(masks.items()))
+name = list(linears.pruned_linears(masked))[-1]  # the last layer: its mask is still there
 weight, mask = linears.pruned_linears(masked)[name].weight.cpu(), mask.cpu()
 generator = torch.Generator().manual_seed(6)
 a, b = torch.randn(8, weight.shape[1], generator=generator), torch.randn(len(weight), 8, generator=generator)
