@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from labsupport import guesses
 from labsupport.figure_text import describe
@@ -250,7 +250,8 @@ def comparison(rows: list, title: str) -> None:
         ax.spines[["top", "right"]].set_visible(False)
         if "log" in label:
             ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            wide = max(values) > 10 * min(values)
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if wide else MaxNLocator(3))
             ax.xaxis.set_major_formatter("{x:g}")
             ax.minorticks_off()
         elif label == "zeros or gone":
@@ -420,22 +421,26 @@ def perplexity_by_criterion(
 ) -> None:
     """Perplexity on a log scale, name -> {ratio: draws}: the median, and a bar over all draws."""
     ax = axes(title, "", "perplexity (log scale)")
-    for index, ratio in enumerate(next(iter(found.values()))):
+    ratios = list(next(iter(found.values())))
+    for index, ratio in enumerate(ratios):
         draws = [sorted(points[ratio]) for points in found.values()]
         middle = [each[len(each) // 2] for each in draws]
         reach = [[m - each[0] for m, each in zip(middle, draws, strict=True)],
                  [each[-1] - m for m, each in zip(middle, draws, strict=True)]]  # fmt: skip
         dots: dict[str, Any] = {**look(index), "linestyle": ""}
-        ax.errorbar(range(len(found)), middle, yerr=reach, capsize=4, label=f"{ratio:.0%} removed", **dots)
-        for place, value in enumerate(middle):
-            ax.text(place + 0.08, value, f"{value:,.1f}", va="center", fontsize=9)
+        side = 0.12 * (index - (len(ratios) - 1) / 2)  # the ratios stand side by side
+        places = [place + side for place in range(len(found))]
+        ax.errorbar(places, middle, yerr=reach, capsize=4, label=f"{ratio:.0%} removed", **dots)
+        gap, ha = (-0.07, "right") if side < 0 else (0.07, "left")
+        for place, value in zip(places, middle, strict=True):
+            ax.text(place + gap, value, f"{value:,.1f}", ha=ha, va="center", fontsize=9)
     ax.axhline(dense, color="black", linestyle="--", linewidth=1)
-    ax.text(-0.5, dense, f"dense {dense:,.1f}", fontsize=9, va="bottom")
+    ax.text(len(found) - 0.4, dense, f"dense {dense:,.1f}", fontsize=9, ha="right", va="bottom")
     ax.set_yscale("log")
     guesses.mark(ax, *guess)
     _plain_ticks(ax.yaxis)
     ax.set_xticks(range(len(found)), labels=list(found))
-    ax.set_xlim(-0.5, len(found) - 0.4)
+    ax.set_xlim(-0.6, len(found) - 0.4)
     ax.legend(frameon=False, fontsize=9)
     show()
 

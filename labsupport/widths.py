@@ -61,8 +61,10 @@ def note(model: LlamaForCausalLM) -> None:
 
     Equal widths in all layers go into the config's fields, and any Llama loader can read the model. Unequal
     widths, and a number of heads that does not divide the hidden size, do not fit into these fields: then
-    the fields do not change, and `layer_widths` lists the widths.
+    the fields do not change, and `layer_widths` lists the widths. The model lets go of the file that it was
+    read from, which holds the weights that it lost.
     """
+    _let_go(model)
     config: Any = model.config
     layers: Any = model.model.layers
     widths = of_model(model)
@@ -75,6 +77,13 @@ def note(model: LlamaForCausalLM) -> None:
     config.intermediate_size = widths[0].channels
     if hasattr(config, "layer_widths"):
         del config.layer_widths
+
+
+def _let_go(model: nn.Module) -> None:
+    """Copy the weights that lie in a mapped file: none of its memory goes as long as one of them is there."""
+    for weight in model.parameters():
+        if not weight.untyped_storage().resizable():  # not torch's own memory
+            weight.data = weight.detach().clone()
 
 
 def replace(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:

@@ -180,4 +180,9 @@ print(standing.report())
 # %% [markdown]
 # *open* is a check that you have not run yet, *given* an exercise that takes the course's own function: 0 points. The
 # points are what the checks say here, on your machine. They are not your grade: grading asks other questions, and a
-# person grades the written answers. Go on with [01 perplexity](../01_perplexity/01_perplexity.ipynb).
+# person grades the written answers.
+#
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
+# Go on with [01 perplexity](../01_perplexity/01_perplexity.ipynb).

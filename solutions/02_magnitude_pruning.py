@@ -421,5 +421,8 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 # **Open question.** Magnitude works well on image networks that are trained again afterwards, and badly on
 # language models that are not. How much of that is the training, and how much the model?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** [lab 03, Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) measures what the
 # weights are multiplied with.

@@ -589,4 +589,7 @@ print(columns(["layer", "your ratio", "reference"], rows))
 # **Open question.** The norms come from text that the model reads. Which text should it be for a model that is to
 # answer questions in another language, and how little of it is enough?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** [lab 04, Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) prunes with these norms.

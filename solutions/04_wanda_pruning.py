@@ -606,5 +606,8 @@ print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "referen
 # **Open question.** The score is exact for one weight alone. Is there one nearly as cheap that sees which weights
 # make up for one another, before they are dropped and without moving any other weight?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** [lab 05, structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) makes the matrices
 # themselves smaller: the zeros of this lab are still stored and multiplied.

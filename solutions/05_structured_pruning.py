@@ -404,19 +404,31 @@ def cut(smaller, index: int, channels: torch.Tensor, heads: torch.Tensor) -> Non
 # %% experiment
 depth, head_dim = model.config.num_hidden_layers, model.config.head_dim
 kv_heads, width = model.config.num_key_value_heads, model.config.intermediate_size
-sliced, masks = models.load(), {}
-for index in range(depth):
+
+
+def best(index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The channels and the key-value heads of a layer that stay, by l1: LongTensors, sorted."""
     mlp = structured.weights(structured.mlp(model, index))
     attention = structured.weights(structured.attention(model, index))
     channels = structured.most_important(channel_importance(*mlp, "l1"), width * 7 // 10)
     importance = kv_group_importance(*attention, head_dim, kv_heads, "l1")
-    heads = structured.most_important(importance, kv_heads - 1)
+    return channels, structured.most_important(importance, kv_heads - 1)
+
+
+def kept_rows(name: str, keep: torch.Tensor, groups: int) -> torch.BoolTensor:
+    """A mask [out, in] of a weight whose rows are this many groups: those of `keep` stay."""
+    weight = model.get_submodule(name).weight
+    mask = torch.zeros(groups, weight.numel() // groups, dtype=torch.bool, device=weight.device)
+    return mask.index_fill(0, keep, True).view_as(weight)
+
+
+# %% experiment
+sliced, masks = models.load(), {}
+for index in range(depth):
+    channels, heads = best(index)
     cut(sliced, index, channels, heads)
-    up, v = torch.zeros_like(mlp[1], dtype=torch.bool), torch.zeros_like(attention[2], dtype=torch.bool)
-    masks[f"model.layers.{index}.mlp.up_proj"] = up.index_fill(0, channels, True)  # [channels, hidden]
-    masks[f"model.layers.{index}.self_attn.v_proj"] = (
-        v.view(kv_heads, -1).index_fill(0, heads, True).view_as(v)
-    )
+    up, v = f"model.layers.{index}.mlp.up_proj", f"model.layers.{index}.self_attn.v_proj"
+    masks |= {up: kept_rows(up, channels, width), v: kept_rows(v, heads, kv_heads)}
 
 # %% experiment
 window = token_windows[:1, :128].to(model.device)
@@ -528,9 +540,10 @@ check.prune_blocks(prune_blocks)
 
 # %% experiment
 layers = range(depth * 2 // 15, depth - depth * 2 // 15)
-coupled = {index: (structured.mlp(model, index), structured.attention(model, index)) for index in layers}
 bound = sum(
-    weight.nbytes for pair in coupled.values() for each in pair for weight in structured.weights(each)
+    linear.weight.nbytes
+    for index in layers
+    for linear in (structured.mlp(model, index) | structured.attention(model, index)).values()
 )
 print(f"the weights of layers {layers.start} to {layers[-1]}: {bound / 1e6:.1f} MB")
 
@@ -563,15 +576,21 @@ def rank_correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     return torch.corrcoef(ranks)[0, 1].item()
 
 
-agreement, by_loss = {}, {}  # by_loss: importance of the channels and of the heads by taylor
-for index, (mlp, attention) in coupled.items():
+def by_taylor(index: int, slopes: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    """The importance of a layer's channels and of its key-value heads by taylor."""
+    mlp, attention = structured.mlp(model, index), structured.attention(model, index)
     grads = [tuple(slopes[name] for name in each) for each in (mlp, attention)]
     mlp, attention = structured.weights(mlp), structured.weights(attention)
     of_channels = channel_importance(*mlp, "taylor", grads[0])
-    of_heads = kv_group_importance(*attention, head_dim, kv_heads, "taylor", grads[1])
-    by_loss[index] = (of_channels, of_heads)
-    agreement[index] = rank_correlation(channel_importance(*mlp, "l1"), of_channels)
-del slopes, grads
+    return of_channels, kv_group_importance(*attention, head_dim, kv_heads, "taylor", grads[1])
+
+
+agreement, by_loss = {}, {}
+for index in layers:
+    by_loss[index] = by_taylor(index, slopes)  # of the channels, and of the heads
+    by_size = channel_importance(*structured.weights(structured.mlp(model, index)), "l1")
+    agreement[index] = rank_correlation(by_size, by_loss[index][0])
+del slopes
 
 # %% experiment
 plots.agreement_by_depth(
@@ -586,7 +605,7 @@ print(f"below zero, so that size points the wrong way, in {reversed_in} of {len(
 # Below zero, l1 tends to drop what the loss would miss: channels that do a lot with small weights, because their
 # input is loud or because the loss listens to them. Weights alone cannot tell, as in lab 04.
 #
-# **What if** size were measured by l2, or by `down` alone? Change the last line of the loop.
+# **What if** size were measured by l2, or by `down` alone? Change `by_size`.
 
 # %% [markdown]
 # ### Four criteria, two ratios
@@ -629,7 +648,7 @@ def drawn(seed: int, ratio: float):
 
 
 # %% experiment
-model = coupled = None  # memory for one model at a time; the cell before 5.2 loads the dense one again
+model = None  # memory for one model at a time; the cell before 5.2 loads the dense one again
 found = {}
 for criterion in ("l1", "l2", "random", "taylor"):
     found[criterion] = {}
@@ -772,5 +791,8 @@ print(columns(header, rows))
 #
 # **Open question.** Every layer, and every kind of structure, was given the same ratio. What is the rate of exchange
 # between channels and heads, between early layers and late ones, and can one know it without trying?
+#
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 06, recovery](../06_recovery/06_recovery.ipynb) trains pruned models, for a minute.

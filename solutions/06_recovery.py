@@ -47,11 +47,11 @@ with warnings.catch_warnings(action="ignore"):  # a model with few heads keeps t
     prune_blocks(sliced, 0.35, range(depth // 7, depth - depth // 7), "taylor", batches)
 
 # %% experiment
-masked, masks = models.load(), {}
+masked = models.load()
 for name, norm in input_norms(masked, batches).items():
     score = linears.pruned_linears(masked)[name].weight.abs() * norm
-    masks[name] = score > score.median(dim=1, keepdim=True).values  # half of every row
-linears.apply_masks(masked, masks)
+    mask = score > score.median(dim=1, keepdim=True).values  # half of every row
+    linears.apply_masks(masked, {name: mask})
 
 # %% experiment
 patients = {"Wanda 50 %": masked, "sliced 35 %": sliced}
@@ -208,7 +208,7 @@ check.merge_lora(merge_lora)
 # See the trap on a real layer, with two thin matrices at random.
 
 # %% experiment
-name, mask = next(reversed(masks.items()))
+name = list(linears.pruned_linears(masked))[-1]  # the last layer: its mask is still there
 weight, mask = linears.pruned_linears(masked)[name].weight.cpu(), mask.cpu()
 generator = torch.Generator().manual_seed(6)
 a, b = torch.randn(8, weight.shape[1], generator=generator), torch.randn(len(weight), 8, generator=generator)
@@ -462,5 +462,8 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 #
 # **Open question.** Our models practised on the kind of text on which they were measured. On which text, and on how
 # little of it, does a pruned model win back what it could do on *all* texts?
+#
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 07, zero-shot](../07_zero_shot/07_zero_shot.ipynb) asks the pruned models questions.

@@ -563,4 +563,7 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # questions are equally telling: most are answered alike by both models. Which hundred of the ten thousand would
 # you ask, so that the pruned model's accuracy follows from them? Choosing them by the dense model's answers is a trap. Why?
 #
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
 # **Next:** [lab 08, cost](../08_cost/08_cost.ipynb) measures what pruning was done for: memory and time.

@@ -623,12 +623,11 @@ print(comparison.as_text(setting, methods))
 
 # %% experiment
 shares = list(amounts.shares(setting).values()) if methods else []
-ranked = {share: sorted(curves, key=lambda name, at=share: curves[name][at]) for share in shares}
-winners = ", ".join(f"{names[0]} at {100 * share:.0f} %" for share, names in ranked.items())
-plots.perplexity_by_share(curves, methods, f"Who loses least: {winners}", (0.336, guess))
+plots.perplexity_by_share(curves, methods, "Perplexity by how much is zero or gone", (0.336, guess))
 
 # %% experiment
-for share, names in ranked.items():
+for share in shares:
+    names = sorted(curves, key=lambda name, at=share: curves[name][at])  # the least loss first
     times = [f"{name} {curves[name][share] / methods[0].perplexity:.2f}" for name in names]
     print(f"{share:5.1%} gone, perplexity over dense: {', '.join(times)}")
 
@@ -721,6 +720,9 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # zeros *and* few bits. Does the order matter? Think of what Wanda's score needs to know of a weight, and of what rounding does to small
 # ones. Then: which share of zeros and how many bits would you give a model that must fit into 40 MB, and what
 # would you measure to find out?
+#
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
 # a row after each weight that goes, in closed form. Its paper is where to go on.

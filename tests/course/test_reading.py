@@ -1,5 +1,6 @@
 """What stands around the exercises of a lab: guesses, where to read on, and the way to the next lab."""
 
+import json
 import re
 
 import pytest
@@ -52,3 +53,18 @@ def test_hints_are_folded_and_closed(lab):
     """A fold that stays open shows the next hint with it."""
     text = prose(lab)
     assert text.count("<details>") == text.count("</details>") > 0
+
+
+@pytest.mark.parametrize("lab", course.labs())
+def test_a_lab_ends_with_how_its_memory_is_given_back(lab):
+    """Six labs whose kernels stay are more than a machine of 8 GB has."""
+    last = source.read(lab)[-1].text
+    assert "Choose *Kernel*, then *Shut Down Kernel*" in last
+    assert "whose tab you closed does so by itself after half an hour" in last
+
+
+def test_the_kernel_of_a_closed_lab_ends_after_half_an_hour():
+    """That of an open one stays: whoever thinks for an hour finds all names as they were."""
+    file = course.ROOT / "labsupport" / "jupyter" / "jupyter_server_config.json"
+    kernels = json.loads(file.read_text())["MappingKernelManager"]
+    assert kernels["cull_idle_timeout"] == 30 * 60 and not kernels["cull_connected"]

@@ -43,6 +43,15 @@ def test_bars_of_accuracy_are_intervals_and_say_so():
     assert right - left == pytest.approx(2 * 1.96 * 0.1)
 
 
+def test_perplexities_that_lie_close_have_few_ticks():
+    """On a panel of an inch the labels of seven ticks run into one another."""
+    plots.comparison(ROWS, "title")
+    plt.gcf().canvas.draw()
+    (ax,) = [ax for name, ax in panels().items() if "perplexity" in name]
+    low, high = ax.get_xlim()
+    assert 2 <= sum(low <= tick <= high for tick in ax.get_xticks()) <= 4
+
+
 def test_curves_and_single_marks():
     """A method with a curve has no mark besides, all others have one, and curves begin at the dense model."""
     plots.perplexity_by_share(CURVES, ROWS, "title", (0.3, None))

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import weakref
+from pathlib import Path
 
 import psutil
 import pytest
@@ -92,3 +93,20 @@ def test_a_pruned_model_is_gone_before_it_is_loaded_again(monkeypatch):
     answer = prune_blocks.ask(prune, tiny | {"evaluation": {"random": 2, "count": 2, "length": 16}})
     assert answer.reloaded.error is None
     assert alive[1:] == [None]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_sliced_model_lets_go_of_its_file(tmp_path):
+    """Its mapping holds the weights that were cut away, as long as one weight of the model lies in it."""
+
+    def mapped() -> bool:
+        return str(tmp_path) in Path("/proc/self/maps").read_text()
+
+    models.tiny(seed=0).save_pretrained(tmp_path)
+    model = models.load(tmp_path)
+    assert mapped()
+    before = model.model.embed_tokens.weight.tolist()
+    blocks.prune_blocks(model, 0.5, range(2), "l1")
+    assert not mapped()
+    assert model.model.embed_tokens.weight.tolist() == before
+    assert model.lm_head.weight is model.model.embed_tokens.weight

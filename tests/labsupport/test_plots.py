@@ -29,6 +29,17 @@ def test_a_random_criterion_shows_its_middle_draw_and_its_range(monkeypatch):
     plt.close("all")
 
 
+def test_equal_perplexities_at_two_ratios_can_both_be_read(monkeypatch):
+    """Where little is lost, two marks and two numbers would lie on top of each other."""
+    texts = []
+    monkeypatch.setattr(plots, "show", lambda: texts.extend(plt.gca().texts))
+    plots.perplexity_by_criterion({"l2": {0.2: [30.0], 0.35: [30.0]}}, 24.0, "By criterion")
+    (left, right) = [text for text in texts if text.get_text() == "30.0"]
+    assert left.get_position()[0] < 0 < right.get_position()[0]
+    assert (left.get_ha(), right.get_ha()) == ("right", "left")
+    plt.close("all")
+
+
 def test_a_recovery_has_its_four_numbers_and_the_guess(shown):
     plots.before_and_after(
         {"Wanda": (49.0, 36.0), "sliced": (72.0, 40.0)}, 24.0, "LoRA", "perplexity", (0, 33)

@@ -66,3 +66,16 @@ def test_enough_answers(exercise):
     names = [param.values[1] for param in answers() if param.values[0] == exercise]
     assert any(name.startswith("right_") for name in names)
     assert sum(not name.startswith("right_") for name in names) >= 4
+
+
+@pytest.mark.parametrize(
+    ("exercise", "function", "name"),
+    [
+        ("attention_macs", lambda config, tokens: 1, "num_hidden_layers"),
+        ("wanda_score", lambda weight, input_norm: weight.abs(), "input_norm"),
+    ],
+)
+def test_a_name_of_the_lab_is_shown_as_it_is(exercise, function, name):
+    """A student looks for it in the config or in the cell; "num hidden layers" is in neither."""
+    show = verdict(EXERCISES[exercise], function, PUBLIC).show
+    assert name in show and {"your answer", "your score"} & show.keys()

@@ -12,16 +12,21 @@ from labsupport.check.ask.wire import Opaque
 from labsupport.selection import kth_smallest
 
 NAMED = 3  # keys of a dict that a message shows
+PHRASES = ("your_", "its_", "their_", "the_", "these_", "wanted_")  # how labels begin that are no names
 NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
 
 
 class Wrong(Exception):
-    """A failed part, with the numbers that show the failure."""
+    """A failed part, with the numbers that show the failure.
+
+    show: the numbers by label. `your_mask` is a phrase and is shown as "your mask"; `input_norm` is a name of
+    the lab and is shown as it is.
+    """
 
     def __init__(self, reason: str = "", **show):
         super().__init__(reason)
         self.reason = reason
-        self.show = {label.replace("_", " "): value for label, value in show.items()}
+        self.show = {_label(name): value for name, value in show.items()}
 
     @property
     def place(self) -> str:
@@ -30,6 +35,10 @@ class Wrong(Exception):
         while trace and trace.tb_next:
             trace = trace.tb_next
         return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ") if name.startswith(PHRASES) else name
 
 
 class WrongForm(Wrong):

@@ -44,6 +44,6 @@ def one_of(perplexities: list[float], found: float) -> Part:
 
     def followed() -> None:
         if perplexities and not any(is_close(found, expected) for expected in perplexities):
-            raise Wrong(your_perplexity=float(found), your_window_nll_gives=perplexities[0])
+            raise Wrong(your_perplexity=float(found), **{"your window_nll gives": perplexities[0]})
 
     return Part("exp of all sums over all counts of your window_nll", followed)

@@ -135,7 +135,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             show: dict[str, Any] = {"your sum": float(value[0]), "expected": expected}
             if vocabulary == 4:
                 halvings = f"{expected / math.log(2):.0f} ln 2 = {expected:.6g}"
-                given = {"exp(logits)": logits.exp().round(), "token ids": token_ids}
+                given = {"exp(logits)": logits.exp().round(), "token_ids": token_ids}
                 show = {**given, **show, "expected": halvings}
             raise Wrong(**show)
 

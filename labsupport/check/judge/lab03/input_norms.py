@@ -132,7 +132,7 @@ def followed(inputs: dict, answer: Normed, given: norms.Norms) -> None:
         finite = right[right.isfinite()]
         slack = 1e-3 * float(finite.median()) if len(finite) else 0.0  # sums of signed numbers may cancel
         if not torch.allclose(norm, right, rtol=tolerance(inputs), atol=slack, equal_nan=True):
-            raise Wrong(layer=name, yours=norm, your_sum_of_squares_gives=right)
+            raise Wrong(layer=name, yours=norm, **{"your sum_of_squares gives": right})
 
 
 def given(inputs: dict, earlier: Earlier) -> norms.Norms:

@@ -49,7 +49,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             channel = int((~right).nonzero()[0])
             numbers = ", ".join(f"{value:.6g}" for value in tokens[:, channel].tolist())
             holds = f"holds {numbers}; yours {float(sums[channel]):.6g}"
-            raise Wrong(x=x, your_sums=sums, **{f"channel_{channel}": holds})
+            raise Wrong(x=x, your_sums=sums, **{f"channel {channel}": holds})
 
     return [
         Part("returns a tensor", lambda: is_tensor(sums)),
