@@ -22,6 +22,7 @@ from grader.grade.journal import Measured
 from grader.grade.listener import Listener, hang_up
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
+from labsupport.check.ask.surroundings import full_precision
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo, pruned
 from labsupport.check.judge.kit.carried import judge_again
@@ -145,6 +146,7 @@ class Examiner:
                 if self._listener.over.is_set():
                     return
                 started = time.monotonic()
+                full_precision()
                 value = self._shared(masks)
                 self.seconds += time.monotonic() - started
         with contextlib.suppress(OSError):
@@ -174,6 +176,7 @@ class Examiner:
 
     def _judge(self, connection: socket.socket, exercise: Exercise) -> None:
         started, waited = time.monotonic(), self._waited
+        full_precision()
         seed, ask = functools.partial(hidden_seed, self.course_seed), functools.partial(self._ask, connection)
         try:
             cases = exercise.cases(seed(exercise.name))
@@ -207,4 +210,5 @@ class Examiner:
             raise Silence("the process ended before it answered") from None
         finally:
             self._work.acquire()
+            full_precision()
             self._waited += time.monotonic() - started

@@ -22,6 +22,7 @@ from grader.intake.submitted import Submission
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits, run_notebook
 from grader.status import Status
+from labsupport import machine
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.exercise import unanswered
@@ -104,7 +105,9 @@ def _grade(task: Task, record: Record) -> None:
         Examiner(Path(folder, "socket"), task.course_seed, number, takes) as examiner,
     ):
         clock = time.monotonic()
-        outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold, number, held)
+        outcome = run_notebook(
+            notebook, examiner.path, task.limits, task.isolation, task.cold, number, held, machine.here()
+        )
         seconds = time.monotonic() - clock
     record.phases |= {
         "start": outcome.start, "judging": examiner.seconds,
