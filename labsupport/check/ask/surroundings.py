@@ -20,6 +20,7 @@ SWITCHES: tuple[tuple[Callable, Callable, Any], ...] = (  # to read, to set, the
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, "default"),
 )
 ABSENT = object()
+ONEDNN: Any = torch.backends.mkldnn  # its type hints lack `matmul`
 
 
 @contextmanager
@@ -56,19 +57,19 @@ def full_precision() -> None:
     torch.set_float32_matmul_precision("highest")
 
 
-def _precision() -> tuple[str | None, str, str]:
+def _precision() -> tuple:
     """The precision by torch's older switch, None where the newer ones disagree with it, and by those."""
-    own = (torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision)
+    own = (torch.backends.cuda.matmul.fp32_precision, ONEDNN.matmul.fp32_precision)
     try:
         return torch.get_float32_matmul_precision(), *own
     except RuntimeError:
         return None, *own
 
 
-def _put_precision(before: tuple[str | None, str, str]) -> None:
+def _put_precision(before: tuple) -> None:
     torch.set_float32_matmul_precision(before[0] or "highest")
     if before[0] is None:
-        torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision = before[1:]
+        torch.backends.cuda.matmul.fp32_precision, ONEDNN.matmul.fp32_precision = before[1:]
 
 
 def _on_cpu(stack: ExitStack) -> None:
