@@ -18,7 +18,7 @@ from pathlib import Path
 import labsupport
 from grader import course
 from grader.author import answers, given
-from grader.sandbox import devices
+from grader.sandbox import covered, devices
 from grader.sandbox.limits import Limits
 from labsupport import settings
 from labsupport.errors import LabError
@@ -135,7 +135,7 @@ def sandboxed(
     if socket:
         command += ["--ro-bind", str(socket), str(DOOR)]
     command += ["--remount-ro", "/", "--chdir", str(WORK), "--"]
-    return [*command, *program], fds
+    return [*covered.uncovering(), *command, *program], fds
 
 
 def _in_place_of_given(lab: int | None) -> dict[str, str]:

@@ -19,7 +19,7 @@ import msgspec
 import nbformat
 from nbformat import v4
 
-from grader.sandbox import events, launch, zygote_client
+from grader.sandbox import covered, events, launch, zygote_client
 from grader.sandbox.limits import Limits, fallbacks, groups
 from grader.status import Status
 from labsupport.errors import LabError
@@ -181,11 +181,8 @@ def _run(
             flood = run.cell in run.cut  # its output filled its memory faster than it was read
             run.status = Status.OUTPUT_LIMIT if flood else Status.OUT_OF_MEMORY
         if run.status is None and not run.ready:
-            if errors.startswith("bwrap:"):
-                raise LabError(
-                    f"bubblewrap cannot make a sandbox here ({errors[7:]}). Allow user namespaces on this "
-                    "machine, grade as root, or use --isolation none to run submissions unprotected."
-                )
+            if errors.startswith(covered.COMPLAINTS):
+                raise LabError(covered.advice(errors))
             run.status, run.detail = Status.GRADER_ERROR, errors or "the runner did not start"
         run.status = run.status or Status.KERNEL_DIED
         if run.status == Status.FINISHED and run.cut:
