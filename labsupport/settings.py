@@ -81,7 +81,9 @@ def current() -> Settings:
 
     PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text, PRUNING_LABS_DEVICE a device.
     """
-    settings = CUDA if device().type == "cuda" else CPU
+    named = os.environ.get("PRUNING_LABS_DEVICE") or ""
+    card = named.startswith("cuda") if named else device().type == "cuda"  # a name alone touches no card
+    settings = CUDA if card else CPU
     return replace(
         settings,
         model=os.environ.get("PRUNING_LABS_MODEL") or settings.model,

@@ -57,7 +57,7 @@ def bubblewrap() -> str:
 
 def environment(home: Path, socket: Path | None, models: Path, modules: Path, hub: Path) -> dict[str, str]:
     """The whole environment of a submission; only sizes and thread counts come from the instructor's."""
-    kept = KEPT + devices.VARIABLES if settings.device().type == "cuda" else KEPT
+    kept = KEPT + devices.VARIABLES if devices.used() else KEPT
     return {
         "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),

@@ -19,7 +19,7 @@ import msgspec
 import nbformat
 from nbformat import v4
 
-from grader.sandbox import covered, events, launch, zygote_client
+from grader.sandbox import covered, devices, events, launch, zygote_client
 from grader.sandbox.limits import Limits, fallbacks, groups
 from grader.status import Status
 from labsupport.errors import LabError
@@ -264,7 +264,7 @@ def _agree(judge: Machine, ready: events.Ready) -> None:
     if why:
         raise LabError(
             f"The two sides of a check do not compute alike, so nobody is graded. {why.rstrip('.')}. "
-            "`--device cpu` grades on the CPU."
+            f"{devices.advice(why)}`--device cpu` grades on the CPU."
         )
 
 

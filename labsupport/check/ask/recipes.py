@@ -8,12 +8,12 @@ from transformers import LlamaForCausalLM
 from labsupport import corpora, models, settings
 
 
-def model(recipe: dict) -> LlamaForCausalLM:
+def model(recipe: dict, device: str | None = None) -> LlamaForCausalLM:
     """The model of a recipe: {"tiny": seed}, on the CPU, or {"course": name}, on the device of settings.py.
 
-    Every call makes a new one.
+    Every call makes a new one. device: another one for the course model.
     """
-    return models.tiny(recipe["tiny"]) if "tiny" in recipe else models.load(recipe["course"])
+    return models.tiny(recipe["tiny"]) if "tiny" in recipe else models.load(recipe["course"], device)
 
 
 def windows(recipe: dict) -> torch.Tensor:
