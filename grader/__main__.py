@@ -93,9 +93,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--workers",
         type=positive,
-        default=1,
         metavar="N",
-        help="submissions graded in parallel here",
+        help="submissions graded in parallel here; default: 1, or one for each GPU",
     )
     where.add_argument(
         "--scheduler",

@@ -24,17 +24,21 @@ from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
 from labsupport.check.ask.surroundings import full_precision
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit import memo, pruned
+from labsupport.check.judge.kit import memo, pruned, strain
 from labsupport.check.judge.kit.carried import judge_again
 from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, taken_openly, unanswered
 from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Verdict
-from labsupport.errors import LabError
+from labsupport.errors import LabError, reason
 
 REQUEST_SECONDS = 60  # for a connection's request
 ANSWER_SECONDS = 60  # per answer; a costly case, on the course model, has more
 COSTLY_SECONDS = 900
 ROUNDS = 20  # runs of one exercise per submission
+BROKEN = (
+    "The GPU failed while a judge used it ({}), and this process can use it no more. Nothing that it would "
+    "judge means anything: all finished records are kept, run the same command again."
+)
 SHARED = 100  # requested perplexities of masks per submission
 
 
@@ -69,6 +73,7 @@ class Examiner:
         self.verdicts: dict[str, Verdict] = {name: taken_openly(EXERCISES[name]) for name in taken}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # an error of the grader, never of the student
+        self.strained = ""  # the exercise that the GPU failed in, and its error
         self.seconds = 0.0  # time for making cases and judging, without waiting for answers
         self.shared: list[Measured] = []  # the answered perplexities of masks
         self._listener = Listener(path, self._answer)
@@ -160,7 +165,9 @@ class Examiner:
             value = pruned.masked_perplexity(about, bits, key)
         except LabError:
             raise
-        except Exception:  # not masks of this model, no perplexity, or an error here
+        except Exception as problem:  # not masks of this model, no perplexity, or an error here
+            if strain.is_broken(problem):
+                raise LabError(BROKEN.format(reason(problem))) from problem
             return None
         self.shared.append(Measured(masks=key, perplexity=value, how=how))
         return value
@@ -188,9 +195,18 @@ class Examiner:
         except LabError:
             raise  # no submission can be judged here
         except Exception as problem:
-            verdict = faulted(exercise, problem)
+            verdict = self._failed(exercise, problem)
         self.verdicts[exercise.name] = verdict
         self.seconds += time.monotonic() - started - (self._waited - waited)
+
+    def _failed(self, exercise: Exercise, problem: Exception) -> Verdict:
+        """The verdict where a judge or the GPU failed. Raises LabError if this process lost its GPU."""
+        if strain.is_broken(problem):
+            raise LabError(BROKEN.format(reason(problem))) from problem
+        if not (isinstance(problem, strain.Strained) or strain.is_full(problem)):
+            return faulted(exercise, problem)
+        self.strained = f"{exercise.name}, {reason(problem)}"
+        return strain.not_judged(exercise, problem)
 
     def _ask(self, connection: socket.socket, exercise: str, case: Case):
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS
