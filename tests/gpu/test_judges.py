@@ -38,6 +38,18 @@ def test_right_answers(exercise):
         assert found.status == Ending.RIGHT, (function.__name__, found.message())
 
 
+@pytest.mark.skipif(not REAL, reason="the stand-in has the CPU's numbers")
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_as_on_the_cpu(exercise, monkeypatch):
+    """Each verdict is the CPU's: status and points."""
+    for function in (*of(exercise, right=True), *of(exercise, right=False)):
+        monkeypatch.setenv("PRUNING_LABS_DEVICE", "cuda")
+        there = told(exercise, function)
+        monkeypatch.setenv("PRUNING_LABS_DEVICE", "cpu")
+        here = told(exercise, function)
+        assert (there.status, there.share) == (here.status, here.share), function.__name__
+
+
 @pytest.mark.parametrize("exercise", EXERCISES if REAL else ON_A_MODEL)
 def test_wrong_answers(exercise):
     """No mistake is missed, and none is called one of devices."""

@@ -91,6 +91,14 @@ def test_a_sandbox_without_its_gpu(tmp_path, empty_course, card):
 
 
 @pytest.mark.sandbox
+@pytest.mark.skipif(not REAL, reason="a sandbox has no stand-in")
+def test_a_sandbox_with_its_gpu(tmp_path, empty_course, card):
+    """Both sides are on it, and a right answer is right."""
+    (tmp_path / "right.py").write_text(RIGHT)
+    assert attempt("sparsity", tmp_path / "right.py").share == 1
+
+
+@pytest.mark.sandbox
 def test_a_notebook_and_a_command_report(monkeypatch, tmp_path):
     """Before the first cell, and before the first line of the file."""
     monkeypatch.setenv("PRUNING_LABS_DEVICE", "cpu")
