@@ -1,13 +1,13 @@
 # Every target sets up what it needs; what is done already is skipped.
 #   make demo   make quick   make test   make explore   make pins
-#   make lab   make labs   make notebooks   make benchmark   make site
+#   make lab   make labs   make notebooks   make benchmark   make site   make gpu
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := --constraint constraints.txt --editable .[dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup sandbox model demo quick test explore pins labs lab notebooks benchmark site
+.PHONY: setup sandbox model demo quick test explore pins labs lab notebooks benchmark site gpu
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -52,6 +52,12 @@ explore: setup
 # Every lab, answers in place, on the real model.
 labs: setup model
 	$(BIN)/python -m pytest -m notebook
+
+# Where there is a GPU: all that tests elsewhere do on its stand-in, for real, and every verdict against the CPU's.
+gpu: setup sandbox model
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
+	  then $(BIN)/python -m pytest -m gpu; \
+	  else echo "There is no CUDA device here, so nothing runs on one; make test runs the same tests on a stand-in."; fi
 
 lab: setup model notebooks
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/labsupport/jupyter PYTHONSTARTUP=$(CURDIR)/labsupport/jupyter/kernel.py \

@@ -10,6 +10,7 @@ interrupted, and every time you want to work. Options are handed to JupyterLab:
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ def main(arguments):
         version = ".".join(str(part) for part in sys.version_info[:3])
         return refuse("The labs need Python 3.11 to 3.14 (not 3.14.1), and this is " + version + ".")
     os.chdir(HERE)  # nbgrader_config.py is read from here
-    problem = "" if installed() else install()
+    problem = without_torch() or ("" if installed() else install())
     if problem:
         return refuse(problem)
     address = running()
@@ -51,6 +52,21 @@ def refuse(sentence):
     """Say what stands in the way."""
     sys.stderr.write(sentence + "\n")
     return 2
+
+
+def without_torch():
+    """Why there is no PyTorch for this machine; "" where there is one."""
+    if (sys.platform, platform.machine().lower()) == ("darwin", "x86_64"):
+        return (
+            "There is no PyTorch for Macs with an Intel processor any more; the labs need it: use another "
+            "machine.\nIf this Mac has an Apple processor, its Python is made for Intel: take one for Apple."
+        )
+    if (sys.platform, platform.machine().lower()) == ("win32", "arm64"):
+        return (
+            "There is no PyTorch for Windows on ARM in the package index, and the labs need it: run this\n"
+            "in WSL, the Linux inside Windows (`wsl --install`), where there is one."
+        )
+    return ""
 
 
 def wanted():
@@ -108,8 +124,8 @@ def downloads():
     text = "Installing what the labs need: several minutes, about 3 GB on the disk."
     if sys.platform.startswith("linux") and os.uname()[4] == "x86_64":
         text = (
-            "Installing what the labs need: several minutes. On Linux, torch comes with CUDA: gigabytes\n"
-            "to download, 6 GB on the disk. Without an NVIDIA GPU the CPU build of torch is enough, 3 GB\n"
+            "Installing what the labs need: several minutes. On Linux, torch comes with CUDA: 3 GB to\n"
+            "download, 6 GB on the disk. Without an NVIDIA GPU the CPU build of torch is enough, 3 GB\n"
             "in all: press Ctrl+C, install torch into .venv with the command that pytorch.org shows for\n"
             "Linux, Pip and CPU (the version is in constraints.txt), and run this again."
         )

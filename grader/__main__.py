@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ a class, from release to grades:
   python -m grader feedback 02                     a page for each student
 
 a lab is named 02, 2 or 02_magnitude_pruning. Everything lies in the course folder: course/ in the checkout,
-or PRUNING_LABS_COURSE. PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text.
+or PRUNING_LABS_COURSE. PRUNING_LABS_MODEL, PRUNING_LABS_TEXT and PRUNING_LABS_DEVICE name another model,
+text or device.
 
 exit status: 0 all went well; 1 something needs your attention; 2 it failed, and one
 sentence says why. `python -m grader COMMAND --help` explains a command.
@@ -91,9 +93,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--workers",
         type=positive,
-        default=1,
         metavar="N",
-        help="submissions graded in parallel here",
+        help="submissions graded in parallel here; default: 1, or one for each GPU",
     )
     where.add_argument(
         "--scheduler",
@@ -107,6 +108,9 @@ def parser() -> argparse.ArgumentParser:
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs submissions unprotected"
     )
     one.add_argument("--cold", action="store_true", help="start a new Python process for every submission")
+    one.add_argument(
+        "--device", metavar="NAME", help="cpu, cuda or cuda:1; default: a GPU that works, else the CPU"
+    )
 
     one = command(feedback, "nbgrader's feedback pages")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
@@ -191,12 +195,17 @@ def collect(chosen) -> int:
 
 def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
+    if chosen.device:
+        os.environ["PRUNING_LABS_DEVICE"] = chosen.device
     from grader.grade.class_run import grade_class
     from grader.results import gradebook
     from grader.results.similarity import identical
     from grader.status import Status
+    from labsupport import settings
 
     lab = course.lab(chosen.lab)
+    if note := settings.note():
+        print(f"Note: {note}")
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
     records = grade_class(
         lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler

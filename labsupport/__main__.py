@@ -20,6 +20,7 @@ examples:
   python -m labsupport chat FOLDER                 a prompt: the course model and a pruned one, side by side
 
 environment:
+  PRUNING_LABS_DEVICE  cpu, cuda or cuda:1; by default a GPU that torch can use, else the CPU
   PRUNING_LABS_MODEL   the course model: a name, or a folder that save_pretrained made
   PRUNING_LABS_TEXT    the course text
   PRUNING_LABS_CACHE   where the embedded model is kept, and what the checks said last

@@ -32,8 +32,8 @@ def weight_bytes(model: nn.Module) -> int:
 
 def allocated() -> int:
     """Bytes allocated now: on CUDA those of tensors; on a CPU the resident memory of this process."""
-    if settings.device().type == "cuda":
-        return torch.cuda.memory_allocated()
+    if (device := settings.device()).type == "cuda":
+        return torch.cuda.memory_allocated(device)
     gc.collect()
     give_back()
     return _resident()
@@ -49,13 +49,13 @@ def peak_memory(action: Callable) -> tuple[object, int]:
     to the system first, so that it counts again when it is used again. The kernel counts pages of 4 KiB
     in batches, so differences below a megabyte are noise.
     """
-    if settings.device().type == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+    if (device := settings.device()).type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
         value = action()
-        torch.cuda.synchronize()
-        return value, torch.cuda.max_memory_allocated() - before
+        torch.cuda.synchronize(device)
+        return value, torch.cuda.max_memory_allocated(device) - before
     gc.collect()
     give_back()
     try:
@@ -123,8 +123,8 @@ def latencies(actions: dict[str, Callable], repeats: int) -> dict[str, Seconds]:
 
 def _finish() -> None:
     """Wait for the GPU: a call returns as soon as its work is queued."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if (device := settings.device()).type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def semi_structured(weight: torch.Tensor) -> torch.Tensor:

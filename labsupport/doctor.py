@@ -50,6 +50,8 @@ def report() -> str:
         ["model hub", "can be reached" if hub.reachable() else "cannot be reached; the course needs none"],
         ["one window", f"{seconds:.2f} s through the model ({how})"],
     ]  # fmt: skip
+    if note := settings.note():
+        facts.insert(1, ["", note])
     if others_take > BUSY:
         busy = f"other programs take {others_take:.0%} of the processor: the minutes below are too many"
         facts.append(["busy", busy])

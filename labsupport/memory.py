@@ -5,15 +5,18 @@ import ctypes
 from collections.abc import Iterator
 from functools import partial
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 
 def give_back() -> None:
-    """Return the allocator's free memory to the system (glibc); elsewhere nothing happens.
+    """Return the allocator's free memory to the system (glibc), and that of the GPU, if there is one in use.
 
     Without it a process keeps what it has freed: after a copy of the course model's layers, 425 MB.
     """
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -66,9 +66,9 @@ _ready: dict[tuple, LlamaForCausalLM] = {}
 
 
 def keep_ready() -> None:
-    """Load the course model before a fork; the first `load` of each child returns this copy."""
-    model = load()
-    _ready[settings.current().model, model.device, model.dtype] = model
+    """Load the course model into the host's memory before a fork; each child's first `load` takes it."""
+    model = load(device="cpu")
+    _ready[settings.current().model, model.dtype] = model
 
 
 def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None = None) -> LlamaForCausalLM:
@@ -86,8 +86,9 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
     if name == TINY:
         small: Any = tiny(seed=0)  # transformers declares `to` without its model
         return small.to(device, dtype)
-    if (name, device, dtype) in _ready:
-        return _ready.pop((name, device, dtype))
+    if (name, dtype) in _ready:
+        ready: Any = _ready.pop((name, dtype))
+        return ready.to(device)
     source = location(name)
     with _readable(name, source):
         sliced = hasattr(AutoConfig.from_pretrained(source), "layer_widths")

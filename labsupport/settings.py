@@ -1,9 +1,15 @@
-"""The sizes of a lab per device, for notebooks, checks and grader."""
+"""The device and the sizes of a lab, for notebooks, checks and grader."""
 
 import os
+import re
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
+
+from labsupport.errors import LabError, reason
+
+os.environ.pop("NVIDIA_TF32_OVERRIDE", None)  # inside cuBLAS it overrules torch's own switch
 
 
 @dataclass(frozen=True)
@@ -18,21 +24,66 @@ class Settings:
     calibration_windows: int
 
 
+APPLE = "Apple's GPU is not used: its numbers differ from those of the course, so the CPU computes."
 CPU = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=4, calibration_windows=4)
 CUDA = replace(CPU, evaluation_windows=16, calibration_windows=16)
 
 
 def device() -> torch.device:
-    """CUDA if available, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The device that PRUNING_LABS_DEVICE names (cpu, cuda, cuda:1), else a GPU that works, else the CPU.
+
+    Raises LabError for another name, and for a GPU that is named and cannot be used.
+    """
+    name = os.environ.get("PRUNING_LABS_DEVICE") or ""
+    if not re.fullmatch(r"(cpu|cuda(:\d+)?)?", name):
+        hint = f" {APPLE}" if name == "mps" else ""
+        raise LabError(f"PRUNING_LABS_DEVICE is '{name}'; it may be cpu, cuda or cuda:1.{hint}")
+    if name == "cpu" or not (name or torch.cuda.is_available()):
+        return torch.device("cpu")
+    card = torch.device("cuda", torch.device(name or "cuda").index or 0)
+    why = unusable(card)
+    if why and name:
+        raise LabError(f"{name} cannot be used: {why}. PRUNING_LABS_DEVICE=cpu computes on the CPU.")
+    return torch.device("cpu") if why else card
+
+
+def unusable(card: torch.device) -> str:
+    """Why torch cannot compute on this card, from one product; "" if it can."""
+    if not torch.cuda.is_available():
+        return "torch finds no CUDA device here"
+    if (card.index or 0) >= torch.cuda.device_count():
+        return f"there are {torch.cuda.device_count()} CUDA devices here"
+    return _tried(card)
+
+
+@cache
+def _tried(card: torch.device) -> str:
+    try:
+        ones = torch.ones(8, 8, device=card)
+        return "" if float((ones @ ones).sum()) == 512 else "it computes a wrong product"
+    except Exception as problem:  # too old for this torch, full, or busy
+        return reason(problem)
+
+
+def note() -> str:
+    """A sentence on a GPU that is there and is not used; "" if there is none."""
+    if os.environ.get("PRUNING_LABS_DEVICE"):
+        return ""
+    if torch.cuda.is_available() and (why := unusable(torch.device("cuda", 0))):
+        return f"There is a GPU, and torch cannot use it ({why}), so everything runs on the CPU."
+    if torch.backends.mps.is_available():
+        return APPLE
+    return ""
 
 
 def current() -> Settings:
     """The settings of this machine.
 
-    PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text.
+    PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text, PRUNING_LABS_DEVICE a device.
     """
-    settings = CUDA if device().type == "cuda" else CPU
+    named = os.environ.get("PRUNING_LABS_DEVICE") or ""
+    card = named.startswith("cuda") if named else device().type == "cuda"  # a name alone touches no card
+    settings = CUDA if card else CPU
     return replace(
         settings,
         model=os.environ.get("PRUNING_LABS_MODEL") or settings.model,

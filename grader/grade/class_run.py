@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from grader import course
-from grader.grade import journal, local_pool, version
+from grader.grade import cards, journal, local_pool, version
 from grader.grade.journal import Record
 from grader.grade.submission import Task, continued, grade, set_aside
 from grader.intake.submitted import Submission, submissions
@@ -25,7 +25,7 @@ LOOK = 5  # seconds between two queries of a pool's width, which changes as work
 def grade_class(
     lab: str,
     student: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     limits: Limits = DEFAULTS,
     isolation: str = "bwrap",
     cold: bool = False,
@@ -34,8 +34,8 @@ def grade_class(
     """Grade every unsettled submission of a lab; the records of all, old and new, by student.
 
     Each record is written before the next is awaited, so a killed run resumes where it stopped. student:
-    only this one, also when it was set aside. workers: number of local processes; scheduler: the address of a
-    Dask scheduler, whose workers grade instead.
+    only this one, also when it was set aside. workers: number of local processes, by default one, or one for
+    each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
@@ -62,7 +62,8 @@ def grade_class(
             if not journal.settled(before[each.student], each.digest, graded_with)
             or (student and each.student in suspects)
         ]
-        if scheduler is None and (count := local_pool.affordable(min(workers, len(todo)))) > 1:
+        wanted = min(workers or max(1, len(cards.named())), len(todo))
+        if scheduler is None and (count := local_pool.affordable(wanted)) > 1:
             if isolation == "bwrap" and not cold:
                 zygote_client.zygote.ready(course.number(lab))
             pool = later.enter_context(local_pool.local(count))
@@ -105,12 +106,14 @@ def finished(
     """The records as they finish: one at a time in this process, or in parallel in a pool.
 
     suspects: students whose submission was being graded when a process ended. They come last, in processes of
-    their own, and are set aside when a second process ends.
+    their own, and are set aside when a second process ends. A submission in which a GPU failed is graded
+    once more, alone.
     """
     if pool is None:
         for task in tasks:
             if task.submission.student not in suspects:
-                yield grade_here(task)
+                record = grade_here(task)
+                yield grade_here(task) if record.strained else record
         tasks = [task for task in tasks if task.submission.student in suspects]
         if tasks:
             with local_pool.local(1) as one:
@@ -118,10 +121,14 @@ def finished(
         return
     died = set(suspects)
     waiting, pending = deque(sorted(tasks, key=lambda task: task.submission.student in died)), {}
+    strained, alone = set(), deque()
     try:
-        while waiting or pending:
+        while waiting or pending or alone:
             for _ in range(min(pool.width() - len(pending), len(waiting))):
                 task = waiting.popleft()
+                pending[pool.submit(task)] = task
+            if alone and not pending:
+                task = alone.popleft()
                 pending[pool.submit(task)] = task
             for future in wait(pending, LOOK, FIRST_COMPLETED).done:
                 task = pending.pop(future)
@@ -131,6 +138,10 @@ def finished(
                     waiting.append(task)
                     continue
                 journal.unmark(given.lab, given.student)
+                if record and record.strained and given.student not in strained:
+                    strained.add(given.student)
+                    alone.append(task)
+                    continue
                 yield record or set_aside(task, 2)
     finally:
         for future in pending:

@@ -18,7 +18,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 
 from grader.grade import version
-from grader.grade.dask_worker import NAMES, circumstances, grade_there
+from grader.grade.dask_worker import DEVICE, NAMES, circumstances, grade_there
 from grader.grade.journal import Record
 from grader.grade.local_pool import Pool
 from grader.grade.submission import Task, set_aside
@@ -38,7 +38,7 @@ class Cluster:
 
     def __init__(self, client, address: str):
         self.client, self.address = client, address
-        self.names = {name: os.environ[name] for name in NAMES if os.environ.get(name)}
+        self.names = {name: os.environ[name] for name in (*NAMES, DEVICE) if os.environ.get(name)}
         self.gpu = self.waits = False
         self.gpu = any(dask_worker["resources"].get("GPU") for dask_worker in self._first_workers())
         needs = {"resources": {"GPU": 1}} if self.gpu else {}

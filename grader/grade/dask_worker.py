@@ -13,6 +13,7 @@ from labsupport import settings
 from labsupport.errors import LabError
 
 NAMES = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT")  # set by the instructor's environment
+DEVICE = "PRUNING_LABS_DEVICE"  # set by `--device`; otherwise each worker has its own
 _alone = threading.Lock()  # judges share models: one submission at a time per worker process
 
 
@@ -53,7 +54,7 @@ def grade_there(task: Task, names: dict[str, str], expected: Circumstances) -> R
 
 
 def circumstances(names: dict[str, str]) -> Circumstances:
-    """The circumstances of this process with these environment variables for model and text."""
+    """The circumstances of this process with these environment variables for model, text and device."""
     for name in NAMES:
         os.environ.pop(name, None)
     os.environ.update(names)

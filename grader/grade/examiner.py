@@ -22,18 +22,23 @@ from grader.grade.journal import Measured
 from grader.grade.listener import Listener, hang_up
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Malformed, Request, decode
+from labsupport.check.ask.surroundings import full_precision
 from labsupport.check.judge import EXERCISES
-from labsupport.check.judge.kit import memo, pruned
+from labsupport.check.judge.kit import memo, pruned, strain
 from labsupport.check.judge.kit.carried import judge_again
 from labsupport.check.judge.kit.exercise import Case, Exercise, faulted, taken_openly, unanswered
 from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import Verdict
-from labsupport.errors import LabError
+from labsupport.errors import LabError, reason
 
 REQUEST_SECONDS = 60  # for a connection's request
 ANSWER_SECONDS = 60  # per answer; a costly case, on the course model, has more
 COSTLY_SECONDS = 900
 ROUNDS = 20  # runs of one exercise per submission
+BROKEN = (
+    "The GPU failed while a judge used it ({}), and this process can use it no more. Nothing that it would "
+    "judge means anything: all finished records are kept, run the same command again."
+)
 SHARED = 100  # requested perplexities of masks per submission
 
 
@@ -68,6 +73,7 @@ class Examiner:
         self.verdicts: dict[str, Verdict] = {name: taken_openly(EXERCISES[name]) for name in taken}
         self.rounds: dict[str, int] = {}
         self.fault: Exception | None = None  # an error of the grader, never of the student
+        self.strained = ""  # the exercise that the GPU failed in, and its error
         self.seconds = 0.0  # time for making cases and judging, without waiting for answers
         self.shared: list[Measured] = []  # the answered perplexities of masks
         self._listener = Listener(path, self._answer)
@@ -145,6 +151,7 @@ class Examiner:
                 if self._listener.over.is_set():
                     return
                 started = time.monotonic()
+                full_precision()
                 value = self._shared(masks)
                 self.seconds += time.monotonic() - started
         with contextlib.suppress(OSError):
@@ -158,7 +165,9 @@ class Examiner:
             value = pruned.masked_perplexity(about, bits, key)
         except LabError:
             raise
-        except Exception:  # not masks of this model, no perplexity, or an error here
+        except Exception as problem:  # not masks of this model, no perplexity, or an error here
+            if strain.is_broken(problem):
+                raise LabError(BROKEN.format(reason(problem))) from problem
             return None
         self.shared.append(Measured(masks=key, perplexity=value, how=how))
         return value
@@ -174,6 +183,7 @@ class Examiner:
 
     def _judge(self, connection: socket.socket, exercise: Exercise) -> None:
         started, waited = time.monotonic(), self._waited
+        full_precision()
         seed, ask = functools.partial(hidden_seed, self.course_seed), functools.partial(self._ask, connection)
         try:
             cases = exercise.cases(seed(exercise.name))
@@ -185,9 +195,18 @@ class Examiner:
         except LabError:
             raise  # no submission can be judged here
         except Exception as problem:
-            verdict = faulted(exercise, problem)
+            verdict = self._failed(exercise, problem)
         self.verdicts[exercise.name] = verdict
         self.seconds += time.monotonic() - started - (self._waited - waited)
+
+    def _failed(self, exercise: Exercise, problem: Exception) -> Verdict:
+        """The verdict where a judge or the GPU failed. Raises LabError if this process lost its GPU."""
+        if strain.is_broken(problem):
+            raise LabError(BROKEN.format(reason(problem))) from problem
+        if not (isinstance(problem, strain.Strained) or strain.is_full(problem)):
+            return faulted(exercise, problem)
+        self.strained = f"{exercise.name}, {reason(problem)}"
+        return strain.not_judged(exercise, problem)
 
     def _ask(self, connection: socket.socket, exercise: str, case: Case):
         seconds = COSTLY_SECONDS if case.costly else ANSWER_SECONDS
@@ -207,4 +226,5 @@ class Examiner:
             raise Silence("the process ended before it answered") from None
         finally:
             self._work.acquire()
+            full_precision()
             self._waited += time.monotonic() - started

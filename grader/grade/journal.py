@@ -65,8 +65,9 @@ class Record(Struct):
     """The result of one submission.
 
     submission: SHA-256 of the accepted files, "" if there are none. version: the course version it was
-    graded with. phases: seconds of intake, start, code (the student's) and judging. shared: the
-    perplexities of masks sent by the examiner. collected: those of the flags that `collect` said. verdicts:
+    graded with. strained: the exercise that a GPU failed in, and its error. phases: seconds of intake,
+    start, code (the student's) and judging. shared: the perplexities of masks sent by the examiner.
+    collected: those of the flags that `collect` said. verdicts:
     by exercise. notebook: the executed one, sanitized; "" if there is none.
     """
 
@@ -77,6 +78,7 @@ class Record(Struct):
     status: Status
     reason: str = ""
     cell: str = ""
+    strained: str = ""
     submitted_at: str = ""
     graded_at: str = ""
     seconds: float = 0.0

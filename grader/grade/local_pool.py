@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 import torch
 
-from grader.grade import memory
+from grader.grade import cards, memory
 from grader.grade.journal import Record
 from grader.grade.submission import Task, grade
 from grader.sandbox import zygote_client
@@ -40,21 +40,27 @@ class Pool:
 
 @contextlib.contextmanager
 def local(workers: int) -> Iterator[Pool]:
-    """A context with local processes, each with a thread here that waits for it."""
-    idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+    """A context with local processes, each with a thread here that waits for it, and with a card, if any."""
+    idle: SimpleQueue[tuple[ProcessPoolExecutor, str]] = SimpleQueue()
+    free: SimpleQueue[str] = SimpleQueue()
+    dealt = cards.dealt(workers) or [""]
+    for number in range(workers):
+        free.put(dealt[number % len(dealt)])
     with contextlib.ExitStack() as later, ThreadPoolExecutor(workers) as threads:
 
         def graded(task: Task) -> Record | None:
             try:
-                process = idle.get_nowait()
+                process, card = idle.get_nowait()
             except Empty:
-                process = started(workers)
+                card = free.get()
+                process = started(workers, card)
                 later.callback(process.shutdown)
             try:
                 record = process.submit(grade, task).result()
             except BrokenProcessPool:
+                free.put(card)
                 return None
-            idle.put(process)
+            idle.put((process, card))
             return record
 
         yield Pool(
@@ -62,11 +68,11 @@ def local(workers: int) -> Iterator[Pool]:
         )
 
 
-def started(workers: int) -> ProcessPoolExecutor:
-    """A new process that can grade, one of so many. Raises LabError if it ends at once."""
+def started(workers: int, card: str = "") -> ProcessPoolExecutor:
+    """A new process that can grade, one of so many, on this card. Raises LabError if it ends at once."""
     process = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     try:
-        process.submit(prepare, max(1, cores() // workers), zygote_client.zygote.address).result()
+        process.submit(prepare, max(1, cores() // workers), zygote_client.zygote.address, card).result()
     except BrokenProcessPool as fault:
         raise LabError(
             "A grading process was killed from outside before it graded, perhaps because memory ran out. "
@@ -75,11 +81,14 @@ def started(workers: int) -> ProcessPoolExecutor:
     return process
 
 
-def prepare(threads: int, zygote: Path | None) -> None:
+def prepare(threads: int, zygote: Path | None, card: str = "") -> None:
     """Initialise a local worker: its end, and the number of threads for its judges and its sandboxes.
 
-    Environment variables set by the user have precedence. zygote: the socket of the shared zygote.
+    Environment variables set by the user have precedence. zygote: the socket of the shared zygote; card: the
+    GPU of its judges and sandboxes.
     """
+    if card:
+        os.environ["PRUNING_LABS_DEVICE"] = card
     if parent := multiprocessing.parent_process():
         threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     zygote_client.zygote.lend(zygote)
@@ -101,7 +110,10 @@ def cores() -> int:
 
 
 def affordable(workers: int) -> int:
-    """The number of workers that fit into memory; prints a sentence if it is less than `workers`."""
+    """The number of workers that fit into memory and on the cards; prints a sentence if it is less."""
+    if cards.named() and (there := len(cards.dealt(workers))) < workers:
+        Bar.write(f"{there} of {workers} workers run: one may take {cards.need() / 2**30:.1f} GiB of a GPU.")
+        workers = there
     count = memory.fitting(workers)
     if count < workers:
         Bar.write(

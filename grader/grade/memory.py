@@ -16,11 +16,16 @@ def need() -> int:
 
     4.5 GiB for the embedded model; measured: lab 02 4.3 GiB, lab 04 2.9 GiB, lab 06 3.5 GiB.
     """
+    return BASE + COPIES * weight_bytes()
+
+
+def weight_bytes() -> int:
+    """The bytes of one copy of the course model."""
     name = settings.current().model
     if name in models.SHAPES:
         weights = sum(weight.numel() for weight in models.shape(name).parameters())
-        return BASE + COPIES * weights * settings.current().dtype.itemsize
-    return BASE + COPIES * sum(path.stat().st_size for path in Path(name).glob("*.safetensors"))
+        return weights * settings.current().dtype.itemsize
+    return sum(path.stat().st_size for path in Path(name).glob("*.safetensors"))
 
 
 def fitting(workers: int) -> int:

@@ -22,11 +22,13 @@ from grader.intake.submitted import Submission
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits, run_notebook
 from grader.status import Status
+from labsupport import machine
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.exercise import unanswered
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
+from labsupport.memory import give_back
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def grade(task: Task) -> Record:
         record.reason = f"The grader failed: {type(fault).__name__}: {fault}"
         record.verdicts, record.notebook = {}, ""
     record.seconds = time.monotonic() - started
+    give_back()
     return record
 
 
@@ -104,7 +107,9 @@ def _grade(task: Task, record: Record) -> None:
         Examiner(Path(folder, "socket"), task.course_seed, number, takes) as examiner,
     ):
         clock = time.monotonic()
-        outcome = run_notebook(notebook, examiner.path, task.limits, task.isolation, task.cold, number, held)
+        outcome = run_notebook(
+            notebook, examiner.path, task.limits, task.isolation, task.cold, number, held, machine.here()
+        )
         seconds = time.monotonic() - clock
     record.phases |= {
         "start": outcome.start, "judging": examiner.seconds,
@@ -130,6 +135,12 @@ def _grade(task: Task, record: Record) -> None:
     if faults := sentence_on_faults(record):
         record.reason = " ".join(filter(None, (record.reason, faults)))
         record.status = Status.PARTLY_GRADED if ended else record.status
+    if examiner.strained:
+        record.status, record.strained = Status.OUT_OF_MEMORY, examiner.strained
+        record.reason = (
+            f"The GPU failed in {examiner.strained}. That is no mistake of the student's, and the points are "
+            "open: the same command asks again, `--workers 1` leaves it the whole card."
+        )
     explain(record, executed, admitted.numbers)
     record.notebook = nbformat.writes(annotated(inert(executed, released), record))
 

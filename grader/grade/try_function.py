@@ -8,7 +8,7 @@ from grader import course
 from grader.grade.examiner import Examiner
 from grader.sandbox.run import Limits, run_command
 from grader.status import Status
-from labsupport import waits
+from labsupport import machine, waits
 from labsupport.check.ask.function import CANNOT
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.exercise import unanswered
@@ -34,7 +34,7 @@ def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
     ):
         command = [sys.executable, "-m", "labsupport.check.ask.function", name, "answers.py"]
         files = {"answers.py": source}
-        outcome = run_command(command, files, examiner.path, LIMITS, isolation, lab)
+        outcome = run_command(command, files, examiner.path, LIMITS, isolation, lab, machine.here())
     if examiner.fault:
         raise LabError(f"The grader failed, not the function: {examiner.fault!r}") from examiner.fault
     if name in examiner.verdicts:

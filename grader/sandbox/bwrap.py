@@ -18,8 +18,9 @@ from pathlib import Path
 import labsupport
 from grader import course
 from grader.author import answers, given
-from grader.sandbox import devices
+from grader.sandbox import covered, devices
 from grader.sandbox.limits import Limits
+from labsupport import settings
 from labsupport.errors import LabError
 from labsupport.fetch import cache
 
@@ -56,7 +57,7 @@ def bubblewrap() -> str:
 
 def environment(home: Path, socket: Path | None, models: Path, modules: Path, hub: Path) -> dict[str, str]:
     """The whole environment of a submission; only sizes and thread counts come from the instructor's."""
-    kept = KEPT + devices.VARIABLES if devices.GPU.exists() else KEPT
+    kept = KEPT + devices.VARIABLES if devices.used() else KEPT
     return {
         "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
@@ -65,6 +66,7 @@ def environment(home: Path, socket: Path | None, models: Path, modules: Path, hu
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
         "PRUNING_LABS_CACHE": str(models),
+        "PRUNING_LABS_DEVICE": str(settings.device()),
         "HF_HUB_OFFLINE": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads sleep, so that other sandboxes can run
         "HF_HUB_CACHE": str(hub / "hub"),
@@ -133,7 +135,7 @@ def sandboxed(
     if socket:
         command += ["--ro-bind", str(socket), str(DOOR)]
     command += ["--remount-ro", "/", "--chdir", str(WORK), "--"]
-    return [*command, *program], fds
+    return [*covered.uncovering(), *command, *program], fds
 
 
 def _in_place_of_given(lab: int | None) -> dict[str, str]:

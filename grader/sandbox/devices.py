@@ -1,22 +1,58 @@
 """The device files of a GPU, and the system files that its driver reads."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
-GPU = Path("/dev/nvidiactl")
 DRIVERS = (
     "/usr/local/nvidia", "/usr/local/cuda", "/run/nvidia", "/usr/lib/wsl", "/etc/nvidia", "/etc/vulkan",
     "/sys/bus/pci", "/sys/devices", "/sys/module", "/sys/class/drm", "/sys/class/infiniband",
 )  # fmt: skip
-VARIABLES = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG")
+VARIABLES = (
+    "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES",
+    "CUBLAS_WORKSPACE_CONFIG",
+)  # fmt: skip
+BOUND = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/run/nvidia/")  # a sandbox has these folders whole
+BUSY = "busy or unavailable"
+
+
+def used() -> bool:
+    """Whether submissions compute on a GPU."""
+    from labsupport import settings  # torch takes seconds to import, and `--help` needs none
+
+    return settings.device().type == "cuda"
 
 
 def binds() -> list[str]:
-    """The bwrap arguments that bind the GPU and its driver; none without a GPU."""
-    if not GPU.exists():
+    """The bwrap arguments that bind the GPUs and their driver, WSL's /dev/dxg too; none on a CPU."""
+    if not used():
         return []
     arguments = []
     for path in (*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dri"), Path("/dev/dxg")):
         arguments += ["--dev-bind-try", str(path), str(path)]
-    for path in DRIVERS:
-        arguments += ["--ro-bind-try", path, path]
+    for path in (*DRIVERS, *libraries(Path("/proc/self/maps").read_text().splitlines())):
+        arguments += ["--ro-bind-try", str(path), str(path)]
     return arguments
+
+
+def libraries(maps: Iterable[str]) -> list[str]:
+    """The driver's libraries outside the system's folders, from the lines of /proc/self/maps.
+
+    They lie beside the loaded libcuda, and where LD_LIBRARY_PATH finds one. Only files of the driver are
+    named, because such a folder may be a person's own.
+    """
+    loaded = [Path(line.split(maxsplit=5)[5]).parent for line in maps if "/libcuda.so" in line]
+    named = [Path(name) for name in os.environ.get("LD_LIBRARY_PATH", "").split(":") if name]
+    folders = {*loaded, *(folder for folder in named if (folder / "libcuda.so.1").exists())}
+    outside = sorted(folder for folder in folders if not f"{folder}/".startswith(BOUND))
+    return [str(file) for folder in outside for kind in ("cuda", "nv") for file in folder.glob(f"lib{kind}*")]
+
+
+def advice(said: str) -> str:
+    """A sentence on a card that admits one process only; "" for any other trouble."""
+    if BUSY not in said:
+        return ""
+    return (
+        "A card in the mode EXCLUSIVE_PROCESS admits one process, also behind MPS, whose pipes no sandbox "
+        "has; grading takes two: `nvidia-smi -c DEFAULT` lets them in. "
+    )

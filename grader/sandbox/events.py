@@ -28,7 +28,13 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 
 
 class Ready(Event, frozen=True, tag="ready"):
-    """The kernel waits for the first cell."""
+    """The kernel waits for the first cell; no code of the submission has run.
+
+    machine: what labsupport.machine says there, if the job asks for it; trouble: why it says nothing.
+    """
+
+    machine: dict[Annotated[str, Meta(max_length=20)], Any] | None = None
+    trouble: Annotated[str, Meta(max_length=1000)] = ""
 
 
 class Start(Event, frozen=True, tag="start"):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.sandbox.devices import GPU
+from grader.sandbox import devices
 from labsupport import waits
 
 PREFIX = "pruning-labs"
@@ -180,7 +180,7 @@ def fallbacks(limits: Limits, groups: Groups, isolated: bool) -> tuple[dict[str,
         )
         rlimits["RLIMIT_FSIZE"] = limits.files
         unenforced.append("Only the size of each file is limited, not of all its files, without a sandbox.")
-    if "memory" not in groups.folders and GPU.exists():
+    if "memory" not in groups.folders and devices.used():
         unenforced.append(
             "Memory is not limited: no memory cgroup is writable, and a GPU rules out RLIMIT_AS."
         )

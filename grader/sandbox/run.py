@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 from nbformat import v4
 
-from grader.sandbox import events, launch, zygote_client
+from grader.sandbox import covered, devices, events, launch, zygote_client
 from grader.sandbox.limits import Limits, fallbacks, groups
 from grader.status import Status
 from labsupport.errors import LabError
+from labsupport.machine import Machine, difference
 
 DEFAULTS = Limits()
 ISOLATIONS = ("bwrap", "none")
@@ -64,6 +66,7 @@ class _Run:
     status: Status | None = None
     detail: str = ""
     ready: bool = False
+    judge: Machine | None = None  # the judge's side, if the sandbox must agree with it
     start: float = 0.0
     cell: int | None = None  # the running cell
     since: float = 0.0
@@ -81,13 +84,15 @@ def run_notebook(
     cold: bool = True,
     lab: int | None = None,
     taken: Collection[str] = (),
+    judge: Machine | None = None,
 ) -> Outcome:
     """Execute a notebook's code cells in a sandbox, in order, until the end or a limit.
 
     socket_path: the examiner's Unix socket, or None. isolation: "bwrap", or "none" for a plain process.
     cold: start a new Python; otherwise the zygote is forked, if there is one. lab: the number of the graded
     lab, whose exercises' implementations are withheld from the sandbox, without those in `taken`.
-    Raises LabError when no sandbox can be created on this machine.
+    judge: the machine of the judge's side. Raises LabError when no sandbox can be created on this machine, or
+    when it computes otherwise than the judge.
     """
     try:
         executed = nbformat.reads(notebook.decode(), as_version=4)
@@ -105,12 +110,12 @@ def run_notebook(
             executed.cells[event.cell].execution_count = event.count if type(event.count) is int else None
 
     job = {"notebook": executed, "cell_seconds": limits.cell_seconds}
-    most = 2 * limits.output + 2**17 * (len(code) + 8)
+    about = {"judge": judge, "grace": GRACE, "most": 2 * limits.output + 2**17 * (len(code) + 8)}
     try:
-        run = _run(job, socket_path, limits, isolation, cold, lab, taken, grace=GRACE, most=most, keep=keep)
+        run = _run(job, socket_path, limits, isolation, cold, lab, taken, keep=keep, **about)
     except zygote_client.Gone:  # not caused by this submission: run it again without the zygote
         zygote_client.zygote.lose()
-        run = _run(job, socket_path, limits, isolation, True, lab, taken, grace=GRACE, most=most, keep=keep)
+        run = _run(job, socket_path, limits, isolation, True, lab, taken, keep=keep, **about)
     if run.cell in run.cut and run.cell in code and not executed.cells[run.cell].outputs:
         executed.cells[run.cell].outputs = [v4.new_output("stream", name="stderr", text=CUT)]
     cell = min(run.cut) if run.status == Status.OUTPUT_LIMIT and run.cell is None and run.cut else run.cell
@@ -127,10 +132,12 @@ def run_command(
     limits: Limits = DEFAULTS,
     isolation: str = "bwrap",
     lab: int | None = None,
+    judge: Machine | None = None,
 ) -> CommandOutcome:
     """Run one command in a sandbox with these files in its folder, for at most `cell_seconds`.
 
-    The status is FINISHED for any exit status; other statuses as for a notebook.
+    The status is FINISHED for any exit status; other statuses, and `judge`, as for a notebook. A command
+    that is to agree with a judge reports by labsupport.machine.tell.
     """
     if wrong := [name for name in files if Path(name).name != name]:
         raise ValueError(f"a file's name, not a path: {wrong[0]!r}")
@@ -142,8 +149,8 @@ def run_command(
 
     contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
     job = {"command": command, "files": contents}
-    most = 8 * limits.output + 2**20
-    run = _run(job, socket_path, limits, isolation, True, lab, (), grace=0.0, most=most, keep=keep)
+    about = {"judge": judge, "grace": 0.0, "most": 8 * limits.output + 2**20}
+    run = _run(job, socket_path, limits, isolation, True, lab, (), keep=keep, **about)
     output = "".join(texts)[: limits.output]
     reason = _reason(run, "", limits).replace("The notebook", "The command")
     assert run.status is not None
@@ -151,15 +158,17 @@ def run_command(
 
 
 def _run(
-    job, socket_path, limits, isolation, cold, lab, taken, *, grace: float, most: int, keep: Callable
-) -> _Run:
+    job, socket_path, limits, isolation, cold, lab, taken, *,
+    judge: Machine | None, grace: float, most: int, keep: Callable,
+) -> _Run:  # fmt: skip
     """Launch the runner with this job, supervise it until its end or a limit, and clean up."""
     if isolation not in ISOLATIONS:
         raise LabError(f"There is no isolation called '{isolation}'. Known: {', '.join(ISOLATIONS)}.")
-    run = _Run(started=time.monotonic())
+    run = _Run(started=time.monotonic(), judge=judge)
     with groups(limits) as own, tempfile.TemporaryFile() as task:
         rlimits, run.unenforced = fallbacks(limits, own, isolation != "none")
-        task.write(json.dumps({**job, "rlimits": rlimits, "output": limits.output}).encode())
+        about = {"rlimits": rlimits, "output": limits.output, "report": judge is not None}
+        task.write(json.dumps({**job, **about}).encode())
         task.seek(0)
         enclosure = launch.sandboxed if cold or zygote_client.zygote.address is None else launch.forked
         enclosure = launch.plain if isolation == "none" else enclosure
@@ -172,11 +181,8 @@ def _run(
             flood = run.cell in run.cut  # its output filled its memory faster than it was read
             run.status = Status.OUTPUT_LIMIT if flood else Status.OUT_OF_MEMORY
         if run.status is None and not run.ready:
-            if errors.startswith("bwrap:"):
-                raise LabError(
-                    f"bubblewrap cannot make a sandbox here ({errors[7:]}). Allow user namespaces on this "
-                    "machine, grade as root, or use --isolation none to run submissions unprotected."
-                )
+            if errors.startswith(covered.COMPLAINTS):
+                raise LabError(covered.advice(errors))
             run.status, run.detail = Status.GRADER_ERROR, errors or "the runner did not start"
         run.status = run.status or Status.KERNEL_DIED
         if run.status == Status.FINISHED and run.cut:
@@ -231,6 +237,8 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], Non
     match event:
         case events.Ready():
             run.ready, run.start = True, time.monotonic() - run.started
+            if run.judge is not None:
+                _agree(run.judge, event)
         case events.Start():
             run.cell, run.since = event.cell, time.monotonic()
         case events.Flood():
@@ -245,6 +253,19 @@ def _take(line: bytes | bytearray, run: _Run, keep: Callable[[events.Event], Non
             keep(event)
         case events.Over():
             run.status, run.detail, run.code = event.status, event.detail, event.code
+
+
+def _agree(judge: Machine, ready: events.Ready) -> None:
+    """Raise LabError unless the sandbox computes as the judge does: no verdict would mean anything."""
+    try:
+        why = ready.trouble or difference(judge, msgspec.convert(ready.machine, Machine))
+    except msgspec.ValidationError as problem:
+        why = f"The sandbox reports something else than a machine: {problem}"
+    if why:
+        raise LabError(
+            f"The two sides of a check do not compute alike, so nobody is graded. {why.rstrip('.')}. "
+            f"{devices.advice(why)}`--device cpu` grades on the CPU."
+        )
 
 
 def _outputs(outputs: list, most: int) -> list:

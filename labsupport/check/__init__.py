@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from labsupport.errors import LabError
+from labsupport.errors import LabError, reason
 from labsupport.graded import SOCKET, being_graded
 
 PUBLIC_SEED = 0
@@ -64,6 +64,7 @@ def _check(name: str, function: Callable) -> None:
         return
     from labsupport import standing
     from labsupport.check.ask.surroundings import usual
+    from labsupport.check.judge.kit import strain
     from labsupport.check.judge.kit.carried import earlier_named, judge_again
     from labsupport.check.judge.kit.exercise import Case, faulted, taken_openly
     from labsupport.check.judge.kit.judging import judge
@@ -95,6 +96,11 @@ def _check(name: str, function: Callable) -> None:
             verdict = judged()
         except LabError:
             raise  # a model or text that cannot be loaded here
+        except strain.Strained as problem:
+            raise LabError(
+                f"The GPU failed, and {name} was not judged: {reason(problem)}. Restart the kernel, close "
+                "what else uses the GPU, or set PRUNING_LABS_DEVICE=cpu."
+            ) from None
         except Exception as problem:
             verdict = faulted(exercises[name], problem)
     standing.note(verdict)

@@ -49,6 +49,26 @@ def start(tmp_path, monkeypatch):
     return module
 
 
+@pytest.mark.parametrize(("system", "machine"), [("darwin", "x86_64"), ("win32", "ARM64")])
+def test_machines_without_torch(start, system, machine, monkeypatch, capsys):
+    """Intel Macs and Windows on ARM read one sentence before anything is made, and no page of pip's."""
+    monkeypatch.setattr(start.sys, "platform", system)
+    monkeypatch.setattr(start.platform, "machine", lambda: machine)
+    assert start.main([]) == 2
+    assert start.ran == []
+    assert "There is no PyTorch for" in capsys.readouterr().err
+
+
+WITH_TORCH = [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "aarch64")]
+
+
+@pytest.mark.parametrize(("system", "machine"), WITH_TORCH)
+def test_machines_with_torch(start, system, machine, monkeypatch):
+    monkeypatch.setattr(start.sys, "platform", system)
+    monkeypatch.setattr(start.platform, "machine", lambda: machine)
+    assert start.without_torch() == ""
+
+
 def test_everything_in_order_and_once(start):
     """Environment, packages, model, JupyterLab; the next day only the last two."""
     assert start.main(["--no-browser"]) == 0

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from grader import course
-from grader.sandbox import bwrap, limits, run
+from grader.sandbox import bwrap, devices, limits, run
 from grader.sandbox.limits import Limits
 from grader.sandbox.run import run_command, run_notebook
 from labsupport.errors import LabError
@@ -517,11 +517,11 @@ def test_groups_of_version_2(tmp_path):
 
 def test_what_nothing_holds_is_said(monkeypatch):
     """Without control groups each limit is an rlimit or a sentence."""
-    monkeypatch.setattr(limits, "GPU", Path("/nonexistent"))
+    monkeypatch.setattr(devices, "used", lambda: False)
     rlimits, unenforced = limits.fallbacks(Limits(), limits.Groups(), isolated=True)
     assert rlimits["RLIMIT_AS"] == Limits().memory
     assert "each process" in unenforced[0]
-    monkeypatch.setattr(limits, "GPU", Path("/dev/null"))
+    monkeypatch.setattr(devices, "used", lambda: True)
     rlimits, unenforced = limits.fallbacks(Limits(), limits.Groups(), isolated=True)
     assert "RLIMIT_AS" not in rlimits
     assert "Memory is not limited" in unenforced[0]

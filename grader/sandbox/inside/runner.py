@@ -5,6 +5,7 @@ report: scores come only from the examiner. In a sandbox the runner is the first
 process there can kill it; as it is not dumpable, no process can read its memory or write to its pipe.
 """
 
+import ast
 import asyncio
 import base64
 import contextlib
@@ -27,6 +28,8 @@ PIECE = 2**10  # bytes that a message counts for besides its content: each takes
 SHOWN = ("text/plain", "image/png")  # the kinds of output that a page shows
 KEPT = 2**16  # bytes kept of a cell's output when it exceeds the limit by far
 START = 120.0  # seconds a kernel may take to start
+REPORT = "PRUNING_LABS_REPORT"  # as in labsupport/machine.py
+NO_REPORT = "The command ended before it said on which device it computes"
 threads = 0  # of torch, in a forked kernel
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
@@ -148,7 +151,7 @@ async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> No
     import nbformat
 
     client = await start_kernel(nbformat.from_dict(job["notebook"]), say, forked)
-    say(event="ready")
+    say(event="ready", **(await kernel_report(client) if job["report"] else {}))
     room = job["output"]
     for index, cell in enumerate(client.nb.cells):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -230,6 +233,20 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
     provisioner: Any = manager.provisioner
     threading.Thread(target=reap, args=(provisioner.process.pid,), daemon=True).start()
     return client
+
+
+async def kernel_report(client) -> dict:
+    """What the kernel says of device and precision, before any cell has run; or why it does not."""
+    code = {"machine": "__import__('labsupport.machine', fromlist=['']).told()"}
+    quietly = {"silent": True, "store_history": False, "user_expressions": code}
+    try:
+        reply = await client.kc.execute("", **quietly, reply=True, timeout=START)
+        found = reply["content"]["user_expressions"]["machine"]
+        if found["status"] == "ok":
+            return ast.literal_eval(found["data"]["text/plain"])
+        return {"trouble": str(found["evalue"])[:1000]}
+    except Exception as problem:
+        return {"trouble": f"{type(problem).__name__}: {problem}"[:1000]}
 
 
 def size(content: dict) -> int:
@@ -328,11 +345,15 @@ def run_command(job: dict, say) -> None:
     """Run one command in a folder with the given files; report its output, up to the limit, and its end."""
     for name, content in job["files"].items():
         Path(name).write_bytes(base64.b64decode(content))
-    say(event="ready")
-    say(event="start", cell=0)
+    read, write = os.pipe()
     process = subprocess.Popen(
-        job["command"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+        job["command"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        pass_fds=(write,), env={**os.environ, REPORT: str(write)},
+    )  # fmt: skip
+    os.close(write)
+    say(event="ready", **(command_report(read) if job["report"] else {}))
+    os.close(read)
+    say(event="start", cell=0)
     left, status = job["output"], "FINISHED"
 
     def listen() -> None:
@@ -351,6 +372,14 @@ def run_command(job: dict, say) -> None:
     code = process.wait()
     listener.join(1.0)  # a child of the command may keep the pipe open
     say(event="over", status=status, code=code)
+
+
+def command_report(pipe: int) -> dict:
+    """What the command says of device and precision before it runs the submission; or that it does not."""
+    text = b""
+    while part := os.read(pipe, 2**12):
+        text += part
+    return json.loads(text) if text else {"trouble": NO_REPORT}
 
 
 if __name__ == "__main__":

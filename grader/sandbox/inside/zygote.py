@@ -3,7 +3,7 @@
 It runs outside every sandbox, so it contains no student's code and no secret of the course. A child moves
 into a sandbox made by bwrap (namespaces, control groups), gives up all privileges, and becomes the runner,
 which forks the kernel. Threads do not survive a fork, so this process has none; CUDA does not survive one
-either, so no model is loaded on a machine with a GPU.
+either, so the model is loaded into the host's memory, and this process never touches a GPU.
 """
 
 import contextlib
@@ -39,6 +39,8 @@ def main() -> None:
     sys.path[:] = paths  # setuptools changes it
     if len(threads := running()) > 1:
         sys.exit(f"the zygote has more than one thread: {', '.join(threads)}")
+    if touched():
+        sys.exit("the zygote has initialised CUDA, and no child could use it")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped automatically
     gc.freeze()
     listener = socket.socket(fileno=about["listener"])
@@ -90,6 +92,13 @@ def load(model: bool, withheld: list[str]) -> None:
         models.keep_ready()
 
 
+def touched() -> bool:
+    """Whether this process has initialised CUDA."""
+    import torch
+
+    return torch.cuda.is_initialized()
+
+
 def running(seconds: float = 5) -> list[str]:
     """The names of this process's threads, after waiting for threads that are about to end."""
     deadline = time.monotonic() + seconds
@@ -107,6 +116,8 @@ def serve(connection: socket.socket) -> None:
     try:
         text, files, _, _ = socket.recv_fds(connection, 2**16, 3)
         request = json.loads(text)
+        if touched():
+            return  # the grader starts cold instead
         if os.fork() == 0:
             become(request, files)
         connection.sendall(b"+")

@@ -12,7 +12,6 @@ from types import FrameType
 
 import torch
 
-from labsupport import settings
 from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Answer, Attempt, Failure
 
@@ -20,8 +19,8 @@ LIBRARIES = (Path(__file__).parents[2], sysconfig.get_path("stdlib"), sysconfig.
 
 
 def call(function: Callable, inputs: dict) -> Answer:
-    """Call the function with the inputs in order, tensors on this machine's device."""
-    arguments = [on_device(value) for value in inputs.values()]
+    """Call the function with copies of the inputs in order, tensors on the CPU."""
+    arguments = [copied(value) for value in inputs.values()]
     kept = copy.deepcopy(arguments)
     answer = attempt(lambda: function(*arguments))
     changed = [
@@ -91,14 +90,14 @@ def _text(problem: BaseException) -> str:
         return ""
 
 
-def on_device(value):
-    """The value with its tensors copied to this machine's device."""
+def copied(value):
+    """The value with its tensors copied."""
     if isinstance(value, torch.Tensor):
-        return value.clone().to(settings.device())
+        return value.clone()
     if isinstance(value, list | tuple):
-        return type(value)(on_device(item) for item in value)
+        return type(value)(copied(item) for item in value)
     if isinstance(value, dict):
-        return {key: on_device(item) for key, item in value.items()}
+        return {key: copied(item) for key, item in value.items()}
     return value
 
 

@@ -8,6 +8,7 @@ import os
 import runpy
 import sys
 
+from labsupport import machine
 from labsupport.check.ask import shared
 from labsupport.check.ask.client import answer_examiner
 from labsupport.graded import SOCKET
@@ -17,6 +18,7 @@ CANNOT = 3
 
 def main(name: str, path: str) -> None:
     """Answer the examiner with function `name` of the file at `path`."""
+    machine.tell()  # before any line of the file
     shared.take_over()
     try:
         function = runpy.run_path(path, run_name="answers").get(name)

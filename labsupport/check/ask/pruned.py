@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import recipes
+from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import NAMES, Answer, Attempt, Name
 from labsupport.check.ask.call import attempt, fields
 
@@ -32,8 +32,9 @@ def ask(function: Callable, inputs: dict) -> Pruned:
     model = recipes.model(inputs["model"])
     arguments: list[Any] = [model]
     if "batches" in inputs:
-        arguments.append(recipes.batches(inputs["batches"]))
-    found = attempt(lambda: function(*arguments, inputs["sparsity"]))
+        arguments.append([card.beside(model, batch) for batch in recipes.batches(inputs["batches"])])
+    with card.at_home(model):
+        found = attempt(lambda: function(*arguments, inputs["sparsity"]))
     if found.error:
         return Pruned(**fields(found), digests={}, measured=None)
     evaluation = recipes.windows(inputs["evaluation"])  # [n, L]

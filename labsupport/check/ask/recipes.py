@@ -1,7 +1,6 @@
 """Recipes of models and texts: small dicts from which both sides of a check build the same objects."""
 
 from functools import cache
-from typing import Any
 
 import torch
 from transformers import LlamaForCausalLM
@@ -9,12 +8,12 @@ from transformers import LlamaForCausalLM
 from labsupport import corpora, models, settings
 
 
-def model(recipe: dict) -> LlamaForCausalLM:
-    """The model of a recipe: {"tiny": seed} or {"course": name}. Every call makes a new one."""
-    if "tiny" in recipe:
-        tiny: Any = models.tiny(recipe["tiny"])  # the type hints of transformers lack `to` on a model
-        return tiny.to(settings.device())
-    return models.load(recipe["course"])
+def model(recipe: dict, device: str | None = None) -> LlamaForCausalLM:
+    """The model of a recipe: {"tiny": seed}, on the CPU, or {"course": name}, on the device of settings.py.
+
+    Every call makes a new one. device: another one for the course model.
+    """
+    return models.tiny(recipe["tiny"]) if "tiny" in recipe else models.load(recipe["course"], device)
 
 
 def windows(recipe: dict) -> torch.Tensor:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.modules import module as hooks
 from transformers import LlamaForCausalLM
 
-from labsupport import models
+from labsupport import models, settings
 from labsupport.check.ask import recipes, wire
 from labsupport.check.ask.bits import packed_one
 from labsupport.errors import LabError
@@ -67,7 +67,7 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
 
     Also None for a model with hooks or a replaced forward, and for windows other than the course's.
     """
-    if type(model) is not LlamaForCausalLM or not _as_built(model):
+    if type(model) is not LlamaForCausalLM or not _as_built(model) or model.device != settings.device():
         return None
     if not torch.equal(token_windows.cpu(), recipes.windows(recipes.course_windows("evaluation"))):
         return None
@@ -77,9 +77,9 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
     pruned, masks = pruned_linears(model), {}
     for name, weight in weights.items():
         reference, zeros = dense[name]
-        form = (weight.shape, weight.dtype, weight.device)
-        if form != (reference.shape, reference.dtype, reference.device):
+        if (weight.shape, weight.dtype) != (reference.shape, reference.dtype):
             return None
+        weight = weight.detach().cpu()
         layer = name.removesuffix(".weight")
         kept = _where_equal(weight, reference)
         count = _true(kept)
@@ -87,23 +87,20 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
             count == kept.numel() or count + _true(_where_equal(weight, 0)) == kept.numel() + zeros
         ):
             # every weight is the stored one or zero; a stored zero counts twice
-            masks[layer] = packed_one(kept.cpu().numpy())
+            masks[layer] = packed_one(kept.numpy())
         elif count < kept.numel():
             return None
     return masks
 
 
 def _where_equal(weight: torch.Tensor, other: torch.Tensor | float) -> torch.Tensor:
-    """Elementwise equality of a weight and another, or a number; numpy is three times as fast on a CPU."""
-    weight = weight.detach()
-    if weight.is_cuda:
-        return weight == other
+    """Elementwise equality of a weight and another, or a number; numpy is three times as fast as torch."""
     return torch.from_numpy(weight.numpy() == (other.numpy() if isinstance(other, torch.Tensor) else other))
 
 
 def _true(these: torch.Tensor) -> int:
-    """The number of True entries; numpy is ten times as fast as torch on a CPU."""
-    return int(these.count_nonzero() if these.is_cuda else np.count_nonzero(these.numpy()))
+    """The number of True entries; numpy is ten times as fast as torch."""
+    return int(np.count_nonzero(these.numpy()))
 
 
 def _as_built(model: nn.Module) -> bool:
@@ -116,6 +113,6 @@ def _as_built(model: nn.Module) -> bool:
 
 @cache
 def stored() -> dict[str, tuple[torch.Tensor, int]]:
-    """The stored weights of the course model by name, each with its number of zeros."""
-    weights = {name: weight.detach() for name, weight in models.load().named_parameters()}
+    """The stored weights of the course model by name, on the CPU, each with its number of zeros."""
+    weights = {name: weight.detach() for name, weight in models.load(device="cpu").named_parameters()}
     return {name: (weight, _true(_where_equal(weight, 0))) for name, weight in weights.items()}

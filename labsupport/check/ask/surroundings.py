@@ -18,9 +18,9 @@ SPACES = (torch, torch.linalg, nn, functional, torch.Tensor, nn.Module, nn.Linea
 SWITCHES: tuple[tuple[Callable, Callable, Any], ...] = (  # to read, to set, the default
     (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, "default"),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
 )
 ABSENT = object()
+ONEDNN: Any = torch.backends.mkldnn  # its type hints lack `matmul`
 
 
 @contextmanager
@@ -36,13 +36,40 @@ def usual() -> Iterator[None]:
         for read, switch, default in SWITCHES:
             stack.callback(switch, read())
             switch(default)
+        stack.callback(_put_precision, _precision())
+        full_precision()
         _on_cpu(stack)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.autocast("cpu", enabled=False))
+        for kind in ("cpu", "cuda"):
+            stack.callback(torch.set_autocast_enabled, kind, torch.is_autocast_enabled(kind))
+            torch.set_autocast_enabled(kind, False)
         stack.enter_context(torch.random.fork_rng(devices=[]))
         torch.default_generator.manual_seed(0)
         yield
+
+
+def full_precision() -> None:
+    """Make matrix products of float32 exact to float32; TF32 and bfloat16 keep 10 and 7 bits of 23.
+
+    Both sides of a check do so before every question.
+    """
+    torch.set_float32_matmul_precision("highest")
+
+
+def _precision() -> tuple:
+    """The precision by torch's older switch, None where the newer ones disagree with it, and by those."""
+    own = (torch.backends.cuda.matmul.fp32_precision, ONEDNN.matmul.fp32_precision)
+    try:
+        return torch.get_float32_matmul_precision(), *own
+    except RuntimeError:
+        return None, *own
+
+
+def _put_precision(before: tuple) -> None:
+    torch.set_float32_matmul_precision(before[0] or "highest")
+    if before[0] is None:
+        torch.backends.cuda.matmul.fp32_precision, ONEDNN.matmul.fp32_precision = before[1:]
 
 
 def _on_cpu(stack: ExitStack) -> None:

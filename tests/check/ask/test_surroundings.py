@@ -26,6 +26,16 @@ def switched(switch, value, back):
 
 
 @contextmanager
+def newer_switch():
+    """After it torch's older switch cannot be read any more."""
+    torch.backends.cuda.matmul.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@contextmanager
 def warnings_are_errors():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -61,6 +71,9 @@ CHANGES = {
     "a seed": seeded,
     "one thread": lambda: switched(torch.set_num_threads, 1, torch.get_num_threads()),
     "deterministic": lambda: switched(torch.use_deterministic_algorithms, True, False),
+    "TF32": lambda: switched(torch.set_float32_matmul_precision, "high", "highest"),
+    "TF32 by the newer switch": newer_switch,
+    "autocast of a GPU": lambda: switched(lambda on: torch.set_autocast_enabled("cuda", on), True, False),
     "warnings as errors": warnings_are_errors,
     "torch.equal": lambda: patched(torch, "equal", lambda *_: True),
     "torch.randn": lambda: patched(torch, "randn", lambda *shape, **_: torch.ones(shape)),
@@ -110,6 +123,23 @@ def test_the_answer_is_the_same(name):
         assert equal(found, as_usual), change
 
 
+def test_float32_is_exact_in_a_check():
+    """And afterwards as the notebook had set it, by whichever switch."""
+    seen = []
+
+    def looks(mask):
+        seen.append((torch.get_float32_matmul_precision(), torch.is_autocast_enabled("cuda")))
+        torch.set_float32_matmul_precision("high")
+        return (~mask).sum().item() / mask.numel()
+
+    for change in ("TF32", "TF32 by the newer switch", "autocast of a GPU"):
+        with CHANGES[change]():
+            before = torch.backends.cuda.matmul.fp32_precision
+            said("sparsity", looks)
+            assert torch.backends.cuda.matmul.fp32_precision == before, change
+    assert set(seen) == {("highest", False)}
+
+
 def test_a_function_that_changes_them_changes_no_later_case():
     """What one case leaves behind does not reach the next, nor the judge."""
 
@@ -148,6 +178,8 @@ torch.set_default_device("meta")
 torch.set_grad_enabled(False)
 torch.inference_mode().__enter__()
 torch.use_deterministic_algorithms(True)
+torch.backends.cuda.matmul.fp32_precision = "tf32"
+torch.set_num_threads(1)
 torch.manual_seed(77)
 torch.randn = torch.randint = lambda *_, **__: None
 warnings.simplefilter("error")

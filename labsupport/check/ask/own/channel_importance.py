@@ -12,7 +12,7 @@ def ask(function: Callable, inputs: dict) -> Answer:
     """Call the function; for "random" three times: twice with one generator state, once with another."""
     if "seed" not in inputs:
         return call.call(function, inputs)
-    arguments = [call.on_device(value) for name, value in inputs.items() if name != "seed"]
+    arguments = [call.copied(value) for name, value in inputs.items() if name != "seed"]
 
     def draw(seed: int):
         return function(*arguments, None, torch.Generator().manual_seed(seed))

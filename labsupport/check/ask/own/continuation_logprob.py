@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from labsupport import settings
-from labsupport.check.ask import recipes
+from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.call import answered, attempt, same
 
@@ -25,8 +24,8 @@ def built(recipe: dict) -> LlamaForCausalLM:
     model.model.embed_tokens.weight.copy_(torch.eye(4))
     model.model.norm.weight.fill_(0.5)  # the norm does not change a one-hot vector
     model.lm_head.weight.copy_(counts.log().T)
-    placed: Any = model  # the type hints of transformers lack `to` on a model
-    return placed.to(settings.device(), getattr(torch, recipe.get("dtype", "float32")))
+    typed: Any = model  # the type hints of transformers lack `to` on a model
+    return typed.to(getattr(torch, recipe.get("dtype", "float32")))
 
 
 def pair(inputs: dict) -> tuple[torch.Tensor, torch.Tensor]:
@@ -39,11 +38,12 @@ def pair(inputs: dict) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def ask(function: Callable, inputs: dict) -> Answer:
-    """Call the function on a fresh model; the ids are always on the CPU."""
-    kept = pair(inputs)
-    given = [ids.clone() for ids in kept]
+    """Call the function on a fresh model, the ids beside it."""
     model = built(inputs["model"])
-    found = attempt(lambda: function(model, *given))
+    kept = [card.beside(model, ids) for ids in pair(inputs)]
+    given = [ids.clone() for ids in kept]
+    with card.at_home(model):
+        found = attempt(lambda: function(model, *given))
     names = ("context_ids", "continuation_ids")
     changed = [n for n, one, two in zip(names, kept, given, strict=True) if not same(one, two)]
     return answered(found, changed)

@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import recipes
+from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.pruned import digests
@@ -55,7 +55,7 @@ def ask(function: Callable, inputs: dict) -> Normed:
     an error, `weighed` measures the live tensors at the start of the second and the last pass.
     """
     model = built(inputs).train(inputs.get("training", False))
-    batches = batches_of(inputs)
+    batches = [card.beside(model, batch) for batch in batches_of(inputs)]
     tiny, simple = "tiny" in inputs["model"], inputs.keys().isdisjoint(("fails_at", "weighed"))
     before = {**digests(model), **made(model)} if tiny else {}
     embedding, runs, alive = model.model.embed_tokens, [], {}
@@ -73,7 +73,8 @@ def ask(function: Callable, inputs: dict) -> Normed:
         return embed(token_ids)
 
     embedding.forward = listen  # pyright: ignore[reportAttributeAccessIssue]  on this instance only
-    found = attempt(lambda: function(model, (batch for batch in batches)))
+    with card.at_home(model):
+        found = attempt(lambda: function(model, (batch for batch in batches)))
     vars(embedding).pop("forward", None)
     told, error = fields(found), found.error
     came_through = error is not None and error.text == BREAK

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from labsupport.check.ask import recipes
+from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.call import attempt, fields, same
 
@@ -26,7 +26,8 @@ class Measured(Answer, frozen=True):
 
 def ask(function: Callable, inputs: dict) -> Measured:
     """Call the function on a fresh model; answer with the perplexity and the model's state afterwards."""
-    model, token_windows = recipes.model(inputs["model"]), recipes.windows(inputs["windows"])
+    model = recipes.model(inputs["model"])
+    token_windows = card.beside(model, recipes.windows(inputs["windows"]))
     model.train(inputs["training"])
     if inputs["training"]:
         model.requires_grad_(True)
@@ -37,7 +38,7 @@ def ask(function: Callable, inputs: dict) -> Measured:
     model.model.register_forward_pre_hook(lambda inner, _arguments: modes.append(inner.training))
     flags = [weight.requires_grad for weight in model.parameters()]
     kept = token_windows.clone()
-    with torch.set_grad_enabled(inputs["gradients"]):
+    with torch.set_grad_enabled(inputs["gradients"]), card.at_home(model):
         found = attempt(lambda: function(model, token_windows))
         gradients = torch.is_grad_enabled()
     return Measured(

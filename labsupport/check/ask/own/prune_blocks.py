@@ -10,7 +10,7 @@ import torch
 from msgspec import Meta, structs
 
 from labsupport import models
-from labsupport.check.ask import recipes
+from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import NAMES, Answer, Attempt, Failure, Message, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.fingerprints import fingerprints, others
@@ -93,8 +93,9 @@ def _pruned(function: Callable, inputs: dict, folder: str) -> Blocks:
     layers = layers_of(inputs, model)
     arguments = [model, inputs["ratio"], layers, inputs["criterion"]]
     if "batches" in inputs:
-        arguments.append(batches_of(inputs))
-    found = attempt(lambda: function(*arguments))
+        arguments.append([card.beside(model, batch) for batch in batches_of(inputs)])
+    with card.at_home(model):
+        found = attempt(lambda: function(*arguments))
     if found.error:
         return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
     give_back()  # the gradients, which were as large as the weights

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
-from labsupport.check.judge.kit import raised
+from labsupport.check.judge.kit import raised, strain
 from labsupport.check.judge.kit.causes import Cause, first
 from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, type_name
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
@@ -46,6 +46,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
             answer = decode(ask(case), exercise.answer)
         except Malformed as problem:
             return unanswered(exercise, str(problem))
+        strain.notice(answer.error)
         cases_asked += 1
         unwritten += answer.error is not None and answer.error.names[0] == "NotImplementedError"
         parts = _parts(exercise, case, answer)

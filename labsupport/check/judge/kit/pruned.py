@@ -37,7 +37,7 @@ def parts(
 
     @functools.cache
     def dense() -> nn.Module:
-        return recipes.model(inputs["model"])
+        return recipes.model(inputs["model"], "cpu")  # a card has room for few copies
 
     def linears() -> dict[str, nn.Linear]:
         return pruned_linears(dense())
@@ -74,7 +74,7 @@ def parts(
             if found.startswith("torch."):
                 stored = f"the weight of {name} is stored as {found[:80]}"
                 raise Wrong(f"{stored}: a mask sets zeros in the dense weight, in place")
-            if found == digest(linear.weight * masks[name].to(linear.weight.device)):
+            if found == digest(linear.weight * masks[name]):
                 continue
             if found == digest(linear.weight):
                 raise Wrong(f"the weight of {name} is unchanged: masks must be applied in place")
@@ -86,9 +86,7 @@ def parts(
 
     def owner(found: str) -> str | None:
         """The layer whose masked weight has this digest."""
-        own = (
-            (name, linear.weight * masks[name].to(linear.weight.device)) for name, linear in linears().items()
-        )
+        own = ((name, linear.weight * masks[name]) for name, linear in linears().items())
         return next((name for name, weight in own if digest(weight) == found), None)
 
     def untouched() -> None:
@@ -163,7 +161,10 @@ def masked(recipe: dict, bits: dict[str, torch.Tensor]):
     for name, linear in linears.items():
         if name in bits:
             mask = unpacked(bits[name], linear.weight.shape)
-            torch.mul(dense[name].weight, mask.to(linear.weight.device), out=linear.weight)
+            if linear.weight.device == dense[name].weight.device == mask.device:
+                torch.mul(dense[name].weight, mask, out=linear.weight)
+            else:
+                linear.weight.copy_(dense[name].weight.cpu() * mask)
         else:
             linear.weight.copy_(dense[name].weight)
     return model
@@ -171,8 +172,11 @@ def masked(recipe: dict, bits: dict[str, torch.Tensor]):
 
 @functools.lru_cache(maxsize=4)
 def _pair(recipe: str, *_circumstances: str):
-    """A model for masks, kept because written memory is faster to write to; its layers without masks."""
-    return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe)))
+    """A model for masks, kept because written memory is faster to write to; its layers without masks.
+
+    The latter are on the CPU.
+    """
+    return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe), "cpu"))
 
 
 def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:
