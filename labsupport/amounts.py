@@ -45,7 +45,7 @@ def measure(chosen: Setting, place: Path | None = None) -> dict[str, dict[float,
     nothing is measured. Raises LabError as comparison.compare does.
     """
     about = {**about_setting(chosen), "ratios": list(RATIOS)}
-    place = place or cache.folder() / "amounts" / f"{results.digest(about)}.json"
+    place = place or cache.own() / "amounts" / f"{results.digest(about)}.json"
     points = results.read(place, about, Point)
     known = {(point.method, point.share) for point in points}
     wanted = [(method, *each) for method in CURVES for each in shares(chosen).items()]

@@ -26,7 +26,7 @@ def keep(model, name: str) -> None:
     """
     if being_graded():
         return
-    target = cache.folder() / name
+    target = cache.own() / name
     with cache.whole_or_nothing(target) as draft:
         model.save_pretrained(draft)
         models.tokenizer().save_pretrained(draft)

@@ -90,7 +90,7 @@ def compare(chosen: Setting, place: Path | None = None, methods: list[str] | Non
     about = about_setting(chosen)
     if unknown := [name for name in chosen.tasks if name not in zeroshot.NAMES]:
         raise LabError(f"There is no task called '{unknown[0]}'. Known: {', '.join(zeroshot.NAMES)}.")
-    place = place or cache.folder() / "comparisons" / f"{results.digest(about)}.json"
+    place = place or cache.own() / "comparisons" / f"{results.digest(about)}.json"
     rows = {row.method: row for row in results.read(place, about, Row)}
     missing = [name for name in wanted if name not in rows]
     if missing and not being_graded():

@@ -9,7 +9,7 @@ import psutil
 import torch
 import transformers
 
-from labsupport import corpora, models, settings
+from labsupport import control_groups, corpora, models, settings
 from labsupport.fetch import cache, hub
 from labsupport.table import columns
 
@@ -35,7 +35,7 @@ def report() -> str:
     models.known(now.model)
     others_take = psutil.cpu_percent(interval=1) / 100  # before the measurement
     seconds, how = window_seconds()
-    memory = psutil.virtual_memory()
+    memory, free = memory_here()
     facts = [
         ["device", device_name(device)],
         ["dtype", str(now.dtype).removeprefix("torch.")],
@@ -45,7 +45,7 @@ def report() -> str:
         ["sizes", f"{now.evaluation_windows} windows of {now.window} tokens to evaluate, "
                   f"{now.calibration_windows} to calibrate"],
         ["cache", f"{cache.folder()} ({', '.join(stored()) or 'empty'})"],
-        ["memory", f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free; labs need 8"],
+        ["memory", f"{memory / 1e9:.1f} GB, {free / 1e9:.1f} GB of it free; labs need 8"],
         ["free disk", f"{shutil.disk_usage(existing(cache.folder())).free / 1e9:.1f} GB there"],
         ["model hub", "can be reached" if hub.reachable() else "cannot be reached; the course needs none"],
         ["one window", f"{seconds:.2f} s through the model ({how})"],
@@ -60,6 +60,15 @@ def report() -> str:
         for lab, (passes, others) in LABS.items()
     ]
     return f"{columns(['this machine', ''], facts, 2)}\n\n{columns(['lab, checks and all', 'minutes'], labs)}"
+
+
+def memory_here() -> tuple[int, int]:
+    """The bytes of memory in all and free, of this machine, or of the container that this runs in."""
+    try:
+        return control_groups.memory()
+    except OSError:  # no Linux
+        found = psutil.virtual_memory()
+        return found.total, found.available
 
 
 def device_name(device: torch.device) -> str:

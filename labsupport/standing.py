@@ -12,6 +12,7 @@ import msgspec
 import platformdirs
 
 from labsupport.errors import LabError
+from labsupport.fetch.cache import keeper
 from labsupport.files import write_whole
 from labsupport.graded import being_graded
 from labsupport.table import columns
@@ -50,9 +51,14 @@ class Graded:
 
 
 def folder() -> Path:
-    """The folder with one file for every exercise: in PRUNING_LABS_CACHE, or among the user's data."""
+    """The folder with one file for every exercise: in PRUNING_LABS_CACHE, or among the user's data.
+
+    A cache that somebody else keeps for many users holds nobody's progress.
+    """
     named = os.environ.get("PRUNING_LABS_CACHE")
-    return (Path(named).expanduser() if named else platformdirs.user_data_path("pruning-labs")) / "checks"
+    if named and keeper(Path(named).expanduser()) is None:
+        return Path(named).expanduser() / "checks"
+    return platformdirs.user_data_path("pruning-labs") / "checks"
 
 
 def note(verdict: "Verdict") -> None:
@@ -78,9 +84,9 @@ def last(exercise: str) -> Last:
 def graded_cells() -> list[Graded]:
     """The graded cells of all notebooks that are handed out, in order. Raises LabError where there are none.
 
-    They are in notebooks/ beside this package, or else beside the folder of the notebook that asks.
+    They are in notebooks/ beside this package, or else here, or beside the folder of the notebook that asks.
     """
-    for place in (NOTEBOOKS, Path.cwd().parent):
+    for place in (NOTEBOOKS, Path.cwd(), Path.cwd().parent):
         paths = [path for path in sorted(place.glob(f"{LAB}/{LAB}.ipynb")) if path.stem == path.parent.name]
         if paths:
             return [cell for path in paths for cell in _cells_of(path)]

@@ -1,11 +1,9 @@
 """The number of gradings that fit into this machine's memory in parallel."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
-from grader.sandbox.limits import hierarchies
 from labsupport import models, settings
+from labsupport.control_groups import available
 
 BASE = 5 * 2**29  # bytes: interpreters, torch, texts, activations, and the figures of a notebook
 COPIES = 4  # copies of the course model: one each of judge and student, and one pruned copy each
@@ -34,26 +32,3 @@ def fitting(workers: int) -> int:
     while count < workers and (count + 1) * each <= free:
         count += 1
     return count
-
-
-def available(system: Path = Path("/")) -> int:
-    """Bytes available to new processes, on the machine and in all control groups of this process."""
-    words = (system / "proc/meminfo").read_text().split()
-    rooms = [int(words[words.index("MemAvailable:") + 1]) * 1024]
-    for folder in _groups(system):
-        for names in (
-            ("memory.max", "memory.current", "inactive_file"),  # version 2
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
-        ):
-            with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is not a number: no limit
-                limit, used = (int((folder / name).read_text()) for name in names[:2])
-                lines = (folder / "memory.stat").read_text().splitlines()
-                rooms.append(limit - used + int(dict(line.split() for line in lines)[names[2]]))
-    return max(0, min(rooms))
-
-
-def _groups(system: Path) -> Iterator[Path]:
-    """The memory control groups of this process, from its own one up to the mount point."""
-    for _, controllers, mount, here in hierarchies(system):
-        if controllers & {"memory", ""}:
-            yield from (folder for folder in (here, *here.parents) if folder.is_relative_to(mount))

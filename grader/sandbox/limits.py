@@ -15,6 +15,7 @@ from pathlib import Path
 
 from grader.sandbox import devices
 from labsupport import waits
+from labsupport.control_groups import hierarchies
 
 PREFIX = "pruning-labs"
 JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 97; shift; done; shift; exec "$@"'
@@ -128,28 +129,6 @@ def parents(controller: str, system: Path) -> Iterator[tuple[int, Path]]:
                         yield 2, folder
                 if folder == mount:
                     break
-
-
-def hierarchies(system: Path) -> Iterator[tuple[int, set[str], Path, Path]]:
-    """The mounted hierarchies of control groups: version, controllers, mount point, this process's group.
-
-    Version 2 has one hierarchy for all controllers, with the set {""}.
-    """
-    own = {}
-    for line in (system / "proc/self/cgroup").read_text().splitlines():
-        _, names, path = line.split(":", 2)
-        own |= dict.fromkeys(names.split(","), path)
-    for line in (system / "proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        root, point = left.split()[3:5]
-        kind, _, options = right.split()
-        if kind not in ("cgroup", "cgroup2"):
-            continue
-        controllers = own.keys() & (set(options.split(",")) if kind == "cgroup" else {""})
-        if controllers:
-            mount, path = system / point.lstrip("/"), own[min(controllers)]
-            here = mount / path.removeprefix("" if root == "/" else root).lstrip("/")
-            yield 1 if kind == "cgroup" else 2, controllers, mount, here
 
 
 def _sweep(parent: Path) -> None:

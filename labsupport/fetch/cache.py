@@ -14,11 +14,32 @@ from safetensors import SafetensorError
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
+ELSEWHERE = "Free some space there, or set PRUNING_LABS_CACHE to another folder."
+
 
 def folder() -> Path:
     """The folder of stored models: PRUNING_LABS_CACHE, or the user's cache folder."""
     named = os.environ.get("PRUNING_LABS_CACHE")
     return Path(named).expanduser() if named else platformdirs.user_cache_path("pruning-labs")
+
+
+def own() -> Path:
+    """The folder for what this user makes: beside the models, unless those are kept for many."""
+    return folder() if keeper(folder()) is None else platformdirs.user_cache_path("pruning-labs")
+
+
+def stored(name: str) -> Path:
+    """Where the entry of this name is, or will be made: beside the models, or in the user's own folder."""
+    place = folder() / name
+    return place if place.exists() else own() / name
+
+
+def keeper(path: Path) -> str | None:
+    """Whose this path is, or the nearest folder above it that exists; None for this user's own."""
+    if not hasattr(os, "getuid") or os.getuid() == 0:  # Windows; root may write everywhere
+        return None
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    return None if there.stat().st_uid == os.getuid() else there.owner()
 
 
 @contextlib.contextmanager
@@ -41,14 +62,14 @@ def alone(target: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def whole_or_nothing(target: Path) -> Iterator[Path]:
+def whole_or_nothing(target: Path, advice: str = ELSEWHERE) -> Iterator[Path]:
     """A draft folder on the target's disk; it becomes `target` in one step when the block succeeds.
 
-    If the block fails, the draft is removed. A disk error becomes a LabError.
+    If the block fails, the draft is removed. A disk error becomes a LabError, which ends with the advice.
     """
     around = None
     try:
-        with _disk_errors(target):
+        with _disk_errors(target, advice):
             target.parent.mkdir(parents=True, exist_ok=True)
             around = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
             draft = around / "draft"  # mkdtemp's folder is private to this user, this one is not
@@ -65,14 +86,18 @@ def whole_or_nothing(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _disk_errors(target: Path) -> Iterator[None]:
+def _disk_errors(target: Path, advice: str = ELSEWHERE) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as problem:
         if isinstance(problem, SafetensorError) and "os error" not in str(problem):
             raise  # not a disk error
         reason = getattr(problem, "strerror", None) or str(problem).rpartition("error: ")[2]
-        raise LabError(
-            f"Cannot write {target}: {reason}. "
-            "Free some space there, or set PRUNING_LABS_CACHE to another folder."
-        ) from problem
+        refused = Path(getattr(problem, "filename", None) or target)
+        if isinstance(problem, PermissionError) and advice == ELSEWHERE and (who := keeper(refused)):
+            place = refused if refused.exists() else target.parent
+            raise LabError(
+                f"Cannot write {target}: {place} belongs to {who}. Ask {who} to run "
+                "`python -m labsupport fetch` there, or set PRUNING_LABS_CACHE to a folder of your own."
+            ) from problem
+        raise LabError(f"Cannot write {target}: {reason}. {advice}") from problem

@@ -49,7 +49,7 @@ def documents() -> list[dict]:
     Raises LabError when the cache cannot be written, or when this machine's addresses differ from those
     that the task was made from.
     """
-    folder = cache.folder() / f"task-{NAME}"
+    folder = cache.stored(f"task-{NAME}")
     content = _stored(folder)
     if not _right(content):
         made = as_lines(make())

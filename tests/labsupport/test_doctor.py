@@ -115,3 +115,9 @@ def test_command_line(arguments, code):
     assert "doctor" in said or "COMMAND" in said
     if code == 0:
         assert done.stderr == "" and "PRUNING_LABS_CACHE" in said and "fetch" in said
+
+
+def test_the_memory_of_a_container(monkeypatch):
+    """In a container that may have 2 GB, the machine's 64 help nobody."""
+    monkeypatch.setattr(doctor.control_groups, "memory", lambda: (2 * 10**9, 10**9))
+    assert "2.0 GB, 1.0 GB of it free; labs need 8" in doctor.report()
