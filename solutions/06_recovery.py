@@ -6,7 +6,7 @@
 #
 # Pruning takes something away, and one pass of calibration cannot put it back. A little training can: two thin
 # matrices beside every layer, two percent of the weights, added in afterwards. On the course model a minute on two
-# CPU cores takes back half of what pruning cost.
+# CPU cores took back half of what pruning cost, in the one run that we show.
 #
 # | | |
 # |---|---|
@@ -360,7 +360,8 @@ for name, value in after.items():
 #
 # LoRA begins with random numbers, and this is one draw. **What if** you draw again? Run the cell that makes the
 # patient, then `lora.recover(masked, list(practice), steps, 1e-3, seed=1)`: how far apart are two seeds? Only
-# differences larger than that say something, also about `rank=1` or `rank=64`.
+# differences larger than that say something, also about `rank=1` or `rank=64`. (In the course's repository,
+# `python -m benchmarks.seeds` draws three times for each model, the dense one included, and prints the range.)
 
 # %% experiment
 order = ["dense", *(f"{name}, {when}" for name in patients for when in ("before", "after"))]
@@ -385,7 +386,7 @@ print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
 # were kept zero, too.) In the masked model the same product went through a mask with half of its entries gone, and then
 # its rank is no longer low. So what the masked model got is not quite what was trained. Does it matter?
 # We tried the other way, with the mask inside every forward pass: it took half as long again, and the perplexity was
-# 36.1 instead of 35.8. That is one run of each, and no more apart than two seeds may be.
+# 36.1 instead of 35.8. That is one run of each: too few to call either better.
 #
 # ### The report's recovery
 #
@@ -434,9 +435,9 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # %% [markdown]
 # ## Question 2
 #
-# We trained the *dense* model in just the same way (32 steps, same text, same settings). It was not pruned, and yet its
-# perplexity on the evaluation years fell, from 23.95 to 21.70. What did it learn? What does that say about the sentence
-# "LoRA took back half of what pruning cost", and how would you word or measure it more fairly?
+# We trained the *dense* model in just the same way (32 steps, same text, same settings, one draw). It was not pruned,
+# and yet its perplexity on the evaluation years fell, from 23.95 to 21.70. What did it learn? What does that say about
+# the sentence "LoRA took back half of what pruning cost", and how would you word or measure it more fairly?
 
 # %% [markdown] written="control_reflection" points=3
 # It learned the style of the text: addresses of other years have the same speaker's phrases, applause and paragraphs, and

@@ -10,8 +10,6 @@ from tests.course.lab_runs import ON_COURSE_MODEL, execute
 
 LIMIT = 2_500_000_000  # bytes, resident, torch and the mapped weights included
 
-ABOVE = {"05_structured_pruning": "2.8 GB", "06_recovery": "2.6 GB"}  # measured; to be lowered
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -28,9 +26,7 @@ def test_a_peak_is_seen_though_the_mark_is_reset():
 @pytest.mark.notebook
 @pytest.mark.skipif(settings.device().type == "cuda", reason="CUDA takes gigabytes of its own")
 @pytest.mark.parametrize("lab", ON_COURSE_MODEL)
-def test_a_lab_fits_its_share_of_the_memory(lab, on_course_model, capsys, request):
-    if lab in ABOVE:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=f"takes {ABOVE[lab]}"))
+def test_a_lab_fits_its_share_of_the_memory(lab, on_course_model, capsys):
     run = on_course_model(lab)
     with capsys.disabled():
         print(f"\n{lab}: {run.peak / 1e9:.2f} GB")
