@@ -27,9 +27,11 @@ from labsupport.tasks import addresses
 LOCAL = addresses.NAME
 HUB = {  # the report's tasks: their folders in the harness
     "arc_challenge": "arc/arc_challenge.yaml",
+    "arc_easy": "arc/arc_easy.yaml",
     "boolq": "super_glue/boolq/default.yaml",
     "hellaswag": "hellaswag/hellaswag.yaml",
     "openbookqa": "openbookqa/openbookqa.yaml",
+    "piqa": "piqa/piqa.yaml",
     "winogrande": "winogrande/default.yaml",
 }
 NAMES = (LOCAL, *HUB)
@@ -68,21 +70,34 @@ def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = 
     longer than the model's context (the harness would truncate it silently).
     Source: Gao et al., lm-evaluation-harness; Ma et al. 2023, LLM-Pruner, section 4.1, for the tasks.
     """
+    results, found, requests = run(model, tokenizer, tasks, limit)
+    return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
+
+
+def run(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = None) -> tuple[dict, dict, dict]:
+    """The harness's own results, its task objects by name, and their requests; arguments as in `evaluate`."""
     if limit is not None and limit < 1:
         raise LabError(f"The limit is {limit}: it must be at least 1.")
     was_training = model.training
     with _quiet():
         try:
-            harness, found = _model(model, tokenizer), _load(tasks)
+            harness, found = _model(model, tokenizer), load(tasks)
             requests = {name: _requests(harness, task, limit) for name, task in found.items()}
             for name, documents in requests.items():
                 _must_fit(harness, name, documents)
-            from lm_eval.evaluator import evaluate as run
+            from lm_eval.evaluator import evaluate as run_tasks
 
-            results: Any = run(lm=harness, task_dict={"tasks": found}, limit=limit)
+            results: Any = run_tasks(lm=harness, task_dict={"tasks": found}, limit=limit)
         finally:
             model.train(was_training)
-    return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
+    return results, found, requests
+
+
+def must_know(tasks: list[str]) -> None:
+    """Raise LabError for a task that is none of NAMES."""
+    for name in tasks:
+        if name not in NAMES:
+            raise LabError(f"There is no task called '{name}'. Known: {', '.join(NAMES)}.")
 
 
 def _model(model: nn.Module, tokenizer):
@@ -94,11 +109,9 @@ def _model(model: nn.Module, tokenizer):
     return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=BATCH, prefix_token_id=bos or 0)  # pyright: ignore[reportCallIssue]
 
 
-def _load(tasks: list[str]) -> dict:
-    """The harness's task objects by name."""
-    for name in tasks:
-        if name not in NAMES:
-            raise LabError(f"There is no task called '{name}'. Known: {', '.join(NAMES)}.")
+def load(tasks: list[str]) -> dict:
+    """The harness's task objects by name, their documents downloaded if they are missing; raises LabError."""
+    must_know(tasks)
     import lm_eval.tasks
 
     manager = lm_eval.tasks.TaskManager(include_defaults=False)  # indexing all tasks would take 8 s

@@ -14,6 +14,8 @@ from safetensors import SafetensorError
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
+ELSEWHERE = "Free some space there, or set PRUNING_LABS_CACHE to another folder."
+
 
 def folder() -> Path:
     """The folder of stored models: PRUNING_LABS_CACHE, or the user's cache folder."""
@@ -41,14 +43,14 @@ def alone(target: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def whole_or_nothing(target: Path) -> Iterator[Path]:
+def whole_or_nothing(target: Path, advice: str = ELSEWHERE) -> Iterator[Path]:
     """A draft folder on the target's disk; it becomes `target` in one step when the block succeeds.
 
-    If the block fails, the draft is removed. A disk error becomes a LabError.
+    If the block fails, the draft is removed. A disk error becomes a LabError, which ends with the advice.
     """
     around = None
     try:
-        with _disk_errors(target):
+        with _disk_errors(target, advice):
             target.parent.mkdir(parents=True, exist_ok=True)
             around = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
             draft = around / "draft"  # mkdtemp's folder is private to this user, this one is not
@@ -65,14 +67,11 @@ def whole_or_nothing(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _disk_errors(target: Path) -> Iterator[None]:
+def _disk_errors(target: Path, advice: str = ELSEWHERE) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as problem:
         if isinstance(problem, SafetensorError) and "os error" not in str(problem):
             raise  # not a disk error
         reason = getattr(problem, "strerror", None) or str(problem).rpartition("error: ")[2]
-        raise LabError(
-            f"Cannot write {target}: {reason}. "
-            "Free some space there, or set PRUNING_LABS_CACHE to another folder."
-        ) from problem
+        raise LabError(f"Cannot write {target}: {reason}. {advice}") from problem

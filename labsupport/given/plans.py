@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass
 
 from torch import nn
-from transformers import LlamaConfig
+from transformers import PretrainedConfig
 
 from labsupport import widths
 from labsupport.given.macs import linear_macs, skeleton
@@ -33,7 +33,7 @@ class Plan:
     notes: list[str]
 
 
-def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> Plan:
+def plan(config: PretrainedConfig, ratio: float, layers: range, tokens: int = 64) -> Plan:
     """The plan of prune_blocks for a model with this config; no weight is needed.
 
     ratio: share to remove of each of `layers`, 0 to 1; layers: range of decoder layers, from 0. Raises

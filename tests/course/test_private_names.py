@@ -63,7 +63,7 @@ NAMES = [
     ),
     Name(
         "transformers.models.llama.modeling_llama:LlamaAttention.__init__",
-        "labsupport/widths.py",
+        "labsupport/sliced_llama.py",
         "a sliced layer's head counts follow from the widths of its Linears",
         calls("head_dim"),
     ),
