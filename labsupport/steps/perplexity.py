@@ -55,5 +55,5 @@ def measured(model: Any, tokenizer: Any, about: dict) -> dict:
 
 def context(name: str) -> int:
     """The number of tokens in a model's context."""
-    config: Any = models.config(name)
+    config: Any = models.stored_config(name)
     return config.max_position_embeddings

@@ -68,12 +68,12 @@ PROTOCOLS = {
 def windows(name: str, text: str, length: int, tokenizer) -> torch.Tensor:
     """The windows [n, length] of a text by a protocol. Raises LabError for an unknown or a short text."""
     source = must_have(name, text)
+    if length < 2:
+        raise LabError(f"A window of {length:,} tokens predicts nothing: it needs 2 or more.")
     ids = corpora.encoded(source.read(), tokenizer, special=True)
     count = min(len(ids) // length, source.most or len(ids))
-    if length < 2 or count < 1:
-        raise LabError(
-            f"'{text}' has {len(ids):,} tokens: a window of {length:,} is not possible; it needs 2 or more."
-        )
+    if count < 1:
+        raise LabError(f"'{text}' has {len(ids):,} tokens: a window of {length:,} is not possible.")
     return cut(ids, length, count)
 
 

@@ -64,31 +64,30 @@ def run(chosen: argparse.Namespace) -> None:
     """Prune a model by name or folder, save it, and print what is left."""
     target, started = Path(chosen.to), time.monotonic()
     new_folder.must_be_new(target)
-    way = sliced(chosen) if chosen.criterion else masked(chosen)
+    config: Any = models.stored_config(models.known(chosen.model))
+    way = sliced(chosen, config.num_hidden_layers) if chosen.criterion else masked(chosen)
     start = record.subject(chosen.model)
-    stored = models.stored_dtype(start.name)
     model: Any = models.load(start.name)
     tokenizer: Any = models.tokenizer(start.name)
     before = parameters(model)
     how, notes = prune(model, tokenizer, way)
     left = {"before": before, "after": parameters(model), "zeros": linears.model_sparsity(model)}
-    model.to(stored)  # a cut or a zero needs no more digits than the weights had
+    model.to(config.dtype or model.dtype)  # a cut or a zero needs no more digits than the weights had
     seconds = {"seconds": round(time.monotonic() - started, 1)}
     step = {"step": "prune", **how, "parameters": left, "notes": notes, "how": record.conditions() | seconds}
     new_folder.write(target, model, tokenizer, start, step)
     print("\n".join([*notes, said(left), f"Pruned: {target}"]))
 
 
-def sliced(chosen: argparse.Namespace) -> dict:
-    """The way of structured pruning that the options name; raises LabError."""
+def sliced(chosen: argparse.Namespace, count: int) -> dict:
+    """The way of structured pruning that the options name, of a model of so many layers; raises LabError."""
     if chosen.ratio is None or chosen.sparsity is not None or chosen.pattern is not None:
         raise LabError("--criterion removes heads and channels: it needs --ratio, and neither --sparsity nor "
                        "--pattern.")  # fmt: skip
     if not 0 <= chosen.ratio <= 1:
         raise LabError(f"--ratio is {chosen.ratio:g}: it must be from 0 to 1.")
-    config: Any = models.config(models.known(chosen.model))
     try:
-        layers = plans.layer_range(chosen.layers, config.num_hidden_layers)
+        layers = plans.layer_range(chosen.layers, count)
     except ValueError as problem:
         raise LabError(f"{problem}.") from problem
     return {

@@ -41,10 +41,15 @@ def run(chosen: argparse.Namespace) -> None:
 
 def page(subjects: list[record.Subject]) -> str:
     """The page as HTML."""
+    return render(subjects, table(subjects))
+
+
+def render(subjects: list[record.Subject], rows: list[tuple[str, list[Cell]]]) -> str:
+    """Rows of numbers, and the words around them, as HTML; every value is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         names=[subject.name for subject in subjects],
-        rows=table(subjects),
+        rows=rows,
         made=[(subject, [sentence(step) for step in subject.steps]) for subject in subjects],
         conditions=conditions(subjects),
         tokens=reported.TOKENS,

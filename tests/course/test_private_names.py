@@ -84,6 +84,11 @@ NAMES = [
         "labsupport/zeroshot.py",
         "tasks load from the cache without a network",
     ),
+    Name(
+        "lm_eval.api.task:datasets.load_dataset",
+        "labsupport/zeroshot.py",
+        "without a network, tasks load from the hub's cache too",
+    ),
     # IPython, ipykernel, jupyter_client, nbclient
     Name(
         "IPython.core.interactiveshell:InteractiveShell.showtraceback",
