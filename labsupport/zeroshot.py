@@ -6,7 +6,9 @@ course's own task and needs no hub; the five tasks of the report are downloaded 
 
 import contextlib
 import copy
+import errno
 import logging
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ HUB = {  # the report's tasks: their folders in the harness
 }
 NAMES = (LOCAL, *HUB)
 BATCH = 16  # requests in one forward pass
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,9 @@ def _from_hub(name: str) -> Iterator[None]:
         ):
             yield
     except Exception as problem:
+        if words := _disk_error(problem):
+            place = config.HF_DATASETS_CACHE
+            raise LabError(f"Cannot write the documents of '{name}' to {place}: {words}.") from problem
         if not online:
             raise LabError(
                 f"The task '{name}' is on the model hub, which cannot be reached from here; {instead}"
@@ -160,11 +166,23 @@ def _stored_first(load_dataset: Callable) -> Callable:
 
     def load(path: str, **options):
         if folder := hub.stored(path):
-            with contextlib.suppress(Exception):  # a file may be missing there
+            try:
                 return load_dataset(path=str(folder), **options)
+            except Exception as problem:  # a file may be missing there
+                if _disk_error(problem):
+                    raise
         return load_dataset(path=path, **options)
 
     return load
+
+
+def _disk_error(problem: BaseException | None) -> str:
+    """The system's words for a full disk or one that cannot be written, behind an error; else empty."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in NOT_WRITTEN:
+            return os.strerror(problem.errno)
+        problem = problem.__cause__ or problem.__context__
+    return ""
 
 
 def _requests(harness, task, limit: int | None) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
