@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from labsupport import __main__ as command
 from labsupport import models, reported, widths, zeroshot
+from labsupport.fetch import hub
 from labsupport.given import blocks, lora, macs
 from labsupport.linears import model_sparsity, pruned_linears
 from labsupport.planning import plan_widths
@@ -125,6 +126,28 @@ def test_what_is_sliced_is_what_was_masked(tmp_path, monkeypatch, kind, shape, l
         assert torch.allclose(after(ids).logits, model(ids).logits, rtol=1e-3, atol=1e-4)
     assert after.generate(ids[:, :4], max_new_tokens=3, do_sample=False).shape == (1, 7)
     assert run("measure out --tokens 16") == 0
+
+
+def test_any_model_of_the_hub(offline):
+    """By OWNER/NAME, from the hub's cache, and the records have a place of their own."""
+    name = models.HUB[TINYLLAMA]
+    assert run(f"prune {name} --to out --criterion l1 --ratio 0.5") == 0
+    assert made("out")["from"] == {"model": name, "weights": reported.WEIGHTS}
+    assert run(f"measure {name}") == 0
+    assert record.seen(name).weights == reported.WEIGHTS
+
+
+def test_weights_in_several_files(offline, tmp_path):
+    """A large model's weights are split: all files count, and a missing one is seen."""
+    folder = tmp_path / "split"
+    small_hub.model().save_pretrained(folder, max_shard_size="40kB")
+    small_hub.tokenizer().save_pretrained(folder)
+    files = sorted(folder.glob("*.safetensors"))
+    assert len(files) > 1 and hub.complete(folder)
+    assert run(f"prune {folder} --to out --criterion l1 --ratio 0.5") == 0
+    before = record.digest(folder)
+    files[-1].unlink()
+    assert record.digest(folder) != before and not hub.complete(folder)
 
 
 # perplexity
