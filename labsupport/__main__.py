@@ -193,13 +193,13 @@ def _model_and_target(parser: argparse.ArgumentParser, target: bool = True) -> N
 
 def plan(chosen: argparse.Namespace) -> None:
     """Print what structured pruning will leave of a model, as a table or as JSON."""
-    from labsupport import models
+    from labsupport import models, planning
     from labsupport.errors import LabError
     from labsupport.given import plans
 
     config = models.config(chosen.model)
     try:
-        layers = plans.layer_range(chosen.layers, config.num_hidden_layers)
+        layers = planning.layer_range(chosen.layers, config.num_hidden_layers)
         found = plans.plan(config, chosen.ratio, layers, chosen.tokens)
     except ValueError as problem:
         raise LabError(f"{str(problem)[0].upper()}{str(problem)[1:]}.") from problem

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from labsupport import linears, models, settings
+from labsupport import linears, models, planning, settings
 from labsupport.errors import LabError
-from labsupport.given import blocks, masks, plans, wanda
+from labsupport.given import blocks, masks, wanda
 from labsupport.given.input_norms import input_norms
 from labsupport.steps import calibration, new_folder, record
 from labsupport.structured import CRITERIA
@@ -87,7 +87,7 @@ def sliced(chosen: argparse.Namespace, count: int) -> dict:
     if not 0 <= chosen.ratio <= 1:
         raise LabError(f"--ratio is {chosen.ratio:g}: it must be from 0 to 1.")
     try:
-        layers = plans.layer_range(chosen.layers, count)
+        layers = planning.layer_range(chosen.layers, count)
     except ValueError as problem:
         raise LabError(f"{problem}.") from problem
     return {
