@@ -281,4 +281,4 @@ def try_(chosen) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console.to_the_end(main))

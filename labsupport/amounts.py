@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labsupport import models, results
-from labsupport.comparison import METHODS, Bench, Setting, about_setting
+from labsupport.comparison import Bench, Setting, about_setting
 from labsupport.fetch import cache
 from labsupport.given.perplexity import perplexity
 from labsupport.graded import being_graded
@@ -65,4 +65,4 @@ def measure(chosen: Setting, place: Path | None = None) -> dict[str, dict[float,
 def _perplexity(bench: Bench, method: str, ratio: float, share: float) -> float:
     """The perplexity of a fresh model that loses this share."""
     bench.chosen = replace(bench.chosen, ratio=ratio, sparsity=share)
-    return perplexity(METHODS[method](bench, models.load(bench.chosen.model)), bench.evaluation)
+    return perplexity(bench.made(method), bench.evaluation)

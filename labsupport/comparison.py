@@ -5,23 +5,23 @@ interrupted run resumes where it stopped.
 """
 
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
 
-from labsupport import corpora, cost, linears, models, results, settings, zeroshot
+from labsupport import corpora, cost, linears, models, reported, results, settings, zeroshot
 from labsupport.errors import LabError
 from labsupport.fetch import cache
-from labsupport.given import blocks, masks, wanda
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.graded import being_graded
 from labsupport.memory import give_back
+from labsupport.steps import prune, record
 from labsupport.table import columns
 
 
@@ -129,12 +129,19 @@ class Bench:
         )
         return list(windows[:, None])
 
+    def made(self, method: str):
+        """A fresh model, after the steps of a method."""
+        model = models.load(self.chosen.model)
+        for step in METHODS[method]:
+            step(self, model)
+        return model
+
     def row(self, method: str) -> Row:
         """Prune a fresh model, and measure it."""
         from labsupport.given import macs  # withheld while lab 08 is graded
 
         give_back()
-        model = METHODS[method](self, models.load(self.chosen.model))
+        model = self.made(method)
         scores = self._scores(model)
         text = self.evaluation[:1, :TOKENS].to(model.device)
         run = torch.no_grad()(lambda m: m(text, use_cache=False))
@@ -166,87 +173,90 @@ def _nonzero(model) -> int:
     return sum(int((linear.weight != 0).sum()) for linear in linears.pruned_linears(model).values())
 
 
-# The methods: each takes the bench and a fresh dense model, and returns the model to measure
+# The methods: lists of steps, those of `python -m labsupport prune` and `recover`. A step takes the bench
+# and a model, and changes the model in place.
+
+Step = Callable[[Bench, Any], Any]
 
 
-def _magnitude(bench: Bench, model):
-    linears.apply_masks(model, masks.magnitude_masks(model, bench.chosen.sparsity))
-    return model
+def _magnitude(bench: Bench, model: Any) -> None:
+    prune.mask_weights(model, None, bench.chosen.sparsity)
 
 
-def _wanda(bench: Bench, model):
-    linears.apply_masks(model, wanda.wanda_masks(model, bench.norms, bench.chosen.sparsity))
-    return model
+def _wanda(bench: Bench, model: Any) -> None:
+    prune.mask_weights(model, bench.norms, bench.chosen.sparsity)
 
 
-def _two_of_four(bench: Bench, model):
-    linears.apply_masks(model, wanda.two_of_four_masks(model, bench.norms))
-    return model
+def _two_of_four(bench: Bench, model: Any) -> None:
+    prune.mask_weights(model, bench.norms, 0.5, (2, 4))
 
 
-def _sliced(criterion: str) -> Callable:
-    def prune(bench: Bench, model):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the plan reports the same
-            blocks.prune_blocks(
-                model, bench.chosen.ratio, range(*bench.chosen.layers), criterion, bench.batches
-            )
-        return model
+def _blocks(criterion: str) -> Step:
+    def step(bench: Bench, model: Any) -> None:
+        layers = range(*bench.chosen.layers)
+        prune.slice_blocks(model, criterion, bench.chosen.ratio, layers, bench.batches)
 
-    return prune
+    return step
 
 
-def _recovered(prune: Callable) -> Callable:
-    def recover(bench: Bench, model):
-        from labsupport.given import lora  # peft takes seconds to import
+def _recover(bench: Bench, model: Any) -> None:
+    from labsupport.given import lora  # peft takes seconds to import
 
-        model = prune(bench, model)
-        lora.recover(model, bench.training(), bench.chosen.steps, LEARNING_RATE)
-        return model
-
-    return recover
+    lora.recover(model, bench.training(), bench.chosen.steps, LEARNING_RATE)
 
 
-METHODS: dict[str, Callable] = {
-    "dense": lambda _bench, model: model,
-    "magnitude": _magnitude,
-    "Wanda": _wanda,
-    "Wanda 2:4": _two_of_four,
-    "blocks, random": _sliced("random"),
-    "blocks, l1": _sliced("l1"),
-    "blocks, l2": _sliced("l2"),
-    "blocks, taylor": _sliced("taylor"),
-    "Wanda + LoRA": _recovered(_wanda),
-    "blocks, taylor + LoRA": _recovered(_sliced("taylor")),
+METHODS: dict[str, list[Step]] = {
+    "dense": [],
+    "magnitude": [_magnitude],
+    "Wanda": [_wanda],
+    "Wanda 2:4": [_two_of_four],
+    "blocks, random": [_blocks("random")],
+    "blocks, l1": [_blocks("l1")],
+    "blocks, l2": [_blocks("l2")],
+    "blocks, taylor": [_blocks("taylor")],
+    "Wanda + LoRA": [_wanda, _recover],
+    "blocks, taylor + LoRA": [_blocks("taylor"), _recover],
 }
 
 
 # Output
 
-# K. D. Herbst and S. Viet (2025), TinyLlama at ratio 0.3, layers 4 to 17: sections 4 (parameters, and
-# perplexity on wikitext2), 5 (mean of arc_challenge, boolq, openbookqa, winogrande and hellaswag) and 7 (MACs
-# at 64 tokens, and its "memory requirement"). Its "before" of 77.32 GMac counts k_proj and v_proj too wide.
-REPORTED = {
-    "dense": {"accuracy": 0.4442, "parameters": 1_100_048_384, "macs": 77.32e9, "memory": 2427 * 2**20},
-    "blocks, random": {"perplexity": 40.89, "parameters": 921_651_200},
-    "blocks, l1": {"perplexity": 281.6, "parameters": 921_651_200},
-    "blocks, l2": {"perplexity": 42.19, "parameters": 921_651_200},
-    "blocks, taylor": {
-        "perplexity": 15.19, "accuracy": 0.3870, "parameters": 921_651_200, "macs": 54.8e9,
-        "memory": 1793 * 2**20,
-    },
-}  # fmt: skip
+
+# The report's perplexity on wikitext2, the mean of its five tasks, parameters, MACs at 64 tokens, and its
+# "memory requirement". Its "before" of 77.32 GMac counts k_proj and v_proj too wide.
+def _reported(method: str) -> dict:
+    which = method.removeprefix("blocks, ")
+    found: dict = {"parameters": reported.PARAMETERS["dense" if which == "dense" else "pruned"]}
+    if which in reported.PERPLEXITY:
+        found["perplexity"] = reported.PERPLEXITY[which][0]
+    if which in reported.MACS:
+        scores = [measures["acc"][which != "dense"] for _, _, measures in reported.ZERO_SHOT.values()]
+        found["accuracy"] = sum(scores) / len(scores)
+        found |= {"macs": reported.MACS[which], "memory": reported.MEMORY[which] * 2**20}
+    return found
+
+
+REPORTED = {name: _reported(name) for name in METHODS
+            if name == "dense" or (name.startswith("blocks") and len(METHODS[name]) == 1)}  # fmt: skip
 HEADER = ["method", "zeros or gone", "perplexity", "accuracy", "parameters", "GMACs", "peak MB", "time/dense"]
 
 
 def as_text(chosen: Setting, rows: list[Row]) -> str:
     """The table as text; for TinyLlama with the report's numbers beneath the methods that it covers."""
-    lines = []
+    lines, beside = [], _is_reported(chosen.model)
     for row in rows:
         lines.append(_cells(row.method, asdict(row) | {"time": row.seconds / row.dense_seconds}))
-        if chosen.model == "tinyllama-1.1b-chat" and row.method in REPORTED:
+        if beside and row.method in REPORTED:
             lines.append(_cells("  as reported", REPORTED[row.method]))
     return columns(HEADER, lines)
+
+
+def _is_reported(name: str) -> bool:
+    """Whether the report measured these weights, by their name or in a folder."""
+    folder = Path(name) / "config.json"
+    return name == "tinyllama-1.1b-chat" or (
+        folder.is_file() and record.digest(folder.parent) == reported.WEIGHTS
+    )
 
 
 def as_json(chosen: Setting, rows: list[Row]) -> str:

@@ -1,7 +1,11 @@
 """The output of commands on a terminal or into a file, in any encoding."""
 
 import io
+import os
 import sys
+from collections.abc import Callable
+
+CLOSED = 141  # exit status of a command whose reader has gone, 128 + SIGPIPE
 
 
 def never_fail() -> None:
@@ -9,3 +13,16 @@ def never_fail() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a notebook's stream takes every letter
             stream.reconfigure(errors="backslashreplace")
+
+
+def to_the_end(main: Callable[[], int]) -> int:
+    """Run a command; its exit status. A reader that leaves early, such as `| head`, ends it silently."""
+    try:
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED

@@ -39,9 +39,14 @@ def addresses(split: str) -> str:
 
 def tokens(name: str, tokenizer, split: str) -> torch.Tensor:
     """A course text tokenised once, without special tokens: LongTensor [T]."""
+    return encoded(text(name, split), tokenizer)
+
+
+def encoded(text: str, tokenizer, special: bool = False) -> torch.Tensor:
+    """A text tokenised at once: LongTensor [T]; special: with the special tokens that the tokenizer adds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ids = tokenizer(text(name, split), add_special_tokens=False, verbose=False)["input_ids"]
+        ids = tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
     return torch.tensor(ids)
 
 

@@ -5,7 +5,7 @@ each pair of window counts in settings.py. All weights that tie with the thresho
 exactly k weights changes magnitude pruning by about one percent (390.0 for 394.7 at 50 %, 4 windows).
 """
 
-from labsupport import settings
+from labsupport import reported, settings
 
 # (evaluation windows, calibration windows) of 512 tokens -> method -> sparsity -> perplexity
 PERPLEXITY = {
@@ -127,16 +127,7 @@ def recovery() -> dict[str, tuple[float, float]]:
 # method at 50 % -> (acc, acc_norm) on the 80 documents of the task `addresses`, lm-eval 0.4.13
 ZERO_SHOT = {"dense": (0.6375, 0.8125), "wanda": (0.4750, 0.7250), "magnitude": (0.3625, 0.5250)}
 
-# The report's own numbers for TinyLlama-1.1B-Chat-v1.0 (Herbst and Viet 2025, chapter 5): how many questions
-# a task has, the share that guessing or always the commonest answer gets, and dense and "taylor 30 %" for acc
-# and acc_norm
-PUBLISHED = {
-    "arc_challenge": (1172, 0.25, {"acc": (0.3012, 0.2466), "acc_norm": (0.3251, 0.2918)}),
-    "boolq": (3270, 0.62, {"acc": (0.6131, 0.5550)}),
-    "hellaswag": (10042, 0.25, {"acc": (0.4615, 0.3790), "acc_norm": (0.5828, 0.4838)}),
-    "openbookqa": (500, 0.25, {"acc": (0.2420, 0.2320), "acc_norm": (0.3760, 0.3620)}),
-    "winogrande": (1267, 0.50, {"acc": (0.6030, 0.5422)}),
-}
+PUBLISHED = reported.ZERO_SHOT
 
 
 def zero_shot(method: str) -> tuple[float, float] | None:
@@ -158,11 +149,10 @@ STRUCTURED = {
     },
 }  # fmt: skip
 
-# The report's perplexities of TinyLlama, 30 % of layers 4 to 17 removed: criterion -> wikitext2, ptb
+# The report's perplexities of TinyLlama: criterion -> wikitext2, ptb
 REPORT = {
-    "l1": ("281.6", "4992"), "l2": ("42.19", "167.5"), "taylor": ("15.19", "43.19"),
-    "random": ("40.89", "166.2"),
-}  # fmt: skip
+    criterion: tuple(f"{value:.4g}" for value in pair) for criterion, pair in reported.PERPLEXITY.items()
+}
 
 
 def structured() -> dict[tuple[str, float], str]:

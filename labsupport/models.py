@@ -1,5 +1,6 @@
 """Course models by name: source, device and dtype."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,11 @@ from tokenizers.models import BPE
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
     AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 from transformers.utils import logging
@@ -24,7 +26,7 @@ from labsupport import settings
 from labsupport.errors import LabError, reason
 from labsupport.fetch import cache, embedded, hub
 from labsupport.table import layer_table
-from labsupport.widths import SlicedLlama
+from labsupport.widths import KINDS
 
 logging.disable_progress_bar()  # transformers writes its bars to standard error; we show our own
 logging.set_verbosity_error()
@@ -91,8 +93,9 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
         return ready.to(device)
     source = location(name)
     with _readable(name, source):
-        sliced = hasattr(AutoConfig.from_pretrained(source), "layer_widths")
-        kind = SlicedLlama if sliced else AutoModelForCausalLM
+        found = AutoConfig.from_pretrained(source)
+    kind = must_be_llama(found, source)[hasattr(found, "layer_widths")]
+    with _readable(name, source):
         model: Any = kind.from_pretrained(source, dtype=dtype, use_safetensors=True)
     return model.to(device).eval().requires_grad_(False)
 
@@ -110,12 +113,17 @@ def tokenizer(name: str | Path | None = None) -> PreTrainedTokenizerFast:
 def known(name: str | Path | None) -> str:
     """The name or folder itself, or the course model's for None; raises LabError for an unknown one."""
     name = settings.current().model if name is None else str(name)
-    if name not in NAMES and not (Path(name) / "config.json").is_file():
-        raise LabError(
-            f"There is no model called '{name}'. Known: {', '.join(NAMES)}, "
-            "or a folder that save_pretrained made."
-        )
-    return name
+    if name in NAMES or (Path(name) / "config.json").is_file() or _on_the_hub(name):
+        return name
+    raise LabError(
+        f"There is no model called '{name}'. Known: {', '.join(NAMES)}, "
+        "or a folder that save_pretrained made, or OWNER/NAME on the model hub."
+    )
+
+
+def _on_the_hub(name: str) -> bool:
+    """Whether a name can only be that of a model on the hub, such as TinyLlama/TinyLlama-1.1B-Chat-v1.0."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name) is not None and not Path(name).exists()
 
 
 def location(name: str) -> Path:
@@ -127,23 +135,35 @@ def location(name: str) -> Path:
                 if not _complete(target):  # another process may have finished it in the meantime
                     embedded.make(target)
         return target
-    if name in HUB:
+    if name in HUB or _on_the_hub(name):
         return _from_hub(name)
     return Path(name)
+
+
+def stored_config(name: str) -> PretrainedConfig:
+    """The config that is stored with a model; raises LabError for another architecture."""
+    if name == TINY:
+        return config(name)
+    folder = location(name)
+    with _readable(name, folder):
+        found = AutoConfig.from_pretrained(folder)
+    must_be_llama(found, folder)
+    return found
 
 
 def fetch(name: str) -> Path:
     """Download a model, again if its stored files are damaged; its folder."""
     folder = location(known(name))
     try:
-        with safe_open(folder / "model.safetensors", "pt") as weights:  # reads the header, checks the length
-            weights.keys()
+        for file in sorted(folder.glob("*.safetensors")) or [folder / "model.safetensors"]:
+            with safe_open(file, "pt") as weights:  # reads the header, checks the length
+                weights.keys()
         AutoTokenizer.from_pretrained(folder)
     except Exception:
         if name == EMBEDDED:
             with cache.alone(folder):
                 embedded.make(folder)
-        elif name in HUB:
+        elif name in HUB or _on_the_hub(name):
             _from_hub(name, again=True)
     return folder
 
@@ -154,6 +174,8 @@ def _complete(folder: Path) -> bool:
 
 def _from_hub(name: str, again: bool = False) -> Path:
     instead = f"the embedded model '{EMBEDDED}' needs no hub."
+    if name not in HUB:
+        return hub.model(name, instead=instead, again=again)
     return hub.files(HUB[name], HUB_FILES, instead=instead, again=again)[0].parent
 
 
@@ -199,11 +221,11 @@ def shape(name: str) -> LlamaForCausalLM:
         return LlamaForCausalLM(LlamaConfig(**SHAPES[name]))
 
 
-def config(name: str | Path) -> LlamaConfig:
+def config(name: str | Path) -> PretrainedConfig:
     """The config of a named model, or of a Llama in a folder or a config.json; raises LabError."""
     if isinstance(name, str) and name in SHAPES:
         return LlamaConfig(**SHAPES[name])
-    path = Path(name)
+    path = location(str(name)) if _on_the_hub(str(name)) else Path(name)
     if not (path.is_file() or (path / "config.json").is_file()):
         raise LabError(
             f"There is no model called '{name}'. Known: {', '.join(SHAPES)}, "
@@ -213,9 +235,20 @@ def config(name: str | Path) -> LlamaConfig:
         found = AutoConfig.from_pretrained(path)
     except Exception as problem:
         raise LabError(f"The config in {path} cannot be read ({reason(problem)}).") from problem
-    if not isinstance(found, LlamaConfig):
-        raise LabError(f"The config in {path} is of a {found.model_type} model; only a llama can be planned.")
+    must_be_llama(found, path)
     return found
+
+
+def must_be_llama(
+    found: PretrainedConfig, place: Path
+) -> tuple[type[PreTrainedModel], type[PreTrainedModel]]:
+    """The classes of a config's model type in `widths.KINDS`; raises LabError for another architecture."""
+    if found.model_type not in KINDS:
+        raise LabError(
+            f"The model in {place} is of type {found.model_type}: "
+            f"only models of type {', '.join(KINDS)} can be pruned here."
+        )
+    return KINDS[found.model_type]
 
 
 def describe(model: nn.Module) -> None:

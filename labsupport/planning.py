@@ -1,6 +1,16 @@
 """The widths that structured pruning leaves, by a ratio."""
 
+import re
+
 from labsupport.widths import Widths
+
+
+def layer_range(text: str | None, count: int) -> range:
+    """The range of "4:18", layers 4 to 17; all `count` layers for an empty text or None."""
+    if not (match := re.fullmatch(r"(\d*):(\d*)", text or ":")):
+        raise ValueError(f"--layers is '{text}': it must be A:B, such as 4:18 for layers 4 to 17")
+    first, end = match.groups()
+    return range(int(first or 0), int(end) if end else count)
 
 
 def narrowed(width: Widths, head_dim: int, ratio: float) -> Widths:

@@ -6,9 +6,11 @@ course's own task and needs no hub; the five tasks of the report are downloaded 
 
 import contextlib
 import copy
+import errno
 import logging
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,13 +29,16 @@ from labsupport.tasks import addresses
 LOCAL = addresses.NAME
 HUB = {  # the report's tasks: their folders in the harness
     "arc_challenge": "arc/arc_challenge.yaml",
+    "arc_easy": "arc/arc_easy.yaml",
     "boolq": "super_glue/boolq/default.yaml",
     "hellaswag": "hellaswag/hellaswag.yaml",
     "openbookqa": "openbookqa/openbookqa.yaml",
+    "piqa": "piqa/piqa.yaml",
     "winogrande": "winogrande/default.yaml",
 }
 NAMES = (LOCAL, *HUB)
 BATCH = 16  # requests in one forward pass
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 @dataclass(frozen=True)
@@ -68,21 +73,34 @@ def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = 
     longer than the model's context (the harness would truncate it silently).
     Source: Gao et al., lm-evaluation-harness; Ma et al. 2023, LLM-Pruner, section 4.1, for the tasks.
     """
+    results, found, requests = run(model, tokenizer, tasks, limit)
+    return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
+
+
+def run(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = None) -> tuple[dict, dict, dict]:
+    """The harness's own results, its task objects by name, and their requests; arguments as in `evaluate`."""
     if limit is not None and limit < 1:
         raise LabError(f"The limit is {limit}: it must be at least 1.")
     was_training = model.training
     with _quiet():
         try:
-            harness, found = _model(model, tokenizer), _load(tasks)
+            harness, found = _model(model, tokenizer), load(tasks)
             requests = {name: _requests(harness, task, limit) for name, task in found.items()}
             for name, documents in requests.items():
                 _must_fit(harness, name, documents)
-            from lm_eval.evaluator import evaluate as run
+            from lm_eval.evaluator import evaluate as run_tasks
 
-            results: Any = run(lm=harness, task_dict={"tasks": found}, limit=limit)
+            results: Any = run_tasks(lm=harness, task_dict={"tasks": found}, limit=limit)
         finally:
             model.train(was_training)
-    return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
+    return results, found, requests
+
+
+def must_know(tasks: list[str]) -> None:
+    """Raise LabError for a task that is none of NAMES."""
+    for name in tasks:
+        if name not in NAMES:
+            raise LabError(f"There is no task called '{name}'. Known: {', '.join(NAMES)}.")
 
 
 def _model(model: nn.Module, tokenizer):
@@ -94,11 +112,9 @@ def _model(model: nn.Module, tokenizer):
     return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=BATCH, prefix_token_id=bos or 0)  # pyright: ignore[reportCallIssue]
 
 
-def _load(tasks: list[str]) -> dict:
-    """The harness's task objects by name."""
-    for name in tasks:
-        if name not in NAMES:
-            raise LabError(f"There is no task called '{name}'. Known: {', '.join(NAMES)}.")
+def load(tasks: list[str]) -> dict:
+    """The harness's task objects by name, their documents downloaded if they are missing; raises LabError."""
+    must_know(tasks)
     import lm_eval.tasks
 
     manager = lm_eval.tasks.TaskManager(include_defaults=False)  # indexing all tasks would take 8 s
@@ -118,15 +134,24 @@ def _load(tasks: list[str]) -> dict:
 
 @contextlib.contextmanager
 def _from_hub(name: str) -> Iterator[None]:
-    """A context for loading a task's documents: from the cache alone when the hub cannot be reached."""
+    """A context for loading a task's documents: from caches alone when the hub cannot be reached."""
+    import datasets
     from datasets import config
 
     instead = f"the task '{LOCAL}' needs no hub."
     online = hub.reachable()
+    datasets.disable_progress_bars()  # they are on standard error; we show our own
+    stored = datasets.load_dataset if online else _stored_first(datasets.load_dataset)
     try:
-        with mock.patch.object(config, "HF_HUB_OFFLINE", not online):
+        with (
+            mock.patch.object(config, "HF_HUB_OFFLINE", not online),
+            mock.patch.object(datasets, "load_dataset", stored),
+        ):
             yield
     except Exception as problem:
+        if words := _disk_error(problem):
+            place = config.HF_DATASETS_CACHE
+            raise LabError(f"Cannot write the documents of '{name}' to {place}: {words}.") from problem
         if not online:
             raise LabError(
                 f"The task '{name}' is on the model hub, which cannot be reached from here; {instead}"
@@ -134,6 +159,30 @@ def _from_hub(name: str) -> Iterator[None]:
         raise LabError(
             f"The task '{name}' could not be downloaded from the model hub ({reason(problem)}); {instead}"
         ) from problem
+
+
+def _stored_first(load_dataset: Callable) -> Callable:
+    """load_dataset, which without a network knows its own cache alone, with the hub's cache before it."""
+
+    def load(path: str, **options):
+        if folder := hub.stored(path):
+            try:
+                return load_dataset(path=str(folder), **options)
+            except Exception as problem:  # a file may be missing there
+                if _disk_error(problem):
+                    raise
+        return load_dataset(path=path, **options)
+
+    return load
+
+
+def _disk_error(problem: BaseException | None) -> str:
+    """The system's words for a full disk or one that cannot be written, behind an error; else empty."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in NOT_WRITTEN:
+            return os.strerror(problem.errno)
+        problem = problem.__cause__ or problem.__context__
+    return ""
 
 
 def _requests(harness, task, limit: int | None) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:

@@ -60,7 +60,7 @@ def students_zip(labs: list[str]) -> bytes:
     files = {
         f"labsupport/{path.relative_to(support)}": path.read_bytes()
         for path in support.rglob("*")
-        if path.suffix in (".py", ".yaml", ".json")  # the package and its data, see pyproject.toml
+        if path.suffix in (".py", ".yaml", ".json", ".html")  # the package and its data, see pyproject.toml
     }
     last = max(map(course.number, labs))
     for name, text in given.withheld(last, grading=False).items():

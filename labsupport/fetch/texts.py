@@ -33,7 +33,8 @@ SOURCES = {
     ),
     "ptb": Source(
         "ptb-text-only/ptb_text_only", "refs/convert/parquet", "parquet",
-        {"calibration": "penn_treebank/train/0000.parquet", "evaluation": "penn_treebank/test/0000.parquet"},
+        {"calibration": "penn_treebank/train/0000.parquet", "evaluation": "penn_treebank/test/0000.parquet",
+         "validation": "penn_treebank/validation/0000.parquet"},
         "sentence", " ",
     ),
     "c4": Source(
@@ -45,10 +46,11 @@ SOURCES = {
 }  # fmt: skip
 
 
-def read(name: str, split: str) -> str:
+def read(name: str, split: str, join: str | None = None) -> str:
     """One text of SOURCES: its training part for "calibration", its test part for "evaluation".
 
-    C4 has no test part and is large: the first DOCUMENTS of one file of its validation part are read.
+    join: what stands between rows, by default the source's. PTB also has its "validation" part. C4 has no
+    test part and is large: the first DOCUMENTS of one file of its validation part are read.
     Raises LabError, at once, where the hub cannot be reached and the file was not fetched before.
     """
     source = SOURCES[name]
@@ -62,4 +64,6 @@ def read(name: str, split: str) -> str:
     from datasets import load_dataset
 
     rows = load_dataset(source.builder, data_files=str(path), split="train", streaming=True)
-    return source.join.join(row[source.column] for row in islice(rows, source.rows))
+    return (source.join if join is None else join).join(
+        row[source.column] for row in islice(rows, source.rows)
+    )

@@ -75,13 +75,15 @@ def _rows(keep: torch.Tensor, size: int) -> torch.Tensor:
     return (keep[:, None] * size + torch.arange(size, device=keep.device)).flatten()
 
 
-def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion: str, batches=None) -> None:
+def prune_blocks(
+    model: LlamaForCausalLM, ratio: float, layers: range, criterion: str, batches=None, seed: int = 0
+) -> None:
     """Remove the least important channels and KV groups of these layers, in place.
 
     ratio: share to remove, 0 to 1, rounded as in `narrowed`; criterion: one of CRITERIA; batches:
-    LongTensors [B, L] of calibration tokens, for "taylor" only. "random" draws the same numbers at every
-    call. All scores are computed on the model before it is pruned. Kept weights are bit-identical, and the
-    config is updated. Warns when there is nothing to remove; raises ValueError for bad arguments.
+    LongTensors [B, L] of calibration tokens, for "taylor" only; seed: of the draws of "random". All scores
+    are computed on the model before it is pruned. Kept weights are bit-identical, and the config is updated.
+    Warns when there is nothing to remove; raises ValueError for bad arguments.
     """
     if criterion not in CRITERIA:
         raise ValueError(f"criterion is {criterion!r}: it must be one of {', '.join(CRITERIA)}")
@@ -91,7 +93,7 @@ def prune_blocks(model: LlamaForCausalLM, ratio: float, layers: range, criterion
     for sentence in notes:
         warnings.warn(sentence, stacklevel=2)
     grads = gradients(model, batches, layers) if criterion == "taylor" and len(layers) else {}
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     for index in layers:
         block: Any = model.model.layers[index]
         scored = {"criterion": criterion, "generator": generator}

@@ -1,13 +1,16 @@
 """Multiply-accumulates of a model, from shapes alone and by torch's counter."""
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from labsupport import widths
-from labsupport.widths import SlicedLlama, Widths
+from labsupport.table import ranges
+from labsupport.widths import KINDS, Widths
 
 FROM = 5  # labs 05 and 08 are given this file, after their own exercises
 ANSWERS = ("count_parameters", "linear_macs", "attention_macs")
@@ -19,13 +22,53 @@ def linear_macs(model: nn.Module, tokens: int) -> int:
     return tokens * sum(linear.in_features * linear.out_features for linear in linears)
 
 
-def model_macs(what: nn.Module | LlamaConfig, tokens: int) -> int:
+@dataclass(frozen=True)
+class Line:
+    """One module, or several decoder layers of equal shapes: the counts of each of them."""
+
+    name: str
+    depth: int  # of the indentation
+    parameters: int
+    macs: int
+    shape: str  # of a Linear's weight, else empty
+
+
+def by_layer(model: nn.Module, tokens: int, name: str = "", depth: int = 0) -> list[Line]:
+    """Parameters and MACs of every module with weights, as the report lists them.
+
+    The first line is the model itself. Neighbouring layers of equal shapes share their lines. A weight that
+    two modules share stands at both, and counts once in the line of a module that holds both.
+    """
+    if isinstance(model, nn.ModuleList):
+        return _runs([by_layer(layer, tokens, "", depth) for layer in model], name)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    if not parameters:
+        return []
+    shape = f"{model.out_features} x {model.in_features}" if isinstance(model, nn.Linear) else ""
+    own = Line(name or type(model).__name__, depth, parameters, linear_macs(model, tokens), shape)
+    parts = (by_layer(child, tokens, title, depth + 1) for title, child in model.named_children())
+    return [own, *(line for lines in parts for line in lines)]
+
+
+def _runs(layers: list[list[Line]], name: str) -> list[Line]:
+    """The lines of a list of layers; neighbours with equal lines are shown once, by their numbers."""
+    lines, start = [], 0
+    for end in range(1, len(layers) + 1):
+        if end == len(layers) or layers[end] != layers[start]:
+            numbers = ranges([str(number) for number in range(start, end)])
+            first, *rest = layers[start]
+            lines += [replace(first, name=f"{name}.{numbers}"), *rest]
+            start = end
+    return lines
+
+
+def model_macs(what: nn.Module | PretrainedConfig, tokens: int) -> int:
     """MACs of all Linear layers of a model or a config for `tokens` tokens, lm_head included."""
     model = what if isinstance(what, nn.Module) else skeleton(what, widths.of_config(what))
     return linear_macs(model, tokens)
 
 
-def attention_macs(what: LlamaForCausalLM | LlamaConfig, tokens: int) -> int:
+def attention_macs(what: PreTrainedModel | PretrainedConfig, tokens: int) -> int:
     """MACs of the two matrix products of attention (queries by keys, weights by values) for one text.
 
     Each query head multiplies [L, D] by [D, L], then [L, L] by [L, D]. Causal attention could skip the
@@ -55,8 +98,8 @@ def counted_macs(model: PreTrainedModel, tokens: int) -> int:
     return (counter.get_total_flops() - sum(sum(ops.values()) for ops in angles.values())) // 2
 
 
-def skeleton(config: LlamaConfig, layers: list[Widths]) -> LlamaForCausalLM:
+def skeleton(config: PretrainedConfig, layers: list[Widths]) -> PreTrainedModel:
     """The architecture without weights, on the meta device."""
     config = type(config)(**{**config.to_dict(), "layer_widths": [vars(width) for width in layers]})
     with torch.device("meta"):
-        return SlicedLlama(config)
+        return KINDS[config.model_type][1](config)

@@ -1,11 +1,10 @@
 """A preview of structured pruning: widths, parameters and MACs of a Llama, without its weights."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
 
 from torch import nn
-from transformers import LlamaConfig
+from transformers import PretrainedConfig
 
 from labsupport import widths
 from labsupport.given.macs import linear_macs, skeleton
@@ -33,7 +32,7 @@ class Plan:
     notes: list[str]
 
 
-def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> Plan:
+def plan(config: PretrainedConfig, ratio: float, layers: range, tokens: int = 64) -> Plan:
     """The plan of prune_blocks for a model with this config; no weight is needed.
 
     ratio: share to remove of each of `layers`, 0 to 1; layers: range of decoder layers, from 0. Raises
@@ -52,14 +51,6 @@ def plan(config: LlamaConfig, ratio: float, layers: range, tokens: int = 64) -> 
         after,
         notes,
     )
-
-
-def layer_range(text: str | None, count: int) -> range:
-    """The range of "4:18", layers 4 to 17; all `count` layers for an empty text or None."""
-    if not (match := re.fullmatch(r"(\d*):(\d*)", text or ":")):
-        raise ValueError(f"--layers is '{text}': it must be A:B, such as 4:18 for layers 4 to 17")
-    first, end = match.groups()
-    return range(int(first or 0), int(end) if end else count)
 
 
 def as_json(found: Plan) -> str:

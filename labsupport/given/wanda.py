@@ -1,4 +1,4 @@
-"""Wanda masks of a whole model: per output row, and 2 of every 4 inputs."""
+"""Wanda masks of a whole model: per output row, and n of every m inputs."""
 
 from collections.abc import Iterator
 
@@ -20,17 +20,25 @@ def wanda_masks(model: nn.Module, norms: dict[str, torch.Tensor], sparsity: floa
     return {name: kept(score, sparsity) for name, score in _scores(model, norms)}
 
 
-def two_of_four_masks(model: nn.Module, norms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Masks by full name that keep the 2 highest Wanda scores of every 4 consecutive inputs."""
+def n_of_m_masks(
+    model: nn.Module, norms: dict[str, torch.Tensor] | None, n: int = 2, m: int = 4
+) -> dict[str, torch.Tensor]:
+    """Masks by full name that keep the n highest Wanda scores of every m consecutive inputs.
+
+    Without norms the scores are magnitudes. Raises ValueError for a layer whose inputs are no multiple of m.
+    """
     masks = {}
     for name, score in _scores(model, norms):
-        groups = score.unflatten(1, (-1, 4))  # [out, groups, 4]
-        best = groups.sort(dim=2, descending=True, stable=True).indices[:, :, :2]
+        if score.shape[1] % m:
+            raise ValueError(f"{name} has {score.shape[1]} inputs, which are no multiple of {m}")
+        groups = score.unflatten(1, (-1, m))  # [out, groups, m]
+        best = groups.sort(dim=2, descending=True, stable=True).indices[:, :, :n]
         masks[name] = torch.zeros_like(groups, dtype=torch.bool).scatter_(2, best, True).flatten(1)
     return masks
 
 
-def _scores(model: nn.Module, norms: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+def _scores(model: nn.Module, norms: dict[str, torch.Tensor] | None) -> Iterator[tuple[str, torch.Tensor]]:
     """Name and scores [out, in], one layer at a time, because all of them are as large as the model."""
     for name, linear in pruned_linears(model).items():
-        yield name, linear.weight.detach().abs() * norms[name]
+        magnitude = linear.weight.detach().abs()
+        yield name, magnitude if norms is None else magnitude * norms[name]

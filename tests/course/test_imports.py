@@ -10,7 +10,7 @@ pytestmark = pytest.mark.lengthy
 LIGHT = [
     "grader.__main__", "grader.author.notebooks", "grader.author.release", "grader.intake.collect",
     "grader.results.gradebook", "grader.results.lms_export", "grader.results.report", "grader.results.table",
-    "labsupport.check",
+    "labsupport.check", "labsupport.__main__", "labsupport.steps.report",
 ]  # fmt: skip
 
 

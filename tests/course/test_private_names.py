@@ -63,7 +63,7 @@ NAMES = [
     ),
     Name(
         "transformers.models.llama.modeling_llama:LlamaAttention.__init__",
-        "labsupport/widths.py",
+        "labsupport/sliced_llama.py",
         "a sliced layer's head counts follow from the widths of its Linears",
         calls("head_dim"),
     ),
@@ -83,6 +83,11 @@ NAMES = [
         "datasets:config.HF_HUB_OFFLINE",
         "labsupport/zeroshot.py",
         "tasks load from the cache without a network",
+    ),
+    Name(
+        "lm_eval.api.task:datasets.load_dataset",
+        "labsupport/zeroshot.py",
+        "without a network, tasks load from the hub's cache too",
     ),
     # IPython, ipykernel, jupyter_client, nbclient
     Name(

@@ -29,7 +29,7 @@ def test_masks_are_those_of_a_full_sort(tiny_model, sparsity):
 def test_two_of_every_four_stay(tiny_model):
     """Exactly two in each group, and none that goes scores above one that stays."""
     norms = input_norms(tiny_model, BATCHES)
-    for name, mask in wanda.two_of_four_masks(tiny_model, norms).items():
+    for name, mask in wanda.n_of_m_masks(tiny_model, norms).items():
         groups = mask.view(-1, 4)
         score = (pruned_linears(tiny_model)[name].weight.abs() * norms[name]).view(-1, 4)
         assert bool((groups.sum(dim=1) == 2).all())

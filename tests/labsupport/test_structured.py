@@ -220,11 +220,12 @@ def test_groups_are_those_of_torch_pruning(criterion, power, served):
 @pytest.mark.parametrize("criterion", structured.CRITERIA)
 @pytest.mark.parametrize("layers", [range(2), range(1, 2)])
 def test_a_pruned_model_generates_and_reloads(tmp_path, criterion, layers):
-    """It writes text, is saved as safetensors alone, and comes back with the same perplexity exactly."""
+    """It writes text, is saved without pickle, and comes back with the same perplexity exactly."""
     model = pruned(models.tiny(2), 0.5, layers, criterion)
     assert model.generate(TOKENS[:1], max_new_tokens=4, do_sample=False).shape == (1, 28)
     model.save_pretrained(tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
+    source = set() if len(layers) == 2 else {".py"}  # equal widths fit into a stock config
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"} | source
     again = models.load(tmp_path)
     assert widths.of_model(again) == widths.of_model(model)
     assert perplexity(again, TOKENS) == perplexity(model, TOKENS)

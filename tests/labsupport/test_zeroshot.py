@@ -287,7 +287,7 @@ def test_choices_in_the_context(as_if_from_hub, tiny_model, tokenizer, lab):
 
 def test_an_unknown_task(tiny_model, tokenizer):
     with pytest.raises(
-        LabError, match=r"There is no task called 'mmlu'. Known: addresses, arc_challenge, boolq"
+        LabError, match=r"There is no task called 'mmlu'. Known: addresses, arc_challenge, arc_easy, boolq"
     ):
         zeroshot.evaluate(tiny_model, tokenizer, ["addresses", "mmlu"])
 

@@ -119,7 +119,7 @@ BORROWED = {  # lab -> imports that answered its exercises once
     1: ["given.perplexity.perplexity", "given.cutting.cut", "structured._loss"],
     2: ["given.masks.kept", "given.masks.magnitude_masks", "given.patterns.upper_half"],
     3: ["given.input_norms.input_norms"],
-    4: ["given.masks.kept", "given.wanda.two_of_four_masks", "given.patterns.upper_half"],
+    4: ["given.masks.kept", "given.wanda.n_of_m_masks", "given.patterns.upper_half"],
     5: ["given.blocks.shrink_mlp", "given.plans.plan", "structured.plan", "planning.plan"],
     6: ["given.lora.recover", "recovery.adapters", "recovery.backward"],
     8: ["planning.linear_macs", "cost.attention_macs", "cost.packed", "given.macs.attention_macs"],

