@@ -22,7 +22,7 @@ class Wrong(Exception):
     the lab and is shown as it is.
     """
 
-    def __init__(self, reason: str = "", **show):
+    def __init__(self, reason: str = "", /, **show):
         super().__init__(reason)
         self.reason = reason
         self.show = {_label(name): value for name, value in show.items()}
