@@ -11,11 +11,10 @@ from tests.gpu.conftest import REAL
 
 pytestmark = [pytest.mark.gpu, pytest.mark.lengthy]
 ON_THE_STANDIN = """
-from dataclasses import replace
 from labsupport import settings
 from tests.gpu import standin
 standin.for_good()
-settings.CUDA = replace(settings.CUDA, evaluation_windows=2, calibration_windows=2)
+settings.CUDA = settings.CPU
 """
 
 
