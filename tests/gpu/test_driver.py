@@ -118,6 +118,7 @@ def test_stored_weights_are_compared_on_the_cpu():
     shared.stored.cache_clear()
 
 
+@pytest.mark.lengthy
 @pytest.mark.usefixtures("card", "tiny_course")
 @pytest.mark.parametrize("exercise", ["prune_magnitude", "prune_wanda"])
 def test_three_copies_of_the_weights(exercise, tmp_path, monkeypatch):

@@ -14,13 +14,14 @@ pytestmark = [pytest.mark.gpu, pytest.mark.lengthy, pytest.mark.usefixtures("tin
 BANK = [param.values for param in answers()]
 ON_A_MODEL = ("perplexity", "prune_magnitude", "input_norms", "prune_wanda", "prune_blocks",
               "continuation_logprob")  # fmt: skip
-FEW = 2  # answers of each kind on the stand-in, where cases on the CPU are those of every other test
+LENGTHY = ("recover", "input_norms", "prune_blocks", "perplexity")  # a second for each answer
+FEW = 2  # answers of each kind on the stand-in: their cases on the CPU are those of other tests
 
 
 def of(exercise: str, right: bool) -> list:
     """The right answers to an exercise, or the wrong ones: all of them on a real card."""
     found = [each for name, which, each in BANK if name == exercise and which.startswith("right_") == right]
-    return found if REAL else found[: FEW - (exercise == "recover")]  # its cases are all on tiny models
+    return found if REAL else found[: FEW - (exercise in LENGTHY)]
 
 
 def told(exercise: str, function):

@@ -1,5 +1,8 @@
 """Which device is used: the one that is named, a GPU that works, else the CPU, with a sentence."""
 
+import os
+import runpy
+
 import pytest
 import torch
 
@@ -87,6 +90,13 @@ def test_apples_gpu_is_left_alone(unnamed, monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert settings.device() == CPU
     assert "Apple's GPU is not used" in settings.note()
+
+
+def test_a_variable_that_overrules_torch_is_dropped(monkeypatch):
+    """Containers set it, and cuBLAS would round to TF32 whatever torch's own switch says."""
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    runpy.run_path(settings.__file__)
+    assert "NVIDIA_TF32_OVERRIDE" not in os.environ
 
 
 @pytest.mark.usefixtures("card")
