@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader import course
 from grader.sandbox.limits import Limits
-from labsupport import console, files
+from labsupport import console
 from labsupport.errors import LabError
 
 ISOLATIONS = ("bwrap", "none")
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--zone",
         metavar="ZONE",
-        help="the exchange's, as Asia/Kolkata; default: of nbgrader_config.py, or UTC",
+        help="the exchange's, as Asia/Kolkata; default: of own_config.py, or UTC",
     )
 
     one = command(grade, "grade what is not graded yet; resumable")
@@ -164,7 +164,7 @@ def release(chosen) -> int:
 def collect(chosen) -> int:
     """Copy submissions into the course folder. Those without a matching student are listed."""
     from grader.intake import collect as collector
-    from grader.intake import times
+    from grader.intake import roster, times
 
     zone = times.zone_named(chosen.zone) if chosen.zone else None
     arrivals = collector.collect(
@@ -172,7 +172,7 @@ def collect(chosen) -> int:
     )
     if chosen.roster:  # who is in the class: grades and report list them all
         try:
-            files.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
+            roster.keep(chosen.roster, course.folder() / "roster.csv")
         except OSError as problem:
             raise LabError(
                 f"The roster cannot be kept in {course.folder()}: {problem.strerror}."
@@ -184,13 +184,13 @@ def collect(chosen) -> int:
             *(f"\n           {note}" for note in arrival.notes),
         )
     there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
-    left = (collector.REFUSED, collector.UNMATCHED)
     print(f"{there} of {len(arrivals)} submissions are in place")
-    return 1 if any(arrival.outcome in left or arrival.unclear for arrival in arrivals) else 0
+    return 1 if collector.needs_attention(arrivals) else 0
 
 
 def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
+    from grader.grade.alone import alone
     from grader.grade.class_run import grade_class
     from grader.results import gradebook
     from grader.results.similarity import identical
@@ -198,20 +198,21 @@ def grade(chosen) -> int:
 
     lab = course.lab(chosen.lab)
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
-    records = grade_class(
-        lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
-    )
-    otherwise = [record for record in records if record.status != Status.GRADED]
-    try:
-        gradebook.hand_over(lab, records)
-    finally:
-        for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
-            print(f"Note: {sentence}")
-        print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
-        for record in otherwise:
-            print(f"  {record.student}: {record.status}: {record.reason}")
-        for group in identical.groups(lab, {record.student for record in records}):
-            print(f"  Byte-identical notebooks: {', '.join(group)}")
+    with alone(lab):
+        records = grade_class(
+            lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
+        )
+        otherwise = [record for record in records if record.status != Status.GRADED]
+        try:
+            gradebook.hand_over(lab, records)
+        finally:
+            for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
+                print(f"Note: {sentence}")
+            print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
+            for record in otherwise:
+                print(f"  {record.student}: {record.status}: {record.reason}")
+            for group in identical.groups(lab, {record.student for record in records}):
+                print(f"  Byte-identical notebooks: {', '.join(group)}")
     return 1 if otherwise else 0
 
 

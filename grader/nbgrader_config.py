@@ -1,4 +1,4 @@
-"""nbgrader's settings, which the nbgrader_config.py of a course folder loads first (see course.py)."""
+"""nbgrader's settings, which the nbgrader_config.py of a course folder loads (see course.py)."""
 
 import os
 import sys
@@ -29,6 +29,7 @@ usual: Any = GenerateAssignment.preprocessors.default()
 empty = usual.index(ClearSolutions) + 1
 c.GenerateAssignment.preprocessors = [DropAnswers, *usual[:empty], NameQuestions, *usual[empty:]]
 c.ExecutePreprocessor.timeout = waits.AT_HOME
+c.ExecutePreprocessor.iopub_timeout = waits.IOPUB
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
 c.HTMLExporter.filters = {
@@ -40,3 +41,5 @@ c.HTMLExporter.extra_template_basedirs = [  # before those of nbgrader, which lo
     str(Path(course.__file__).with_name("results") / "templates"),
     str(Path(nbgrader.__file__).with_name("server_extensions") / "formgrader" / "templates"),
 ]
+
+load_subconfig(str(course.folder() / course.OWN))  # noqa: F821  # pyright: ignore[reportUndefinedVariable]

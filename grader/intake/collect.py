@@ -2,7 +2,8 @@
 
 Every file is listed with its outcome. Students are identified by the folder of the exchange or by the
 roster, never guessed. submitted/STUDENT/LAB/ receives the notebook under the name that nbgrader expects,
-timestamp.txt if the time is known, and .late if a platform marks a submission as late without a time.
+timestamp.txt if the time is known, .late if a platform marks a submission as late without a time, and the
+exchange's submission_secret.txt, by which nbgrader hands the feedback back to who handed in.
 The folder is replaced atomically.
 """
 
@@ -25,6 +26,7 @@ COLLECTED, UNCHANGED, OLDER = "collected", "unchanged", "older"
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
 ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
+SECRET = "submission_secret.txt"
 LATE = ".late"  # beside a notebook that a platform marks as late without a time
 NOBODY = "The name tells neither student nor platform."
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -52,7 +54,7 @@ def collect(
 ) -> list[Arrival]:
     """Put the latest notebook of every student into `course_submitted`; the outcome of each submission.
 
-    zone: the exchange's, for times that name none; None: that of nbgrader_config.py, or UTC. The register
+    zone: the exchange's, for times that name none; None: that of own_config.py, or UTC. The register
     keeps what was handed in and could not be taken. Raises LabError, and changes nothing, when the source,
     the archive or the roster cannot be read or the course folder cannot be written.
     """
@@ -80,6 +82,17 @@ def collect(
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
+
+
+def needs_attention(arrivals: list[Arrival]) -> bool:
+    """Whether a person must act: somebody's work was refused, matched to nobody, or not there at all."""
+    there = {arrival.student for arrival in arrivals if arrival.outcome in (COLLECTED, UNCHANGED, OLDER)}
+    return not arrivals or any(
+        arrival.unclear
+        or arrival.outcome in (REFUSED, UNMATCHED)
+        or (arrival.outcome == NOTHING and arrival.student not in there)
+        for arrival in arrivals
+    )
 
 
 def keep(submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Arrival]) -> None:
@@ -162,9 +175,9 @@ def set_time(submission: Submission, zone: tzinfo | None) -> None:
 
 
 def text_of(entry: archive.Entry) -> str:
-    """The first 100 bytes of a file as text; "" if it cannot be read."""
+    """The first 200 bytes of a file as text; "" if it cannot be read."""
     try:
-        return entry.read()[:100].decode("utf-8-sig", "replace")
+        return entry.read()[:200].decode("utf-8-sig", "replace")
     except Unreadable:
         return ""
 
@@ -273,13 +286,15 @@ def time_in(stamp: Path) -> datetime | None:
 
 
 def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
-    """Write a submission in nbgrader's layout, and .late if a platform marks it as late."""
+    """Write a submission in nbgrader's layout, with the exchange's secret and the platform's mark."""
     folder.mkdir(parents=True)
     (folder / f"{lab}.ipynb").write_bytes(raw)
     if submission.time:
         (folder / "timestamp.txt").write_text(times.written(submission.time))
     if submission.late:
         (folder / LATE).touch()
+    if not submission.platform and SECRET in submission.files:
+        (folder / SECRET).write_text(text_of(submission.files[SECRET]))
 
 
 def put(target: Path, new: Path, aside: Path) -> None:

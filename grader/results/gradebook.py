@@ -8,6 +8,7 @@ one of the journal, and instead of deriving scores from outputs it uses the exam
 import hashlib
 import html
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +29,15 @@ from grader import course, nbgrader_quiet
 from grader.author.source import CHECK
 from grader.grade import journal
 from grader.grade.journal import Record
+from grader.intake import submitted as submissions
+from grader.intake.collect import SECRET
 from grader.results.table import rows, submitted
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 
+GRADED = "graded"  # the folder from which `adopt` gives nbgrader the executed notebooks
 AGAIN = "The journal keeps all records; run the command again."
 REFUSED = """\
 <!DOCTYPE html>
@@ -46,7 +50,14 @@ class AdoptNotebook(NbGraderPreprocessor):
     """Replaces the submitted notebook by the executed one of the journal."""
 
     def preprocess(self, nb, resources):
-        return nbformat.reads(adopted(resources).notebook, as_version=4), resources
+        record = adopted(resources)
+        if self.config.CourseDirectory.get("submitted_directory") != GRADED:  # typed or clicked by a person
+            handed = submissions.of(record.student, record.lab)
+            if handed.digest != record.submission:
+                raise NbGraderException(
+                    f"{record.student} handed in other work since: run `python -m grader grade {record.lab}`"
+                )
+        return nbformat.reads(record.notebook, as_version=4), resources
 
 
 class AdoptVerdicts(SaveAutoGrades):
@@ -97,7 +108,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
         duedate = book.db.query(assignment.duedate).filter(assignment.name == lab).scalar()
         submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
         extension = dict(submissions.join(assignment).filter(assignment.name == lab).all())
-        rule = hashlib.sha256((course.prepare() / course.CONFIG.name).read_bytes()).hexdigest()
+        rule = course.rules()
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
             digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
@@ -181,15 +192,18 @@ def forget_time(book: Gradebook, record: Record) -> None:
 
 def adopt(record: Record) -> None:
     """Run nbgrader's Autograde on one record: autograded/STUDENT/LAB and the gradebook."""
-    place = course.folder() / "graded" / record.student / record.lab
+    place = course.folder() / GRADED / record.student / record.lab
     files.write_whole(place / f"{record.lab}.ipynb", record.notebook.encode())
     if record.submitted_at:
         files.write_whole(place / "timestamp.txt", record.submitted_at.encode())
     else:
         (place / "timestamp.txt").unlink(missing_ok=True)
+    secret = course.folder() / "submitted" / record.student / record.lab / SECRET
+    if secret.is_file():
+        files.write_whole(place / SECRET, secret.read_bytes())
     config = course.config()
     config.CourseDirectory.update(
-        student_id=record.student, assignment_id=record.lab, submitted_directory="graded"
+        student_id=record.student, assignment_id=record.lab, submitted_directory=GRADED
     )
     config.Autograde.force = True
     sentence = f"The verdicts on {record.student} cannot be entered into the gradebook"
@@ -211,7 +225,23 @@ def feedback(lab: str) -> Path:
             files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
         except OSError as problem:
             raise LabError(f"The feedback cannot be written to {pages}: {problem.strerror}.") from problem
+    releasable(lab, pages)
     return pages
+
+
+def releasable(lab: str, pages: Path) -> None:
+    """Where the class hands in by nbgrader's exchange, complete every folder for `nbgrader release_feedback`.
+
+    It ends at the first page without a time or a secret. A page of work that came another way gets a secret
+    that nobody has.
+    """
+    if not any((course.folder() / "submitted").glob(f"*/{lab}/{SECRET}")):
+        return
+    for page in pages.glob(f"*/{lab}/{lab}.html"):
+        if not (page.parent / SECRET).exists():
+            files.write_whole(page.parent / SECRET, secrets.token_hex(64).encode())
+        if not (page.parent / "timestamp.txt").exists():
+            files.write_whole(page.parent / "timestamp.txt", b"")
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ pytestmark = [
 def fresh(folder: Path, url: str = "") -> None:
     """A course with the lab released and nobody in it; url: of its gradebook, where that is its own."""
     if url:
-        own = course.prepare() / course.CONFIG.name
-        own.write_text(f"{course.OWN_CONFIG}c.CourseDirectory.db_url = {url!r}\n")
+        own = course.prepare() / course.OWN
+        own.write_text(f"{course.OWN_TEXT}c.CourseDirectory.db_url = {url!r}\n")
     release([LAB])
     assert (folder / "gradebook.db").exists() == (not url)
 
@@ -243,8 +243,8 @@ def test_nbgrader_gets_its_gradebook_back(folder, spoiled):
 
 
 def penalty(lines: str) -> None:
-    """nbgrader's own way: a plugin in the course's nbgrader_config.py."""
-    own = course.folder() / course.CONFIG.name
+    """nbgrader's own way: a plugin in the course's own settings."""
+    own = course.folder() / course.OWN
     own.write_text(f"""{own.read_text()}
 from nbgrader.plugins import LateSubmissionPlugin
 

@@ -253,7 +253,7 @@ def test_a_gradebook_that_cannot_be_read_is_one_sentence(folder):
 
 def test_a_password_is_not_in_the_sentence(folder):
     course.prepare()
-    with (folder / "nbgrader_config.py").open("a") as file:
+    with (folder / course.OWN).open("a") as file:
         file.write('c.CourseDirectory.db_url = "postgresql+nodriver://ann:hunter2@host/grades"\n')
     with pytest.raises(LabError, match="cannot be read") as told:
         table.rows(LAB)
