@@ -192,7 +192,7 @@ def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
     from grader.grade.alone import alone
     from grader.grade.class_run import grade_class
-    from grader.results import gradebook
+    from grader.results import gradebook, table
     from grader.results.similarity import identical
     from grader.status import Status
 
@@ -211,6 +211,9 @@ def grade(chosen) -> int:
             print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
             for record in otherwise:
                 print(f"  {record.student}: {record.status}: {record.reason}")
+            for row in table.rows(lab):
+                for note in row.notes:
+                    print(f"  {row.student}: {note}")
             for group in identical.groups(lab, {record.student for record in records}):
                 print(f"  Byte-identical notebooks: {', '.join(group)}")
     return 1 if otherwise else 0
@@ -226,9 +229,10 @@ def feedback(chosen) -> int:
 
 def grades(chosen) -> int:
     """Write one row per student: points per exercise, total, status, late; or what a platform imports."""
-    from grader.results import lms_export, table
+    from grader.results import lms_export, penalties, table
 
     lab = course.lab(chosen.lab)
+    penalties.renew(lab)
     if chosen.column and not chosen.layout:
         raise LabError("--column needs --layout: it names the lab's column on a learning platform.")
     lines = lms_export.lines(lab, chosen.layout, chosen.column) if chosen.layout else table.lines(lab)
@@ -240,9 +244,11 @@ def grades(chosen) -> int:
 
 def report(chosen) -> int:
     """Write one page on the class into the course folder."""
+    from grader.results import penalties
     from grader.results import report as page
 
     lab = course.lab(chosen.lab)
+    penalties.renew(lab)
     print(page.write(lab, course.folder() / f"report_{lab}.html"))
     return 0
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import nbgrader
 from nbgrader.converters import GenerateAssignment
-from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, ClearSolutions
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, ClearSolutions, GetGrades
 
 from grader import course
 from grader.author.notebooks import DropAnswers, NameQuestions
+from grader.results.feedback import Standing
 from grader.results.gradebook import AdoptNotebook, AdoptVerdicts
 from labsupport import waits
 
@@ -32,6 +33,7 @@ c.ExecutePreprocessor.timeout = waits.AT_HOME
 c.ExecutePreprocessor.iopub_timeout = waits.IOPUB
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
+c.GenerateFeedback.preprocessors = [GetGrades, Standing]
 c.HTMLExporter.filters = {
     "markdown2html": "grader.results.filters.prose",
     "highlight_code": "grader.results.filters.code",

@@ -67,7 +67,8 @@ class Record(Struct):
     submission: SHA-256 of the accepted files, "" if there are none. version: the course version it was
     graded with. phases: seconds of intake, start, code (the student's) and judging. shared: the
     perplexities of masks sent by the examiner. collected: those of the flags that `collect` said. verdicts:
-    by exercise. notebook: the executed one, sanitized; "" if there is none.
+    by exercise. notebook: the executed one, sanitized; "" if there is none. why: a sentence for the student
+    on why the grade changed without new work.
     """
 
     student: str
@@ -87,6 +88,7 @@ class Record(Struct):
     shared: list[Measured] = []
     verdicts: dict[str, Judged] = {}
     notebook: str = ""
+    why: str = ""
     earlier: list[Earlier] = []
 
     def score(self) -> float:

@@ -31,6 +31,7 @@ from grader.grade import journal
 from grader.grade.journal import Record
 from grader.intake import submitted as submissions
 from grader.intake.collect import SECRET
+from grader.results import penalties
 from grader.results.table import rows, submitted
 from grader.status import Status
 from labsupport import files
@@ -69,15 +70,26 @@ class AdoptVerdicts(SaveAutoGrades):
 
     def _add_score(self, cell, resources):
         name = cell.metadata["nbgrader"]["grade_id"].removeprefix(CHECK)
-        if utils.is_solution(cell) or name not in self.record.verdicts:
-            return super()._add_score(cell, resources)
         grade: Any = self.gradebook.find_grade(
             cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
         )
+        if utils.is_solution(cell) or name not in self.record.verdicts:
+            review = self._to_be_reviewed(grade)
+            super()._add_score(cell, resources)
+            if grade.manual_score is not None:
+                grade.needs_manual_grade = review
+                self.gradebook.db.commit()
+            return
         fault = self.record.verdicts[name].status == Ending.FAULT
         grade.auto_score = None if fault else self.record.verdicts[name].earned
-        grade.needs_manual_grade = fault or grade.manual_score is not None  # kept, for review
+        grade.needs_manual_grade = fault or self._to_be_reviewed(grade)
         self.gradebook.db.commit()
+
+    def _to_be_reviewed(self, grade) -> bool:
+        """Whether a person's points are for other work than this, and nobody has looked since."""
+        if grade.manual_score is None:
+            return False
+        return grade.needs_manual_grade or entered(self.record) != self.record.submission
 
 
 def adopted(resources: dict) -> Record:
@@ -91,33 +103,35 @@ def adopted(resources: dict) -> Record:
     return record
 
 
+def entered(record: Record) -> str:
+    """The submission of this student that the gradebook has; "" if none is known."""
+    mark = journal.folder(record.lab) / f"{record.student}.entered"
+    return mark.read_text().partition(" ")[0] if mark.is_file() else ""
+
+
 def hand_over(lab: str, records: list[Record]) -> None:
     """Enter all new records with a notebook into nbgrader's gradebook.
 
     Only one process may write: call this once, after the class. A record that nbgrader refuses does not
-    affect the others; a record whose due date, time or penalty rule has changed is entered again, for its
-    late penalty. Raises LabError for refused records, and when the gradebook is not accessible; all data
+    affect the others. Raises LabError for refused records, and when the gradebook is not accessible; all data
     remains in the journal, and the same command enters the rest later.
     """
     records = [record for record in records if record.notebook]
     refused: dict[str, str] = {}
     if not records:
         return
-    assignment: Any = Assignment  # nbgrader's columns are untyped
     with one_gradebook() as book:
-        duedate = book.db.query(assignment.duedate).filter(assignment.name == lab).scalar()
-        submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
-        extension = dict(submissions.join(assignment).filter(assignment.name == lab).all())
-        rule = course.rules()
+        assignment: Any = Assignment  # nbgrader's columns are untyped
+        known = book.db.query(SubmittedAssignment.student_id).join(assignment).filter(assignment.name == lab)
+        there = {student for (student,) in known}
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
-            digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
-            if duedate:  # the late penalty depends on all of these
-                digest += f" {record.submitted_at} due {duedate} {extension.get(record.student)} {rule}"
-            if record.student in extension and mark.exists() and mark.read_text() == digest:
+            about = f"{record.notebook}{record.graded_at}{record.submitted_at}"
+            digest = f"{record.submission} {hashlib.sha256(about.encode()).hexdigest()}"
+            if record.student in there and mark.exists() and mark.read_text() == digest:
                 continue
             try:
-                if not record.submitted_at and record.student in extension:
+                if not record.submitted_at and record.student in there:
                     forget_time(book, record)
                 adopt(record)
                 book.keep()
@@ -129,6 +143,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
                     raise book.faults[0] from problem
                 refused[record.student] = str(problem)
                 book.db.rollback()
+    penalties.renew(lab)
     if refused:
         student, *others = refused
         also = f" So it is with {len(others)} others: {', '.join(others[:10])}." if others else ""
@@ -212,6 +227,7 @@ def adopt(record: Record) -> None:
 
 def feedback(lab: str) -> Path:
     """Make nbgrader's feedback pages of a lab, and a page with the reason where nothing was graded."""
+    penalties.renew(lab)
     pages = course.folder() / "feedback"
     refused = [row for row in rows(lab) if row.status == Status.UNREADABLE]
     if not refused or any((course.folder() / "autograded").glob(f"*/{lab}/*.ipynb")):

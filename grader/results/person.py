@@ -80,7 +80,9 @@ class Person:
     @property
     def needs_a_look(self) -> bool:
         """Whether an instructor should look at the submission."""
-        return self.status != Status.GRADED or bool(self.flags or self.alone) or self.nothing
+        return (
+            self.status != Status.GRADED or bool(self.flags or self.alone or self.row.notes) or self.nothing
+        )
 
 
 def kind(status: Status, verdict: Judged) -> Kind:
