@@ -108,7 +108,15 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--cold", action="store_true", help="start a new Python process for every submission")
 
-    one = command(feedback, "nbgrader's feedback pages")
+    one = command(regrade, "grade again after a mended judge; who changed, and by how much")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
+    one.add_argument("--dry-run", action="store_true", help="show the changes, and write nothing")
+    one.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="submissions graded in parallel"
+    )
+
+    one = command(feedback, "a feedback page for each student")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
 
     one = command(grades, "scores as CSV")
@@ -217,6 +225,26 @@ def grade(chosen) -> int:
             for group in identical.groups(lab, {record.student for record in records}):
                 print(f"  Byte-identical notebooks: {', '.join(group)}")
     return 1 if otherwise else 0
+
+
+def regrade(chosen) -> int:
+    """Grade what older judges judged, list the students whose points change, and tell them why."""
+    from grader.grade import regrade as again
+    from grader.grade.alone import alone
+    from grader.results import gradebook
+    from grader.results.table import points
+
+    lab = course.lab(chosen.lab)
+    with alone(lab):
+        records, changes = again.regrade(lab, chosen.workers, chosen.why, chosen.dry_run)
+        if not chosen.dry_run:
+            gradebook.hand_over(lab, records)
+    for change in changes:
+        each = ", ".join(f"{name} {points(a)} -> {points(b)}" for name, (a, b) in change.exercises.items())
+        print(f"  {change.student}: {points(change.before)} -> {points(change.now)} points ({each})")
+    kept = " Nothing was written." if chosen.dry_run else ""
+    print(f"{lab}: {len(changes)} of {len(records)} change.{kept}")
+    return 0
 
 
 def feedback(chosen) -> int:

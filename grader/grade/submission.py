@@ -206,6 +206,7 @@ def continued(record: Record, before: Record | None) -> Record:
     record.earlier = [*before.earlier]
     if before.submission == record.submission:
         record.submitted_at = record.submitted_at or before.submitted_at
+        record.why = before.why
     else:
         record.earlier.append(
             Earlier(
