@@ -127,8 +127,8 @@ def parser() -> argparse.ArgumentParser:
         "--column", metavar="TITLE", default="", help="what the platform calls the lab: 'Lab 2 (4711)'"
     )
 
-    one = command(report, "one HTML page on the class")
-    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one = command(report, "one HTML page on the class, or on the course")
+    one.add_argument("lab", metavar="LAB", nargs="?", help=f"{ONE_LAB}; default: all labs on one page")
 
     one = command(try_, "judge one function on the hidden cases of its exercise")
     one.add_argument("exercise", metavar="EXERCISE", help="its name, such as magnitude_mask")
@@ -271,10 +271,13 @@ def grades(chosen) -> int:
 
 
 def report(chosen) -> int:
-    """Write one page on the class into the course folder."""
-    from grader.results import penalties
+    """Write one page on the class into the course folder; without a lab, a line a student with all labs."""
+    from grader.results import course_page, penalties
     from grader.results import report as page
 
+    if not chosen.lab:
+        print(course_page.write(course.folder() / "report.html"))
+        return 0
     lab = course.lab(chosen.lab)
     penalties.renew(lab)
     print(page.write(lab, course.folder() / f"report_{lab}.html"))
