@@ -25,7 +25,8 @@ HALF = 0.5  # of the points so far: whoever has less is listed as falling behind
 class Lab:
     """One lab of the course. rows: by student. weight: its share of all points.
 
-    hardest: the exercise that cost most, None if all is right. median: of the totals, as a share of the lab's points; None without a score.
+    hardest: the exercise that cost most, None if all is right. median: of the totals, as a share of the
+    lab's points; None without a score.
     """
 
     name: str
