@@ -84,6 +84,13 @@ def parser() -> argparse.ArgumentParser:
         help="the exchange's, as Asia/Kolkata; default: of own_config.py, or UTC",
     )
 
+    one.add_argument(
+        "--unmatched",
+        metavar="CSV",
+        type=Path,
+        help="lists what could be matched to nobody; fill in student_id and run it again",
+    )
+
     one = command(grade, "grade what is not graded yet; resumable")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("--student", metavar="ID", help="grade this student only")
@@ -176,7 +183,12 @@ def collect(chosen) -> int:
 
     zone = times.zone_named(chosen.zone) if chosen.zone else None
     arrivals = collector.collect(
-        course.lab(chosen.lab), chosen.source, course.folder() / "submitted", chosen.roster, zone
+        course.lab(chosen.lab),
+        chosen.source,
+        course.folder() / "submitted",
+        chosen.roster,
+        zone,
+        chosen.unmatched,
     )
     if chosen.roster:  # who is in the class: grades and report list them all
         try:
