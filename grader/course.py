@@ -1,6 +1,5 @@
 """Paths of lab sources, notebooks and the course folder, and the course seed."""
 
-import hashlib
 import os
 import re
 import secrets
@@ -112,13 +111,6 @@ def config() -> Config:
         return PyFileConfigLoader(str(here if here.exists() else CONFIG)).load_config()
     except SystemExit as problem:
         raise LabError(str(problem)) from problem
-
-
-def rules() -> str:
-    """The digest of the course's settings, on which late penalties depend."""
-    return hashlib.sha256(
-        b"".join((prepare() / name).read_bytes() for name in (CONFIG.name, OWN))
-    ).hexdigest()
 
 
 def gradebook_url() -> str:

@@ -13,6 +13,7 @@ import labsupport
 from grader import course
 from grader.grade import journal
 from labsupport import files
+from labsupport.errors import LabError
 
 
 @cache
@@ -47,8 +48,11 @@ def of(lab: str) -> str:
 
 
 def note(lab: str, graded_with: str) -> None:
-    """Note in the journal what the class is graded with. Raises OSError."""
-    files.write_whole(journal.folder(lab) / "graded_with", f"{graded_with} {here(lab)}".encode())
+    """Note in the journal what the class is graded with. Raises LabError."""
+    try:
+        files.write_whole(journal.folder(lab) / "graded_with", f"{graded_with} {here(lab)}".encode())
+    except OSError as problem:
+        raise LabError(f"{journal.folder(lab)} cannot be written: {problem.strerror}.") from problem
 
 
 def latest(lab: str) -> str | None:

@@ -120,6 +120,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
     refused: dict[str, str] = {}
     if not records:
         return
+    course.prepare()
     with one_gradebook() as book:
         assignment: Any = Assignment  # nbgrader's columns are untyped
         known = book.db.query(SubmittedAssignment.student_id).join(assignment).filter(assignment.name == lab)
@@ -143,7 +144,8 @@ def hand_over(lab: str, records: list[Record]) -> None:
                     raise book.faults[0] from problem
                 refused[record.student] = str(problem)
                 book.db.rollback()
-    penalties.renew(lab)
+        penalties.reckon(lab, book)
+        book.keep()
     if refused:
         student, *others = refused
         also = f" So it is with {len(others)} others: {', '.join(others[:10])}." if others else ""

@@ -4,8 +4,10 @@ nbgrader reckons a penalty when a notebook is autograded, and keeps it when poin
 date moves, and when a student gets more time.
 """
 
+import math
 from typing import Any
 
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
 
 from grader import course
@@ -18,14 +20,20 @@ def renew(lab: str) -> None:
 
     Raises LabError when the rule fails, or the gradebook cannot be written.
     """
+    with table.opened() as book:
+        if book:
+            reckon(lab, book)
+            book.db.commit()
+
+
+def reckon(lab: str, book: Gradebook) -> None:
+    """Set the penalties in an open gradebook. Raises LabError when the rule fails."""
     rule: Any = AssignLatePenalties(config=course.config())
     rule.init_plugin()
-    with table.opened() as book:
-        for submission in table.submitted(book, lab) if book else ():
-            for notebook in submission.notebooks:
-                notebook.late_submission_penalty = penalty(rule.plugin_inst, submission, notebook.score)
-        if book:
-            book.db.commit()
+    for submission in table.submitted(book, lab):
+        for notebook in submission.notebooks:
+            score = math.fsum(grade.score for grade in notebook.grades)  # notebook.score asks the database
+            notebook.late_submission_penalty = penalty(rule.plugin_inst, submission, score)
 
 
 def penalty(rule: Any, submission: Any, score: float) -> float | None:

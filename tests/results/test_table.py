@@ -318,6 +318,16 @@ def class_of_four(folder, book):
     hand_in(book, "bob")
     by_hand(book, "ann", WRITTEN, manual_score=3.0)
     (folder / "roster.csv").write_text(ROSTER)
+    (folder / course.OWN).write_text(f"{course.OWN_TEXT}{RULE}")
+
+
+RULE = """
+from nbgrader.plugins import LateSubmissionPlugin
+class Rule(LateSubmissionPlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return 3
+c.AssignLatePenalties.plugin_class = Rule
+"""
 
 
 def typed(path, *options):
