@@ -1,8 +1,9 @@
 """From an unpacked folder to a running JupyterLab: `python start.py`.
 
 Makes .venv, installs what the labs need, gets the course model, and opens JupyterLab on the lab that you
-worked on last (at first on lab 00). What is done already is skipped, so run it again whenever it was
-interrupted, and every time you want to work. Options are handed to JupyterLab:
+worked on last (at first on lab 00). A lab that is new in labs/ is copied to notebooks/, where you work:
+unpack a later zip over this folder, and your work stays as it is. What is done already is skipped, so run
+it again whenever it was interrupted, and every time you want to work. Options are handed to JupyterLab:
 `python start.py --no-browser --port 9999`.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,7 +25,8 @@ PYTHON = os.path.join(VENV, *(("Scripts", "python.exe") if os.name == "nt" else 
 MARK = os.path.join(VENV, "started")  # holds what was installed from
 LISTS = ("pyproject.toml", "constraints.txt")
 OLDEST, NEWEST, BROKEN = (3, 11), (3, 14), (3, 14, 1)  # its dataclasses are: networkx is not imported there
-NOTEBOOKS = os.path.join(HERE, "notebooks")
+LABS = os.path.join(HERE, "labs")  # as handed out
+NOTEBOOKS = os.path.join(HERE, "notebooks")  # yours
 SILENT = 20  # seconds without a word from pip until a sign of life
 OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Failed to establish a new connection", "ProxyError")
 
@@ -37,6 +40,7 @@ def main(arguments):
         version = ".".join(str(part) for part in sys.version_info[:3])
         return refuse("The labs need Python 3.11 to 3.14 (not 3.14.1), and this is " + version + ".")
     os.chdir(HERE)  # nbgrader_config.py is read from here
+    lay_out()
     problem = without_torch() or ("" if installed() else install())
     if problem:
         return refuse(problem)
@@ -67,6 +71,17 @@ def without_torch():
             "in WSL, the Linux inside Windows (`wsl --install`), where there is one."
         )
     return ""
+
+
+def lay_out():
+    """Copy each lab that was handed out to where you work; one that is there stays as it is."""
+    for name in sorted(os.listdir(LABS)) if os.path.isdir(LABS) else []:
+        given = os.path.join(LABS, name, name + ".ipynb")
+        yours = os.path.join(NOTEBOOKS, name, name + ".ipynb")
+        if os.path.exists(given) and not os.path.exists(yours):
+            os.makedirs(os.path.dirname(yours), exist_ok=True)
+            shutil.copyfile(given, yours + ".new")
+            os.replace(yours + ".new", yours)
 
 
 def wanted():

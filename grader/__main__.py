@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grader import course
 from grader.sandbox.limits import Limits
-from labsupport import console, files
+from labsupport import console
 from labsupport.errors import LabError
 
 ISOLATIONS = ("bwrap", "none")
@@ -83,7 +83,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--zone",
         metavar="ZONE",
-        help="the exchange's, as Asia/Kolkata; default: of nbgrader_config.py, or UTC",
+        help="the exchange's, as Asia/Kolkata; default: of own_config.py, or UTC",
+    )
+
+    one.add_argument(
+        "--unmatched",
+        metavar="CSV",
+        type=Path,
+        help="lists what could be matched to nobody; fill in student_id and run it again",
     )
 
     one = command(grade, "grade what is not graded yet; resumable")
@@ -112,7 +119,15 @@ def parser() -> argparse.ArgumentParser:
         "--device", metavar="NAME", help="cpu, cuda or cuda:1; default: a GPU that works, else the CPU"
     )
 
-    one = command(feedback, "nbgrader's feedback pages")
+    one = command(regrade, "grade again after a mended judge; who changed, and by how much")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
+    one.add_argument("--dry-run", action="store_true", help="show the changes, and write nothing")
+    one.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="submissions graded in parallel"
+    )
+
+    one = command(feedback, "a feedback page for each student")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
 
     one = command(grades, "scores as CSV")
@@ -123,8 +138,8 @@ def parser() -> argparse.ArgumentParser:
         "--column", metavar="TITLE", default="", help="what the platform calls the lab: 'Lab 2 (4711)'"
     )
 
-    one = command(report, "one HTML page on the class")
-    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one = command(report, "one HTML page on the class, or on the course")
+    one.add_argument("lab", metavar="LAB", nargs="?", help=f"{ONE_LAB}; default: all labs on one page")
 
     one = command(try_, "judge one function on the hidden cases of its exercise")
     one.add_argument("exercise", metavar="EXERCISE", help="its name, such as magnitude_mask")
@@ -168,15 +183,20 @@ def release(chosen) -> int:
 def collect(chosen) -> int:
     """Copy submissions into the course folder. Those without a matching student are listed."""
     from grader.intake import collect as collector
-    from grader.intake import times
+    from grader.intake import roster, times
 
     zone = times.zone_named(chosen.zone) if chosen.zone else None
     arrivals = collector.collect(
-        course.lab(chosen.lab), chosen.source, course.folder() / "submitted", chosen.roster, zone
+        course.lab(chosen.lab),
+        chosen.source,
+        course.folder() / "submitted",
+        chosen.roster,
+        zone,
+        chosen.unmatched,
     )
     if chosen.roster:  # who is in the class: grades and report list them all
         try:
-            files.write_whole(course.folder() / "roster.csv", chosen.roster.read_bytes())
+            roster.keep(chosen.roster, course.folder() / "roster.csv")
         except OSError as problem:
             raise LabError(
                 f"The roster cannot be kept in {course.folder()}: {problem.strerror}."
@@ -188,17 +208,17 @@ def collect(chosen) -> int:
             *(f"\n           {note}" for note in arrival.notes),
         )
     there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
-    left = (collector.REFUSED, collector.UNMATCHED)
     print(f"{there} of {len(arrivals)} submissions are in place")
-    return 1 if any(arrival.outcome in left or arrival.unclear for arrival in arrivals) else 0
+    return 1 if collector.needs_attention(arrivals) else 0
 
 
 def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
     if chosen.device:
         os.environ["PRUNING_LABS_DEVICE"] = chosen.device
+    from grader.grade.alone import alone
     from grader.grade.class_run import grade_class
-    from grader.results import gradebook
+    from grader.results import gradebook, table
     from grader.results.similarity import identical
     from grader.status import Status
     from labsupport import settings
@@ -207,21 +227,45 @@ def grade(chosen) -> int:
     if note := settings.note():
         print(f"Note: {note}")
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
-    records = grade_class(
-        lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
-    )
-    otherwise = [record for record in records if record.status != Status.GRADED]
-    try:
-        gradebook.hand_over(lab, records)
-    finally:
-        for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
-            print(f"Note: {sentence}")
-        print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
-        for record in otherwise:
-            print(f"  {record.student}: {record.status}: {record.reason}")
-        for group in identical.groups(lab, {record.student for record in records}):
-            print(f"  Byte-identical notebooks: {', '.join(group)}")
+    with alone(lab):
+        records = grade_class(
+            lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
+        )
+        otherwise = [record for record in records if record.status != Status.GRADED]
+        try:
+            gradebook.hand_over(lab, records)
+        finally:
+            for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
+                print(f"Note: {sentence}")
+            print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
+            for record in otherwise:
+                print(f"  {record.student}: {record.status}: {record.reason}")
+            for row in table.rows(lab):
+                for note in row.notes:
+                    print(f"  {row.student}: {note}")
+            for group in identical.groups(lab, {record.student for record in records}):
+                print(f"  Byte-identical notebooks: {', '.join(group)}")
     return 1 if otherwise else 0
+
+
+def regrade(chosen) -> int:
+    """Grade what older judges judged, list the students whose points change, and tell them why."""
+    from grader.grade import regrade as again
+    from grader.grade.alone import alone
+    from grader.results import gradebook
+    from grader.results.table import points
+
+    lab = course.lab(chosen.lab)
+    with alone(lab):
+        records, changes = again.regrade(lab, chosen.workers, chosen.why, chosen.dry_run)
+        if not chosen.dry_run:
+            gradebook.hand_over(lab, records)
+    for change in changes:
+        each = ", ".join(f"{name} {points(a)} -> {points(b)}" for name, (a, b) in change.exercises.items())
+        print(f"  {change.student}: {points(change.before)} -> {points(change.now)} points ({each})")
+    kept = " Nothing was written." if chosen.dry_run else ""
+    print(f"{lab}: {len(changes)} of {len(records)} change.{kept}")
+    return 0
 
 
 def feedback(chosen) -> int:
@@ -234,9 +278,10 @@ def feedback(chosen) -> int:
 
 def grades(chosen) -> int:
     """Write one row per student: points per exercise, total, status, late; or what a platform imports."""
-    from grader.results import lms_export, table
+    from grader.results import lms_export, penalties, table
 
     lab = course.lab(chosen.lab)
+    penalties.renew(lab)
     if chosen.column and not chosen.layout:
         raise LabError("--column needs --layout: it names the lab's column on a learning platform.")
     lines = lms_export.lines(lab, chosen.layout, chosen.column) if chosen.layout else table.lines(lab)
@@ -247,10 +292,15 @@ def grades(chosen) -> int:
 
 
 def report(chosen) -> int:
-    """Write one page on the class into the course folder."""
+    """Write one page on the class into the course folder; without a lab, a line a student with all labs."""
+    from grader.results import course_page, penalties
     from grader.results import report as page
 
+    if not chosen.lab:
+        print(course_page.write(course.folder() / "report.html"))
+        return 0
     lab = course.lab(chosen.lab)
+    penalties.renew(lab)
     print(page.write(lab, course.folder() / f"report_{lab}.html"))
     return 0
 

@@ -14,16 +14,30 @@ ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = Path(__file__).with_name("nbgrader_config.py")
-OWN_CONFIG = """\
-# nbgrader's settings for this course. Your own go below, for instance
+OWN = "own_config.py"
+OWN_TEXT = """\
+# Your own settings for nbgrader in this course, for instance
 # c.CourseDirectory.db_url = "postgresql://user:password@host/gradebook"
-import os
-
-os.environ.setdefault("PRUNING_LABS_COURSE", os.path.dirname(__file__))  # this folder is the course
-from grader.course import CONFIG
-
-load_subconfig(str(CONFIG))
 c = get_config()
+"""
+COURSE_CONFIG = """\
+# What nbgrader loads in this course. Your own settings go into own_config.py, beside this file.
+# Where one of them cannot be loaded, nothing runs: nbgrader alone would run submissions unprotected.
+import os
+import sys
+
+os.environ.setdefault("PRUNING_LABS_COURSE", os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(CHECKOUT)  # where the grader is
+try:
+    from grader.course import CONFIG
+
+    load_subconfig(str(CONFIG))
+except Exception as problem:
+    sys.exit(
+        f"Nothing was run: {sys.executable} cannot load the settings of this course. "
+        f"{type(problem).__name__}: {problem}. Mend own_config.py, or use the nbgrader of the grader's own "
+        f"Python: {sys.path[-1]}/.venv/bin/nbgrader."
+    )
 """
 
 
@@ -61,16 +75,17 @@ def folder() -> Path:
     """The course folder: PRUNING_LABS_COURSE, or `course` in the checkout.
 
     It contains nbgrader's source/, release/, submitted/, autograded/ and feedback/, gradebook.db,
-    nbgrader_config.py and the course seed.
+    nbgrader_config.py, own_config.py and the course seed.
     """
     return Path(os.environ.get("PRUNING_LABS_COURSE") or ROOT / "course").absolute()
 
 
 def prepare() -> Path:
     """Create the course folder, with the settings for nbgrader and formgrader."""
-    own = folder() / CONFIG.name
-    if not own.exists():
-        files.write_whole(own, OWN_CONFIG.encode())
+    here = {CONFIG.name: COURSE_CONFIG.replace("CHECKOUT", repr(str(ROOT))), OWN: OWN_TEXT}
+    for name, text in here.items():
+        if not (folder() / name).exists():
+            files.write_whole(folder() / name, text.encode())
     return folder()
 
 
@@ -87,9 +102,15 @@ def seed() -> int:
 
 
 def config() -> Config:
-    """nbgrader's settings from the course folder, which include those of grader/nbgrader_config.py."""
-    own = folder() / CONFIG.name
-    return PyFileConfigLoader(str(own if own.exists() else CONFIG)).load_config()
+    """nbgrader's settings for the course: those of grader/nbgrader_config.py, and your own.
+
+    Raises LabError where one of them cannot be loaded.
+    """
+    here = folder() / CONFIG.name
+    try:
+        return PyFileConfigLoader(str(here if here.exists() else CONFIG)).load_config()
+    except SystemExit as problem:
+        raise LabError(str(problem)) from problem
 
 
 def gradebook_url() -> str:

@@ -1,4 +1,4 @@
-"""nbgrader's settings, which the nbgrader_config.py of a course folder loads first (see course.py)."""
+"""nbgrader's settings, which the nbgrader_config.py of a course folder loads (see course.py)."""
 
 import os
 import sys
@@ -7,10 +7,11 @@ from typing import Any
 
 import nbgrader
 from nbgrader.converters import GenerateAssignment
-from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, ClearSolutions
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, ClearSolutions, GetGrades
 
 from grader import course
 from grader.author.notebooks import DropAnswers, NameQuestions
+from grader.results.feedback import Standing
 from grader.results.gradebook import AdoptNotebook, AdoptVerdicts
 from labsupport import waits
 
@@ -29,8 +30,10 @@ usual: Any = GenerateAssignment.preprocessors.default()
 empty = usual.index(ClearSolutions) + 1
 c.GenerateAssignment.preprocessors = [DropAnswers, *usual[:empty], NameQuestions, *usual[empty:]]
 c.ExecutePreprocessor.timeout = waits.AT_HOME
+c.ExecutePreprocessor.iopub_timeout = waits.IOPUB
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
+c.GenerateFeedback.preprocessors = [GetGrades, Standing]
 c.HTMLExporter.filters = {
     "markdown2html": "grader.results.filters.prose",
     "highlight_code": "grader.results.filters.code",
@@ -40,3 +43,5 @@ c.HTMLExporter.extra_template_basedirs = [  # before those of nbgrader, which lo
     str(Path(course.__file__).with_name("results") / "templates"),
     str(Path(nbgrader.__file__).with_name("server_extensions") / "formgrader" / "templates"),
 ]
+
+load_subconfig(str(course.folder() / course.OWN))  # noqa: F821  # pyright: ignore[reportUndefinedVariable]

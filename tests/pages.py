@@ -15,15 +15,26 @@ from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 
 from grader import course
 from grader.grade.sanitize import inert
+from grader.results import feedback
 from grader.results.clean import MATH, MATH_ATTRIBUTES, TAGS
 
 LAB = "02_magnitude_pruning"
 RESOURCES = {
-    "nbgrader": {"notebook": LAB, "score": 1.0, "max_score": 2.0, "late_penalty": 0},
+    "nbgrader": {
+        "notebook": LAB,
+        "score": 1.0,
+        "max_score": 2.0,
+        "late_penalty": 0,
+        "by_cell": {},
+        "colours": "",
+        "page": feedback.Page("Lab 02: magnitude pruning", "ann", "", "1 of 2 points", [], []),
+    },
     **dict.fromkeys(("notebook_id", "assignment_id", "submission_id", "base_url", "notebook_path"), "x"),
     **{"student": "ann", "first_name": "", "last_name": "", "index": 0, "total": 1},
 }
-CONTENT = ".text_cell_render, .input_area, .output_area, .panel-footer"  # what is not the templates' own
+CONTENT = (  # of formgrader's pages and of ours: what is not the templates' own
+    ".text_cell_render, .input_area, .output_area, .panel-footer, .prose, .source, .printed"
+)
 HARMLESS = {*TAGS.split(), *MATH.split()}
 NAMES = {"alt", "title", "rel", "start", *MATH_ATTRIBUTES.split()}
 COLOUR = r"(color|background-color): rgb\([\d,]+\)"

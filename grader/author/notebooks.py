@@ -13,11 +13,17 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from grader import course, nbgrader_quiet
 from grader.author import answers, source
 from labsupport import files
+from labsupport.errors import LabError
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+ADDED = "Cannot add or remove cells"
+INSTEAD = (
+    " The old release stays. Keep every exercise that was handed out, with points=0 where it shall not "
+    "count, and hand out a new one as a lab of its own."
+)
 REBUILD = "run `python -m grader build`"
 
 
@@ -67,7 +73,7 @@ def solved_notebook(lab: str) -> NotebookNode:
 def _metadata(cell: source.Cell) -> dict:
     if not cell.name:
         return {"tags": [cell.kind]} if cell.kind in ("answer", "experiment") else {}
-    graded = {"points": cell.points} if cell.points else {}
+    graded = {"points": cell.points} if cell.kind != "exercise" else {}
     return {
         "nbgrader": {
             "schema_version": 3,
@@ -84,17 +90,28 @@ def _metadata(cell: source.Cell) -> dict:
 def generate(lab: str, root: Path, record: bool = True) -> Path:
     """Write source/LAB/ in a course folder and run nbgrader's generate_assignment: release/LAB/LAB.ipynb.
 
-    record: whether to enter the lab's graded cells into the gradebook, as for a class. Raises LabError
-    when nbgrader fails, for example when a lab with submissions has lost or gained graded cells.
+    record: whether to enter the lab's graded cells into the gradebook, as for a class. Raises LabError, and
+    leaves both folders as they are, when nbgrader fails, for example when a lab with submissions has lost or
+    gained graded cells.
     """
-    written = nbformat.writes(source_notebook(lab))
-    files.write_whole(root / "source" / lab / f"{lab}.ipynb", written.encode())
-    settings = course.config()
-    settings.CourseDirectory.update(root=str(root), assignment_id=lab)
-    settings.SaveCells.enabled = record
-    settings.GenerateAssignment.update(no_database=not record, force=True)
-    sentence = f"nbgrader cannot make the student version of {lab}"
-    nbgrader_quiet.run(GenerateAssignment, settings, sentence)
+    written = nbformat.writes(source_notebook(lab)).encode()
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=".release-", dir=root
+    ) as draft:  # a failure leaves the old release
+        files.write_whole(Path(draft, "source", lab, f"{lab}.ipynb"), written)
+        settings = course.config()
+        settings.CourseDirectory.update(root=draft, assignment_id=lab)
+        settings.SaveCells.enabled = record
+        settings.GenerateAssignment.update(no_database=not record, force=True)
+        sentence = f"nbgrader cannot make the student version of {lab}"
+        try:
+            nbgrader_quiet.run(GenerateAssignment, settings, sentence)
+        except LabError as problem:
+            raise LabError(f"{problem}{INSTEAD}") if ADDED in str(problem) else problem from None
+        made = Path(draft, "release", lab, f"{lab}.ipynb").read_bytes()
+    files.write_whole(root / "source" / lab / f"{lab}.ipynb", written)
+    files.write_whole(root / "release" / lab / f"{lab}.ipynb", made)
     return root / "release" / lab / f"{lab}.ipynb"
 
 

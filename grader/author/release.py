@@ -28,8 +28,13 @@ It makes `.venv` here, installs what the labs need, gets the model (93 MB) and o
 time takes several minutes; interrupted, it goes on where it was. The same command starts the labs on every
 other day, offline as well.
 
+You work in `notebooks/`, where `start.py` copies each lab from `labs/` once. A later zip holds newer labs:
+unpack it over this folder (let it replace files; `unzip -o students.zip` on Linux and a Mac), and start
+again. Nothing in `notebooks/` is touched. To begin a lab anew, move yours away and start.
+
 With conda instead: `conda env create --file environment.yml`, `conda activate pruning-labs`,
-`python -m labsupport fetch`, `jupyter lab --notebook-dir notebooks`.
+`python -m labsupport fetch`, `python -c "import start; start.lay_out()"`,
+`jupyter lab --notebook-dir notebooks`.
 
 ## Hand in
 
@@ -55,7 +60,11 @@ def release(labs: list[str]) -> Path:
 
 
 def students_zip(labs: list[str]) -> bytes:
-    """The students' zip of these labs, with the judges and the files of given/ for the last of them."""
+    """The students' zip of these labs, with the judges and the files of given/ for the last of them.
+
+    The notebooks are in labs/, and students work in notebooks/: who unpacks a zip over an older one loses
+    no work.
+    """
     support = course.ROOT / "labsupport"
     files = {
         f"labsupport/{path.relative_to(support)}": path.read_bytes()
@@ -69,7 +78,7 @@ def students_zip(labs: list[str]) -> bytes:
         del files[f"labsupport/given/exercises/{name}.py"]
     files |= {name: (course.ROOT / name).read_bytes() for name in BESIDE}
     files |= {
-        f"notebooks/{path.stem}/{path.name}": data for path, data in notebooks.student_notebooks(labs).items()
+        f"labs/{path.stem}/{path.name}": data for path, data in notebooks.student_notebooks(labs).items()
     }
     files["README.md"] = README.encode()
     stream = io.BytesIO()

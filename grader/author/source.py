@@ -81,8 +81,8 @@ def _cell(lab: str, position: int, raw) -> Cell:
     if kind not in ("check", "written"):
         if points is not None:
             raise cell.refuse("only a check or a written question has points")
-    elif type(points) is not int or points < 1:
-        raise cell.refuse("it needs points=N, a whole number above 0")
+    elif type(points) is not int or points < 0:
+        raise cell.refuse("it needs points=N, a whole number; 0 where it no longer counts")
     return cell
 
 

@@ -30,12 +30,14 @@ def grade_class(
     isolation: str = "bwrap",
     cold: bool = False,
     scheduler: str | None = None,
+    dry: bool = False,
 ) -> list[Record]:
     """Grade every unsettled submission of a lab; the records of all, old and new, by student.
 
     Each record is written before the next is awaited, so a killed run resumes where it stopped. student:
     only this one, also when it was set aside. workers: number of local processes, by default one, or one for
-    each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead.
+    each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead. dry: whether to leave
+    the journal as it is.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
@@ -47,6 +49,7 @@ def grade_class(
         whose = f"of {student} " if student else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
     before = {each.student: retimed(journal.read(lab, each.student), each) for each in found}
+    after: dict[str, Any] = dict(before)  # no None stays: each record comes below, or is settled
     suspects = {each.student for each in found if suspect(before[each.student], each)}
     graded_with = version.of(lab)
     with contextlib.ExitStack() as later:
@@ -56,6 +59,8 @@ def grade_class(
 
             there = later.enter_context(dask_pool.connected(scheduler))
             pool, graded_with = there.pool(), there.version(graded_with)
+        if not dry:
+            version.note(lab, graded_with)
         todo = [
             Task(each, release.read_text("utf-8"), course.seed(), graded_with, limits, isolation, cold)
             for each in found
@@ -70,11 +75,12 @@ def grade_class(
         records = later.enter_context(contextlib.closing(finished(todo, pool, suspects)))
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         for record in records:
-            journal.write(continued(record, before[record.student]))
+            after[record.student] = continued(record, before[record.student])
+            if not dry:
+                journal.write(record)
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
-    after: list[Any] = [journal.read(lab, each.student) for each in found]
-    return after  # no None: each record is written above, or settled
+    return [after[each.student] for each in found]
 
 
 def retimed(record: Record | None, submission: Submission) -> Record | None:

@@ -7,13 +7,14 @@ change, to use no name that nobody binds, and to be neither opaque nor keeping s
 
 from nbformat import NotebookNode
 
-from grader.grade import names
+from grader.grade import handed, names
 from grader.grade.names import assigned, bound, read
 from grader.grade.opaque import SAFE, opaque
 from grader.grade.sanitize import text_output
 
 TAG = "experiment"
 NOT_RUN = "Not run again for the grade: no point depends on this cell."
+AS_HANDED_IN = f"{NOT_RUN} Below is your own output, as you handed it in."
 INTERACTIVE = {"In", "Out", "_", "__", "___"}  # of IPython, even where a student binds them too
 
 
@@ -51,7 +52,11 @@ def union(of, texts: list[str]) -> set[str]:
     return set().union(*map(of, texts))
 
 
-def note(executed: NotebookNode, cells: list[int]) -> None:
-    """Say below these cells that they were not run."""
+def note(executed: NotebookNode, cells: list[int], raw: bytes, numbers: tuple[int, ...]) -> None:
+    """Say below these cells that they were not run, and show what the student's own run gave.
+
+    raw: the submitted notebook. numbers: where its cells stand there, from 1, 0 for those that were put back.
+    """
     for index in cells:
-        executed.cells[index].outputs = [text_output(NOT_RUN)]
+        own = handed.outputs(raw, numbers[index])
+        executed.cells[index].outputs = [text_output(AS_HANDED_IN if own else NOT_RUN), *own]

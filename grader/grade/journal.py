@@ -67,8 +67,8 @@ class Record(Struct):
     submission: SHA-256 of the accepted files, "" if there are none. version: the course version it was
     graded with. strained: the exercise that a GPU failed in, and its error. phases: seconds of intake,
     start, code (the student's) and judging. shared: the perplexities of masks sent by the examiner.
-    collected: those of the flags that `collect` said. verdicts:
-    by exercise. notebook: the executed one, sanitized; "" if there is none.
+    collected: those of the flags that `collect` said. verdicts: by exercise. notebook: the executed one,
+    sanitized; "" if there is none. why: a sentence for the student on why the grade changed without new work.
     """
 
     student: str
@@ -89,6 +89,7 @@ class Record(Struct):
     shared: list[Measured] = []
     verdicts: dict[str, Judged] = {}
     notebook: str = ""
+    why: str = ""
     earlier: list[Earlier] = []
 
     def score(self) -> float:

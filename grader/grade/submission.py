@@ -127,7 +127,7 @@ def _grade(task: Task, record: Record) -> None:
     executed = admitted.notebook
     if outcome.notebook:
         executed = as_submitted(nbformat.reads(outcome.notebook.decode(), as_version=4), admitted.notebook)
-    experiments.note(executed, spared)
+    experiments.note(executed, spared, given.raw, admitted.numbers)
     record.reason += whereabouts(record.cell, executed, admitted.numbers)
     for name in points:
         verdict = examiner.verdicts.get(name) or not_asked(name, record, executed)
@@ -217,6 +217,7 @@ def continued(record: Record, before: Record | None) -> Record:
     record.earlier = [*before.earlier]
     if before.submission == record.submission:
         record.submitted_at = record.submitted_at or before.submitted_at
+        record.why = before.why
     else:
         record.earlier.append(
             Earlier(

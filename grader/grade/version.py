@@ -8,19 +8,18 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-import torch
-import transformers
-
 import grader
 import labsupport
 from grader import course
-from labsupport import settings
+from grader.grade import journal
+from labsupport import files
+from labsupport.errors import LabError
 
 
 @cache
-def code() -> str:
-    """SHA-256 of the installed labsupport and grader and of the versions of torch and transformers."""
-    digest = hashlib.sha256(f"{torch.__version__} {transformers.__version__}".encode())
+def sources() -> str:
+    """SHA-256 of the installed labsupport and grader."""
+    digest = hashlib.sha256()
     for package in (Path(labsupport.__file__).parent, Path(grader.__file__).parent):
         for path in sorted(path for path in package.rglob("*") if path.is_file()):
             if "__pycache__" not in path.parts:
@@ -28,7 +27,44 @@ def code() -> str:
     return digest.hexdigest()
 
 
+@cache
+def code() -> str:
+    """SHA-256 of the installed labsupport and grader and of the versions of torch and transformers."""
+    import torch
+    import transformers
+
+    return hashlib.sha256(f"{torch.__version__} {transformers.__version__} {sources()}".encode()).hexdigest()
+
+
 def of(lab: str) -> str:
     """The digest of all inputs of a verdict besides the submission: code, lab, course seed, sizes, device."""
+    from labsupport import settings
+
     about = f"{code()} {course.seed()} {settings.current()} {settings.device().type} "
     return hashlib.sha256(about.encode() + course.source(lab).read_bytes()).hexdigest()[:16]
+
+
+# What the class was graded with last: tables know it without torch
+
+
+def note(lab: str, graded_with: str) -> None:
+    """Note in the journal what the class is graded with. Raises LabError."""
+    try:
+        files.write_whole(journal.folder(lab) / "graded_with", f"{graded_with} {here(lab)}".encode())
+    except OSError as problem:
+        raise LabError(f"{journal.folder(lab)} cannot be written: {problem.strerror}.") from problem
+
+
+def latest(lab: str) -> str | None:
+    """What the class was graded with last; "" if judges or lab have changed since, None if not known."""
+    path = journal.folder(lab) / "graded_with"
+    if not path.is_file():
+        return None
+    graded_with, _, there = path.read_text("utf-8", "replace").partition(" ")
+    return graded_with if there == here(lab) else ""
+
+
+def here(lab: str) -> str:
+    """The digest of judges, lab and course seed, for which torch is not imported."""
+    about = f"{sources()} {course.seed()} ".encode()
+    return hashlib.sha256(about + course.source(lab).read_bytes()).hexdigest()[:16]

@@ -2,7 +2,8 @@
 
 Every file is listed with its outcome. Students are identified by the folder of the exchange or by the
 roster, never guessed. submitted/STUDENT/LAB/ receives the notebook under the name that nbgrader expects,
-timestamp.txt if the time is known, and .late if a platform marks a submission as late without a time.
+timestamp.txt if the time is known, .late if a platform marks a submission as late without a time, and the
+exchange's submission_secret.txt, by which nbgrader hands the feedback back to who handed in.
 The folder is replaced atomically.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from grader.intake import archive, register, roster, times
+from grader.intake import archive, gradescope, register, roster, times, unmatched
 from grader.intake.files import HARMLESS, is_copy, listed, pick
 from grader.intake.parse import Unreadable, shown
 from grader.intake.register import Handed
@@ -25,7 +26,9 @@ COLLECTED, UNCHANGED, OLDER = "collected", "unchanged", "older"
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
 ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
+SECRET = "submission_secret.txt"
 LATE = ".late"  # beside a notebook that a platform marks as late without a time
+OF_PLATFORM = {"index.html", "submission_metadata.yml"}  # beside the submissions: nobody's
 NOBODY = "The name tells neither student nor platform."
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
@@ -49,19 +52,26 @@ def collect(
     course_submitted: Path,
     roster_file: Path | None = None,
     zone: tzinfo | None = None,
+    names: Path | None = None,
 ) -> list[Arrival]:
     """Put the latest notebook of every student into `course_submitted`; the outcome of each submission.
 
-    zone: the exchange's, for times that name none; None: that of nbgrader_config.py, or UTC. The register
+    zone: the exchange's, for times that name none; None: that of own_config.py, or UTC. names: a CSV that
+    says whose the unmatched ones are; those that are left are added to it. The register
     keeps what was handed in and could not be taken. Raises LabError, and changes nothing, when the source,
     the archive or the roster cannot be read or the course folder cannot be written.
     """
     people = roster.read(roster_file) if roster_file else None
+    assigned = unmatched.read(names) if names else {}
     with archive.opened(source) as entries:
-        submissions, arrivals = sorted_out(entries, lab, zone)
+        if source.name.endswith(
+            "-submissions"
+        ):  # of GitHub Classroom: the name is part of its folders' names
+            entries = [replace(entry, parts=(source.name, *entry.parts)) for entry in entries]
+        submissions, arrivals = sorted_out(entries, lab, zone, people)
         students, handed = defaultdict(list), {}
         for submission in submissions:
-            student, why = identified(submission, people)
+            student, why = identified(submission, people, assigned.get(submission.origin, ""))
             if student:
                 students[student].append(submission)
             elif submission.platform == "canvas" and roster.is_test_student(submission.name):
@@ -77,9 +87,23 @@ def collect(
                 for folder in sorted(Path(draft, "new").glob("*")):
                     put(course_submitted / folder.name / lab, folder, Path(draft, "old"))
             keep(course_submitted, lab, handed, arrivals)
+            if names:
+                left = {arrival.origin for arrival in arrivals if arrival.outcome == UNMATCHED}
+                unmatched.add(names, [each for each in submissions if shown(each.origin, 120) in left])
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
+
+
+def needs_attention(arrivals: list[Arrival]) -> bool:
+    """Whether a person must act: somebody's work was refused, matched to nobody, or not there at all."""
+    there = {arrival.student for arrival in arrivals if arrival.outcome in (COLLECTED, UNCHANGED, OLDER)}
+    return not arrivals or any(
+        arrival.unclear
+        or arrival.outcome in (REFUSED, UNMATCHED)
+        or (arrival.outcome == NOTHING and arrival.student not in there)
+        for arrival in arrivals
+    )
 
 
 def keep(submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Arrival]) -> None:
@@ -104,11 +128,13 @@ def keep(submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Ar
 
 
 def sorted_out(
-    entries: list[archive.Entry], lab: str, zone: tzinfo | None
+    entries: list[archive.Entry], lab: str, zone: tzinfo | None, people: roster.Roster | None
 ) -> tuple[list[Submission], list[Arrival]]:
     """Group files into submissions by the first part of the path; also list the unmatched files."""
     straight = [entry for entry in entries if not entry.stray]
-    if len({entry.parts[0] for entry in straight}) == 1 and not any(sender(e.parts, lab) for e in straight):
+    firsts = {entry.parts[0] for entry in straight}
+    wrapped = len(firsts) == 1 and not (people and people.find(min(firsts))[0])
+    if wrapped and not any(sender(entry.parts, lab) for entry in straight):
         straight = [
             replace(entry, parts=entry.parts[1:]) for entry in straight if len(entry.parts) > 1
         ] or straight
@@ -117,21 +143,44 @@ def sorted_out(
         for entry in entries
         if entry.stray and not entry.litter
     ]
-    found = {}
+    found, rest, metadata = {}, defaultdict(list), gradescope.submitters(straight)
     for entry in straight:
         if archive.littered(entry.parts[:1]):
             continue
-        if sent := sender(entry.parts, lab):
-            submission, name = sent
+        if several := metadata.get(entry.parts[0]):
+            senders = [(submission, "/".join(entry.parts[1:])) for submission in several]
+        else:
+            senders = list(filter(None, [sender(entry.parts, lab)]))
+        for submission, name in senders:
             submission = found.setdefault(submission.origin, submission)
-            if not entry.litter:
+            if name and not entry.litter:
                 submission.files[name] = entry
-        elif not entry.litter and not of_other_lab(entry.parts, lab):
-            strangers.append(Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)))
+        if not senders and not entry.litter and not of_other_lab(entry.parts, lab):
+            rest[entry.parts[0]].append(entry)
+    by_platform = {submission.platform for submission in found.values()}
+    for first, inside in rest.items():
+        if own := of_student(first, inside, lab, people):
+            found[first] = own
+        elif not (first in OF_PLATFORM and by_platform & {"brightspace", "gradescope"}):
+            strangers += [Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)) for entry in inside]
     for submission in found.values():
         if not submission.platform:
             set_time(submission, zone)
     return list(found.values()), strangers
+
+
+def of_student(
+    first: str, entries: list[archive.Entry], lab: str, people: roster.Roster | None
+) -> Submission | None:
+    """The submission in a folder that is named by a student's id or name; None if it is not.
+
+    Without a roster only a folder that holds the lab's notebook is one.
+    """
+    files = {"/".join(entry.parts[1:]): entry for entry in entries if len(entry.parts) > 1}
+    known = people.find(first)[0] if people else any(is_copy(name, lab) for name in files)
+    if not files or not known:
+        return None
+    return Submission(first, first, files=files)
 
 
 def path_of(entry: archive.Entry) -> str:
@@ -162,19 +211,27 @@ def set_time(submission: Submission, zone: tzinfo | None) -> None:
 
 
 def text_of(entry: archive.Entry) -> str:
-    """The first 100 bytes of a file as text; "" if it cannot be read."""
+    """The first 200 bytes of a file as text; "" if it cannot be read."""
     try:
-        return entry.read()[:100].decode("utf-8-sig", "replace")
+        return entry.read()[:200].decode("utf-8-sig", "replace")
     except Unreadable:
         return ""
 
 
-def identified(submission: Submission, people: roster.Roster | None) -> tuple[str | None, str]:
-    """The student id, or None and the reason."""
-    if people:
+def identified(submission: Submission, people: roster.Roster | None, assigned: str) -> tuple[str | None, str]:
+    """The student id, or None and the reason. assigned: what a person said, "" for nothing."""
+    if assigned:
+        student, why = people.find(assigned) if people else (assigned, "")
+    elif people and submission.platform == "blackboard":  # Title_of the lab_user_name
+        words = submission.number.split("_")
+        found = [people.find("", "_".join(words[place:])) for place in range(len(words))]
+        student, why = next((each for each in found if each[0]), found[-1])
+    elif people:
         student, why = people.find(
             submission.name, submission.number, own_numbers=submission.platform != "moodle"
         )
+        if submission.platform == "ilias" and (whole := people.find(submission.origin)[0]):
+            student = whole  # an id with underscores
     elif submission.platform:
         return None, "A platform's download needs a roster, a CSV that maps names to student ids"
     else:
@@ -273,13 +330,15 @@ def time_in(stamp: Path) -> datetime | None:
 
 
 def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
-    """Write a submission in nbgrader's layout, and .late if a platform marks it as late."""
+    """Write a submission in nbgrader's layout, with the exchange's secret and the platform's mark."""
     folder.mkdir(parents=True)
     (folder / f"{lab}.ipynb").write_bytes(raw)
     if submission.time:
         (folder / "timestamp.txt").write_text(times.written(submission.time))
     if submission.late:
         (folder / LATE).touch()
+    if not submission.platform and SECRET in submission.files:
+        (folder / SECRET).write_text(text_of(submission.files[SECRET]))
 
 
 def put(target: Path, new: Path, aside: Path) -> None:

@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labsupport import files
 from labsupport.errors import LabError
 
 LARGEST = 20 * 2**20  # bytes
@@ -118,6 +119,33 @@ def read(path: Path) -> Roster:
         roster.lines[student] = row
         enter(roster, student, row)
     return roster
+
+
+def keep(path: Path, kept: Path) -> None:
+    """Bring the roster that the course keeps up to date: nobody known before is lost.
+
+    One that has everybody takes its place. Of a shorter one, what it says of a student counts, and where it
+    says nothing, what was known before. Raises OSError, and LabError for a damaged file.
+    """
+    new, known = read(path).lines, read(kept).lines if kept.is_file() else {}
+    if known.keys() <= new.keys():
+        files.write_whole(kept, path.read_bytes())
+        return
+    lines = {
+        student: known.get(student, {})
+        | {title: cell for title, cell in new.get(student, {}).items() if cell}
+        for student in [*known, *(student for student in new if student not in known)]
+    }
+    first = ("student_id", "identifier")  # where `read` looks for Moodle's numbers
+    titles = [
+        *first,
+        *dict.fromkeys(title for line in lines.values() for title in line if title not in first),
+    ]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, titles, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines.values())
+    files.write_whole(kept, stream.getvalue().encode())
 
 
 def decoded(raw: bytes) -> str:

@@ -1,5 +1,8 @@
 """Reads from the path of a file who sent it: the names that platforms and nbgrader's exchange give.
 
+FOLDERS is the table of the platforms whose downloads have folders; tests/intake/test_downloads.py shows a
+name of each.
+
 Only the part of a path counts that the student cannot choose. Positions are those of the name itself: a
 name in other case can have another length (ß and ss, İ and i̇).
 """
@@ -19,6 +22,18 @@ MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+_?
 FLAT = re.compile(
     r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>[0-9]{2,}|[0-9](?=_[0-9]))_((?P<attempt>[0-9]+)_)?", re.DOTALL
 )
+BLACKBOARD = re.compile(
+    r"(?P<number>.+)_attempt_(?P<attempt>[0-9]{4}(?:-[0-9]{2}){5})_?(?P<file>.*)", re.DOTALL
+)
+FOLDERS = {  # whole paths: what a student can choose is `file`
+    "brightspace": r"(?:[0-9]+-[0-9]+ - )?(?P<name>[^/]+?) - "
+    r"(?P<stamp>\w+\.? [0-9]{1,2}, [0-9]{4} [0-9]{3,4} [AP]M)/(?P<file>.+)",
+    "teams": r"Submitted files/(?P<name>[^/]+)/[^/]+/(?:Version (?P<attempt>[0-9]+)/)?(?P<file>.+)",
+    "github": r"(?P<prefix>[^/]+)-submissions/(?P=prefix)-(?P<number>[^/]+)/(?P<file>.+)",
+    "ilias": r"(?![0-9]{2}_|assignment_[0-9]+_export)(?P<last>[^_/]+)_(?P<first>[^_/]+)_(?P<number>[^/]+?)"
+    r"(?:_[0-9]+)?/(?P<file>.+)",
+}  # OLAT's folders are as those of ILIAS, without the number
+FOLDER_PATTERNS = {name: re.compile(text, re.DOTALL) for name, text in FOLDERS.items()}
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*", re.DOTALL)
 
 
@@ -29,7 +44,7 @@ class Submission:
     origin: str  # the first part of the path of the files
     name: str
     number: str = ""
-    platform: str = ""  # moodle, canvas, or "" for nbgrader's exchange
+    platform: str = ""  # moodle, canvas, one of FOLDERS or the like; "" for nbgrader's exchange
     stamp: str = ""  # the time as the download says it
     time: datetime | None = None  # UTC
     local: datetime = datetime.min  # the time of day of a stamp whose zone is unclear
@@ -49,6 +64,13 @@ def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
     first, rest = parts[0], "/".join(parts[1:])
     if match := MOODLE.fullmatch(first):
         return Submission(first, match["name"], match["number"], "moodle"), rest or match["file"]
+    if found := sender_of_folder("/".join(parts)):
+        return found
+    if not rest and (match := BLACKBOARD.fullmatch(first)):
+        attempt = int(match["attempt"].replace("-", ""))
+        file = match["file"].removeprefix(".txt")  # its own, beside each attempt
+        origin = first.removesuffix(match["file"]).rstrip("_")
+        return Submission(origin, "", match["number"], "blackboard", attempt=attempt), file
     if not rest:
         return sender_of_file(first, lab)
     match = INBOUND.fullmatch(first)
@@ -57,6 +79,29 @@ def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
     if len(parts) > 2 and parts[1] == lab and not match:
         return Submission(first, first), "/".join(parts[2:])
     return None
+
+
+def sender_of_folder(path: str) -> tuple[Submission, str] | None:
+    """The submission and name of a file in a platform's folder for a student."""
+    for platform, pattern in FOLDER_PATTERNS.items():
+        if (match := pattern.fullmatch(path)) and not INBOUND.match(path):
+            said = {"name": "", "number": "", "attempt": "", "stamp": "", **match.groupdict(default="")}
+            name = said["name"] or " ".join(filter(None, (said.get("first"), said.get("last"))))
+            origin = path.removesuffix(said["file"]).rstrip("/")
+            attempt = int(said["attempt"] or 0) or minutes(said["stamp"])
+            return Submission(origin, name, said["number"], platform, attempt=attempt), said["file"]
+    return None
+
+
+def minutes(stamp: str) -> int:
+    """A number that is larger for a later time of Brightspace's, in English; 0 for any other text."""
+    for form in ("%b %d, %Y %I%M %p", "%B %d, %Y %I%M %p"):
+        try:
+            moment = datetime.strptime(re.sub(r" (\d{3}) ", r" 0\1 ", stamp.replace(".", "")), form)
+        except ValueError:
+            continue
+        return int((moment - datetime(2000, 1, 1)).total_seconds() // 60)
+    return 0
 
 
 def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
@@ -75,7 +120,9 @@ def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
 
 
 def of_other_lab(parts: tuple[str, ...], lab: str) -> bool:
-    """Whether the file is in the exchange's folder of another lab, and needs no report."""
+    """Whether the file is of another lab, or was not handed in, and needs no report."""
+    if parts[0] == "Working files":  # of Teams: not handed in
+        return True
     inbound = INBOUND.fullmatch(parts[0])
     named = inbound["lab"] if inbound else parts[1] if len(parts) > 2 else lab
     return named != lab and bool(re.fullmatch(r"[0-9]{2}_\w+", named))

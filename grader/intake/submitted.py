@@ -43,6 +43,13 @@ def submissions(lab: str) -> list[Submission]:
     ]
 
 
+def of(student: str, lab: str) -> Submission:
+    """The submission of one student."""
+    place = course.folder() / "submitted"
+    handed = register.read(place, lab).students
+    return submission(student, lab, place / student / lab, handed.get(student, Handed()))
+
+
 def submission(student: str, lab: str, folder: Path, handed: Handed) -> Submission:
     """Read one student's submission as bytes. handed: what `collect` found wrong."""
     chosen = files.choose(folder, lab)

@@ -81,7 +81,7 @@ def zone_named(name: str) -> tzinfo:
 
 
 def of_exchange() -> tzinfo:
-    """The zone of nbgrader's exchange, from the course's nbgrader_config.py; if unset, UTC as in nbgrader."""
+    """The zone of nbgrader's exchange, from the course's settings; if unset, UTC as in nbgrader."""
     config = course.config()
     named = (
         config[section].get("timezone") for section in ("ExchangeSubmit", "Exchange") if section in config

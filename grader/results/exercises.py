@@ -1,16 +1,17 @@
 """The report's statistics of one exercise: results of the class, and its most frequent mistakes."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from grader import course
 from grader.author.source import Cell
 from grader.intake.parse import shown
 from grader.results import charts
 from grader.results.person import KINDS, Kind, Person
 from grader.status import SCORELESS
-from labsupport.check.judge import EXERCISES
 
 LONGEST = 300  # characters shown of a mistake's sentence
 
@@ -53,7 +54,7 @@ def summary(cell: Cell, people: list[Person]) -> ExerciseSummary:
         if person.kind(name) in (Kind.PARTLY, Kind.WRONG) or _carried(person, name)
     ]
     return ExerciseSummary(
-        name, number(name, people), cell.points, len(judged), counts, mistakes(name, wrong)
+        name, number(cell, people), cell.points, len(judged), counts, mistakes(name, wrong)
     )
 
 
@@ -62,10 +63,14 @@ def _carried(person: Person, name: str) -> bool:
     return name in person.verdicts and bool(person.verdicts[name].given)
 
 
-def number(exercise: str, people: list[Person]) -> str:
-    """The number of an exercise, such as 2.1, from a verdict, or from the judge if there is none."""
-    verdicts = (person.verdicts.get(exercise) for person in people)
-    return next((verdict.number for verdict in verdicts if verdict), "") or EXERCISES[exercise].number
+def number(cell: Cell, people: list[Person]) -> str:
+    """The number of an exercise, such as 2.1, from a verdict, or from its heading if there is none."""
+    verdicts = (person.verdicts.get(cell.name) for person in people)
+    known = next((verdict.number for verdict in verdicts if verdict), "")
+    heading = re.search(
+        rf"^# ## ([0-9.]+) {cell.name}$", course.source(cell.lab).read_text("utf-8"), re.MULTILINE
+    )
+    return known or (heading[1] if heading else "")
 
 
 def mistakes(exercise: str, people: list[Person]) -> list[Mistake]:

@@ -8,6 +8,7 @@ one of the journal, and instead of deriving scores from outputs it uses the exam
 import hashlib
 import html
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +29,16 @@ from grader import course, nbgrader_quiet
 from grader.author.source import CHECK
 from grader.grade import journal
 from grader.grade.journal import Record
+from grader.intake import submitted as submissions
+from grader.intake.collect import SECRET
+from grader.results import penalties
 from grader.results.table import rows, submitted
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
 
+GRADED = "graded"  # the folder from which `adopt` gives nbgrader the executed notebooks
 AGAIN = "The journal keeps all records; run the command again."
 REFUSED = """\
 <!DOCTYPE html>
@@ -46,7 +51,14 @@ class AdoptNotebook(NbGraderPreprocessor):
     """Replaces the submitted notebook by the executed one of the journal."""
 
     def preprocess(self, nb, resources):
-        return nbformat.reads(adopted(resources).notebook, as_version=4), resources
+        record = adopted(resources)
+        if self.config.CourseDirectory.get("submitted_directory") != GRADED:  # typed or clicked by a person
+            handed = submissions.of(record.student, record.lab)
+            if handed.digest != record.submission:
+                raise NbGraderException(
+                    f"{record.student} handed in other work since: run `python -m grader grade {record.lab}`"
+                )
+        return nbformat.reads(record.notebook, as_version=4), resources
 
 
 class AdoptVerdicts(SaveAutoGrades):
@@ -58,15 +70,26 @@ class AdoptVerdicts(SaveAutoGrades):
 
     def _add_score(self, cell, resources):
         name = cell.metadata["nbgrader"]["grade_id"].removeprefix(CHECK)
-        if utils.is_solution(cell) or name not in self.record.verdicts:
-            return super()._add_score(cell, resources)
         grade: Any = self.gradebook.find_grade(
             cell.metadata["nbgrader"]["grade_id"], self.notebook_id, self.assignment_id, self.student_id
         )
+        if utils.is_solution(cell) or name not in self.record.verdicts:
+            review = self._to_be_reviewed(grade)
+            super()._add_score(cell, resources)
+            if grade.manual_score is not None:
+                grade.needs_manual_grade = review
+                self.gradebook.db.commit()
+            return
         fault = self.record.verdicts[name].status == Ending.FAULT
         grade.auto_score = None if fault else self.record.verdicts[name].earned
-        grade.needs_manual_grade = fault or grade.manual_score is not None  # kept, for review
+        grade.needs_manual_grade = fault or self._to_be_reviewed(grade)
         self.gradebook.db.commit()
+
+    def _to_be_reviewed(self, grade) -> bool:
+        """Whether a person's points are for other work than this, and nobody has looked since."""
+        if grade.manual_score is None:
+            return False
+        return grade.needs_manual_grade or entered(self.record) != self.record.submission
 
 
 def adopted(resources: dict) -> Record:
@@ -80,33 +103,36 @@ def adopted(resources: dict) -> Record:
     return record
 
 
+def entered(record: Record) -> str:
+    """The submission of this student that the gradebook has; "" if none is known."""
+    mark = journal.folder(record.lab) / f"{record.student}.entered"
+    return mark.read_text().partition(" ")[0] if mark.is_file() else ""
+
+
 def hand_over(lab: str, records: list[Record]) -> None:
     """Enter all new records with a notebook into nbgrader's gradebook.
 
     Only one process may write: call this once, after the class. A record that nbgrader refuses does not
-    affect the others; a record whose due date, time or penalty rule has changed is entered again, for its
-    late penalty. Raises LabError for refused records, and when the gradebook is not accessible; all data
+    affect the others. Raises LabError for refused records, and when the gradebook is not accessible; all data
     remains in the journal, and the same command enters the rest later.
     """
     records = [record for record in records if record.notebook]
     refused: dict[str, str] = {}
     if not records:
         return
-    assignment: Any = Assignment  # nbgrader's columns are untyped
+    course.prepare()
     with one_gradebook() as book:
-        duedate = book.db.query(assignment.duedate).filter(assignment.name == lab).scalar()
-        submissions = book.db.query(SubmittedAssignment.student_id, SubmittedAssignment.extension)
-        extension = dict(submissions.join(assignment).filter(assignment.name == lab).all())
-        rule = hashlib.sha256((course.prepare() / course.CONFIG.name).read_bytes()).hexdigest()
+        assignment: Any = Assignment  # nbgrader's columns are untyped
+        known = book.db.query(SubmittedAssignment.student_id).join(assignment).filter(assignment.name == lab)
+        there = {student for (student,) in known}
         for record in records:
             mark = journal.folder(lab) / f"{record.student}.entered"
-            digest = hashlib.sha256(record.notebook.encode() + record.graded_at.encode()).hexdigest()
-            if duedate:  # the late penalty depends on all of these
-                digest += f" {record.submitted_at} due {duedate} {extension.get(record.student)} {rule}"
-            if record.student in extension and mark.exists() and mark.read_text() == digest:
+            about = f"{record.notebook}{record.graded_at}{record.submitted_at}"
+            digest = f"{record.submission} {hashlib.sha256(about.encode()).hexdigest()}"
+            if record.student in there and mark.exists() and mark.read_text() == digest:
                 continue
             try:
-                if not record.submitted_at and record.student in extension:
+                if not record.submitted_at and record.student in there:
                     forget_time(book, record)
                 adopt(record)
                 book.keep()
@@ -118,6 +144,8 @@ def hand_over(lab: str, records: list[Record]) -> None:
                     raise book.faults[0] from problem
                 refused[record.student] = str(problem)
                 book.db.rollback()
+        penalties.reckon(lab, book)
+        book.keep()
     if refused:
         student, *others = refused
         also = f" So it is with {len(others)} others: {', '.join(others[:10])}." if others else ""
@@ -181,15 +209,18 @@ def forget_time(book: Gradebook, record: Record) -> None:
 
 def adopt(record: Record) -> None:
     """Run nbgrader's Autograde on one record: autograded/STUDENT/LAB and the gradebook."""
-    place = course.folder() / "graded" / record.student / record.lab
+    place = course.folder() / GRADED / record.student / record.lab
     files.write_whole(place / f"{record.lab}.ipynb", record.notebook.encode())
     if record.submitted_at:
         files.write_whole(place / "timestamp.txt", record.submitted_at.encode())
     else:
         (place / "timestamp.txt").unlink(missing_ok=True)
+    secret = course.folder() / "submitted" / record.student / record.lab / SECRET
+    if secret.is_file():
+        files.write_whole(place / SECRET, secret.read_bytes())
     config = course.config()
     config.CourseDirectory.update(
-        student_id=record.student, assignment_id=record.lab, submitted_directory="graded"
+        student_id=record.student, assignment_id=record.lab, submitted_directory=GRADED
     )
     config.Autograde.force = True
     sentence = f"The verdicts on {record.student} cannot be entered into the gradebook"
@@ -198,6 +229,7 @@ def adopt(record: Record) -> None:
 
 def feedback(lab: str) -> Path:
     """Make nbgrader's feedback pages of a lab, and a page with the reason where nothing was graded."""
+    penalties.renew(lab)
     pages = course.folder() / "feedback"
     refused = [row for row in rows(lab) if row.status == Status.UNREADABLE]
     if not refused or any((course.folder() / "autograded").glob(f"*/{lab}/*.ipynb")):
@@ -211,7 +243,23 @@ def feedback(lab: str) -> Path:
             files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
         except OSError as problem:
             raise LabError(f"The feedback cannot be written to {pages}: {problem.strerror}.") from problem
+    releasable(lab, pages)
     return pages
+
+
+def releasable(lab: str, pages: Path) -> None:
+    """Where the class hands in by nbgrader's exchange, complete every folder for `nbgrader release_feedback`.
+
+    It ends at the first page without a time or a secret. A page of work that came another way gets a secret
+    that nobody has.
+    """
+    if not any((course.folder() / "submitted").glob(f"*/{lab}/{SECRET}")):
+        return
+    for page in pages.glob(f"*/{lab}/{lab}.html"):
+        if not (page.parent / SECRET).exists():
+            files.write_whole(page.parent / SECRET, secrets.token_hex(64).encode())
+        if not (page.parent / "timestamp.txt").exists():
+            files.write_whole(page.parent / "timestamp.txt", b"")
 
 
 @dataclass(frozen=True)

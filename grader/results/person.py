@@ -37,7 +37,8 @@ class Person:
     """A student of the course; record: None if nothing was graded.
 
     anchor: of the student's section on the page. feedback: the address of the feedback page, "" if there is
-    none. alone: the limits that were not enforced for this student, but for others.
+    none. alone: the limits that were not enforced for this student, but for others. name: from the roster,
+    "" without one.
     """
 
     anchor: str
@@ -45,6 +46,7 @@ class Person:
     record: Record | None
     feedback: str
     alone: list[str]
+    name: str = ""
 
     @property
     def status(self) -> Status:
@@ -80,7 +82,9 @@ class Person:
     @property
     def needs_a_look(self) -> bool:
         """Whether an instructor should look at the submission."""
-        return self.status != Status.GRADED or bool(self.flags or self.alone) or self.nothing
+        return (
+            self.status != Status.GRADED or bool(self.flags or self.alone or self.row.notes) or self.nothing
+        )
 
 
 def kind(status: Status, verdict: Judged) -> Kind:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from grader import course
 from grader.grade import journal
-from grader.results import exercises, summary, table
+from grader.intake import register
+from grader.results import exercises, lms_export, summary, table
 from grader.results.person import KINDS, Person
 from grader.results.similarity import page as side_by_side
 from grader.results.similarity.likeness import Likeness, likeness
@@ -71,17 +72,20 @@ def page(lab: str, folder: Path, found: Likeness, pages: str) -> str:
         unenforced=summary.groups((person, person.unenforced) for person in people),
         flagged=sum(bool(person.flags) for person in people), shared=shared, likeness=found, pages=pages,
         by_student={person.row.student: person for person in people},
+        unmatched=register.read(course.folder() / "submitted", lab).unmatched,
     )  # fmt: skip
 
 
 def everybody(lab: str, records: list[journal.Record], shared: set[str], folder: Path) -> list[Person]:
     """The students of the course, by student id. shared: the limits that were enforced for nobody."""
     by_student = {record.student: record for record in records}
-    people = []
+    people, roster = [], lms_export.on_roster()
     for number, row in enumerate(table.rows(lab, records), 1):
         record = by_student.get(row.student)
         alone = [sentence for sentence in record.unenforced if sentence not in shared] if record else []
-        people.append(Person(f"student-{number}", row, record, _feedback(lab, row.student, folder), alone))
+        name = lms_export.name(roster.get(row.student, {}))
+        page = _feedback(lab, row.student, folder)
+        people.append(Person(f"student-{number}", row, record, page, alone, name))
     return people
 
 

@@ -7,6 +7,8 @@ holds numbers; `cells` converts them to text for the CSV.
 import csv
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,10 @@ from sqlalchemy.orm import selectinload
 
 from grader import course, nbgrader_quiet
 from grader.author import source
-from grader.grade import journal
+from grader.grade import journal, version
 from grader.grade.journal import Record
 from grader.intake import register, roster
+from grader.intake import submitted as submissions
 from grader.intake.collect import LATE
 from grader.intake.parse import shown
 from grader.status import ENDED_EARLY, SCORELESS, Status
@@ -38,6 +41,7 @@ ENDS = (
     "late_seconds",
     "submission",
     "submitted_at",
+    "notes",
 )
 AT_ONCE = (  # loads a class with one query, instead of several per student
     selectinload(SubmittedAssignment.notebooks)
@@ -54,6 +58,7 @@ class ByHand:
 
     scores: dict[str, float] = field(default_factory=dict)  # manual scores; 0 for a question left empty
     extra: dict[str, float] = field(default_factory=dict)
+    review: set[str] = field(default_factory=set)  # manual scores for an earlier submission
     late: float | None = None  # seconds, if a due date and a time of submission are known
     penalty: float = 0.0
 
@@ -66,6 +71,7 @@ class Row:
     total: the sum of the scores minus the penalty; None if there is no score. most: the points of the lab.
     late: None if unknown; late_seconds: None also if a platform marks the submission as late without a time.
     conditions: by exercise, "given your magnitude_mask; mend that first" where its points rest on that.
+    notes: sentences on what an instructor has to decide or to renew.
     """
 
     student: str
@@ -80,6 +86,7 @@ class Row:
     submission: str  # the SHA-256 of its files
     submitted_at: str
     conditions: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def columns(lab: str) -> list[str]:
@@ -112,7 +119,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
     waiting = set(submitting(lab)) - set(known)
     students = enrolled | set(known) | set(submitting()) | on_roster() | set(refused)
-    unmatched = len(collected.unmatched)
+    unmatched, latest = len(collected.unmatched), version.latest(lab)
     return [
         _row(
             asked,
@@ -120,6 +127,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
             by_hand.get(student, ByHand()),
             student in marked,
             unmatched,
+            latest,
         )
         for student in sorted(students)
     ]
@@ -144,6 +152,7 @@ def cells(row: Row) -> list[str]:
         "" if row.late_seconds is None else f"{row.late_seconds:.0f}",
         row.submission[:12],
         row.submitted_at,
+        " ".join(row.notes),
     ]
 
 
@@ -175,10 +184,18 @@ def points(value: float | None) -> str:
 # One student
 
 
-def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool, unmatched: int) -> Row:
+def _row(
+    asked: list[source.Cell],
+    record: Record,
+    by_hand: ByHand,
+    marked: bool,
+    unmatched: int,
+    latest: str | None,
+) -> Row:
     """A student's row.
 
     marked: whether a platform marks the submission as late. unmatched: how many submissions are nobody's.
+    latest: what the class was graded with last, None if that is not known.
     """
     reason = record.reason
     if unmatched and record.status == Status.NOT_SUBMITTED:
@@ -200,7 +217,28 @@ def _row(asked: list[source.Cell], record: Record, by_hand: ByHand, marked: bool
         submission=record.submission,
         submitted_at=record.submitted_at,
         conditions={name: found.condition() for name, found in record.verdicts.items() if found.given},
+        notes=(*_reviews(asked, record, by_hand), *_renewals(record, latest)),
     )
+
+
+def _reviews(asked: list[source.Cell], record: Record, by_hand: ByHand) -> Iterator[str]:
+    """A sentence for every exercise with a person's points for an earlier submission."""
+    for cell in asked:
+        if cell.id in by_hand.review and cell.id in by_hand.scores:
+            verdict = record.verdicts.get(cell.name)
+            now = f"the judge says {points(verdict.earned)} now" if verdict else "look at the answer of now"
+            yield f"{cell.name}: {points(by_hand.scores[cell.id])} by hand for the earlier submission; {now}."
+
+
+def _renewals(record: Record, latest: str | None) -> Iterator[str]:
+    """Sentences on a record that is not of the work in place, or not of today's judges."""
+    if not record.submission:
+        return
+    again = f"`python -m grader grade {record.lab[:2]}` renews this."
+    if (now := submissions.of(record.student, record.lab)).raw and now.digest != record.submission:
+        yield f"Other work was handed in since it was graded: {again}"
+    elif latest is not None and record.version != latest:
+        yield f"Graded by an older judge or an older version of the lab: {again}"
 
 
 def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
@@ -251,15 +289,25 @@ def on_roster() -> set[str]:
 
 def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
     """nbgrader's students, and the manual part of its gradebook for submissions to the lab."""
-    config = course.config().CourseDirectory
-    try:
-        url = make_url(config.db_url)
-        if url.drivername.startswith("sqlite") and not Path(url.database or "").is_file():
+    with opened() as book:
+        if book is None:
             return set(), {}
+        found = {each.student_id: _by_hand(each) for each in submitted(book, lab)}
+        students: Any = book.students
+        return {student.id for student in students}, found
+
+
+@contextmanager
+def opened() -> Iterator[Gradebook | None]:
+    """A context with nbgrader's gradebook; None where there is none yet. Raises LabError."""
+    config = course.config().CourseDirectory
+    url = make_url(config.db_url)
+    if url.drivername.startswith("sqlite") and not Path(url.database or "").is_file():
+        yield None
+        return
+    try:
         with Gradebook(config.db_url, config.course_id) as book:
-            found = {each.student_id: _by_hand(each) for each in submitted(book, lab)}
-            students: Any = book.students
-            return {student.id for student in students}, found
+            yield book
     except (SQLAlchemyError, ImportError) as problem:
         why = nbgrader_quiet.one_line(problem)
         raise LabError(f"nbgrader's gradebook {url!r} cannot be read: {why}.") from problem
@@ -279,6 +327,8 @@ def _by_hand(submission: Any) -> ByHand:
     for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
         if grade.manual_score is not None:
             found.scores[grade.name] = grade.manual_score
+            if grade.needs_manual_grade:
+                found.review.add(grade.name)
         elif (
             grade.cell.cell_type == "markdown"
             and grade.auto_score is not None

@@ -320,7 +320,11 @@ def test_the_course_seed_is_drawn_once_and_private(labs):
     path = course.folder() / "seed"
     assert course.seed() == seed == int(path.read_text())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert {each.name for each in course.folder().iterdir()} == {"seed", "nbgrader_config.py"}
+    assert {each.name for each in course.folder().iterdir()} == {
+        "seed",
+        "nbgrader_config.py",
+        "own_config.py",
+    }
     path.unlink()
     assert course.seed() != seed
     path.write_text("seven\n")
@@ -330,7 +334,7 @@ def test_the_course_seed_is_drawn_once_and_private(labs):
 
 def test_the_gradebook_is_where_the_course_says(labs):
     assert course.gradebook_url() == f"sqlite:///{course.folder()}/gradebook.db"
-    with (course.prepare() / "nbgrader_config.py").open("a") as own:
+    with (course.prepare() / course.OWN).open("a") as own:
         own.write('c.CourseDirectory.db_url = "postgresql://grades/llm"\n')
     course.prepare()
     assert course.gradebook_url() == "postgresql://grades/llm"

@@ -1,7 +1,9 @@
 """What students get, and what they must not get."""
 
+import importlib
 import io
 import re
+import sys
 import tomllib
 import zipfile
 
@@ -13,7 +15,7 @@ from grader.author.release import students_zip
 
 INSTALLS = {"start.py", "environment.yml", "pyproject.toml", "constraints.txt"}
 INSTALLS |= {"README.md", "LICENSE", "nbgrader_config.py"}
-ALLOWED = {"notebooks", "labsupport"} | INSTALLS
+ALLOWED = {"labs", "labsupport"} | INSTALLS
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def test_everything_a_student_needs(archive):
     """Notebooks, what they import, and what installs them."""
     names = {name.removeprefix("pruning-labs/") for name in archive.namelist()}
     assert names >= INSTALLS
-    assert {f"notebooks/{lab}/{lab}.ipynb" for lab in course.labs()} <= names
+    assert {f"labs/{lab}/{lab}.ipynb" for lab in course.labs()} <= names
     packages = course.ROOT / "labsupport"
     files = [path for path in packages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     support = {f"labsupport/{path.relative_to(packages)}" for path in files}
@@ -47,6 +49,8 @@ def test_the_project_file_works_without_the_grader(archive):
     project = tomllib.loads(archive.read("pruning-labs/pyproject.toml").decode())
     assert project["tool"]["setuptools"]["packages"]["find"]["include"] == ["labsupport*", "grader*"]
     assert f"pruning-labs/{project['project']['readme']}" in archive.namelist()
+    (settings,) = project["tool"]["setuptools"]["data-files"]["etc/jupyter"]  # Validate's patience on a hub
+    assert b"iopub_timeout" in archive.read(f"pruning-labs/{settings}")
 
 
 def test_the_readme_names_what_is_there(archive):
@@ -72,3 +76,19 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "gradebook.db").exists()
     assert main(["release", "99"]) == 2
     assert "Known: 00_start_here" in capsys.readouterr().err
+
+
+def test_a_later_zip_over_an_older_one_loses_no_work(tmp_path, monkeypatch):
+    """A week later: `unzip -o` in the same place brings the next lab, and nothing that was written goes."""
+    yours = tmp_path / "pruning-labs" / "notebooks"
+    for labs, here in (([0], ["00"]), ([0, 1], ["00", "01"])):
+        files = students_zip([course.labs()[number] for number in labs])
+        zipfile.ZipFile(io.BytesIO(files)).extractall(tmp_path)
+        monkeypatch.syspath_prepend(str(tmp_path / "pruning-labs"))
+        monkeypatch.delitem(sys.modules, "start", raising=False)
+        importlib.import_module("start").lay_out()
+        assert [path.name[:2] for path in sorted(yours.glob("*/*"))] == here
+        if here == ["00"]:
+            (lab,) = yours.glob("00*/*.ipynb")
+            lab.write_text("a week's work")
+    assert lab.read_text() == "a week's work"

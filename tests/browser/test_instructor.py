@@ -111,7 +111,7 @@ def test_a_submission_is_inert_in_the_report_and_the_feedback(folder, page):
     still(page)
     mallory = page.locator("section.student").filter(has_text="mallory")
     mallory.get_by_role("link", name="Feedback page").click()
-    expect(page).to_have_title(LAB)
+    expect(page).to_have_title("Lab 02: magnitude pruning: mallory")
     assert SPRUNG in page.inner_text("#notebook")
     still(page)
 

@@ -1,6 +1,8 @@
 """A student in JupyterLab: are the words of the checks and of the Validate button there to be read?"""
 
 import inspect
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -22,6 +24,7 @@ def notebook(page: Page, tmp_path) -> Page:
     with zipfile.ZipFile(archive) as file:
         file.extractall(tmp_path)
     folder = tmp_path / "pruning-labs"
+    subprocess.run([sys.executable, "-c", "import start; start.lay_out()"], cwd=folder, check=True)
     with jupyterlab(folder, folder / "notebooks") as address:
         page.goto(address(f"lab/tree/{LAB}/{LAB}.ipynb"))
         page.wait_for_load_state("networkidle")  # on its way JupyterLab starts a kernel and takes another one

@@ -202,3 +202,20 @@ def test_a_terminal_without_the_letters_ends_nothing(tmp_path, encoding):
     assert UNMATCHED.encode() in done.stdout
     assert (tmp_path / "c" / "roster.csv").read_bytes() == people.read_bytes()
     assert (tmp_path / "c" / "submitted" / "x1" / LAB / NOTEBOOK).exists()
+
+
+def test_a_shorter_roster_keeps_everybody(tmp_path):
+    """Two assistants, each with a section's list: the second collect loses nobody of the first."""
+    kept = tmp_path / "course" / "roster.csv"
+    roster.keep(written(tmp_path, "student_id,name,email\na1,Ann Ox,ann@x\nb2,Bo Ro,bo@x\n"), kept)
+    roster.keep(
+        written(tmp_path, "Identifier,student_id,name\nParticipant 7,b2,Bo Rot\nParticipant 8,c3,Cy\n"), kept
+    )
+    people = roster.read(kept)
+    assert list(people.lines) == ["a1", "b2", "c3"]
+    assert people.lines["b2"]["name"] == "Bo Rot" and people.lines["b2"]["email"] == "bo@x"
+    assert people.find("x", "8", own_numbers=False) == ("c3", "")
+    assert people.find("Ann Ox")[0] == people.find("ann")[0] == "a1"
+    whole = written(tmp_path, "student_id,name\nc3,Cy\na1,A\nb2,B\n")
+    roster.keep(whole, kept)
+    assert kept.read_bytes() == whole.read_bytes()

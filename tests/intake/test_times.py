@@ -188,8 +188,8 @@ def test_a_time_without_a_zone_is_not_read_in_silence(tmp_path):
 
 @pytest.mark.parametrize("section", ["Exchange", "ExchangeSubmit"])
 def test_nbgraders_own_setting_is_the_zone(tmp_path, section):
-    own = course.prepare() / course.CONFIG.name
-    own.write_text(f"{course.OWN_CONFIG}c.{section}.timezone = 'Asia/Kolkata'\n")
+    own = course.prepare() / course.OWN
+    own.write_text(f"{course.OWN_TEXT}c.{section}.timezone = 'Asia/Kolkata'\n")
     folders = {f"gus+{LAB}+{DAY} IST": {NOTEBOOK: b"x"}, f"hal+{LAB}+{DAY}": {NOTEBOOK: b"y"}}
     _, written = collected(tmp_path, folders)
     assert set(written.values()) == {"2026-11-22 18:25:00.000000 UTC"} and len(written) == 2

@@ -165,3 +165,27 @@ def test_what_nobody_could_be_found_for_is_counted(folder, tmp_path, capsys):
     roster.write_text("student_id,name,canvas_id\nzoe1,Zoe Zed,12345\n")
     assert main(["collect", LAB, str(path), "--roster", str(roster)]) == 0
     assert register.read(folder / "submitted", LAB).unmatched == {}
+
+
+OTHER_LAB = "ann+01_perplexity+2026-11-20 10:00:00 UTC/01_perplexity.ipynb"
+
+
+@pytest.mark.parametrize("files", [[(f"ann/{LAB}/essay.pdf", b"")], [(OTHER_LAB, b"{}")]])
+def test_nothing_of_this_lab_needs_attention(folder, tmp_path, files, capsys):
+    """Exit 1: somebody sent something else, or the download is another lab's; nobody is called absent."""
+    assert collected(folder, tmp_path, *files) == 1
+    assert all(row.status == Status.UNREADABLE for row in table.rows(LAB))
+
+
+def test_nothing_beside_the_notebook_needs_none(folder, tmp_path, capsys):
+    """Of two submissions of one student, one has the notebook: all is well."""
+    front = f"ann+{LAB}+2026-11-20 1"
+    assert collected(folder, tmp_path, (f"{front}1:00:00 UTC+x/essay.pdf", b""),
+                     (f"{front}0:00:00 UTC+y/{NOTEBOOK}", b"{}")) == 0  # fmt: skip
+
+
+def test_the_exchanges_secret_stays_with_the_work(folder, tmp_path, capsys):
+    """By it nbgrader hands the feedback back to who handed in."""
+    collected(folder, tmp_path, (f"ann+{LAB}+2026-11-20 10:00:00 UTC+x/{NOTEBOOK}", b"{}"),
+              (f"ann+{LAB}+2026-11-20 10:00:00 UTC+x/submission_secret.txt", b"f0" * 64))  # fmt: skip
+    assert (folder / "submitted" / "ann" / LAB / "submission_secret.txt").read_text() == "f0" * 64

@@ -14,11 +14,12 @@ from nbgrader.converters import Autograde
 from sqlalchemy import Engine, event
 
 from grader import course
+from grader.__main__ import main
 from grader.author.release import release
 from grader.grade import class_run, journal, submission, version
 from grader.grade.journal import Judged, Record
 from grader.intake import register
-from grader.results import gradebook, table
+from grader.results import gradebook, penalties, table
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -37,16 +38,16 @@ pytestmark = [
 def fresh(folder: Path, url: str = "") -> None:
     """A course with the lab released and nobody in it; url: of its gradebook, where that is its own."""
     if url:
-        own = course.prepare() / course.CONFIG.name
-        own.write_text(f"{course.OWN_CONFIG}c.CourseDirectory.db_url = {url!r}\n")
+        own = course.prepare() / course.OWN
+        own.write_text(f"{course.OWN_TEXT}c.CourseDirectory.db_url = {url!r}\n")
     release([LAB])
     assert (folder / "gradebook.db").exists() == (not url)
 
 
-def graded(student: str, share: float = 1.0, at: str = ON_TIME) -> Record:
+def graded(student: str, share: float = 1.0, at: str = ON_TIME, digest: str = "0" * 64) -> Record:
     """A record in the journal as grading leaves it: every exercise earned this share of its points."""
     notebook = nbformat.read(course.folder() / "release" / LAB / f"{LAB}.ipynb", as_version=4)
-    record = Record(student, LAB, "0" * 64, "v", Status.GRADED, submitted_at=at)
+    record = Record(student, LAB, digest, "v", Status.GRADED, submitted_at=at)
     record.graded_at = f"{at} and {share}"
     for name, points in submission.check_points(notebook).items():
         record.verdicts[name] = Judged(
@@ -230,6 +231,52 @@ def test_a_persons_grade_stands_when_the_exercises_are_graded_again(folder):
     assert gradebook.students(LAB)["ann"].score == 12 and row("ann")[WRITTEN] == "2"
 
 
+def manual(student: str, cell: str, score: float) -> None:
+    """Points by hand, as formgrader enters them."""
+    with book() as open_book:
+        grade = open_book.find_grade(cell, LAB, LAB, student)
+        grade.manual_score, grade.needs_manual_grade = score, False
+        open_book.db.commit()
+
+
+def test_a_persons_points_do_not_pass_silently_to_new_work(folder):
+    """They stand, and table and `grade` say what the judge says now, until a person has looked."""
+    gradebook.hand_over(LAB, [graded("ann", 0.5)])
+    manual("ann", "check_magnitude_mask", 2)
+    manual("ann", WRITTEN, 1)
+    gradebook.hand_over(LAB, [graded("ann", 1.0)])
+    assert row("ann")["notes"] == "" and row("ann")["magnitude_mask"] == "2"
+    gradebook.hand_over(LAB, [graded("ann", 1.0, digest="1" * 64)])
+    assert row("ann")["notes"] == (
+        "magnitude_mask: 2 by hand for the earlier submission; the judge says 3 now. "
+        f"{WRITTEN}: 1 by hand for the earlier submission; look at the answer of now."
+    )
+    gradebook.hand_over(LAB, [graded("ann", 0.75, digest="1" * 64)])
+    assert row("ann")["notes"].count("earlier submission") == 2 and row("ann")["magnitude_mask"] == "2"
+    manual("ann", "check_magnitude_mask", 2)
+    manual("ann", WRITTEN, 2)
+    assert row("ann")["notes"] == ""
+
+
+def test_verdicts_of_an_older_judge_are_marked(folder):
+    """Mended judges judge anew: until then the table names the command, and no torch is needed to know."""
+    graded("ann")
+    assert row("ann")["notes"] == ""
+    version.note(LAB, "v")
+    assert row("ann")["notes"] == ""
+    version.note(LAB, "w")
+    assert "an older judge" in row("ann")["notes"] and "`python -m grader grade 02`" in row("ann")["notes"]
+    version.note(LAB, "v")
+    (folder / "seed").write_text("5\n")
+    assert "an older judge" in row("ann")["notes"]
+    hand_in("ann")
+    assert "Other work was handed in since" in row("ann")["notes"]
+
+
+def hand_in(student: str) -> None:
+    files.write_whole(course.folder() / "submitted" / student / LAB / f"{LAB}.ipynb", b"{}")
+
+
 def test_nbgrader_gets_its_gradebook_back(folder, spoiled):
     """After a class, with or without a fault, nbgrader opens gradebooks as before."""
     spoiled("ann")
@@ -243,8 +290,8 @@ def test_nbgrader_gets_its_gradebook_back(folder, spoiled):
 
 
 def penalty(lines: str) -> None:
-    """nbgrader's own way: a plugin in the course's nbgrader_config.py."""
-    own = course.folder() / course.CONFIG.name
+    """nbgrader's own way: a plugin in the course's own settings."""
+    own = course.folder() / course.OWN
     own.write_text(f"""{own.read_text()}
 from nbgrader.plugins import LateSubmissionPlugin
 
@@ -307,6 +354,29 @@ def test_a_due_date_set_after_grading_counts(folder):
     kept = entered_at("bob")
     gradebook.hand_over(LAB, records)
     assert entered_at("bob") == kept
+
+
+def test_points_by_hand_count_in_the_penalty(folder):
+    """A fifth for lateness is a fifth of the total, whether essay, exercises or due date came first."""
+    penalty("return score / 5")
+    gradebook.hand_over(LAB, [graded("bob", at=LATE)])
+    due("2026-11-20 12:00:00")
+    penalties.renew(LAB)
+    assert (row("bob")["late_penalty"], row("bob")["total"]) == ("2", "8")
+    manual("bob", WRITTEN, 2.5)
+    penalties.renew(LAB)
+    assert (row("bob")["late_penalty"], row("bob")["total"]) == ("2.5", "10")
+    due("2026-11-20 16:00:00")
+    assert main(["grades", LAB, "--csv", str(folder / "grades.csv")]) == 0
+    assert (row("bob")["late_penalty"], row("bob")["total"]) == ("", "12.5")
+
+
+def test_a_rule_that_fails_is_named(folder):
+    gradebook.hand_over(LAB, [graded("bob", at=LATE)])
+    due("2026-11-20 12:00:00")
+    penalty("return score / 0")
+    with pytest.raises(LabError, match="The rule for late work, Rule, fails: ZeroDivisionError: "):
+        penalties.renew(LAB)
 
 
 def test_a_penalty_rule_changed_after_grading_counts(folder):

@@ -98,7 +98,7 @@ def folder(server, released, tmp_path, monkeypatch) -> Path:
     server.sql("postgres", "CREATE DATABASE gradebook TEMPLATE released")
     folder = tmp_path / "course"
     shutil.copytree(released, folder)
-    own = folder / course.CONFIG.name
+    own = folder / course.OWN
     own.write_text(own.read_text().replace("/released?", "/gradebook?"))
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(folder))
     return folder
@@ -234,7 +234,7 @@ def said(capsys) -> str:
 
 def test_a_wrong_password(folder, server, graded_already, capsys):
     """It is said, without any password; the journal keeps all, and with the right one all are entered."""
-    own = folder / course.CONFIG.name
+    own = folder / course.OWN
     right = own.read_text()
     own.write_text(right.replace(SECRET, GUESS))
     a_class()

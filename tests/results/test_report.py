@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from grader import course
 from grader.grade import journal
 from grader.grade.journal import Earlier, Judged, Measured, Record
-from grader.intake import collect
+from grader.intake import collect, register
 from grader.results import charts, exercises, report, table
 from grader.results.person import Person
 from grader.status import Status
@@ -284,10 +284,10 @@ def test_a_mistake_without_end_is_cut():
     assert len(mistake_of(verdict("magnitude_mask", Ending.WRONG, "x" * 1000))) == exercises.LONGEST
 
 
-def test_the_number_of_an_exercise_comes_from_a_verdict(monkeypatch):
-    """A report on a graded class does not import the judge."""
-    monkeypatch.setattr(exercises, "EXERCISES", {})
+def test_the_number_of_an_exercise_is_there_with_and_without_a_verdict():
+    """From the lab's heading where nothing was judged: no report imports a judge."""
     assert "2.1 magnitude_mask" in made([right("s1")])
+    assert "2.1 magnitude_mask" in made([])
 
 
 def test_the_median_and_the_bars_are_those_of_the_scores():
@@ -557,3 +557,19 @@ def test_chromium_makes_the_same_elements_of_a_hostile_page(tmp_path):
     ).stdout  # fmt: skip
     assert dom.rstrip().endswith("</html>") and table.questions(LAB)[0].name in dom
     assert not re.search(r"<(script|iframe|img|object|embed)\b|<[^>]* on\w+=", dom)
+
+
+def test_names_of_the_roster_stand_beside_the_ids_and_can_be_hidden(course_folder):
+    """A switch without a script; a page on which nobody has a name has none."""
+    assert 'id="no-names"' not in made([right("ann")])
+    (course_folder / "roster.csv").write_text("student_id,name\nann,Ann <i>Lee\nbob,\n")
+    html = made([right("ann"), right("bob")])
+    assert html.count('<bdi class="called">Ann &lt;i&gt;Lee</bdi>') >= 2 and html.count('id="no-names"') == 1
+    assert "body:has(#no-names:checked) .called { display: none; }" in html
+
+
+def test_work_of_nobody_known_is_listed(course_folder):
+    """collect said it once, weeks ago; whoever seems to have handed in nothing may be among them."""
+    left = register.Register(unmatched={"x_1_2_<b>.ipynb": "'x' is not in the roster."})
+    register.write(course_folder / "submitted", LAB, left)
+    assert "<bdi>x_1_2_&lt;b&gt;.ipynb</bdi>: &#39;x&#39; is not in the roster." in made([right("ann")])

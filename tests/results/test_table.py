@@ -253,7 +253,7 @@ def test_a_gradebook_that_cannot_be_read_is_one_sentence(folder):
 
 def test_a_password_is_not_in_the_sentence(folder):
     course.prepare()
-    with (folder / "nbgrader_config.py").open("a") as file:
+    with (folder / course.OWN).open("a") as file:
         file.write('c.CourseDirectory.db_url = "postgresql+nodriver://ann:hunter2@host/grades"\n')
     with pytest.raises(LabError, match="cannot be read") as told:
         table.rows(LAB)
@@ -318,6 +318,16 @@ def class_of_four(folder, book):
     hand_in(book, "bob")
     by_hand(book, "ann", WRITTEN, manual_score=3.0)
     (folder / "roster.csv").write_text(ROSTER)
+    (folder / course.OWN).write_text(f"{course.OWN_TEXT}{RULE}")
+
+
+RULE = """
+from nbgrader.plugins import LateSubmissionPlugin
+class Rule(LateSubmissionPlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return 3
+c.AssignLatePenalties.plugin_class = Rule
+"""
 
 
 def typed(path, *options):

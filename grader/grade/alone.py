@@ -1,0 +1,38 @@
+"""One `grade` at a time on a course: a second one says who is at it, and ends."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from filelock import FileLock, Timeout
+
+from grader import course
+from labsupport import files
+from labsupport.errors import LabError
+
+
+@contextmanager
+def alone(lab: str) -> Iterator[None]:
+    """A context in which no other process grades in this course folder; a killed one holds nothing.
+
+    Raises LabError with the other's lab, process and time, and when the folder cannot be written.
+    """
+    if not course.folder().is_dir():  # there is nothing to grade, which `grade_class` says
+        yield
+        return
+    who, lock = course.folder() / ".grading", FileLock(course.folder() / ".grading.lock")
+    try:
+        lock.acquire(timeout=0)
+        me = f"{lab}, process {os.getpid()} on {platform.node()} since {datetime.now():%d %B, %H:%M}"
+        files.write_whole(who, me.encode())
+    except Timeout:
+        other = who.read_text("utf-8", "replace")[:200] if who.is_file() else "another process"
+        raise LabError(f"This course is being graded already ({other}): wait until that has ended.") from None
+    except OSError as problem:
+        raise LabError(f"{course.folder()} cannot be written: {problem.strerror}.") from problem
+    try:
+        yield
+    finally:
+        lock.release()

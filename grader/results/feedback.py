@@ -1,0 +1,112 @@
+"""What a student's feedback page says beside the notebook: the total, its parts, and what is open.
+
+templates/feedback/index.html.j2 has the layout. No exercise shows a number where nothing was judged.
+"""
+
+from dataclasses import dataclass
+
+from nbgrader.preprocessors import NbGraderPreprocessor
+from pygments.formatters import HtmlFormatter
+
+from grader.author.source import Cell
+from grader.grade import journal
+from grader.grade.journal import Record
+from grader.results import lms_export, table
+from grader.results.person import KINDS, kind
+from grader.results.table import Row, points
+from grader.status import Status
+
+WAITS = "not graded yet"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One exercise or written question. anchor: the id of its cell. points: "2 of 3", or what is open."""
+
+    anchor: str
+    name: str
+    said: str
+    points: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The head of a page. notes: sentences below the total."""
+
+    title: str
+    student: str
+    name: str
+    total: str
+    notes: list[str]
+    lines: list[Line]
+
+
+class Standing(NbGraderPreprocessor):
+    """Puts the head of a student's page into nbgrader's resources, and the points into the cells."""
+
+    def preprocess(self, nb, resources):
+        place = resources["nbgrader"]
+        if getattr(self, "lab", None) != place["assignment"]:  # read once for a class
+            self.lab = place["assignment"]
+            self.rows = {row.student: row for row in table.rows(self.lab)}
+            self.people = lms_export.on_roster()
+        record = journal.read(self.lab, place["student"]) or Record(
+            place["student"], self.lab, "", "", Status.NOT_GRADED_YET
+        )
+        name = lms_export.name(self.people.get(record.student, {}))
+        place["page"] = head(record, self.rows[record.student], table.questions(self.lab), name)
+        place["by_cell"] = {line.anchor: line for line in place["page"].lines}
+        place["colours"] = "\n".join([light(), "@media (prefers-color-scheme: dark) {", dark(), "}"])
+        return nb, resources
+
+
+def light() -> str:
+    """The style of highlighted code."""
+    return HtmlFormatter(style="default").get_style_defs(".highlight")
+
+
+def dark() -> str:
+    """The style of highlighted code on a dark page."""
+    return HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+
+
+def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
+    """The head of a student's page. name: from the roster, "" without one."""
+    number, words = record.lab.split("_", 1)
+    waits = sum(cell.kind == "written" and row.scores[cell.name] is None for cell in asked)
+    total = "no score yet" if row.total is None else f"{points(row.total)} of {points(row.most)} points"
+    if waits and row.total is not None:
+        total += " so far"
+    said = [
+        f"{waits} written answer{'s wait' if waits > 1 else ' waits'} to be graded." if waits else "",
+        f"{lms_export.lateness(row).capitalize()}." if row.late else "",
+        f"Without that, {points(row.total + row.penalty)} points."
+        if row.penalty and row.total is not None
+        else "",
+        record.why,
+        row.reason,
+    ]
+    return Page(
+        title=f"Lab {number}: {words.replace('_', ' ')}",
+        student=record.student,
+        name=name,
+        total=total,
+        notes=[sentence for sentence in said if sentence],
+        lines=[line(cell, record, row) for cell in asked],
+    )
+
+
+def line(cell: Cell, record: Record, row: Row) -> Line:
+    """The result of one question."""
+    score, verdict = row.scores[cell.name], record.verdicts.get(cell.name)
+    shown = f"{points(score)} of {cell.points}"
+    if verdict is None:
+        said = WAITS if score is None else ""
+        return Line(
+            cell.id, cell.name.replace("_", " "), said, f"{cell.points} at most" if score is None else shown
+        )
+    said = KINDS[kind(record.status, verdict)]
+    if score is not None and round(score, 2) != round(verdict.earned, 2):
+        said = "points by hand"
+    name = f"{verdict.number} {cell.name}"
+    return Line(cell.id, name, said, f"{cell.points} at most" if score is None else shown)

@@ -1,0 +1,49 @@
+"""Late penalties: what the course's rule says of the total, the due date and the extension of this moment.
+
+nbgrader reckons a penalty when a notebook is autograded, and keeps it when points come by hand, when a due
+date moves, and when a student gets more time.
+"""
+
+import math
+from typing import Any
+
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import AssignLatePenalties
+
+from grader import course
+from grader.results import table
+from labsupport.errors import LabError, reason
+
+
+def renew(lab: str) -> None:
+    """Bring the late penalties of a lab in nbgrader's gradebook up to date.
+
+    Raises LabError when the rule fails, or the gradebook cannot be written.
+    """
+    with table.opened() as book:
+        if book:
+            reckon(lab, book)
+            book.db.commit()
+
+
+def reckon(lab: str, book: Gradebook) -> None:
+    """Set the penalties in an open gradebook. Raises LabError when the rule fails."""
+    rule: Any = AssignLatePenalties(config=course.config())
+    rule.init_plugin()
+    for submission in table.submitted(book, lab):
+        for notebook in submission.notebooks:
+            score = math.fsum(grade.score for grade in notebook.grades)  # notebook.score asks the database
+            notebook.late_submission_penalty = penalty(rule.plugin_inst, submission, score)
+
+
+def penalty(rule: Any, submission: Any, score: float) -> float | None:
+    """The points off a score, from 0 to all of it; None for work in time. Raises LabError."""
+    late = submission.total_seconds_late
+    if late <= 0:
+        return None
+    try:
+        off = rule.late_submission_penalty(submission.student_id, score, late)
+        return None if off is None else min(max(0.0, float(off)), score)
+    except Exception as problem:
+        why = f"{type(problem).__name__}: {reason(problem)}"
+        raise LabError(f"The rule for late work, {type(rule).__name__}, fails: {why}.") from problem

@@ -1,0 +1,57 @@
+"""A lab that changes after it was handed in: what cannot be replaced stays, and the sentence says how."""
+
+import re
+import shutil
+
+import pytest
+
+from grader import course
+from grader.author.release import release
+from grader.results import gradebook, table
+from labsupport.errors import LabError
+from tests.results.test_gradebook import LAB, graded
+
+pytestmark = [
+    pytest.mark.lengthy,
+    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
+]
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """The source of the lab, to be changed, in a course where one student has handed in."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    shutil.copytree(course.SOLUTIONS, tmp_path / "solutions")
+    monkeypatch.setattr(course, "SOLUTIONS", tmp_path / "solutions")
+    release([LAB])
+    gradebook.hand_over(LAB, [graded("ann")])
+    return course.source(LAB)
+
+
+def test_dropping_an_exercise_leaves_the_old_release(source):
+    """nbgrader refuses, and deleted the release: then `grade` and `release` pointed at each other."""
+    old = {path: path.read_bytes() for path in course.folder().glob(f"*/{LAB}/*.ipynb")}
+    text = source.read_text()
+    dropped = re.sub(
+        r'# %% exercise="global_magnitude_masks".*?(?=# %% \[markdown\])', "", text, flags=re.DOTALL
+    )
+    assert dropped != text
+    source.write_text(dropped)
+    with pytest.raises(LabError, match=r"The old release stays\. Keep every exercise .* points=0"):
+        release([LAB])
+    assert {path: path.read_bytes() for path in course.folder().glob(f"*/{LAB}/*.ipynb")} == old
+    assert not list(course.folder().glob(".release-*"))
+
+
+def test_an_exercise_of_no_points_counts_no_more(source):
+    """What the sentence says works: the class is graded again, and table and total are without it."""
+    text = source.read_text()
+    source.write_text(
+        text.replace('check="global_magnitude_masks" points=3', 'check="global_magnitude_masks" points=0')
+    )
+    assert source.read_text() != text
+    release([LAB])
+    gradebook.hand_over(LAB, [graded("ann")])
+    (row,) = table.rows(LAB)
+    assert (row.total, row.most) == (7, 10) and "global_magnitude_masks" not in row.scores
+    assert gradebook.students(LAB)["ann"].score == 7

@@ -1,0 +1,166 @@
+"""A name as each platform gives it finds its student; what is left is taken when a person says whose."""
+
+import csv
+import zipfile
+
+import pytest
+
+from grader.__main__ import main
+from grader.intake.collect import COLLECTED, UNMATCHED, collect
+
+LAB = "02_magnitude_pruning"
+NOTEBOOK = f"{LAB}.ipynb"
+ROSTER = """student_id,name,username,email,github_username
+js1,Jane Smith,jsmith,jane.smith@uni.edu,octo-jane
+jo2,"Doe, John",jdoe_2,john@uni.edu,jd
+mu3,Jürgen Müller,jmuller,jm@uni.edu,jm
+"""
+PATHS = {
+    "Blackboard": f"Lab 2_ pruning_jsmith_attempt_2026-03-01-10-22-33_{NOTEBOOK}",
+    "Brightspace": f"48301-77412 - Jane Smith - Mar 1, 2026 1022 PM/{NOTEBOOK}",
+    "Brightspace, older": f"Smith, Jane - March 1, 2026 922 AM/{NOTEBOOK}",
+    "ILIAS": f"Lab 2/Smith_Jane_jsmith_1234/{NOTEBOOK}",
+    "ILIAS, a time in front of the file": f"Smith_Jane_jsmith_1234/20260301102233_{NOTEBOOK}",
+    "OLAT": f"Smith_Jane_jsmith/2_submissions/{NOTEBOOK}",
+    "Teams": f"Submitted files/Jane Smith/Lab 2/Version 2/{NOTEBOOK}",
+    "Teams, all of the library": f"Student Work/Submitted files/Jane Smith/Lab 2/{NOTEBOOK}",
+    "Google Classroom": f"Jane Smith - {NOTEBOOK}",
+    "GitHub Classroom": f"lab-2-submissions/lab-2-octo-jane/notebooks/{LAB}/{NOTEBOOK}",
+    "a folder with an id": f"js1/{NOTEBOOK}",
+    "a folder with an id, the student's own inside": f"js1/my work/{LAB} (1).ipynb",
+    "a folder with a name": f"Jane Smith/{NOTEBOOK}",
+}
+
+
+@pytest.fixture
+def people(tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text(ROSTER, encoding="utf-8")
+    return path
+
+
+def zipped(tmp_path, files, name="download.zip"):
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in files.items():
+            archive.writestr(member, data)
+    return path
+
+
+def taken(submitted):
+    return {path.parts[-3]: path.read_bytes() for path in submitted.glob("*/*/*.ipynb")}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_a_name_of_each_platform_finds_its_student(tmp_path, people, path):
+    """Alone in a zip, and beside another student's."""
+    for number, other in enumerate(({}, {path.replace("Jane", "John").replace("Smith", "Doe").replace(
+            "jsmith", "jdoe_2").replace("octo-jane", "jd").replace("js1", "jo2"): b"john's"})):  # fmt: skip
+        arrivals = collect(LAB, zipped(tmp_path, {path: b"jane's"} | other), tmp_path / f"s{number}", people)
+        assert {a.outcome for a in arrivals} == {COLLECTED}, arrivals
+        assert taken(tmp_path / f"s{number}") == {"js1": b"jane's"} | ({"jo2": b"john's"} if other else {})
+
+
+@pytest.mark.parametrize(("early", "late"), [
+    ("Lab_jsmith_attempt_2026-03-01-10-22-33_", "Lab_jsmith_attempt_2026-03-02-09-00-00_"),
+    ("1-2 - Jane Smith - Mar 1, 2026 1022 PM/", "1-2 - Jane Smith - Mar 2, 2026 922 AM/"),
+    ("1-2 - Jane Smith - Mar 1, 2026 922 AM/", "1-2 - Jane Smith - Mar 1, 2026 1205 PM/"),
+    ("Submitted files/Jane Smith/Lab/Version 9/", "Submitted files/Jane Smith/Lab/Version 10/"),
+])  # fmt: skip
+def test_the_later_attempt_is_taken(tmp_path, people, early, late):
+    """What the platform's names say of the order; not as a time: they name no zone."""
+    files = {f"{late}{NOTEBOOK}": b"late", f"{early}{NOTEBOOK}": b"early"}
+    collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"js1": b"late"}
+    assert not list((tmp_path / "s").rglob("timestamp.txt"))
+
+
+def test_platforms_own_files_are_nobodys(tmp_path, people):
+    """Brightspace's index, Blackboard's text beside each attempt, Teams' files that were not handed in."""
+    files = {
+        "index.html": b"", f"1-2 - Jane Smith - Mar 1, 2026 1022 PM/{NOTEBOOK}": b"x",
+        "Lab_jdoe_2_attempt_2026-03-01-10-22-33.txt": b"Name: John",
+        f"Working files/Jane Smith/L/{NOTEBOOK}": b"y",
+        f"Lab_jmuller_attempt_2026-03-01-10-22-33_{NOTEBOOK}": b"z",
+        "Lab_jmuller_attempt_2026-03-01-10-22-33.txt": b"Name: J",
+    }  # fmt: skip
+    arrivals = collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"js1": b"x", "mu3": b"z"}
+    assert [a.outcome for a in arrivals].count(COLLECTED) == 2
+
+
+def test_an_id_with_underscores_is_one(tmp_path):
+    """Not a name that ILIAS would give: last_first_login."""
+    people = tmp_path / "r.csv"
+    people.write_text("student_id,name,login\nsmith_jane_x,A,a\nb,Jane Smith,x\n")
+    collect(LAB, zipped(tmp_path, {f"smith_jane_x/{NOTEBOOK}": b"w"}), tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"smith_jane_x": b"w"}
+
+
+@pytest.mark.parametrize("inside", [
+    f"Submitted files/John Doe/Lab/{NOTEBOOK}", f"x-submissions/x-jd/{NOTEBOOK}",
+    f"Doe_John_jdoe_2/{NOTEBOOK}",
+    f"1-2 - John Doe - Mar 1, 2026 1022 PM/{NOTEBOOK}", f"jo2/{NOTEBOOK}",
+])  # fmt: skip
+def test_a_students_own_folders_are_the_students(tmp_path, people, inside):
+    """Only the front of a path is the platform's."""
+    collect(LAB, zipped(tmp_path, {f"js1/{inside}": b"forged"}), tmp_path / "s", people)
+    assert taken(tmp_path / "s") in ({"js1": b"forged"}, {})
+
+
+METADATA = b"""submission_11:
+  :submitters:
+  - :name: Jane Smith
+    :sid: jsmith
+    :email: jane.smith@uni.edu
+  - :name: John Doe
+    :sid:
+    :email: john@uni.edu
+  :created_at: 2026-03-01 10:22:33.402867000 Z
+submission_12:
+  :submitters:
+  - :name: J. Mueller
+    :email: jm@uni.edu
+  :created_at: 2026-03-02 11:00:00 +01:00
+"""
+
+
+@pytest.mark.parametrize("front", ["", "assignment_7_export/"])
+def test_gradescope_says_whose_and_when(tmp_path, people, front):
+    """A team's submission is each member's."""
+    files = {f"{front}submission_metadata.yml": METADATA, f"{front}submission_11/{NOTEBOOK}": b"team",
+             f"{front}submission_12/work/{NOTEBOOK}": b"own"}  # fmt: skip
+    arrivals = collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert {a.outcome for a in arrivals} == {COLLECTED}, arrivals
+    assert taken(tmp_path / "s") == {"js1": b"team", "jo2": b"team", "mu3": b"own"}
+    stamp = tmp_path / "s" / "mu3" / LAB / "timestamp.txt"
+    assert stamp.read_text() == "2026-03-02 10:00:00.000000 UTC"
+
+
+@pytest.mark.parametrize("metadata", [b"[", b"- 3", b"submission_11: 3", b"submission_11: {':submitters': 3}",
+                                      b"\xff", b"&a [*a]",
+                                      b"!!python/object/apply:os.system ['x']"])  # fmt: skip
+def test_odd_metadata_is_none(tmp_path, people, metadata):
+    files = {"submission_metadata.yml": metadata, f"submission_11/{NOTEBOOK}": b"x", f"js1/{NOTEBOOK}": b"y"}
+    collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"js1": b"y"}
+
+
+def test_what_is_left_is_taken_when_a_person_says_whose(tmp_path, monkeypatch, capsys):
+    """A CSV to fill in; filled-in lines stay, and the exit status says when all is well."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    (tmp_path / "roster.csv").write_text("student_id,name\njs1,Jane Smith\nzz9,Zoe\n")
+    names = tmp_path / "names.csv"
+    file = zipped(tmp_path, {f"unknownx_1_2_{NOTEBOOK}": b"x", f"smithjane_3_4_{NOTEBOOK}": b"y"})
+    command = ["collect", LAB, str(file), "--roster", str(tmp_path / "roster.csv"), "--unmatched", str(names)]
+    assert main(command) == 1
+    (line,) = csv.DictReader(names.open())
+    assert line == {"origin": f"unknownx_1_2_{NOTEBOOK}", "name": "unknownx", "number": "1", "student_id": ""}
+    names.write_text(names.read_text().replace(",1,", ",1,zz9"))
+    assert main(command) == 0
+    assert taken(tmp_path / "course" / "submitted") == {"js1": b"y", "zz9": b"x"}
+    assert names.read_text().count("zz9") == 1
+    names.write_text(names.read_text().replace("zz9", "../zz"))
+    assert main(command) == 1 and UNMATCHED in capsys.readouterr().out
+    names.write_text("a,b\n1,2\n")
+    assert main(command) == 2

@@ -1,0 +1,144 @@
+"""A student's page: the total and its parts, what is open, and nothing that reads as a 0 and is none."""
+
+import json
+import re
+import shutil
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from msgspec.structs import replace
+
+from grader.author.release import release
+from grader.grade import experiments, handed, journal
+from grader.results import gradebook
+from grader.status import Status
+from labsupport.check.judge.kit.verdict import Ending
+from tests.results.test_gradebook import LAB, WRITTEN, graded, manual
+
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """Made once: nbgrader takes seconds for a new gradebook."""
+    folder = tmp_path_factory.mktemp("released") / "course"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_LABS_COURSE", str(folder))
+        release([LAB])
+    return folder
+
+
+@pytest.fixture
+def folder(released, tmp_path, monkeypatch):
+    shutil.copytree(released, tmp_path / "course")
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    return tmp_path / "course"
+
+
+def page(student: str) -> BeautifulSoup:
+    path = gradebook.feedback(LAB) / student / LAB / f"{LAB}.html"
+    return BeautifulSoup(path.read_text(), "lxml")
+
+
+def parts(found: BeautifulSoup) -> list[list[str]]:
+    """The lines of the page's table."""
+    return [[cell.get_text() for cell in row.find_all("td")] for row in found.select("#parts tr")]
+
+
+def test_the_head_says_the_total_and_what_is_open(folder):
+    """With the roster's name; a comment and points by hand are there, a plain 0 nowhere."""
+    (folder / "roster.csv").write_text("student_id,name\nann,Ann <b>Lee\n")
+    record = graded("ann", 0.5)
+    for name, ending in (("prune_magnitude", Ending.UNASKED), ("global_magnitude_masks", Ending.GIVEN)):
+        record.verdicts[name] = replace(record.verdicts[name], status=ending, share=0.0)
+    record.status, record.reason = Status.TIMEOUT, "A cell took too long."
+    journal.write(record)
+    gradebook.hand_over(LAB, [record])
+    manual("ann", "check_magnitude_mask", 2)
+    found = page("ann")
+    assert "Ann <b>Lee, ann" in found.get_text() and "2 of 13 points so far" in found.get_text()
+    assert "1 written answer waits to be graded." in found.get_text()
+    assert "A cell took too long." in found.get_text()
+    assert parts(found) == [
+        ["2 magnitude_mask", "points by hand", "2 of 3"],
+        ["2 prune_magnitude", "not reached", "4 at most"],
+        ["2 global_magnitude_masks", "given: 0 points", "0 of 3"],
+        ["magnitude reflection", "not graded yet", "3 at most"],
+    ]
+    assert not re.search(r"\b0(\.0)? ?(of|/) ?[34]", found.get_text().replace("0 of 3", "", 2))
+    for link in found.select("#parts a"):
+        assert found.find(id=link["href"].removeprefix("#"))
+
+
+def test_whoever_is_graded_by_hand_sees_all(folder):
+    gradebook.hand_over(LAB, [graded("ann")])
+    manual("ann", WRITTEN, 2)
+    found = page("ann")
+    assert "12 of 13 points" in found.get_text() and "so far" not in found.get_text()
+    assert parts(found)[-1][1:] == ["", "2 of 3"]
+
+
+def test_the_page_is_its_own(folder):
+    """No foreign style sheet, nothing from a network, no script; light and dark, and `a < b` as typed."""
+    record = graded("ann")
+    notebook = nbformat.reads(record.notebook, as_version=4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell("`a < b`\n\n```python\nif a <\u2060b: pass\n```"))
+    record.notebook = nbformat.writes(notebook)
+    journal.write(record)
+    gradebook.hand_over(LAB, [record])
+    found = page("ann")
+    assert not found.find_all(["script", "link"]) and "ootstrap" not in str(found)
+    assert "prefers-color-scheme: dark" in str(found) and "@media print" in str(found)
+    assert "a < b" in found.get_text() and "if a <b: pass" in found.get_text()
+    assert not found.select(".err")
+
+
+# The student's own figures
+
+
+def notebook(outputs) -> bytes:
+    """A submission of one cell, as JSON."""
+    return json.dumps({"cells": [{"cell_type": "code", "source": "plot()", "outputs": outputs}]}).encode()
+
+
+def test_a_cell_that_is_not_run_again_shows_what_was_handed_in():
+    """And says so; a cell that the grader put back has nothing of the student's."""
+    picture = {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {"image/png": "aGk=", "text/html": "<b>"},
+    }
+    raw = notebook([picture, {"output_type": "stream", "name": "stdout", "text": ["per", "plexity"]}])
+    for number, shown in ((1, [["aGk="], ["perplexity"]]), (0, [])):
+        executed = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("plot()")])
+        experiments.note(executed, [0], raw, (number,))
+        first, *own = executed.cells[0].outputs
+        assert ("as you handed it in" in first.text) == bool(shown)
+        said = [
+            [each for each in (out.get("data", {}).get("image/png"), out.get("text")) if each] for out in own
+        ]
+        assert said == shown
+
+
+ODD = [
+    None,
+    3,
+    "x",
+    [3],
+    [[]],
+    [{}],
+    [{"data": 3}],
+    [{"data": {"image/png": {}}}],
+    [{"text": 3}],
+    [{"text": [3]}],
+]
+
+
+@pytest.mark.parametrize("outputs", ODD)
+def test_odd_outputs_are_left_out(outputs):
+    raw = notebook(outputs)
+    assert handed.outputs(raw, 1) == []
+    for broken in (raw[:20], b"[]", b"\xff", b"{}", b'{"cells": 3}', b"[" * 100_000):
+        assert handed.outputs(broken, 1) == []
+    assert handed.outputs(raw, 7) == []
