@@ -123,9 +123,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
     one.add_argument("--dry-run", action="store_true", help="show the changes, and write nothing")
-    one.add_argument(
-        "--workers", type=positive, default=1, metavar="N", help="submissions graded in parallel"
-    )
+    one.add_argument("--workers", type=positive, metavar="N", help="submissions graded in parallel")
 
     one = command(feedback, "a feedback page for each student")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
