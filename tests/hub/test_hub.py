@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -206,14 +207,14 @@ def test_a_class(hub):
         others = {ada, ben} - {user}
         assert any(said in page.read_text() for page in pages)
         assert not any(other in page.read_text() for page in pages for other in others)
+        assert Path(f"/home/{user}/.local/share/pruning-labs/checks/sparsity.json").exists()
 
 
 def test_formgrader_from_the_home(hub):
     """The instructor's server, started in the home, finds the course by the two lines of the guide."""
     prof = PEOPLE[0]
-    config = Path(f"/home/{prof}/.jupyter/nbgrader_config.py")
-    config.parent.mkdir(exist_ok=True)
-    config.write_text(hub.of_prof.replace("COURSE", f"/home/{prof}/course"))
+    lines = hub.of_prof.replace("COURSE", f"/home/{prof}/course")
+    typed(hub, prof, f"mkdir -p .jupyter && echo {shlex.quote(lines)} > .jupyter/nbgrader_config.py")
     hub.start(prof)
     (found,) = hub.ask("GET", f"user/{prof}/formgrader/api/assignments")
     assert found["name"] == LAB and found["num_submissions"] == 2
