@@ -75,6 +75,11 @@ notebooks: setup
 site: setup model .venv/site
 	@$(BIN)/python site/build.py
 
+# What tests of a JupyterHub need; only .ci/run installs it.
+.venv/hub: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[hub]
+	@touch $@
+
 # Every ratio against its baseline, more than an hour; into benchmarks/RESULTS.md.
 benchmark: setup sandbox model
 	@$(BIN)/python -m benchmarks
