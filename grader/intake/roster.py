@@ -51,7 +51,7 @@ class Roster:
             numbers = numbers | self.by_id.get(key(number), set())
         names = self.by_id.get(key(name), set()) | self.by_name.get(key(name), set())
         both = numbers & names if numbers and names else numbers | names
-        said = f"'{name}'" + (f" with number {number}" if number else "")
+        said = f"'{name}'" + (f" with number {number}" if number else "") if name else f"'{number}'"
         if len(both) == 1:
             return next(iter(both)), ""
         if both or (numbers and names):
