@@ -126,6 +126,11 @@ def main(arguments: list[str] | None = None) -> int:
     except LabError as problem:
         print(problem, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as problem:
+        if not (problem.name or "").startswith("labsupport.given."):
+            raise
+        print(f"`{chosen.command}` needs {problem.name}, which this release does not hold.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Interrupted; no incomplete file was kept.", file=sys.stderr)
         return 130

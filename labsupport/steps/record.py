@@ -35,7 +35,7 @@ def subject(name: str | None) -> Subject:
     from labsupport import models  # loads torch
 
     name = models.known(name)
-    weights = "random, seed 0" if name == models.TINY else digest(models.location(name))
+    weights = "seed 0" if name == models.TINY else digest(models.location(name))
     return Subject(name, weights, place_of(name), made(Path(name)))
 
 

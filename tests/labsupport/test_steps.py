@@ -499,6 +499,16 @@ def test_a_full_disk_is_one_sentence(offline, line, monkeypatch, capsys):
     assert sorted(path.name for path in Path().iterdir() if path.suffix != ".training") == ["FULL"]
 
 
+def test_a_release_of_the_first_labs(offline, monkeypatch, capsys):
+    """It lacks what later labs are given: a step that needs it says so."""
+    monkeypatch.setitem(sys.modules, "labsupport.given.blocks", None)
+    monkeypatch.delitem(sys.modules, "labsupport.steps.prune", raising=False)
+    monkeypatch.delattr("labsupport.steps.prune", raising=False)
+    monkeypatch.delattr("labsupport.given.blocks", raising=False)
+    assert run(STEPS[0]) == 2
+    assert "needs labsupport.given.blocks, which this release does not hold" in capsys.readouterr().err
+
+
 def test_a_closed_pipe_ends_quietly(tmp_path):
     """`| head -1`: no traceback, and the status of a command whose reader has gone."""
     code = (
