@@ -239,7 +239,6 @@ MALFORMED = {
     ),
     "two check lines": ("(magnitude_mask)\n", "(magnitude_mask)\nprint()\n", "is exactly the one line"),
     "no points": (" points=3", "", "it needs points=N"),
-    "zero points": ("points=3", "points=0", "it needs points=N"),
     "negative points": ("points=2", "points=-1", "it needs points=N"),
     "points as text": ("points=3", 'points="3"', "it needs points=N"),
     "half points": ("points=3", "points=2.5", "it needs points=N"),

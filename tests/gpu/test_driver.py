@@ -14,7 +14,7 @@ from grader.sandbox.zygote_client import quiet
 from labsupport import models, settings
 from labsupport.check.ask import recipes, shared
 from labsupport.check.judge.kit import memo, pruned
-from tests.gpu.test_judges import of, told
+from tests.gpu.test_cuda_judges import of, told
 
 pytestmark = pytest.mark.gpu
 MAPS = """\

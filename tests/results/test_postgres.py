@@ -21,6 +21,7 @@ import pytest
 from grader import course
 from grader.__main__ import main
 from grader.grade import journal
+from grader.intake import submitted
 from grader.results import gradebook, table
 from tests.results.test_gradebook import LAB, LATE, WRITTEN, book, due, fresh, graded, row
 
@@ -161,10 +162,10 @@ def test_several_labs_in_one_gradebook(folder):
 
 def test_nbgraders_own_command(folder):
     """`nbgrader autograde`, typed in the course folder, enters the examiner's scores there too."""
-    graded("ann", 0.5)
     hand_in = folder / "submitted" / "ann" / LAB
     hand_in.mkdir(parents=True)
     shutil.copy(folder / "release" / LAB / f"{LAB}.ipynb", hand_in)
+    graded("ann", 0.5, digest=submitted.of("ann", LAB).digest)
     command = [sys.executable, "-m", "nbgrader", "autograde", LAB]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
