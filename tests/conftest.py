@@ -21,7 +21,7 @@ from labsupport import models, settings
 SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
 torch.set_num_threads(1 if SIDE_BY_SIDE else min(2, torch.get_num_threads()))
 if SIDE_BY_SIDE:
-    os.environ["OMP_NUM_THREADS"] = "1"  # of kernels and commands, too: two that share cores wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"  # of kernels and commands too, which would wait for one another
 
 # `make test` draws the same examples everywhere and always, `make explore` many others at every call.
 NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
