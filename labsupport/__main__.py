@@ -40,6 +40,8 @@ environment:
 exit status: 0 all went well; 1 (check) an exercise is not done yet; 2 the command failed,
 and one sentence says why
 """
+# Steps whose names are those of exercises, which no file in a sandbox may bear.
+MODULES = {"perplexity": "texts", "recover": "training"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -122,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
             for name in chosen.names or [None]:
                 fetch(name)
         else:
-            import_module(f"labsupport.steps.{chosen.command}").run(chosen)
+            import_module(f"labsupport.steps.{MODULES.get(chosen.command, chosen.command)}").run(chosen)
     except LabError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -138,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def steps(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the options of the report's steps; each is a module of labsupport/steps."""
+    """Add the options of the report's steps; each is a module of labsupport/steps (see MODULES)."""
     pruner = command("prune", help="a pruned copy of a model in a new folder")
     _model_and_target(pruner)
     how = pruner.add_mutually_exclusive_group()

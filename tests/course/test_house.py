@@ -109,3 +109,10 @@ def test_no_file_of_judges_is_long():
     long = {path.name: count for path in files("labsupport/check/judge")
             if (count := len(path.read_text().splitlines())) > 200}  # fmt: skip
     assert long == {}
+
+
+def test_no_other_file_bears_the_name_of_an_exercise():
+    """In a sandbox a student who looks for the file of an exercise finds none, whatever it would hold."""
+    rooms = (ROOT / "labsupport" / "check", ROOT / "labsupport" / "given")
+    others = [path for path in files("labsupport") if not any(path.is_relative_to(room) for room in rooms)]
+    assert not {path.stem for path in others} & set(EXERCISES)

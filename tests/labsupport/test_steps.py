@@ -17,7 +17,7 @@ from labsupport.fetch import hub
 from labsupport.given import blocks, lora, macs
 from labsupport.linears import model_sparsity, pruned_linears
 from labsupport.planning import plan_widths
-from labsupport.steps import calibration, measure, perplexity, record, recover, report
+from labsupport.steps import calibration, measure, record, report, texts, training
 from tests.labsupport import small_hub
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
@@ -188,7 +188,7 @@ def test_perplexity_as_published(offline, protocol, part, join, capsys):
 @pytest.mark.parametrize(("protocol", "window"), [("llm-pruner", 128), ("wanda", 2048)])
 def test_the_published_window(offline, protocol, window, monkeypatch):
     """128 tokens for LLM-Pruner, the model's context for Wanda."""
-    monkeypatch.setattr(perplexity, "perplexity", lambda _model, windows: float(windows.shape[1]))
+    monkeypatch.setattr(texts, "perplexity", lambda _model, windows: float(windows.shape[1]))
     assert run(f"perplexity {TINYLLAMA} --text sotu --protocol {protocol}") == 0
     (entry,) = record.entries(record.place_of(TINYLLAMA))
     assert (entry["of"]["window"], entry["found"]["perplexity"]) == (window, window)
@@ -356,9 +356,9 @@ def test_a_checkpoint_of_other_settings_is_refused(offline, monkeypatch, capsys)
 def test_sotu_is_cut_into_windows(offline):
     """Without the hub's data: the calibration years, a tenth of them held out, none in both."""
     about = {"data": "sotu", "epochs": 1, "batch": 64, "seed": 0}
-    training, held_out = (torch.cat(part) for part in recover.data(models.tokenizer(TINYLLAMA), about))
-    assert len(held_out) == (len(training) + len(held_out)) // 10
-    assert not {tuple(row) for row in training.tolist()} & {tuple(row) for row in held_out.tolist()}
+    learned, held_out = (torch.cat(part) for part in training.data(models.tokenizer(TINYLLAMA), about))
+    assert len(held_out) == (len(learned) + len(held_out)) // 10
+    assert not {tuple(row) for row in learned.tolist()} & {tuple(row) for row in held_out.tolist()}
 
 
 # report
