@@ -119,6 +119,15 @@ def parser() -> argparse.ArgumentParser:
         "--device", metavar="NAME", help="cpu, cuda or cuda:1; default: a GPU that works, else the CPU"
     )
 
+    one = command(watch, "grade and give back as work arrives")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("source", metavar="INBOUND", type=Path, help="an exchange's inbound folder, or another")
+    one.add_argument("--once", action="store_true", help="handle what is there, and end; for cron")
+    one.add_argument("--attempts", type=positive, metavar="N", default=10, help="of a student; default 10")
+    one.add_argument(
+        "--cool-down", type=positive, metavar="MIN", default=10, help="minutes between two; default 10"
+    )
+
     one = command(regrade, "grade again after a mended judge; who changed, and by how much")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
@@ -244,6 +253,19 @@ def grade(chosen) -> int:
             for group in identical.groups(lab, {record.student for record in records}):
                 print(f"  Byte-identical notebooks: {', '.join(group)}")
     return 1 if otherwise else 0
+
+
+def watch(chosen) -> int:
+    """Collect, grade and give back what arrives, until Ctrl-C. With --once, exit 1: look at something."""
+    from datetime import timedelta
+
+    from grader.watch import Watch
+
+    here = Watch(course.lab(chosen.lab), chosen.source, chosen.attempts, timedelta(minutes=chosen.cool_down))
+    if chosen.once:
+        return int(here.look())
+    here.forever()
+    return 0
 
 
 def regrade(chosen) -> int:
