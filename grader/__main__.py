@@ -128,6 +128,10 @@ def parser() -> argparse.ArgumentParser:
         "--cool-down", type=positive, metavar="MIN", default=10, help="minutes between two; default 10"
     )
 
+    one = command(extensions, "more time for students, and exemptions")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("csv", metavar="FILE.csv", type=Path, help="student_id, and days, until or exempt")
+
     one = command(regrade, "grade again after a mended judge; who changed, and by how much")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
@@ -266,6 +270,22 @@ def watch(chosen) -> int:
         return int(here.look())
     here.forever()
     return 0
+
+
+def extensions(chosen) -> int:
+    """Keep who has more time or is exempt, and reckon lateness anew. Exit 1: somebody is not known."""
+    from grader.intake import extensions as granting
+    from grader.results import penalties, table
+
+    lab = course.lab(chosen.lab)
+    known = {row.student for row in table.rows(lab)}
+    granted = granting.keep(lab, chosen.csv)
+    penalties.renew(lab)
+    for student, one in granted.items():
+        print(f"  {student}: {one}" + (" (not known in this course)" if student not in known else ""))
+    if any(one.days for one in granted.values()) and not table.due(lab):
+        print(f"{lab} has no due date yet: days count from it once it has one.")
+    return 1 if granted.keys() - known else 0
 
 
 def regrade(chosen) -> int:

@@ -235,7 +235,7 @@ def feedback(lab: str, student: str = "") -> Path:
     penalties.renew(lab)
     pages, whose = course.folder() / "feedback", student or "*"
     refused = [row for row in rows(lab) if row.status == Status.UNREADABLE and student in ("", row.student)]
-    if not refused or any((course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")):
+    if not (refused or student) or any((course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")):
         config = course.config()
         config.CourseDirectory.update(assignment_id=lab, student_id=whose)
         config.GenerateFeedback.force = True
