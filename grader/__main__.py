@@ -160,6 +160,17 @@ def parser() -> argparse.ArgumentParser:
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected"
     )
 
+    one = command(forget, "remove a student from the course folder")
+    one.add_argument("student", metavar="STUDENT", help="the student id")
+    one.add_argument("--yes", action="store_true", help="remove; without it, show what would be removed")
+
+    one = command(archive, "the course in one file")
+    one.add_argument("file", metavar="FILE.zip", type=Path)
+
+    one = command(unarchive, "open such a file")
+    one.add_argument("file", metavar="FILE.zip", type=Path)
+    one.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder")
+
     command(demo, "grade a small class of lab 02, from release to report")
     return top
 
@@ -342,6 +353,36 @@ def report(chosen) -> int:
     lab = course.lab(chosen.lab)
     penalties.renew(lab)
     print(page.write(lab, course.folder() / f"report_{lab}.html"))
+    return 0
+
+
+def forget(chosen) -> int:
+    """Remove a student everywhere in the course folder, and say what is left and where. Needs --yes."""
+    from grader.forget import forget as remove
+    from grader.grade.alone import alone
+
+    with alone("forget"):
+        print("\n".join(remove(chosen.student, chosen.yes)))
+    if not chosen.yes:
+        print("Nothing was removed: add --yes.")
+    return 0 if chosen.yes else 1
+
+
+def archive(chosen) -> int:
+    """Write the course folder and this project into one zip, which another machine opens."""
+    from grader.archive import write
+    from grader.grade.alone import alone
+
+    with alone("archive"):
+        print("\n".join(write(chosen.file)))
+    return 0
+
+
+def unarchive(chosen) -> int:
+    """Open an archive of a course in a new folder, and say what differs here. Trust who sent it."""
+    from grader.archive import open_
+
+    print("\n".join(open_(chosen.file, chosen.folder)))
     return 0
 
 

@@ -57,12 +57,13 @@ class Watch:
 
     def look(self) -> bool:
         """Handle what is there; whether something needs a person."""
-        if listing(self.source) == self.seen and time.monotonic() - self.looked < ANYWAY:
+        arrived = listing(self.source) != self.seen
+        if not arrived and time.monotonic() - self.looked < ANYWAY:
             return False
         try:
             with alone(self.lab):
                 attention = self.give_all()  # before other work takes the place of what was graded
-                attention |= self.collect()
+                attention |= arrived and self.collect()
                 for submission in sorted(self.due(), key=lambda each: each.submitted_at):
                     attention |= self.grade(submission)
                 self.looked = time.monotonic()

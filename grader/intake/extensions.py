@@ -62,15 +62,20 @@ def keep(lab: str, new: Path) -> dict[str, Extension]:
     """
     added = lines(new)
     said = {student: granted(new, line) for student, line in added.items()}
+    write(lab, (lines(path(lab)) if path(lab).is_file() else {}) | added)
+    return said
+
+
+def write(lab: str, kept: dict[str, dict[str, str]]) -> None:
+    """Store the lines of a lab atomically. Raises LabError."""
     text = io.StringIO()
     writer = csv.DictWriter(text, TITLES, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(((lines(path(lab)) if path(lab).is_file() else {}) | added).values())
+    writer.writerows(kept.values())
     try:
         files.write_whole(path(lab), text.getvalue().encode())
     except OSError as problem:
         raise LabError(f"{path(lab)} cannot be written: {problem.strerror}.") from problem
-    return said
 
 
 def lines(source: Path) -> dict[str, dict[str, str]]:

@@ -302,8 +302,13 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
         if book is None:
             return set(), {}
         found = {each.student_id: _by_hand(each) for each in submitted(book, lab)}
-        students: Any = book.students
-        return {student.id for student in students}, found
+        return enrolled(book), found
+
+
+def enrolled(book: Gradebook) -> set[str]:
+    """The students of an open gradebook."""
+    students: Any = book.students  # nbgrader's columns are untyped
+    return {student.id for student in students}
 
 
 @contextmanager
