@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 
 import msgspec
 from msgspec import Struct
@@ -135,7 +136,10 @@ def open_(source: Path, target: Path) -> list[str]:
         raise LabError(f"{source} is no archive of a course, or is damaged: {problem}.") from problem
     except OSError as problem:
         raise LabError(f"{source} cannot be opened in {target}: {problem.strerror or problem}.") from problem
-    return [*differences(there, about(), target), f"export PRUNING_LABS_COURSE={target / 'course'}"]
+    return [
+        *differences(there, about(), target),
+        f"export PRUNING_LABS_COURSE={quote(str(target / 'course'))}",
+    ]
 
 
 def unpack(source: Path, folder: Path) -> About:
@@ -163,7 +167,7 @@ def differences(there: About, here: About, target: Path) -> list[str]:
         if one != other:
             said.append(f"It was judged with {name} {one}, and here is {other}: `grade` judges anew.")
     said += [
-        f"export {name}={there.named[name]}" if name in there.named else f"unset {name}"
+        f"export {name}={quote(there.named[name])}" if name in there.named else f"unset {name}"
         for name in NAMED
         if there.named.get(name) != here.named.get(name)
     ]

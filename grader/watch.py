@@ -160,7 +160,8 @@ class Watch:
                 f"{course.folder()} cannot be written: {problem.strerror or problem}."
             ) from problem
         score = f", {points(record.score())} of {points(record.points())} points" if record.verdicts else ""
-        of = f", attempt {len(held.attempts)} of {self.most}" if score else ""
+        number = len(held.attempts)  # beyond the most, where a person graded it
+        of = f", attempt {number}" + f" of {self.most}" * (number <= self.most) if score else ""
         why = f": {record.reason}" if record.reason else ""
         self.say(f"{record.student}: {record.status}{score}{of}{why}")
         return failed
