@@ -119,6 +119,19 @@ def parser() -> argparse.ArgumentParser:
         "--device", metavar="NAME", help="cpu, cuda or cuda:1; default: a GPU that works, else the CPU"
     )
 
+    one = command(watch, "grade and give back as work arrives")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("source", metavar="INBOUND", type=Path, help="an exchange's inbound folder, or another")
+    one.add_argument("--once", action="store_true", help="handle what is there, and end; for cron")
+    one.add_argument("--attempts", type=positive, metavar="N", default=10, help="of a student; default 10")
+    one.add_argument(
+        "--cool-down", type=positive, metavar="MIN", default=10, help="minutes between two; default 10"
+    )
+
+    one = command(extensions, "more time for students, and exemptions")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("csv", metavar="FILE.csv", type=Path, help="student_id, and days, until or exempt")
+
     one = command(regrade, "grade again after a mended judge; who changed, and by how much")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
@@ -146,6 +159,17 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--isolation", choices=ISOLATIONS, default="bwrap", help="'none' runs the file unprotected"
     )
+
+    one = command(forget, "remove a student from the course folder")
+    one.add_argument("student", metavar="STUDENT", help="the student id")
+    one.add_argument("--yes", action="store_true", help="remove; without it, show what would be removed")
+
+    one = command(archive, "the course in one file")
+    one.add_argument("file", metavar="FILE.zip", type=Path)
+
+    one = command(unarchive, "open such a file")
+    one.add_argument("file", metavar="FILE.zip", type=Path)
+    one.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder")
 
     command(demo, "grade a small class of lab 02, from release to report")
     return top
@@ -246,6 +270,35 @@ def grade(chosen) -> int:
     return 1 if otherwise else 0
 
 
+def watch(chosen) -> int:
+    """Collect, grade and give back what arrives, until Ctrl-C. With --once, exit 1: look at something."""
+    from datetime import timedelta
+
+    from grader.watch import Watch
+
+    here = Watch(course.lab(chosen.lab), chosen.source, chosen.attempts, timedelta(minutes=chosen.cool_down))
+    if chosen.once:
+        return int(here.look())
+    here.forever()
+    return 0
+
+
+def extensions(chosen) -> int:
+    """Keep who has more time or is exempt, and reckon lateness anew. Exit 1: somebody is not known."""
+    from grader.intake import extensions as granting
+    from grader.results import penalties, table
+
+    lab = course.lab(chosen.lab)
+    known = {row.student for row in table.rows(lab)}
+    granted = granting.keep(lab, chosen.csv)
+    penalties.renew(lab)
+    for student, one in granted.items():
+        print(f"  {student}: {one}" + (" (not known in this course)" if student not in known else ""))
+    if any(one.days for one in granted.values()) and not table.due(lab):
+        print(f"{lab} has no due date yet: days count from it once it has one.")
+    return 1 if granted.keys() - known else 0
+
+
 def regrade(chosen) -> int:
     """Grade what older judges judged, list the students whose points change, and tell them why."""
     from grader.grade import regrade as again
@@ -300,6 +353,36 @@ def report(chosen) -> int:
     lab = course.lab(chosen.lab)
     penalties.renew(lab)
     print(page.write(lab, course.folder() / f"report_{lab}.html"))
+    return 0
+
+
+def forget(chosen) -> int:
+    """Remove a student everywhere in the course folder, and say what is left and where. Needs --yes."""
+    from grader.forget import forget as remove
+    from grader.grade.alone import alone
+
+    with alone("forget"):
+        print("\n".join(remove(chosen.student, chosen.yes)))
+    if not chosen.yes:
+        print("Nothing was removed: add --yes.")
+    return 0 if chosen.yes else 1
+
+
+def archive(chosen) -> int:
+    """Write the course folder and this project into one zip, which another machine opens."""
+    from grader.archive import write
+    from grader.grade.alone import alone
+
+    with alone("archive"):
+        print("\n".join(write(chosen.file)))
+    return 0
+
+
+def unarchive(chosen) -> int:
+    """Open an archive of a course in a new folder, and say what differs here. Trust who sent it."""
+    from grader.archive import open_
+
+    print("\n".join(open_(chosen.file, chosen.folder)))
     return 0
 
 

@@ -6,13 +6,14 @@ import warnings
 
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import Exchange, ExchangeError
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from tornado.log import app_log
 from traitlets.config import Config
 
 from labsupport.errors import LabError, reason
 
-WORDED = (NbGraderException, SQLAlchemyError, OSError)  # errors whose texts need no type name
+WORDED = (NbGraderException, ExchangeError, SQLAlchemyError, OSError)  # errors whose texts need no type name
 
 
 class _Heard(logging.Handler):
@@ -28,8 +29,8 @@ class _Heard(logging.Handler):
         self.problem = sys.exception() or self.problem
 
 
-def run(converter: type[BaseConverter], config: Config, sentence: str) -> None:
-    """Run one of nbgrader's converters; nothing is printed.
+def run(converter: type[BaseConverter] | type[Exchange], config: Config, sentence: str) -> None:
+    """Run one of nbgrader's converters, or a step of its exchange; nothing is printed.
 
     Raises LabError when it fails: the sentence, a colon and the reason.
     """

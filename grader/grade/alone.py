@@ -13,11 +13,15 @@ from labsupport import files
 from labsupport.errors import LabError
 
 
+class Busy(LabError):
+    """Another process grades this course."""
+
+
 @contextmanager
 def alone(lab: str) -> Iterator[None]:
     """A context in which no other process grades in this course folder; a killed one holds nothing.
 
-    Raises LabError with the other's lab, process and time, and when the folder cannot be written.
+    Raises Busy with the other's lab, process and time, and LabError when the folder cannot be written.
     """
     if not course.folder().is_dir():  # there is nothing to grade, which `grade_class` says
         yield
@@ -29,7 +33,7 @@ def alone(lab: str) -> Iterator[None]:
         files.write_whole(who, me.encode())
     except Timeout:
         other = who.read_text("utf-8", "replace")[:200] if who.is_file() else "another process"
-        raise LabError(f"This course is being graded already ({other}): wait until that has ended.") from None
+        raise Busy(f"This course is being graded already ({other}): wait until that has ended.") from None
     except OSError as problem:
         raise LabError(f"{course.folder()} cannot be written: {problem.strerror}.") from problem
     try:

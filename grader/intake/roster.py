@@ -83,25 +83,8 @@ def is_test_student(name: str) -> bool:
 
 def read(path: Path) -> Roster:
     """Read a roster from a CSV with `,` `;` or tab as separator. Raises LabError for another file."""
-    try:
-        raw = path.read_bytes()[: LARGEST + 1]
-        text = decoded(raw)
-    except OSError as problem:
-        raise LabError(f"The roster {path} cannot be read: {problem.strerror}.") from problem
-    except UnicodeDecodeError as problem:
-        raise LabError(f"The roster {path} is not UTF-8: save it as 'CSV UTF-8'.") from problem
-    text = re.sub(r"\Asep=(.)\s*?(\r\n|\r|\n)", "", text)  # a line for spreadsheets
-    head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
-    except csv.Error as problem:
-        raise LabError(f"The roster {path} is not a CSV file: {problem}.") from problem
-    rows = [[cell.strip().strip(IGNORABLE).strip() for cell in cells] for cells in rows]
-    titles = [re.sub(r"\W+", "_", title.casefold()).strip("_") for title in rows[0]] if rows else []
-    if "student_id" not in titles or len(raw) > LARGEST:
-        raise LabError(
-            f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."
-        )
+    rows = table(path)
+    titles = titles_of(rows)
     roster, seen = Roster(), set()
     participants = column_of_participants(titles, rows[1:])
     for number, cells in enumerate(rows[1:], 2):
@@ -146,6 +129,44 @@ def keep(path: Path, kept: Path) -> None:
     writer.writeheader()
     writer.writerows(lines.values())
     files.write_whole(kept, stream.getvalue().encode())
+
+
+def without(path: Path, student: str) -> None:
+    """Write a roster again without one student. Raises OSError, and LabError for a damaged file."""
+    rows = table(path)
+    place = titles_of(rows).index("student_id")
+    kept = [row for row in rows if row[place : place + 1] != [student]]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(kept)
+    files.write_whole(path, text.getvalue().encode())
+
+
+def table(path: Path) -> list[list[str]]:
+    """The rows of a roster's cells, the titles first. Raises LabError for another file."""
+    try:
+        raw = path.read_bytes()[: LARGEST + 1]
+        text = decoded(raw)
+    except OSError as problem:
+        raise LabError(f"The roster {path} cannot be read: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise LabError(f"The roster {path} is not UTF-8: save it as 'CSV UTF-8'.") from problem
+    text = re.sub(r"\Asep=(.)\s*?(\r\n|\r|\n)", "", text)  # a line for spreadsheets
+    head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
+    except csv.Error as problem:
+        raise LabError(f"The roster {path} is not a CSV file: {problem}.") from problem
+    rows = [[cell.strip().strip(IGNORABLE).strip() for cell in cells] for cells in rows]
+    if "student_id" not in titles_of(rows) or len(raw) > LARGEST:
+        raise LabError(
+            f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."
+        )
+    return rows
+
+
+def titles_of(rows: list[list[str]]) -> list[str]:
+    """The titles of a table's columns, in lower case and without spaces."""
+    return [re.sub(r"\W+", "_", title.casefold()).strip("_") for title in rows[0]] if rows else []
 
 
 def decoded(raw: bytes) -> str:

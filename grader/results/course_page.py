@@ -15,6 +15,7 @@ from grader.results import exercises, lms_export, penalties, report, summary, ta
 from grader.results.exercises import ExerciseSummary
 from grader.results.table import Row
 from grader.results.templating import template
+from grader.status import Status
 from labsupport import files
 from labsupport.errors import LabError
 
@@ -110,12 +111,15 @@ def students(labs: list[Lab]) -> list[Student]:
     """Everybody, by student id."""
     roster, found = lms_export.on_roster(), []
     graded = [lab for lab in labs if lab.scored]
-    most = math.fsum(lab.most for lab in graded)
     for student in sorted({student for lab in labs for student in lab.rows}):
+        counting = [
+            lab for lab in graded if student not in lab.rows or lab.rows[student].status != Status.EXEMPT
+        ]
+        most = math.fsum(lab.most for lab in counting)
         totals = {lab.name: lab.rows[student].total if student in lab.rows else None for lab in labs}
         points = math.fsum(total or 0.0 for total in totals.values())
         missing = [
-            lab.name[:2] for lab in graded if totals[lab.name] is None and 2 * lab.scored > len(lab.rows)
+            lab.name[:2] for lab in counting if totals[lab.name] is None and 2 * lab.scored > len(lab.rows)
         ]
         name = lms_export.name(roster.get(student, {}))
         share = points / most if most else 1.0

@@ -32,7 +32,7 @@ from grader.grade.journal import Record
 from grader.intake import submitted as submissions
 from grader.intake.collect import SECRET
 from grader.results import penalties
-from grader.results.table import rows, submitted
+from grader.results.table import Row, rows, submitted
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -227,24 +227,35 @@ def adopt(record: Record) -> None:
     nbgrader_quiet.run(Autograde, config, sentence)
 
 
-def feedback(lab: str) -> Path:
-    """Make nbgrader's feedback pages of a lab, and a page with the reason where nothing was graded."""
+def feedback(lab: str, student: str = "") -> Path:
+    """Make nbgrader's feedback pages of a lab, and a page with the reason where nothing was graded.
+
+    student: the only one whose page is made; "" for all.
+    """
     penalties.renew(lab)
-    pages = course.folder() / "feedback"
-    refused = [row for row in rows(lab) if row.status == Status.UNREADABLE]
-    if not refused or any((course.folder() / "autograded").glob(f"*/{lab}/*.ipynb")):
+    pages, whose = course.folder() / "feedback", student or "*"
+    refused = [row for row in rows(lab) if row.status == Status.UNREADABLE and student in ("", row.student)]
+    if not (refused or student) or any((course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")):
         config = course.config()
-        config.CourseDirectory.update(assignment_id=lab)
+        config.CourseDirectory.update(assignment_id=lab, student_id=whose)
         config.GenerateFeedback.force = True
         nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
     for row in refused:
         page = REFUSED.format(lab=lab, status=row.status, reason=html.escape(row.reason))
         try:
             files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
+            keep_secret(lab, row)
         except OSError as problem:
             raise LabError(f"The feedback cannot be written to {pages}: {problem.strerror}.") from problem
     releasable(lab, pages)
     return pages
+
+
+def keep_secret(lab: str, row: Row) -> None:
+    """Put the exchange's secret of refused work beside its page, so that its student can fetch the page."""
+    secret = course.folder() / "submitted" / row.student / lab / SECRET
+    if secret.is_file() and submissions.of(row.student, lab).digest == row.submission:
+        files.write_whole(course.folder() / "feedback" / row.student / lab / SECRET, secret.read_bytes())
 
 
 def releasable(lab: str, pages: Path) -> None:

@@ -19,6 +19,7 @@ from grader.status import SCORELESS, Status
 
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 STATUS = "Status of Final Grade"  # Canvas ignores columns with "Final Grade" in the title
+EXCUSED = "EX"  # what Canvas reads as excused
 MOODLE = ("Identifier", "Full name", "Username", "ID number", "Email address", "Status")
 MOODLE_ENDS = ("Maximum Grade", "Percentage", "Last modified (grade)", "Feedback comments")
 SAYS = {  # the possible titles in a roster, or in the platform's list it was made from
@@ -50,7 +51,8 @@ def canvas(lab: str, column: str = "") -> Iterator[list[str]]:
         who = people.get(row.student, {})
         said = [value(who, what) for what in ("canvas", "sis", "login", "section")]
         said[2] = said[2] or row.student
-        yield [name(who) or row.student, *said, points(row.total), status(row, asked)]
+        score = EXCUSED if row.status == Status.EXEMPT else points(row.total)
+        yield [name(who) or row.student, *said, score, status(row, asked)]
 
 
 def moodle(lab: str, column: str = "") -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
 
 from grader import course
+from grader.intake import extensions
 from grader.results import table
 from labsupport.errors import LabError, reason
 
@@ -27,10 +28,14 @@ def renew(lab: str) -> None:
 
 
 def reckon(lab: str, book: Gradebook) -> None:
-    """Set the penalties in an open gradebook. Raises LabError when the rule fails."""
+    """Set extensions and penalties in an open gradebook. Raises LabError when the rule fails."""
     rule: Any = AssignLatePenalties(config=course.config())
     rule.init_plugin()
+    granted = extensions.read(lab)
     for submission in table.submitted(book, lab):
+        if submission.student_id in granted:
+            due = submission.assignment.duedate
+            submission.extension = granted[submission.student_id].beyond(due)
         for notebook in submission.notebooks:
             score = math.fsum(grade.score for grade in notebook.grades)  # notebook.score asks the database
             notebook.late_submission_penalty = penalty(rule.plugin_inst, submission, score)

@@ -83,7 +83,9 @@ class Person:
     def needs_a_look(self) -> bool:
         """Whether an instructor should look at the submission."""
         return (
-            self.status != Status.GRADED or bool(self.flags or self.alone or self.row.notes) or self.nothing
+            self.status not in (Status.GRADED, Status.EXEMPT)
+            or bool(self.flags or self.alone or self.row.notes)
+            or self.nothing
         )
 
 

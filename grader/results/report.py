@@ -32,6 +32,7 @@ MEANING = {
     Status.SET_ASIDE: "it ended the grader's process more than once; no score, not a 0",
     Status.UNREADABLE: "what was handed in could not be read as this lab's notebook; no score, not a 0",
     Status.NOT_GRADED_YET: "a submission waits to be graded",
+    Status.EXEMPT: "the lab does not count for this student",
     Status.NOT_SUBMITTED: "no notebook of this lab was handed in; no score, not a 0",
 }
 

@@ -24,6 +24,7 @@ ORDER = (  # most urgent first
     *ENDED_EARLY,
     Status.NOT_GRADED_YET,
     Status.NOT_SUBMITTED,
+    Status.EXEMPT,
     Status.GRADED,
 )
 PHASES = {  # phase of a submission -> pattern of its bar

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from grader import course, nbgrader_quiet
 from grader.author import source
 from grader.grade import journal, version
 from grader.grade.journal import Record
-from grader.intake import register, roster
+from grader.intake import extensions, register, roster
 from grader.intake import submitted as submissions
 from grader.intake.collect import LATE
 from grader.intake.parse import shown
@@ -117,13 +118,16 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     }
     enrolled, by_hand = gradebook(lab)
     marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
-    waiting = set(submitting(lab)) - set(known)
-    students = enrolled | set(known) | set(submitting()) | on_roster() | set(refused)
+    waiting, granted = set(submitting(lab)) - set(known), extensions.read(lab)
+    students = enrolled | set(known) | set(submitting()) | on_roster() | set(refused) | set(granted)
+    exempt = {student for student, one in granted.items() if one.exempt}
     unmatched, latest = len(collected.unmatched), version.latest(lab)
     return [
         _row(
             asked,
-            known.get(student) or _unrecorded(lab, student, student in waiting, refused.get(student)),
+            _exempt(lab, student)
+            if student in exempt
+            else known.get(student) or _unrecorded(lab, student, student in waiting, refused.get(student)),
             by_hand.get(student, ByHand()),
             student in marked,
             unmatched,
@@ -271,6 +275,11 @@ def _unrecorded(lab: str, student: str, waiting: bool, refused: str | None) -> R
     return Record(student, lab, submission="", version="", status=status, reason=reason)
 
 
+def _exempt(lab: str, student: str) -> Record:
+    """A record for a student who need not do the lab."""
+    return Record(student, lab, "", "", Status.EXEMPT, "This lab does not count for this student: exempt.")
+
+
 # The students of the course
 
 
@@ -293,8 +302,13 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
         if book is None:
             return set(), {}
         found = {each.student_id: _by_hand(each) for each in submitted(book, lab)}
-        students: Any = book.students
-        return {student.id for student in students}, found
+        return enrolled(book), found
+
+
+def enrolled(book: Gradebook) -> set[str]:
+    """The students of an open gradebook."""
+    students: Any = book.students  # nbgrader's columns are untyped
+    return {student.id for student in students}
 
 
 @contextmanager
@@ -311,6 +325,14 @@ def opened() -> Iterator[Gradebook | None]:
     except (SQLAlchemyError, ImportError) as problem:
         why = nbgrader_quiet.one_line(problem)
         raise LabError(f"nbgrader's gradebook {url!r} cannot be read: {why}.") from problem
+
+
+def due(lab: str) -> datetime | None:
+    """The due date of a lab in nbgrader's gradebook, UTC; None without one."""
+    assignment: Any = Assignment
+    with opened() as book:
+        found = book.db.query(assignment).filter(assignment.name == lab).first() if book else None
+        return found.duedate if found else None
 
 
 def submitted(book: Gradebook, lab: str) -> Any:

@@ -12,7 +12,7 @@ from grader.__main__ import main
 from grader.grade import journal
 from grader.grade.journal import Judged, Record
 from grader.intake import collect
-from grader.results import lms_export, table
+from grader.results import course_page, lms_export, table
 from grader.status import ENDED_EARLY, Status
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
@@ -416,3 +416,57 @@ def test_the_layout_that_was_there_stays(class_of_four, tmp_path, capsys):
 )
 def test_a_time_is_said_as_a_person_says_it(seconds, words):
     assert lms_export.span(seconds) == words
+
+
+# Extensions and exemptions
+
+
+def grant(tmp_path, text: str) -> int:
+    (tmp_path / "more.csv").write_text(text)
+    return main(["extensions", LAB, str(tmp_path / "more.csv")])
+
+
+def test_more_time_for_some(book, tmp_path, capsys):
+    """By days or until a day; of those who have handed in, lateness is that of now, also of a moved date."""
+    for student in ("ann", "bob", "cem"):
+        record(student, 1)
+        hand_in(book, student, late=timedelta(hours=30))
+    assert grant(tmp_path, "student_id;days;until\nann;2;\nbob;;2026-11-21 17:00\n") == 0
+    assert [row(student)["late"] for student in ("ann", "bob", "cem")] == ["no", "yes", "yes"]
+    assert row("bob")["late_seconds"] == "3600"
+    assert "bob: until 2026-11-21 17:00 UTC" in capsys.readouterr().out
+    book.update_or_create_assignment(LAB, duedate=DUE - timedelta(days=1))
+    book.grant_extension(LAB, "cem", days=3)  # nobody wrote that into a file
+    assert grant(tmp_path, "student_id,until\nbob,2026-11-21\n") == 0
+    assert [row(student)["late"] for student in ("ann", "bob", "cem")] == ["yes", "no", "no"]
+    assert grant(tmp_path, "student_id,days\nbob,\n") == 0
+    assert row("bob")["late_seconds"] == str(54 * 3600)
+
+
+def test_who_is_exempt_has_no_score_and_misses_nothing(tmp_path, capsys):
+    """In the table, for Canvas, and on the course's page, where the lab does not count."""
+    for student in ("ann", "bob", "cem"):
+        record(student, 0)
+    assert grant(tmp_path, "student_id,exempt\nann,yes\nbob,no\nzoe,x\n") == 1
+    assert "zoe: exempt (not known in this course)" in capsys.readouterr().out
+    assert (row("ann")["status"], row("ann")["total"], row("bob")["total"]) == ("EXEMPT", "", "0")
+    canvas = {line[0]: line for line in lms_export.lines(LAB, "canvas")}
+    assert canvas["ann"][5] == "EX" and canvas["bob"][5] == "0"
+    (course.folder() / "release" / LAB).mkdir(parents=True)
+    people = {each.student: each for each in course_page.students(course_page.handed_out(tmp_path))}
+    assert people["bob"].behind and not people["ann"].behind
+    assert main(["report", LAB]) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["student_id\nann\n", "student_id,days\nann,many\n", "student_id,days\nann,-1\n",
+     "student_id,days,until\nann,1,2026-12-03\n", "student_id,until\nann,soon\n",
+     "student_id,exempt\nann,perhaps\n",
+     "student_id,days\nann,1\nann,2\n", "student_id,days\n,1\n", "name,days\nann,1\n"],
+)  # fmt: skip
+def test_a_file_that_says_nothing_clear_changes_nothing(tmp_path, text, capsys):
+    assert grant(tmp_path, "student_id,days\nann,1\n") == 1
+    kept = (course.folder() / "extensions" / f"{LAB}.csv").read_text()
+    assert grant(tmp_path, text) == 2 and "more.csv" in capsys.readouterr().err
+    assert (course.folder() / "extensions" / f"{LAB}.csv").read_text() == kept

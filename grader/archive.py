@@ -1,0 +1,174 @@
+"""A course in one file: another machine, another year or an external examiner opens it.
+
+The zip has course/, the course folder whole with its seed; project/, this project as it judged; and
+archive.json, what it judged with.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import metadata
+from pathlib import Path
+from shlex import quote
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy.engine import make_url
+
+from grader import course
+from grader.grade import version
+from labsupport import files
+from labsupport.errors import LabError
+from labsupport.progress import bar
+
+ABOUT = "archive.json"
+MACHINES = re.compile(r"\.grading.*|\.lock-.*|\.collect-.*|.*\.underway|__pycache__|nbgrader_config\.py")
+FOLDERS = ("grader", "labsupport", "solutions", "docs")  # of this project: what `make setup` and `grade` need
+BESIDE = ("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE", "start.py")
+NAMED = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DEVICE")
+
+
+class About(Struct, frozen=True):
+    """What a course was judged with. judges: SHA-256 of both packages; named: settings in the environment."""
+
+    judges: str
+    python: str
+    torch: str
+    transformers: str
+    named: dict[str, str]
+
+
+def about() -> About:
+    """What this machine judges with."""
+    return About(
+        version.sources(), platform.python_version(), metadata.version("torch"),
+        metadata.version("transformers"), {name: os.environ[name] for name in NAMED if name in os.environ},
+    )  # fmt: skip
+
+
+def write(target: Path) -> list[str]:
+    """Write the course into one zip that only its owner can read; sentences on it. Raises LabError."""
+    folder, target = course.folder(), target.absolute()
+    if not (folder / "seed").is_file() and not (folder / "release").is_dir():
+        raise LabError(f"There is no course in {folder}.")
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with tempfile.TemporaryDirectory() as aside:
+            members = {f"course/{name}": path for name, path in below(folder)}
+            members |= {f"project/{name}": path for name, path in project()}
+            if "course/gradebook.db" in members:
+                members["course/gradebook.db"] = copied(folder / "gradebook.db", Path(aside, "gradebook.db"))
+            with (
+                open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream,
+                zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+            ):
+                archive.writestr(ABOUT, json.dumps(msgspec.to_builtins(about()), indent=1))
+                for name, path in bar(sorted(members.items()), f"writing {target.name}"):
+                    if path != target:
+                        archive.write(path, name)
+        draft.replace(target)
+    except (OSError, sqlite3.Error) as problem:
+        raise LabError(f"{target} cannot be written: {problem}.") from problem
+    finally:
+        draft.unlink(missing_ok=True)
+    notes = [f"{target}: {len(members):,} files, {target.stat().st_size / 2**20:,.1f} MiB"]
+    url = make_url(course.gradebook_url())
+    if Path(url.database or "") != folder / "gradebook.db":
+        notes.append(
+            f"The gradebook {url!r} is not in it: points by hand and due dates stay there, and a password in "
+            "own_config.py goes with the file."
+        )
+    return notes
+
+
+def below(folder: Path, top: str = "") -> Iterator[tuple[str, Path]]:
+    """The files below a folder by their paths in it, without links and what belongs to a machine."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not MACHINES.fullmatch(name)]
+        for path in (Path(root, name) for name in names):
+            if path.is_file() and not path.is_symlink() and not MACHINES.fullmatch(path.name):
+                yield f"{top}{path.relative_to(folder).as_posix()}", path
+
+
+def project() -> Iterator[tuple[str, Path]]:
+    """The files of this project: as much as grades."""
+    for name in FOLDERS:
+        yield from below(course.ROOT / name, f"{name}/")
+    settings = (course.CONFIG, course.ROOT / course.CONFIG.name)  # named like a course folder's own
+    for path in (*settings, *(course.ROOT / name for name in BESIDE)):
+        if path.is_file():
+            yield path.relative_to(course.ROOT).as_posix(), path
+
+
+def copied(database: Path, target: Path) -> Path:
+    """A copy of a SQLite database as it is between two changes."""
+    with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    return target
+
+
+def open_(source: Path, target: Path) -> list[str]:
+    """Open an archive in a folder that is not there yet; sentences on what `grade` will do. Raises LabError.
+
+    own_config.py of the course is Python, and runs at the next command: as trusted as who sent the file.
+    """
+    target = target.absolute()
+    if target.exists():
+        raise LabError(f"{target} is there already: name a folder that is not.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".opening-", dir=target.parent) as draft:
+            there = unpack(source, Path(draft))
+            config = course.COURSE_CONFIG.replace("CHECKOUT", repr(str(course.ROOT)))
+            files.write_whole(Path(draft, "course", course.CONFIG.name), config.encode())
+            target.mkdir()
+            for path in Path(draft).iterdir():
+                shutil.move(path, target / path.name)
+    except (zipfile.BadZipFile, KeyError, ValueError, msgspec.MsgspecError) as problem:
+        raise LabError(f"{source} is no archive of a course, or is damaged: {problem}.") from problem
+    except OSError as problem:
+        raise LabError(f"{source} cannot be opened in {target}: {problem.strerror or problem}.") from problem
+    return [
+        *differences(there, about(), target),
+        f"export PRUNING_LABS_COURSE={quote(str(target / 'course'))}",
+    ]
+
+
+def unpack(source: Path, folder: Path) -> About:
+    """Unpack an archive; what it was judged with."""
+    with zipfile.ZipFile(source) as archive:
+        there = msgspec.convert(json.loads(archive.read(ABOUT)), About)
+        for member in bar(archive.infolist(), f"opening {source.name}"):
+            path = archive.extract(member, folder)
+            mode = stat.S_IMODE(member.external_attr >> 16)
+            if not member.is_dir() and mode:
+                os.chmod(path, mode & 0o755)
+    return there
+
+
+def differences(there: About, here: About, target: Path) -> list[str]:
+    """Sentences on what differs between where a course was judged and here."""
+    said = []
+    if there.judges != here.judges:
+        said.append(
+            f"Its judges are not those of this project: for the same scores, run `make setup` in "
+            f"{target / 'project'}, and `grade` there. Here, `grade` judges everything anew."
+        )
+    for name in ("torch", "transformers"):
+        one, other = getattr(there, name), getattr(here, name)
+        if one != other:
+            said.append(f"It was judged with {name} {one}, and here is {other}: `grade` judges anew.")
+    said += [
+        f"export {name}={quote(there.named[name])}" if name in there.named else f"unset {name}"
+        for name in NAMED
+        if there.named.get(name) != here.named.get(name)
+    ]
+    return said

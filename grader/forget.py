@@ -1,0 +1,140 @@
+"""Removes a student from the course folder, and says where the person is still named."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from nbgrader.api import MissingEntry
+from sqlalchemy import text
+
+from grader import course
+from grader.intake import extensions, register, roster
+from grader.intake.collect import STUDENT
+from grader.results import lms_export, table
+from labsupport.errors import LabError
+
+OF_STUDENTS = ("submitted", "graded", "autograded", "feedback")  # folders with a folder for each student
+BY_LAB = ("journal", "attempts")  # folders with a folder for each lab, and files STUDENT.* in it
+ELSEWHERE = """\
+Not looked at, because it lies outside the course folder: downloads and the learning platform, nbgrader's
+exchange (inbound and feedback), CSVs and pages that you copied, archives, backups, logs. `collect` brings
+back whoever is in what it reads."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A place that has data of a student, and how it is removed."""
+
+    what: str
+    remove: Callable[[], None]
+
+
+def forget(student: str, really: bool) -> list[str]:
+    """Remove a student everywhere in the course folder; sentences on what was removed, and what is left.
+
+    really: whether to remove anything. A call that was interrupted is completed by the next one. Raises
+    LabError for a student of whom there is nothing, and if something cannot be removed.
+    """
+    if not STUDENT.fullmatch(student):
+        raise LabError(f"'{student}' cannot be a student id.")
+    called, found = words(student), list(traces(student))
+    if not found:
+        raise LabError(f"There is nothing of {student} in {course.folder()}.")
+    if not really:
+        return [f"would remove {trace.what}" for trace in found]
+    said = []
+    for trace in found:
+        try:
+            trace.remove()
+        except OSError as problem:
+            raise LabError(f"{trace.what} cannot be removed: {problem.strerror or problem}.") from problem
+        said.append(f"removed {trace.what}")
+    return [*said, *(f"still named in {path}" for path in naming(called)), ELSEWHERE]
+
+
+def words(student: str) -> list[str]:
+    """What a student is called: the id, and from the roster the name in both orders, and the mail."""
+    who = lms_export.on_roster().get(student, {})
+    name = lms_export.name(who)
+    last, _, first = name.partition(", ")
+    return [student, *filter(None, (name, first and f"{first} {last}", lms_export.value(who, "mail")))]
+
+
+def traces(student: str) -> Iterator[Trace]:
+    """Every place that has data of the student; the roster last, because it knows the name."""
+    folder = course.folder()
+    for name in OF_STUDENTS:
+        if (folder / name / student).exists():
+            yield Trace(f"{name}/{student}", partial(shutil.rmtree, folder / name / student))
+    for name in BY_LAB:
+        for path in sorted((folder / name).glob("*/*")):
+            if re.fullmatch(rf"\.?{re.escape(student)}\.(json|entered|underway)(\.\d+)?", path.name):
+                yield Trace(str(path.relative_to(folder)), path.unlink)
+    for path in sorted((folder / "submitted").glob(".collect-*")):  # of a `collect` that was killed
+        yield Trace(str(path.relative_to(folder)), partial(shutil.rmtree, path))
+    for lab in course.labs():
+        if student in register.read(folder / "submitted", lab).students:
+            yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, lab))
+        if student in extensions.read(lab):
+            yield Trace(f"a line in extensions/{lab}.csv", partial(ungrant, student, lab))
+    with table.opened() as book:
+        if book and student in table.enrolled(book):
+            yield Trace("the student in nbgrader's gradebook", partial(unbook, student))
+    pages = [*folder.glob("report*.html"), *folder.glob("report_*_pairs/*.html")]
+    for path in sorted(path for path in pages if names(path, words(student))):
+        yield Trace(f"{path.relative_to(folder)}, which `report` makes again", path.unlink)
+    if student in lms_export.on_roster():
+        yield Trace("a line in roster.csv", partial(roster.without, folder / "roster.csv", student))
+
+
+def unregister(student: str, lab: str) -> None:
+    """Remove the student from what `collect` found wrong."""
+    submitted = course.folder() / "submitted"
+    kept = register.read(submitted, lab)
+    del kept.students[student]
+    register.write(submitted, lab, kept)
+
+
+def ungrant(student: str, lab: str) -> None:
+    """Remove the student's extension."""
+    kept = extensions.lines(extensions.path(lab))
+    del kept[student]
+    extensions.write(lab, kept)
+
+
+def unbook(student: str) -> None:
+    """Remove the student from nbgrader's gradebook; of SQLite's file also the freed pages."""
+    with table.opened() as book:
+        if book is None:
+            return
+        try:
+            book.remove_student(student)
+        except MissingEntry:
+            return
+        if book.engine.dialect.name == "sqlite":
+            book.db.close()
+            with book.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM"))
+
+
+def naming(called: list[str]) -> list[str]:
+    """The files of the course folder that name somebody, by their paths in it."""
+    found = []
+    for root, _, files in os.walk(course.folder()):
+        paths = (Path(root, name) for name in sorted(files))
+        found += [str(path.relative_to(course.folder())) for path in paths if names(path, called)]
+    return sorted(found)
+
+
+def names(path: Path, called: list[str]) -> bool:
+    """Whether a file's name or text has one of these words as a whole word."""
+    whole = "|".join(re.escape(word) for word in called)
+    pattern = re.compile(rf"(?<![A-Za-z0-9])({whole})(?![A-Za-z0-9])".encode(), re.IGNORECASE)
+    try:
+        return bool(pattern.search(path.name.encode()) or pattern.search(path.read_bytes()))
+    except OSError:
+        return False

@@ -1,0 +1,119 @@
+"""Extensions and exemptions: a CSV for each lab, which the course keeps in course/extensions/LAB.csv.
+
+A line says for a student_id one of: `days` after the lab's due date, `until` (a date, or a time of UTC), and
+`exempt`. A line with none of them takes back what an earlier file said.
+"""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct
+
+from grader import course
+from grader.intake import roster, times
+from labsupport import files
+from labsupport.errors import LabError
+
+TITLES: tuple[str, ...] = ("student_id", "days", "until", "exempt")
+YES, NO = ("yes", "y", "x", "true", "1"), ("", "no", "n", "false", "0")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Extension(Struct, frozen=True):
+    """What a student is granted. until: UTC, without tzinfo, like nbgrader's due dates."""
+
+    days: float = 0.0
+    until: datetime | None = None
+    exempt: bool = False
+
+    def beyond(self, due: datetime | None) -> timedelta | None:
+        """The time after a due date; None if there is none."""
+        if due is None:
+            return None
+        more = self.until - due if self.until else timedelta(days=self.days)
+        return more if more > timedelta(0) else None
+
+    def __str__(self) -> str:
+        if self.exempt:
+            return "exempt"
+        if self.until:
+            return f"until {self.until:%Y-%m-%d %H:%M} UTC"
+        return f"{self.days:g} day{'s' * (self.days != 1)} more" if self.days else "nothing more"
+
+
+def path(lab: str) -> Path:
+    """The kept file of a lab."""
+    return course.folder() / "extensions" / f"{lab}.csv"
+
+
+def read(lab: str) -> dict[str, Extension]:
+    """What students are granted in a lab. Raises LabError for a damaged file."""
+    kept = path(lab)
+    return {student: granted(kept, line) for student, line in lines(kept).items()} if kept.is_file() else {}
+
+
+def keep(lab: str, new: Path) -> dict[str, Extension]:
+    """Add a CSV to what the course keeps; of a student in both, the new line counts. What the CSV grants.
+
+    Raises LabError, and changes nothing, for a file that cannot be read, or not be kept.
+    """
+    added = lines(new)
+    said = {student: granted(new, line) for student, line in added.items()}
+    write(lab, (lines(path(lab)) if path(lab).is_file() else {}) | added)
+    return said
+
+
+def write(lab: str, kept: dict[str, dict[str, str]]) -> None:
+    """Store the lines of a lab atomically. Raises LabError."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, TITLES, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(kept.values())
+    try:
+        files.write_whole(path(lab), text.getvalue().encode())
+    except OSError as problem:
+        raise LabError(f"{path(lab)} cannot be written: {problem.strerror}.") from problem
+
+
+def lines(source: Path) -> dict[str, dict[str, str]]:
+    """The lines of a CSV by student id. Raises LabError."""
+    try:
+        text = roster.decoded(source.read_bytes())
+        head = text.partition("\n")[0]
+        table = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise LabError(f"{source} cannot be read: {problem}.") from problem
+    titles = {title.strip() for title in (table[0] if table else {}) if title}
+    if not titles > {"student_id"} or not titles & {*TITLES[1:]}:
+        raise LabError(f"{source} needs the column student_id, and one of days, until and exempt.")
+    found = {}
+    for row in table:
+        clean = {(title or "").strip(): (cell or "").strip() for title, cell in row.items() if title}
+        line = {title: clean.get(title, "") for title in TITLES}
+        if line["student_id"] in found:
+            raise LabError(f"{source} has the student_id '{line['student_id']}' twice.")
+        if any(line.values()):
+            found[line["student_id"]] = line
+    return found
+
+
+def granted(source: Path, line: dict[str, str]) -> Extension:
+    """What a line grants. Raises LabError."""
+    days, until, exempt = (line[title] for title in TITLES[1:])
+    try:
+        if not line["student_id"] or (days and until) or exempt.casefold() not in YES + NO:
+            raise ValueError
+        until = f"{until} 23:59:59" if DATE.fullmatch(until) else until
+        number = float(days.replace(",", ".") or 0)
+        if not 0 <= number <= 3650:
+            raise ValueError
+        return Extension(number, times.read(until, UTC) if until else None, exempt.casefold() in YES)
+    except (ValueError, times.Unclear):
+        said = ", ".join(line.values())
+        raise LabError(
+            f"{source} cannot be understood in the line '{said}': a student_id needs days as a number, or "
+            "until as 2026-12-03 or 2026-12-03 22:59, or yes for exempt."
+        ) from None

@@ -1,0 +1,139 @@
+"""A course in one file: opened elsewhere, it is the same course, with the same scores."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import zipfile
+
+import pytest
+from msgspec.structs import replace
+
+from grader import archive, course
+from grader.__main__ import main
+from grader.author.release import release
+from grader.grade import class_run, journal, version
+from grader.grade.submission import begun
+from grader.results import gradebook, table
+from labsupport import files
+from tests.results.test_gradebook import LAB, graded
+
+pytestmark = [
+    pytest.mark.lengthy,
+    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
+]
+WORK = {"ann": b"{}", "bob": b"{ }"}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """Two students graded, and a rule for late work; the archive, and the lines of the table."""
+    place = tmp_path_factory.mktemp("archive")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_LABS_COURSE", str(place / "course"))
+        release([LAB])
+        folder = course.folder()
+        with (folder / "own_config.py").open("a") as config:
+            config.write("# ours\n")
+        for student, raw in WORK.items():
+            files.write_whole(folder / "submitted" / student / LAB / f"{LAB}.ipynb", raw)
+        (folder / "submitted" / "ann" / LAB / ".late").touch()
+        for student, share in (("ann", 1), ("bob", 0.5)):
+            record = graded(student, share, digest=hashlib.sha256(WORK[student]).hexdigest())
+            journal.write(replace(record, version=version.of(LAB)))
+        gradebook.hand_over(LAB, journal.records(LAB))
+        version.note(LAB, version.of(LAB))
+        (folder / ".grading.lock").touch()
+        (folder / "link").symlink_to("/etc/hostname")
+        assert main(["archive", str(place / "course.zip")]) == 0
+        lines = table.lines(LAB)
+    shutil.rmtree(place / "course")
+    return place / "course.zip", lines
+
+
+@pytest.fixture
+def opened(packed, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "elsewhere" / "course"))
+    assert main(["unarchive", str(packed[0]), str(tmp_path / "elsewhere")]) == 0
+    return tmp_path / "elsewhere"
+
+
+def test_the_same_course(packed, opened, capsys, monkeypatch):
+    """The table is the same, lateness included, and `grade` finds nothing left to do."""
+    assert table.lines(LAB) == packed[1]
+    monkeypatch.setattr(class_run, "grade", lambda task: pytest.fail("graded again"))
+    assert main(["grade", LAB]) == 0
+    assert table.lines(LAB) == packed[1]
+    config = (opened / "course" / "nbgrader_config.py").read_text()
+    assert repr(str(course.ROOT)) in config and "# ours" in (opened / "course" / "own_config.py").read_text()
+
+
+def test_graded_anew_it_has_the_same_questions(packed, opened, monkeypatch):
+    """The seed and the work are those of the archive, so the same judges say the same."""
+    shutil.rmtree(opened / "course" / "journal")
+    asked = {}
+
+    def judge(task):
+        asked[task.submission.student] = (task.course_seed, task.submission.raw, task.version)
+        return begun(task)
+
+    monkeypatch.setattr(class_run, "grade", judge)
+    main(["grade", LAB])
+    assert asked == {student: (course.seed(), raw, version.of(LAB)) for student, raw in WORK.items()}
+    with zipfile.ZipFile(packed[0]) as zipped:
+        assert int(zipped.read("course/seed")) == course.seed()
+
+
+def content(folder) -> dict:
+    found = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(folder): path.read_bytes() for path in found}
+
+
+def test_who_may_read_it_and_what_stays(packed, opened):
+    """Hidden cases are the owner's; locks and links stay; the project is in it, as it judges."""
+    for path in (packed[0], opened / "course" / "seed"):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert not {".grading.lock", ".grading", "link"} & {path.name for path in (opened / "course").iterdir()}
+    for package in ("grader", "labsupport"):
+        assert content(opened / "project" / package) == content(course.ROOT / package)
+    assert (opened / "project" / "solutions" / f"{LAB}.py").exists()
+    assert (opened / "project" / "pyproject.toml").exists()
+
+
+def test_what_differs_is_said(packed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(version, "sources", lambda: "other")
+    monkeypatch.setattr(archive.metadata, "version", lambda name: "0.1")
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "other")
+    assert main(["unarchive", str(packed[0]), str(tmp_path / "there")]) == 0
+    said = capsys.readouterr().out
+    assert f"run `make setup` in {tmp_path / 'there' / 'project'}" in said and "here is 0.1" in said
+    assert (
+        "PRUNING_LABS_MODEL" in said and f"export PRUNING_LABS_COURSE={tmp_path / 'there' / 'course'}" in said
+    )
+
+
+def test_what_is_no_archive_opens_nothing(packed, tmp_path, capsys):
+    """A download, half a file, and a folder that is there already: one sentence, and nothing is left."""
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr("x.ipynb", "{}")
+    (tmp_path / "half.zip").write_bytes(packed[0].read_bytes()[:1000])
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as odd:
+        odd.writestr(archive.ABOUT, json.dumps({"judges": 1}))
+    before = sorted(tmp_path.iterdir())
+    for name in ("other.zip", "half.zip", "odd.zip", "none.zip"):
+        assert main(["unarchive", str(tmp_path / name), str(tmp_path / "new")]) == 2
+    assert main(["unarchive", str(packed[0]), str(tmp_path)]) == 2
+    assert sorted(tmp_path.iterdir()) == before
+    assert capsys.readouterr().err.count("\n") == 5
+
+
+def test_a_gradebook_elsewhere_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    assert main(["archive", str(tmp_path / "x.zip")]) == 2
+    course.seed()
+    with (course.folder() / "own_config.py").open("a") as config:
+        config.write('c.CourseDirectory.db_url = "postgresql://me:secret@host/book"\n')
+    assert main(["archive", str(tmp_path / "x.zip")]) == 0
+    said = capsys.readouterr().out
+    assert "is not in it" in said and ":secret@" not in said

@@ -1,0 +1,118 @@
+"""A student who is forgotten is nowhere in the course folder; nobody else loses anything."""
+
+import hashlib
+import re
+import shutil
+import sqlite3
+
+import pytest
+
+from grader import course
+from grader.__main__ import main
+from grader.author.release import release
+from grader.grade import attempts, journal
+from grader.intake import register
+from grader.intake.register import Handed
+from grader.results import gradebook, table
+from labsupport import files
+from tests.results.test_gradebook import LAB, graded
+
+pytestmark = [
+    pytest.mark.lengthy,
+    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """s17 and s171 after a lab: graded, told, given more time and reported."""
+    place = tmp_path_factory.mktemp("term")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_LABS_COURSE", str(place / "course"))
+        made = make(place)
+    return made
+
+
+@pytest.fixture
+def term(made, tmp_path, monkeypatch, capsys):
+    shutil.copytree(made, tmp_path / "course")
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    capsys.readouterr()
+    return tmp_path / "course"
+
+
+def make(place):
+    release([LAB])
+    folder = course.folder()
+    (folder / "roster.csv").write_text(
+        "student_id;name;email\ns17;Lee, Ann;al@uni.example\ns171;Two, Zoe;two@x.example\n"
+    )
+    digest = hashlib.sha256(b"{}").hexdigest()
+    for student in ("s17", "s171"):
+        files.write_whole(folder / "submitted" / student / LAB / f"{LAB}.ipynb", b"{}")
+        attempts.noted(graded(student, 0.5, digest=digest))
+    gradebook.hand_over(LAB, journal.records(LAB))
+    gradebook.feedback(LAB)
+    more = place / "more.csv"
+    more.write_text("student_id,days\ns17,1\ns171,2\n")
+    assert main(["extensions", LAB, str(more)]) == 0
+    handed = {"s17": Handed(later="x"), "s171": Handed(later="y")}
+    register.write(folder / "submitted", LAB, register.Register(handed))
+    (journal.folder(LAB) / ".s17.json.4711").write_text("{}")
+    assert main(["report", LAB]) == main(["report"]) == 0
+    return folder
+
+
+def content(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+            and not path.name.startswith(".grading")}  # fmt: skip
+
+
+def test_nothing_without_yes(term, capsys):
+    before = content(term)
+    assert main(["forget", "s17"]) == 1
+    said = capsys.readouterr().out
+    assert "would remove submitted/s17\n" in said and "Nothing was removed: add --yes." in said
+    assert content(term) == before
+
+
+def test_everything_with_yes(term, capsys):
+    """Files, lines, rows of the gradebook and pages; s171, whose id begins alike, keeps all."""
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert "still named" not in capsys.readouterr().out
+    word = re.compile(rb"s17(?!1)|Lee|al@uni")
+    left = content(term)
+    assert [name for name, raw in left.items() if word.search(name.encode() + raw)] == []
+    assert {row.student: row.total for row in table.rows(LAB)} == {"s171": 5.0}
+    with sqlite3.connect(term / "gradebook.db") as book:
+        tables = [name for (name,) in book.execute("select name from sqlite_master where type = 'table'")]
+        assert book.execute("select id from student").fetchall() == [("s171",)]
+        assert book.execute("select count(*) from submitted_assignment").fetchone() == (1,)
+        assert book.execute("select count(*) from grade").fetchone()[0] > 0 and tables
+    assert main(["report", LAB]) == main(["report"]) == 0
+    assert main(["forget", "s17", "--yes"]) == 2 and "nothing of s17" in capsys.readouterr().err
+
+
+def test_what_is_left_is_said(term, capsys):
+    """A file that is the instructor's own stays, and is named."""
+    (term / "notes.txt").write_text("Ann Lee asked for more time")
+    assert main(["forget", "s17", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "still named in notes.txt" in said and "the learning platform" in said
+    assert (term / "notes.txt").exists()
+
+
+def test_an_interrupted_one_is_completed(term, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("grader.forget.unbook", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        from grader.forget import forget
+
+        forget("s17", True)
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert {row.student for row in table.rows(LAB)} == {"s171"}
+
+
+@pytest.mark.parametrize("student", ["..", "*", "a/b", "nobody"])
+def test_what_is_no_student_removes_nothing(tmp_path, monkeypatch, student):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    assert main(["forget", student, "--yes"]) == 2
