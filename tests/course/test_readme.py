@@ -40,7 +40,7 @@ def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\((?!http)([^)#]+)", text):
         assert (page.parent / link).exists(), link
     if page.name == "README.md":
-        assert set(re.findall(r"\(docs/(\w+\.md)\)", text)) == {guide.name for guide in GUIDES}
+        assert set(re.findall(r"\(docs/([\w-]+\.md)\)", text)) == {guide.name for guide in GUIDES}
 
 
 @pytest.mark.parametrize("page", [course.ROOT / "README.md", *GUIDES], ids=lambda page: page.name)
