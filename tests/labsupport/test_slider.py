@@ -2,6 +2,7 @@
 
 import os
 
+import ipywidgets
 import matplotlib as mpl
 import pytest
 import torch
@@ -23,20 +24,19 @@ CELLS = (
 )
 
 
-def executed(monkeypatch, looked_at: bool) -> list:
-    """The outputs of a cell with the slider, with or without a person who looks."""
+def executed(monkeypatch) -> list:
+    """The outputs of a cell with the slider, in a kernel that nobody looks at."""
     monkeypatch.delenv("VSCODE_PID", raising=False)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     env = {**os.environ, "PRUNING_LABS_MODEL": "tiny"}
     notebook = v4.new_notebook(cells=[v4.new_code_cell(code) for code in CELLS])
-    client = NotebookClient(notebook, kernel_name="python3")
-    client.execute(env={**env, "JPY_SESSION_NAME": "04.ipynb"} if looked_at else env)
+    NotebookClient(notebook, kernel_name="python3", timeout=300).execute(env=env)
     return notebook.cells[1].outputs
 
 
 def test_a_figure_where_no_slider_is_shown(monkeypatch):
     """On the site, under Validate and in `labsupport check`: one figure with its text, and words of each."""
-    outputs = executed(monkeypatch, looked_at=False)
+    outputs = executed(monkeypatch)
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(figures) == 1
     assert "50% of the weights are gone" in figures[0].metadata["image/png"]["alt"]
@@ -45,9 +45,21 @@ def test_a_figure_where_no_slider_is_shown(monkeypatch):
     assert not any(output.get("name") == "stderr" for output in outputs)
 
 
-def test_a_slider_where_a_person_looks(monkeypatch):
-    outputs = executed(monkeypatch, looked_at=True)
-    assert any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in outputs)
+def test_a_slider_where_a_person_looks(monkeypatch, capsys):
+    """Sparsity and method to choose from, above the first look; a kernel tells who looks by a variable."""
+    monkeypatch.setenv("JPY_SESSION_NAME", "04.ipynb")
+    mpl.use("agg")
+    displayed = []
+    monkeypatch.setattr("IPython.display.display", lambda *given, **_options: displayed.extend(given))
+    model = models.tiny(0)
+    methods = {name: lambda sparsity: magnitude_masks(model, sparsity) for name in ("magnitude", "again")}
+    slider.explore(model, models.byte_tokenizer(), torch.arange(64)[None], methods)
+    (box,) = (each for each in displayed if isinstance(each, ipywidgets.VBox))
+    sparsity, method, _ = box.children
+    assert (sparsity.value, method.options) == (0.5, ("magnitude", "again"))
+    assert "magnitude: " in capsys.readouterr().out
+    sparsity.value, method.value = 0.3, "again"
+    assert "again: " in capsys.readouterr().out
 
 
 def test_the_model_is_whole_afterwards(monkeypatch, capsys):
