@@ -11,7 +11,9 @@ CHECK = "check.sparsity(sparsity)"
 def test_a_check_below_a_cell_that_did_not_run():
     """It says so, with error and line, above its verdict on the old function; afterwards no more."""
     cells = [v4.new_code_cell(code) for code in (FIRST, CHECK, BROKEN, CHECK, FIRST, CHECK)]
-    NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True).execute()
+    NotebookClient(
+        v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True, timeout=300
+    ).execute()
     before, warned, after = ("".join(out.get("text", "") for out in cells[i].outputs) for i in (1, 3, 5))
     assert before == after and before.startswith("Check 0.1  sparsity: all")
     assert warned.startswith(

@@ -232,7 +232,9 @@ def test_a_kernel_explains_in_one_sentence(monkeypatch):
         "raise NameError('without a name')": "Traceback",
     }
     cells = [v4.new_code_cell(code) for code in expected]
-    NotebookClient(v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True).execute()
+    NotebookClient(
+        v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True, timeout=300
+    ).execute()
     for cell, said in zip(cells, expected.values(), strict=True):
         (output,) = cell.outputs
         assert output.output_type == "error", cell.source
