@@ -41,7 +41,8 @@ def forget(student: str, really: bool) -> list[str]:
     """
     if not STUDENT.fullmatch(student):
         raise LabError(f"'{student}' cannot be a student id.")
-    called, found = words(student), list(traces(student))
+    called = words(student)
+    found = list(traces(student, called))
     if not found:
         raise LabError(f"There is nothing of {student} in {course.folder()}.")
     if not really:
@@ -64,8 +65,8 @@ def words(student: str) -> list[str]:
     return [student, *filter(None, (name, first and f"{first} {last}", lms_export.value(who, "mail")))]
 
 
-def traces(student: str) -> Iterator[Trace]:
-    """Every place that has data of the student; the roster last, because it knows the name."""
+def traces(student: str, called: list[str]) -> Iterator[Trace]:
+    """Every place that has data of the student; the roster last: it knows what a person is called."""
     folder = course.folder()
     for name in OF_STUDENTS:
         if (folder / name / student).exists():
@@ -85,7 +86,7 @@ def traces(student: str) -> Iterator[Trace]:
         if book and student in table.enrolled(book):
             yield Trace("the student in nbgrader's gradebook", partial(unbook, student))
     pages = [*folder.glob("report*.html"), *folder.glob("report_*_pairs/*.html")]
-    for path in sorted(path for path in pages if names(path, words(student))):
+    for path in sorted(path for path in pages if names(path, called)):
         yield Trace(f"{path.relative_to(folder)}, which `report` makes again", path.unlink)
     if student in lms_export.on_roster():
         yield Trace("a line in roster.csv", partial(roster.without, folder / "roster.csv", student))

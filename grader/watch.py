@@ -22,9 +22,7 @@ from grader.status import Status
 from labsupport.errors import LabError
 
 LOOK = 5  # seconds between two looks at the source
-ANYWAY = (
-    30  # seconds after which submissions are looked at though nothing arrived: a cool-down may have ended
-)
+ANYWAY = 30  # seconds after which submissions are looked at all the same: a cool-down may have ended
 STILL = 1  # seconds without a change, after which what arrives is complete
 PATIENCE = 30  # seconds to wait for that
 FAILED = (Status.GRADER_ERROR, Status.PARTLY_GRADED, Status.SET_ASIDE)  # for a person to look at

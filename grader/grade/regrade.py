@@ -20,10 +20,11 @@ class Change:
     exercises: dict[str, tuple[float, float]]
 
 
-def regrade(lab: str, workers: int, why: str, dry: bool) -> tuple[list[Record], list[Change]]:
+def regrade(lab: str, workers: int | None, why: str, dry: bool) -> tuple[list[Record], list[Change]]:
     """The records of the class, and the changes.
 
-    why: a sentence for the feedback of those who changed, "" for none. dry: whether to write nothing.
+    workers: as in grade_class. why: a sentence for the feedback of those who changed, "" for none. dry:
+    whether to write nothing.
     """
     known = {record.student: record for record in journal.records(lab)}
     records, changes = grade_class(lab, workers=workers, dry=dry), []

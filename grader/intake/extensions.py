@@ -4,8 +4,6 @@ A line says for a student_id one of: `days` after the lab's due date, `until` (a
 `exempt`. A line with none of them takes back what an earlier file said.
 """
 
-import csv
-import io
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from grader import course
-from grader.intake import roster, times
-from labsupport import files
+from grader.intake import spreadsheet, times
 from labsupport.errors import LabError
 
 TITLES: tuple[str, ...] = ("student_id", "days", "until", "exempt")
@@ -68,31 +65,20 @@ def keep(lab: str, new: Path) -> dict[str, Extension]:
 
 def write(lab: str, kept: dict[str, dict[str, str]]) -> None:
     """Store the lines of a lab atomically. Raises LabError."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, TITLES, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(kept.values())
     try:
-        files.write_whole(path(lab), text.getvalue().encode())
+        spreadsheet.write_lines(path(lab), TITLES, kept.values())
     except OSError as problem:
         raise LabError(f"{path(lab)} cannot be written: {problem.strerror}.") from problem
 
 
 def lines(source: Path) -> dict[str, dict[str, str]]:
     """The lines of a CSV by student id. Raises LabError."""
-    try:
-        text = roster.decoded(source.read_bytes())
-        head = text.partition("\n")[0]
-        table = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise LabError(f"{source} cannot be read: {problem}.") from problem
-    titles = {title.strip() for title in (table[0] if table else {}) if title}
-    if not titles > {"student_id"} or not titles & {*TITLES[1:]}:
+    table = spreadsheet.table(source)
+    titles = set(spreadsheet.titles_of(table))
+    if "student_id" not in titles or not titles & {*TITLES[1:]}:
         raise LabError(f"{source} needs the column student_id, and one of days, until and exempt.")
     found = {}
-    for row in table:
-        clean = {(title or "").strip(): (cell or "").strip() for title, cell in row.items() if title}
-        line = {title: clean.get(title, "") for title in TITLES}
+    for line in spreadsheet.lines(table, TITLES):
         if line["student_id"] in found:
             raise LabError(f"{source} has the student_id '{line['student_id']}' twice.")
         if any(line.values()):

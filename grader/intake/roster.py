@@ -6,24 +6,22 @@ and Moodle (`Student`, `Full name`) are accepted, so that their class lists can 
 lines that are no student are left out, and Moodle's participant numbers are read in any language.
 """
 
-import csv
-import io
 import re
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.intake import spreadsheet
+from grader.intake.spreadsheet import titles_of
 from labsupport import files
 from labsupport.errors import LabError
 
-LARGEST = 20 * 2**20  # bytes
 IDENTIFIES = re.compile("(^|_)id|id(_|$)|login|user|mail")  # not Midterm
 NAMES = ("name", "full_name", "student")
 NO_STUDENTS = ("points possible", "manual posting", "muted", "(read only)")  # in lines of Canvas's export
 TEST_STUDENT = "Student, Test"  # Canvas's own, for an instructor's Student View
 PARTICIPANT = re.compile(r"(?P<word>\D*[^\W\d_]{3,}\D*?)\s*(?P<number>\d+)")  # Teilnehmer/in12
-WESTERN = "’‘´–—\xa0"  # signs of Windows-1252 in names
 IGNORABLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # marks
 
 
@@ -124,69 +122,25 @@ def keep(path: Path, kept: Path) -> None:
         *first,
         *dict.fromkeys(title for line in lines.values() for title in line if title not in first),
     ]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, titles, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines.values())
-    files.write_whole(kept, stream.getvalue().encode())
+    spreadsheet.write_lines(kept, titles, lines.values())
 
 
 def without(path: Path, student: str) -> None:
     """Write a roster again without one student. Raises OSError, and LabError for a damaged file."""
     rows = table(path)
     place = titles_of(rows).index("student_id")
-    kept = [row for row in rows if row[place : place + 1] != [student]]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(kept)
-    files.write_whole(path, text.getvalue().encode())
+    spreadsheet.write(path, [row for row in rows if row[place : place + 1] != [student]])
 
 
 def table(path: Path) -> list[list[str]]:
     """The rows of a roster's cells, the titles first. Raises LabError for another file."""
-    try:
-        raw = path.read_bytes()[: LARGEST + 1]
-        text = decoded(raw)
-    except OSError as problem:
-        raise LabError(f"The roster {path} cannot be read: {problem.strerror}.") from problem
-    except UnicodeDecodeError as problem:
-        raise LabError(f"The roster {path} is not UTF-8: save it as 'CSV UTF-8'.") from problem
-    text = re.sub(r"\Asep=(.)\s*?(\r\n|\r|\n)", "", text)  # a line for spreadsheets
-    head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
-    except csv.Error as problem:
-        raise LabError(f"The roster {path} is not a CSV file: {problem}.") from problem
-    rows = [[cell.strip().strip(IGNORABLE).strip() for cell in cells] for cells in rows]
-    if "student_id" not in titles_of(rows) or len(raw) > LARGEST:
+    rows = spreadsheet.table(path, f"The roster {path}")
+    rows = [[cell.strip(IGNORABLE).strip() for cell in cells] for cells in rows]
+    if "student_id" not in titles_of(rows):
         raise LabError(
             f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."
         )
     return rows
-
-
-def titles_of(rows: list[list[str]]) -> list[str]:
-    """The titles of a table's columns, in lower case and without spaces."""
-    return [re.sub(r"\W+", "_", title.casefold()).strip("_") for title in rows[0]] if rows else []
-
-
-def decoded(raw: bytes) -> str:
-    """The text of a CSV as spreadsheets save it: UTF-8, UTF-16, or Windows-1252.
-
-    Raises UnicodeDecodeError for other bytes. What is no Latin name in Windows-1252, as two accented letters
-    in a row, is of another code page.
-    """
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16")
-    if b"\0" in raw[:2]:
-        return raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-16-be")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252")
-        beyond = re.findall(r"[^\0-\x7f]+", text)
-        if any(len(run) > 1 or (not run.isalpha() and run not in WESTERN) for run in beyond):
-            raise
-        return text
 
 
 def no_student(row: dict[str, str]) -> bool:

@@ -1,12 +1,9 @@
 """The CSV of what could be matched to no student: a person fills in `student_id` for the next time."""
 
-import csv
-import io
 from pathlib import Path
 
-from grader.intake import roster
+from grader.intake import spreadsheet
 from grader.intake.senders import Submission
-from labsupport import files
 from labsupport.errors import LabError
 
 TITLES: tuple[str, ...] = ("origin", "name", "number", "student_id")
@@ -18,16 +15,13 @@ def read(path: Path) -> dict[str, str]:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """The lines of the file, by their titles."""
-    try:
-        lines = list(csv.DictReader(io.StringIO(roster.decoded(path.read_bytes()), newline="")))
-    except FileNotFoundError:
+    """The lines of the file, by their titles; none without a file. Raises LabError for a damaged one."""
+    if not path.exists():
         return []
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise LabError(f"{path} cannot be read: {problem}.") from problem
-    if lines and not {"origin", "student_id"} <= lines[0].keys():
+    table = spreadsheet.table(path)
+    if table and not {"origin", "student_id"} <= set(spreadsheet.titles_of(table)):
         raise LabError(f"{path} needs the columns {', '.join(TITLES)}.")
-    return [{title: (line.get(title) or "").strip() for title in TITLES} for line in lines]
+    return spreadsheet.lines(table, TITLES)
 
 
 def add(path: Path, left: list[Submission]) -> None:
@@ -38,8 +32,4 @@ def add(path: Path, left: list[Submission]) -> None:
     lines += [
         dict(zip(TITLES, (origin, each.name, each.number, ""), strict=True)) for origin, each in new.items()
     ]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, TITLES, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    files.write_whole(path, stream.getvalue().encode())
+    spreadsheet.write_lines(path, TITLES, lines)

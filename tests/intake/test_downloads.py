@@ -164,3 +164,17 @@ def test_what_is_left_is_taken_when_a_person_says_whose(tmp_path, monkeypatch, c
     assert main(command) == 1 and UNMATCHED in capsys.readouterr().out
     names.write_text("a,b\n1,2\n")
     assert main(command) == 2
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_the_list_comes_back_as_a_spreadsheet_saves_it(tmp_path, people, separator, encoding):
+    """Where a comma is a decimal point, spreadsheets put semicolons; others write titles and bytes anew."""
+    names = tmp_path / "names.csv"
+    source = zipped(tmp_path, {f"Nobody Known - {NOTEBOOK}": b"jane's"})
+    assert {a.outcome for a in collect(LAB, source, tmp_path / "s", people, None, names)} == {UNMATCHED}
+    rows = [[*row[:-1], row[-1] or "js1"] for row in csv.reader(names.open(newline=""))]
+    rows[0][-1] = "Student ID"
+    names.write_text("\n".join(separator.join(row) for row in rows), encoding=encoding)
+    arrivals = collect(LAB, source, tmp_path / "s", people, None, names)
+    assert [(a.outcome, a.student) for a in arrivals] == [(COLLECTED, "js1")]

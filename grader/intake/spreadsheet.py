@@ -1,0 +1,80 @@
+"""CSV files as spreadsheets save them: any of three separators, several encodings, titles in any case."""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from labsupport import files
+from labsupport.errors import LabError
+
+LARGEST = 20 * 2**20  # bytes
+WESTERN = "’‘´–—\xa0"  # signs of Windows-1252 in names
+
+
+def table(path: Path, called: str = "") -> list[list[str]]:
+    """The rows of cells, the titles first, without space around a cell.
+
+    called: what messages call the file, by default its path. Raises LabError.
+    """
+    called = called or str(path)
+    try:
+        raw = path.read_bytes()
+        text = decoded(raw)
+    except OSError as problem:
+        raise LabError(f"{called} cannot be read: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise LabError(f"{called} is not UTF-8: save it as 'CSV UTF-8'.") from problem
+    if len(raw) > LARGEST:
+        raise LabError(f"{called} has {len(raw) / 2**20:,.0f} MiB; the limit is {LARGEST / 2**20:.0f} MiB.")
+    text = re.sub(r"\Asep=(.)\s*?(\r\n|\r|\n)", "", text)  # a line for spreadsheets
+    head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
+    except csv.Error as problem:
+        raise LabError(f"{called} is not a CSV file: {problem}.") from problem
+    return [[cell.strip() for cell in cells] for cells in rows]
+
+
+def titles_of(rows: list[list[str]]) -> list[str]:
+    """The titles of a table's columns, in lower case and with _ for what is no letter or digit."""
+    return [re.sub(r"\W+", "_", title.casefold()).strip("_") for title in rows[0]] if rows else []
+
+
+def lines(rows: list[list[str]], wanted: Iterable[str]) -> list[dict[str, str]]:
+    """The lines of a table as the wanted cells by title, "" for those that are missing."""
+    named = [dict(zip(titles_of(rows), cells, strict=False)) for cells in rows[1:]]
+    return [{title: line.get(title, "") for title in wanted} for line in named]
+
+
+def write_lines(path: Path, titles: Collection[str], lines: Iterable[dict[str, str]]) -> None:
+    """Write lines, cells by title, as a CSV, atomically. Raises OSError."""
+    write(path, [titles, *([line.get(title, "") for title in titles] for line in lines)])
+
+
+def write(path: Path, rows: Iterable[Iterable[str]]) -> None:
+    """Write rows of cells as a CSV, atomically. Raises OSError."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    files.write_whole(path, text.getvalue().encode())
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a CSV as spreadsheets save it: UTF-8, UTF-16, or Windows-1252.
+
+    Raises UnicodeDecodeError for other bytes. What is no Latin name in Windows-1252, as two accented letters
+    in a row, is of another code page.
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16")
+    if b"\0" in raw[:2]:
+        return raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-16-be")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252")
+        beyond = re.findall(r"[^\0-\x7f]+", text)
+        if any(len(run) > 1 or (not run.isalpha() and run not in WESTERN) for run in beyond):
+            raise
+        return text
