@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,16 +75,32 @@ def course_seed() -> str:
     return "2026112120261121\n"
 
 
+@pytest.fixture(scope="session")
+def released_course(tmp_path_factory, course_seed) -> Path:
+    """A course folder with lab 02 released and nobody in it, made once: nbgrader takes seconds for one."""
+    folder = tmp_path_factory.mktemp("released") / "course"
+    folder.mkdir()
+    (folder / "seed").write_text(course_seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNING_LABS_COURSE", str(folder))
+        release(["02_magnitude_pruning"])
+    return folder
+
+
 @pytest.fixture
-def empty_course(tmp_path, monkeypatch, course_seed):
-    """A course folder with lab 02 released and nobody in it."""
+def folder(released_course, tmp_path, monkeypatch) -> Path:
+    """A course folder of this test's own, with lab 02 released and nobody in it."""
+    shutil.copytree(released_course, tmp_path / "course")
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    return tmp_path / "course"
+
+
+@pytest.fixture
+def empty_course(folder, monkeypatch) -> Path:
+    """The same, for grading in a sandbox: the tiny model, one thread."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    (tmp_path / "course").mkdir()
-    (tmp_path / "course" / "seed").write_text(course_seed)
-    release(["02_magnitude_pruning"])
-    return tmp_path / "course"
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,19 +11,14 @@ from grader.results import gradebook, table
 from labsupport.errors import LabError
 from tests.results.test_gradebook import LAB, graded
 
-pytestmark = [
-    pytest.mark.lengthy,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
-]
+pytestmark = pytest.mark.lengthy
 
 
 @pytest.fixture
-def source(tmp_path, monkeypatch):
+def source(folder, tmp_path, monkeypatch):
     """The source of the lab, to be changed, in a course where one student has handed in."""
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
     shutil.copytree(course.SOLUTIONS, tmp_path / "solutions")
     monkeypatch.setattr(course, "SOLUTIONS", tmp_path / "solutions")
-    release([LAB])
     gradebook.hand_over(LAB, [graded("ann")])
     return course.source(LAB)
 

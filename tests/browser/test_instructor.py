@@ -18,10 +18,7 @@ from tests.grade.mixed import released
 from tests.grade.test_hostile import hand_in
 from tests.results.test_gradebook import LAB, WRITTEN, graded, row
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),  # nbgrader's own
-]
+pytestmark = pytest.mark.browser
 ACTIVE = "script, iframe, object, embed, form, base, link, meta[http-equiv=refresh], svg [onload]"
 HANDLERS = """() => [...document.querySelectorAll('*')].flatMap(element => [...element.attributes])
     .filter(each => each.name.startsWith('on')).map(each => each.name)"""

@@ -17,10 +17,7 @@ from grader.results import gradebook, table
 from labsupport import files
 from tests.results.test_gradebook import LAB, graded
 
-pytestmark = [
-    pytest.mark.lengthy,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
-]
+pytestmark = pytest.mark.lengthy
 
 
 @pytest.fixture(scope="module")

@@ -7,24 +7,18 @@ from msgspec.structs import replace
 
 from grader import course
 from grader.__main__ import main
-from grader.author.release import release
 from grader.grade import class_run, journal
 from grader.grade.submission import begun
 from grader.results import gradebook
 from labsupport import files
 from tests.results.test_gradebook import LAB, graded
 
-pytestmark = [
-    pytest.mark.lengthy,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
-]
+pytestmark = pytest.mark.lengthy
 
 
 @pytest.fixture
-def mended(tmp_path, monkeypatch):
+def mended(folder, monkeypatch):
     """ann and bob were graded by an older judge; the mended one gives ann all points of one exercise."""
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
-    release([LAB])
     digest = hashlib.sha256(b"{}").hexdigest()
     for student in ("ann", "bob"):
         files.write_whole(course.folder() / "submitted" / student / LAB / f"{LAB}.ipynb", b"{}")

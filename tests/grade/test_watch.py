@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 from datetime import timedelta
 
 import pytest
@@ -11,35 +10,19 @@ from msgspec.structs import replace
 
 from grader import course, watch
 from grader.__main__ import main
-from grader.author.release import release
 from grader.grade import attempts, class_run, journal
 from grader.grade.submission import begun
 from grader.results import exchange, gradebook
 from grader.status import Status
 from tests.results.test_gradebook import LAB, graded
 
-pytestmark = [
-    pytest.mark.lengthy,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
-]
+pytestmark = pytest.mark.lengthy
 NONE, LONG = timedelta(0), timedelta(hours=1)
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    """A course with the lab released: made once, because nbgrader takes seconds for it."""
-    folder = tmp_path_factory.mktemp("released") / "course"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRUNING_LABS_COURSE", str(folder))
-        release([LAB])
-    return folder
-
-
 @pytest.fixture
-def inbound(released, tmp_path, monkeypatch):
+def inbound(folder, tmp_path, monkeypatch):
     """An exchange's inbound folder; a notebook that is the text 0.5 earns half of the points."""
-    shutil.copytree(released, tmp_path / "course")
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
     monkeypatch.setattr(watch, "STILL", 0.01)
     for name in ("inbound", "outbound"):
         (tmp_path / "exchange" / "pruning-labs" / name).mkdir(parents=True)

@@ -2,13 +2,11 @@
 
 import csv
 import io
-import shutil
 import zipfile
 
 import pytest
 
 from grader.__main__ import main
-from grader.author.release import release
 from grader.grade import journal
 from grader.intake import register, submitted
 from grader.results import table
@@ -16,7 +14,6 @@ from grader.status import Status
 
 LAB = "02_magnitude_pruning"
 NOTEBOOK = f"{LAB}.ipynb"
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
 
 
 def inner_zip():
@@ -39,24 +36,6 @@ WRONG = {  # what is handed in, and a phrase of the reason
     "html": (NOTEBOOK, b"<html>", "HTML"),
     "cut": (NOTEBOOK, b'{"cells": [', "cut off"),
 }
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    """Made once: nbgrader takes a second for a new gradebook."""
-    folder = tmp_path_factory.mktemp("released") / "course"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRUNING_LABS_COURSE", str(folder))
-        release([LAB])
-    return folder
-
-
-@pytest.fixture
-def folder(released, tmp_path, monkeypatch):
-    """A course with the lab released, and nothing collected."""
-    shutil.copytree(released, tmp_path / "course")
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
-    return tmp_path / "course"
 
 
 def download(path, files, platform):

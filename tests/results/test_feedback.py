@@ -2,38 +2,17 @@
 
 import json
 import re
-import shutil
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from msgspec.structs import replace
 
-from grader.author.release import release
 from grader.grade import experiments, handed, journal
 from grader.results import gradebook
 from grader.status import Status
 from labsupport.check.judge.kit.verdict import Ending
 from tests.results.test_gradebook import LAB, WRITTEN, graded, manual
-
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    """Made once: nbgrader takes seconds for a new gradebook."""
-    folder = tmp_path_factory.mktemp("released") / "course"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRUNING_LABS_COURSE", str(folder))
-        release([LAB])
-    return folder
-
-
-@pytest.fixture
-def folder(released, tmp_path, monkeypatch):
-    shutil.copytree(released, tmp_path / "course")
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
-    return tmp_path / "course"
 
 
 def page(student: str) -> BeautifulSoup:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -29,10 +28,7 @@ LAB = "02_magnitude_pruning"
 WRITTEN = "magnitude_reflection"
 ON_TIME = "2026-11-20 11:00:00 UTC"
 LATE = "2026-11-20 15:00:00 UTC"  # three hours after what `due` says
-pytestmark = [
-    pytest.mark.lengthy,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
-]  # nbgrader's own
+pytestmark = pytest.mark.lengthy
 
 
 def fresh(folder: Path, url: str = "") -> None:
@@ -86,23 +82,6 @@ def row(student: str) -> dict[str, str]:
 def entered_at(student: str) -> int:
     """When nbgrader last wrote its copy of a submission, in nanoseconds."""
     return (course.folder() / "autograded" / student / LAB / f"{LAB}.ipynb").stat().st_mtime_ns
-
-
-@pytest.fixture(scope="session")
-def released_course(tmp_path_factory) -> Path:
-    """Made once: nbgrader takes a second for a new gradebook."""
-    folder = tmp_path_factory.mktemp("released") / "course"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRUNING_LABS_COURSE", str(folder))
-        fresh(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(released_course, tmp_path, monkeypatch) -> Path:
-    shutil.copytree(released_course, tmp_path / "course")
-    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
-    return tmp_path / "course"
 
 
 @pytest.fixture

@@ -21,10 +21,7 @@ from grader.status import Status
 from labsupport import files
 
 LAB = "02_magnitude_pruning"
-pytestmark = [
-    pytest.mark.lengthy,
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),
-]
+pytestmark = pytest.mark.lengthy
 
 
 @pytest.fixture

@@ -31,7 +31,6 @@ REQUIRED = "PRUNING_LABS_POSTGRESQL" in os.environ  # .ci/run installs it
 pytestmark = [
     pytest.mark.lengthy,
     pytest.mark.skipif(not BINARIES and not REQUIRED, reason="no PostgreSQL here: Debian's `postgresql`"),
-    pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning"),  # nbgrader's own
 ]
 
 

@@ -21,7 +21,6 @@ LAB = "02_magnitude_pruning"
 POINTS = {"magnitude_mask": 3, "prune_magnitude": 4, "global_magnitude_masks": 3}
 WRITTEN = "magnitude_reflection"
 DUE = datetime(2026, 11, 20, 12)
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
 
 
 @pytest.fixture(autouse=True)
