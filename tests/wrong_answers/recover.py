@@ -74,6 +74,11 @@ def right_by_hand(model, batches, steps, learning_rate):
     return _recover(model, batches, steps, learning_rate, loss=shifted)
 
 
+def no_lora(model, batches, steps, learning_rate):
+    """the model was trained without LoRA"""
+    return _train(model, batches, steps, learning_rate)
+
+
 def everything_trained(model, batches, steps, learning_rate):
     """the base was trained too"""
     masks = _masks(model)

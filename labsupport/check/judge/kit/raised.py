@@ -94,6 +94,9 @@ SIGNS = (
     Sign(("recover",), "IndexError", "list index out of range",
          "It looks as if batches[step] was taken: there may be fewer batches than steps. Begin anew when "
          f"they run out, as itertools.cycle does: {see('6.3', 'What learns and what does not')}"),
+    Sign(("recover",), "ValueError", "optimizer got an empty parameter list",
+         "It looks as if the model was trained without LoRA: all its own weights are frozen, so nothing is "
+         f"left to learn. Put the new matrices in first: {see('6.3', 'What learns and what does not')}"),
     Sign(("recover",), "RuntimeError", "element 0 of tensors does not require grad",
          "It looks as if the loss came from the frozen model alone, or under torch.no_grad: nothing in it "
          f"can learn. Take the loss of the model with LoRA: {see('6.3', 'What learns and what does not')}"),
