@@ -4,6 +4,7 @@ A mask is a bool tensor of its weight's shape, True = keep. Dicts are keyed by t
 """
 
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,10 @@ from torch import nn
 
 from labsupport.errors import LabError
 from labsupport.memory import give_back
+from labsupport.progress import nobody_watches
+
+WITH_MASKS: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # the models of the `masked` blocks that are open
+FEW_ZEROS = 0.05  # a stored model has a few zeros of its own
 
 
 def pruned_linears(model: nn.Module) -> dict[str, nn.Linear]:
@@ -65,14 +70,18 @@ def masked(model: nn.Module, masks: dict[str, torch.Tensor]) -> Iterator[None]:
     """
     linears = pruned_linears(model)
     before = {name: linears[name].weight.data for name in masks}  # [out_features, in_features] each
+    outermost = model not in WITH_MASKS
     try:
         for name, weight in before.items():
             linears[name].weight.data = weight.clone()
         apply_masks(model, masks)
+        WITH_MASKS.add(model)
         yield
     except KeyboardInterrupt:
         raise Interrupted from None
     finally:
+        if outermost:
+            WITH_MASKS.discard(model)
         for name, weight in before.items():
             linears[name].weight.data = weight
         give_back()
@@ -81,10 +90,17 @@ def masked(model: nn.Module, masks: dict[str, torch.Tensor]) -> Iterator[None]:
 def must_be_dense(model: nn.Module) -> None:
     """Raise LabError when the model was pruned and has not got its weights back."""
     share = model_sparsity(model)
-    if share > 0.05:  # a stored model has a few zeros of its own
+    if share > FEW_ZEROS:
         raise LabError(
             f"{share:.0%} of the model's weights are zero: run the cell that loads the model again."
         )
+
+
+def tell_if_sparse(model: nn.Module) -> None:
+    """Print one line when somebody watches and a model is sparse outside of every `masked` block."""
+    if nobody_watches() or model in WITH_MASKS or (share := model_sparsity(model)) <= FEW_ZEROS:
+        return
+    print(f"(Measured with {share:.0%} of the model's weights at zero. Dense again: load the model anew.)")
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from labsupport.linears import must_fit
+from labsupport.linears import must_fit, tell_if_sparse
 from labsupport.progress import bar
 
 FROM = 2  # the first lab that is given this file
@@ -48,4 +48,5 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
                 ).item()
     finally:
         model.train(was_training)
+    tell_if_sparse(model)
     return math.exp(total / (token_windows.shape[0] * (token_windows.shape[1] - 1)))

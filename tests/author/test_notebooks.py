@@ -198,6 +198,7 @@ def test_building_leaves_no_trace_elsewhere(labs):
     assert [path.name for path in labs.rglob("*") if path.is_file()] == [f"{LAB}.py", f"{LAB}.ipynb"]
 
 
+@pytest.mark.lengthy
 def test_generate_records_the_points_for_a_class(labs):
     from nbgrader.api import Gradebook
 

@@ -82,6 +82,7 @@ def test_a_solution_passes_all_its_checks(lab):
             assert (found.status, found.share) == (Ending.RIGHT, 1.0), found.message()
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("lab", course.labs())
 def test_a_stub_fails_all_of_them(lab):
     """Who has written nothing reads just that, and earns nothing."""

@@ -23,6 +23,7 @@ def archive():
     return zipfile.ZipFile(io.BytesIO(students_zip(course.labs())))
 
 
+@pytest.mark.lengthy
 def test_everything_a_student_needs(archive):
     """Notebooks, what they import, and what installs them."""
     names = {name.removeprefix("pruning-labs/") for name in archive.namelist()}
@@ -68,6 +69,7 @@ def test_same_bytes_again():
     assert students_zip(course.labs()[:1]) == students_zip(course.labs()[:1])
 
 
+@pytest.mark.lengthy
 def test_the_command(tmp_path, monkeypatch, capsys):
     """`release 02` writes the zip and enters the lab; an unknown lab is one sentence and a 2."""
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))

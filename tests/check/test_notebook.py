@@ -1,5 +1,6 @@
 """A check in a notebook whose function was not defined anew."""
 
+import pytest
 from nbclient import NotebookClient
 from nbformat import v4
 
@@ -8,6 +9,7 @@ BROKEN = "def sparsity(mask):\n    return 1 - mask.float().mean().item("
 CHECK = "check.sparsity(sparsity)"
 
 
+@pytest.mark.lengthy
 def test_a_check_below_a_cell_that_did_not_run():
     """It says so, with error and line, above its verdict on the old function; afterwards no more."""
     cells = [v4.new_code_cell(code) for code in (FIRST, CHECK, BROKEN, CHECK, FIRST, CHECK)]

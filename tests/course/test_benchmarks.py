@@ -44,6 +44,7 @@ def small(name: str):
     }[name]()
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("name", ["perplexity", "selection", "pruning"])
 def test_runs_through(tiny, name):
     """Every row has a baseline, ours, and a ratio that is above 0."""
@@ -55,6 +56,7 @@ def test_runs_through(tiny, name):
         assert row.ours[0].isdigit(), row
 
 
+@pytest.mark.lengthy
 def test_seeds_draw_anew(tiny, monkeypatch, capsys):
     """Equal seeds train alike, others do not: else the spread in lab 06 would be that of the machine."""
     monkeypatch.setattr(seeds, "SEEDS", (0, 0, 1))
@@ -81,6 +83,7 @@ def test_a_selection_with_other_masks_is_no_comparison(tiny, monkeypatch, way):
         small("selection")
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("way", pruning.WAYS)
 def test_a_pruning_with_other_masks_is_no_comparison(tiny, monkeypatch, way):
     """A layer that keeps all its weights is found."""

@@ -13,6 +13,7 @@ LIMIT = 2_500_000_000  # bytes, resident, torch and the mapped weights included
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
+@pytest.mark.lengthy
 def test_a_peak_is_seen_though_the_mark_is_reset():
     """Labs 05 and 08 reset the high-water mark of their kernel while they measure."""
     cells = [

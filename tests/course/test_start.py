@@ -142,6 +142,7 @@ def test_its_pythons_are_the_projects(start):
     assert f"if not {oldest} <= v[:2] <= {newest} or v[:3] == {broken} else 0" in makes
 
 
+@pytest.mark.lengthy
 def test_without_a_network(start, tmp_path):
     """A real run on a machine that is offline: the last line is one sentence on the network, exit code 2."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
@@ -201,6 +202,7 @@ def test_a_running_server_is_found(start, monkeypatch):
     assert running.running() == running.running() == ""
 
 
+@pytest.mark.lengthy
 def test_a_download_is_shown_and_silence_is_not(start, monkeypatch, capsys):
     """Megabytes while they arrive, a sign of life while nothing is said."""
     whole = importlib.util.module_from_spec(start.__spec__)
@@ -219,6 +221,7 @@ def test_a_download_is_shown_and_silence_is_not(start, monkeypatch, capsys):
 MISSING = "is not there yet. Choose Run, Run All Above Selected Cell"
 
 
+@pytest.mark.lengthy
 def test_a_kernel_explains_in_one_sentence(monkeypatch):
     """A name that no cell has made yet, before the imports and after, and an interrupt. A slip in a function
     keeps its traceback. Each still ends its cell with an error: Validate takes any other cell for right."""
@@ -242,6 +245,7 @@ def test_a_kernel_explains_in_one_sentence(monkeypatch):
         assert said == "Traceback" or len(output.traceback) == 1
 
 
+@pytest.mark.lengthy
 def test_jupyterlab_takes_its_options(tmp_path):
     """Options after start.py reach JupyterLab: here it only says its version."""
     (tmp_path / "notebooks" / "00_start_here").mkdir(parents=True)

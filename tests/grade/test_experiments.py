@@ -212,6 +212,7 @@ SPARED = [
 ]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("more", READS + REFLECTS + KEEPS)
 def test_whatever_may_read_an_experiment_has_all_of_them_run(handed_in, more):
     notebook, released = handed_in
@@ -219,6 +220,7 @@ def test_whatever_may_read_an_experiment_has_all_of_them_run(handed_in, more):
     assert experiments.spared(notebook, released) == []
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("more", SPARED)
 def test_what_reads_none_changes_nothing(handed_in, more):
     notebook, released = handed_in

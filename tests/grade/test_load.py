@@ -107,6 +107,7 @@ def few_files(request):
     lift()
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("few_files", [40], indirect=True)
 def test_thousands_of_connections_under_a_low_limit(tmp_path, few_files):
     """3,000 connections under a low limit of open files: the check beside them is right, and all ends."""
@@ -298,6 +299,7 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("case", RAW)
 @pytest.mark.parametrize("place", ["request", "answer"])
 def test_raw_bytes(tmp_path, case, place):

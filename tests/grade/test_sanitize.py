@@ -301,6 +301,7 @@ def test_as_much_of_it_as_is_formatted_takes_seconds(trap):
         assert len(page) < 200 * LONGEST
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("trap", MATH_TRAPS)
 def test_formulas_that_are_never_closed_take_linear_time(trap):
     """Four times the text takes about four times as long; it was sixteen times."""

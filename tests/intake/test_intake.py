@@ -843,6 +843,7 @@ def mutilated(draw):
     return found[: draw(st.integers(0, len(found)))] if draw(st.integers(0, 19)) == 13 else found
 
 
+@pytest.mark.lengthy
 @given(mutilated())
 def test_nothing_makes_intake_raise_or_lose_a_graded_cell(data):
     """No submission may stop the class, drop a check, be graded twice for one, or set its own points."""

@@ -97,6 +97,7 @@ def test_a_student_of_that_name_is_a_student(tmp_path):
 # Moodle
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     "word",
     ["Participant ", "Teilnehmer/in", "Teilnehmer_in ", "参加者 ", "Participante", "Участник ", "مشارك "],

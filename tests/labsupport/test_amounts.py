@@ -41,6 +41,7 @@ def test_a_sixth_a_third_and_a_half():
     assert [round(share, 3) for share in shares.values()] == [0.165, 0.336, 0.502]
 
 
+@pytest.mark.lengthy
 def test_every_method_at_every_share(tiny):
     """The numbers are perplexities of models that lost that share; all curves have the same shares."""
     curves = amounts.measure(tiny)

@@ -99,6 +99,7 @@ def test_tokens_are_cut_once():
     assert torch.equal(windows.flatten(), ids[:700])
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("length", "count"), [(10**6, 1), (512, 10**5), (1, 1), (16, 0), (-4, -4)])
 def test_windows_that_do_not_fit(length, count):
     """More windows than the text holds, or none, is one sentence with the numbers."""

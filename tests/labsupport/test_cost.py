@@ -45,6 +45,7 @@ def test_torch_counts_the_same(make, tokens):
     assert macs.attention_macs(model, tokens) == macs.attention_macs(model.config, tokens) > 0
 
 
+@pytest.mark.lengthy
 @given(st.data())
 def test_any_small_llama(data):
     """Whatever the heads, KV heads, widths and ratio, dense and sliced alike."""

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from labsupport import models
+from labsupport import linears, models
 from labsupport.errors import LabError
+from labsupport.given.perplexity import perplexity
 from labsupport.linears import (
     Interrupted,
     apply_masks,
@@ -99,6 +100,21 @@ def test_a_model_that_must_be_dense(model):
     apply_masks(model, half_masks(model))
     with pytest.raises(LabError, match="50% of the model's weights are zero"):
         must_be_dense(model)
+
+
+def test_a_measured_model_says_that_it_is_sparse(model, monkeypatch, capsys):
+    """Once, where somebody watches; in a `masked` block, which is sparse on purpose, nothing is said."""
+    monkeypatch.setattr(linears, "nobody_watches", lambda: False)
+    token_windows = torch.arange(16)[None]
+    perplexity(model, token_windows)
+    with masked(model, half_masks(model)):
+        with masked(model, half_masks(model)):
+            pass
+        perplexity(model, token_windows)
+    assert capsys.readouterr().out == ""
+    apply_masks(model, half_masks(model))
+    perplexity(model, token_windows)
+    assert "with 50% of the model's weights at zero" in capsys.readouterr().out
 
 
 def test_wrong_masks(model):

@@ -52,6 +52,7 @@ def drawn(kind: str, count: int) -> torch.Tensor:
     }[kind]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("share", [1e-6, 0.3, 0.5, 0.999, 1.0])
 @pytest.mark.parametrize("kind", ["distinct", "tied", "equal", "sorted", "one column in 4096 is loud",
                                   "the sample sees what nothing else is", "half precision"])  # fmt: skip

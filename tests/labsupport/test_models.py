@@ -234,6 +234,7 @@ def test_proxy_is_respected(monkeypatch):
         huggingface_hub.close_session()
 
 
+@pytest.mark.lengthy
 def test_nothing_on_standard_error(tmp_path):
     """nbgrader scores a check cell 0 for one line on standard error: loading must write none."""
     code = (

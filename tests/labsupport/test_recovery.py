@@ -61,6 +61,7 @@ def anatomy(model) -> dict:
     } | {name: weight.requires_grad for name, weight in model.named_parameters()}
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("pruned", [masked, sliced])
 def test_perplexity_falls(pruned):
     """What is learned on some windows helps on others, which is the point of it all."""

@@ -41,6 +41,7 @@ def weights_of(folder: str | Path) -> dict:
 # prune
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("criterion", ["taylor", "l1", "l2", "random"])
 def test_a_criterion_is_that_of_the_labs(offline, criterion, capsys):
     """The folder holds what prune_blocks makes of the model, and a JSON says how it was made."""
@@ -61,6 +62,7 @@ def test_a_criterion_is_that_of_the_labs(offline, criterion, capsys):
     assert f"#Param after: {step['parameters']['after']}" in capsys.readouterr().out
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("options", "share"),
     [
@@ -100,6 +102,7 @@ def test_half_precision_stays(offline, tmp_path):
     assert models.stored_config("out").dtype is torch.bfloat16
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("kind", small_hub.KINDS)
 @pytest.mark.parametrize("shape", [{}, {"num_key_value_heads": 4, "tie_word_embeddings": True}])
 @pytest.mark.parametrize("layers", ["1:3", "0:3"])
@@ -281,6 +284,7 @@ def test_the_harness_table(offline, capsys, monkeypatch):
 RECOVER = "recover {} --to mended --data alpaca --epochs 2 --rank 2 --learning-rate 1e-3 --batch 12"
 
 
+@pytest.mark.lengthy
 def test_recover(offline, capsys):
     """A part is held out and watched, and the folder says what was trained on what."""
     assert run(f"prune {TINYLLAMA} --to out {TAYLOR}") == 0
@@ -311,6 +315,7 @@ def kill_at(monkeypatch, step: int, with_: type[BaseException]) -> None:
     monkeypatch.setattr(lora, "backward", killed)
 
 
+@pytest.mark.lengthy
 def test_a_killed_training_goes_on_with_the_same_losses(offline, monkeypatch):
     """As if it had not been killed: losses, held-out losses and weights, to the last bit."""
     assert run(RECOVER.format(TINYLLAMA)) == 0
@@ -326,6 +331,7 @@ def test_a_killed_training_goes_on_with_the_same_losses(offline, monkeypatch):
     assert all(torch.equal(weight, weights[name]) for name, weight in weights_of("mended").items())
 
 
+@pytest.mark.lengthy
 def test_an_interrupt_keeps_what_was_learned(offline, monkeypatch, capsys):
     """The folder is whole, says how far the training came, and the same command goes on."""
     kill_at(monkeypatch, 4, KeyboardInterrupt)
@@ -341,6 +347,7 @@ def test_an_interrupt_keeps_what_was_learned(offline, monkeypatch, capsys):
     assert "is there already" in capsys.readouterr().err
 
 
+@pytest.mark.lengthy
 def test_a_checkpoint_of_other_settings_is_refused(offline, monkeypatch, capsys):
     """Two trainings never mix."""
     kill_at(monkeypatch, 4, Killed)
@@ -406,6 +413,7 @@ def test_a_name_cannot_write_the_page():
 # What goes wrong
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -467,6 +475,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("line", STEPS)
 def test_an_interrupt_leaves_nothing_half_written(offline, line, monkeypatch, capsys):
     """Ctrl-C where the step writes its result: one line, and no trace of the result."""
@@ -482,6 +491,7 @@ def test_an_interrupt_leaves_nothing_half_written(offline, line, monkeypatch, ca
     assert record.entries(record.place_of(TINYLLAMA)) == []
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("line", [*STEPS, "report FULL --html page.html"])
 def test_a_full_disk_is_one_sentence(offline, line, monkeypatch, capsys):
     """No file that is begun can be finished: nothing half-written is left."""

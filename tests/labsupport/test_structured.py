@@ -86,6 +86,7 @@ def test_the_plan_needs_no_weights():
     assert plan.notes == []
 
 
+@pytest.mark.lengthy
 @given(
     kv_heads=st.integers(1, 4), served=st.integers(1, 3), head_dim=st.sampled_from((2, 4, 6)),
     channels=st.integers(1, 30), layers=st.integers(1, 3), tied=st.booleans(), bias=st.booleans(),

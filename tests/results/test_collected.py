@@ -55,6 +55,7 @@ def on_the_page(folder, student):
     return (folder / "feedback" / student / LAB / f"{LAB}.html").read_text()
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("platform", ["canvas", "moodle"])
 def test_the_reason_reaches_everybody(folder, tmp_path, platform, capsys):
     """In the table before grading and after, both exports, the report, and the student's page."""

@@ -438,6 +438,7 @@ def test_the_feedback_is_linked_where_there_is_some_from_wherever_the_report_lie
 # What it is
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("size", [0, 1, 30, 200])
 def test_it_is_one_whole_page_whatever_the_size_of_the_class(size):
     page = Page(made(mixed(size) if size >= 30 else klass(size)))
@@ -479,6 +480,7 @@ def test_an_honest_page_is_inert():
     inert(made(mixed(30)))
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_comes_from_a_submission_does_anything(text, course_folder):
     """Every field of a record, the student's id among them, holds the text."""
@@ -522,6 +524,7 @@ def test_an_id_that_leads_out_of_the_folder_gets_no_link(course_folder):
     assert report._feedback(LAB, "a/../..", course_folder) == ""
 
 
+@pytest.mark.lengthy
 def test_a_message_without_end_is_cut():
     record = right("long")
     record.verdicts["magnitude_mask"] = verdict("magnitude_mask", Ending.WRONG, "x " * 500_000)

@@ -68,6 +68,7 @@ def solution(exercise):
 # Who is accused
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_independent_right_answers_are_not_alike(exercise):
     """Two answers without a common helper, and each answer and the solution."""
@@ -78,6 +79,7 @@ def test_independent_right_answers_are_not_alike(exercise):
             assert pairs.pairs(both, set()) == []
 
 
+@pytest.mark.lengthy
 def test_independent_right_answers_are_not_alike_the_judges():
     for exercise in EXERCISES:
         authors = [written_by(name, exercise, text) for name, (text, _) in right_answers(exercise).items()]
@@ -86,6 +88,7 @@ def test_independent_right_answers_are_not_alike_the_judges():
         assert [pair for pair in found if pair[1] not in right_answers(exercise)] == []
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_every_disguised_copy_is_found(disguise):
     """Of every right answer that is long enough to tell a copy from a coincidence."""
@@ -131,6 +134,7 @@ def found(lab=LAB):
     return [(pair.one.name, pair.other.name) for pair in likeness.likeness(lab).pairs]
 
 
+@pytest.mark.lengthy
 def test_a_copied_notebook_is_found_in_a_class(course_folder):
     for number in range(len(INDEPENDENT)):
         hand_in(f"alone-{number}", independent(number))

@@ -122,6 +122,7 @@ def test_a_wrong_answer_in_a_graded_submission_is_a_zero():
     assert [row("ann")[name] for name in (*POINTS, "total")] == ["0", "0", "3", "3"]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("status", [Status.UNREADABLE, Status.NOT_SUBMITTED, Status.GRADER_ERROR])
 def test_a_failure_is_never_a_zero(status, book):
     """Not even where a person graded the submission before."""
@@ -337,6 +338,7 @@ def typed(path, *options):
     return titles, lines
 
 
+@pytest.mark.lengthy
 def test_canvas_finds_one_assignment_and_everybody(class_of_four, tmp_path):
     """Canvas makes an assignment of each column behind Section that does not speak of a final grade."""
     titles, (most, *lines) = typed(tmp_path / "c.csv", "--layout", "canvas", "--column", "Lab 2 (4711)")
@@ -425,6 +427,7 @@ def grant(tmp_path, text: str) -> int:
     return main(["extensions", LAB, str(tmp_path / "more.csv")])
 
 
+@pytest.mark.lengthy
 def test_more_time_for_some(book, tmp_path, capsys):
     """By days or until a day; of those who have handed in, lateness is that of now, also of a moved date."""
     for student in ("ann", "bob", "cem"):

@@ -53,6 +53,7 @@ def takes(function, count: int) -> bool:
     return True
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("lab", range(9))
 def test_nothing_of_ours_answers(lab, tiny_course, monkeypatch, tmp_path):
     """Every callable that takes the arguments of an exercise earns nothing there; the right answer does."""

@@ -74,6 +74,10 @@ def test_root_takes_them_away_for_the_sandbox():
 @pytest.mark.sandbox
 def test_others_are_told_what_to_do():
     """Who may not mount reads one sentence, which does not give up the isolation."""
+    if not all(
+        folder.stat().st_mode & 0o001 for folder in (*Path(sys.base_prefix).parents, *course.ROOT.parents)
+    ):
+        pytest.skip(f"nobody but root can read {sys.base_prefix} or {course.ROOT}")
     said = in_a_container(65534)
     assert "LabError" in said and "/proc/driver" in said and "privileged" in said
     assert "isolation none" not in said

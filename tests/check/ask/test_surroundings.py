@@ -99,6 +99,7 @@ def said(name: str, function) -> str:
     return ""
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("name", ["sparsity", "window_nll", "magnitude_mask"])
 def test_the_check_says_the_same(name):
     """Public and hidden cases are then answered alike, and a wrong function is told the same mistake."""
@@ -110,6 +111,7 @@ def test_the_check_says_the_same(name):
             assert found == as_usual, (change, found)
 
 
+@pytest.mark.lengthy
 @pytest.mark.usefixtures("tiny_course")
 @pytest.mark.parametrize("name", ["prune_magnitude", "input_norms"])
 def test_the_answer_is_the_same(name):

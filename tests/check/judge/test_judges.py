@@ -37,6 +37,7 @@ STRANGE = {
 pytestmark = pytest.mark.usefixtures("tiny_course")
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("kind", STRANGE)
 @pytest.mark.parametrize("name", EXERCISES)
 def test_strange_answers(name, kind):
@@ -53,6 +54,7 @@ def test_strange_answers(name, kind):
     assert all(len(line) <= WIDTH for line in verdict.message().splitlines())
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("error", [ValueError, TypeError, SystemExit, RecursionError, NotImplementedError])
 @pytest.mark.parametrize("name", EXERCISES)
 def test_errors(name, error):

@@ -1,6 +1,8 @@
 """attention_macs: the multiply-accumulates of attention's own two products, from a config alone."""
 
+import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 from transformers import LlamaConfig
 
@@ -49,7 +51,14 @@ def _suits(inputs: dict) -> bool:
 
 
 def _right(inputs: dict) -> int:
-    return macs.attention_macs(LlamaConfig(**inputs["config"]), inputs["tokens"])
+    return _counted(json.dumps(inputs["config"]), inputs["tokens"])[0]
+
+
+@lru_cache(64)
+def _counted(shape: str, tokens: int) -> tuple[int, int]:
+    """The MACs of attention's two products, and those of the linear layers, for a config in JSON."""
+    config = LlamaConfig(**json.loads(shape))
+    return macs.attention_macs(config, tokens), macs.model_macs(config, tokens)
 
 
 def parts(inputs: dict, answer: Answer) -> list[Part]:
@@ -79,7 +88,7 @@ def mistakes(inputs: dict) -> Iterator[tuple[int, Named]]:
     config, tokens, right = inputs["config"], inputs["tokens"], _right(inputs)
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     depth, head_dim, hidden = config["num_hidden_layers"], config["head_dim"], config["hidden_size"]
-    linear = macs.model_macs(LlamaConfig(**config), tokens)
+    linear = _counted(json.dumps(config), tokens)[1]
     yield 2 * right, f"FLOPs were counted: a MAC is two of them, {ONCE}"
     one = f"one product was counted. There are two: queries by keys, and weights by values, {MEET}"
     yield right // 2, one

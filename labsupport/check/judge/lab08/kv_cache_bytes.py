@@ -1,6 +1,8 @@
 """kv_cache_bytes: the memory of the keys and values that a model keeps of a text."""
 
+import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 from torch import nn
 from transformers import LlamaConfig
@@ -49,10 +51,16 @@ def _suits(inputs: dict) -> bool:
 
 def _right(inputs: dict) -> int:
     """The bytes of what k_proj and v_proj put out for every token."""
-    config = LlamaConfig(**inputs["config"])
+    return _kept(json.dumps(inputs["config"])) * inputs["tokens"] * inputs["dtype_bytes"]
+
+
+@lru_cache(64)
+def _kept(shape: str) -> int:
+    """How many numbers k_proj and v_proj of a config put out for one token; the config is JSON."""
+    config = LlamaConfig(**json.loads(shape))
     modules = macs.skeleton(config, widths.of_config(config)).named_modules()
     kept = [m for name, m in modules if isinstance(m, nn.Linear) and name.endswith(("k_proj", "v_proj"))]
-    return sum(linear.out_features for linear in kept) * inputs["tokens"] * inputs["dtype_bytes"]
+    return sum(linear.out_features for linear in kept)
 
 
 def parts(inputs: dict, answer: Answer) -> list[Part]:
