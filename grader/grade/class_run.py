@@ -82,7 +82,7 @@ def grade_class(
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         for record in records:
             old = before[record.student]
-            after[record.student] = told(continued(record, old), old, why)
+            record = after[record.student] = told(continued(record, old), old, why)
             if not dry:
                 journal.write(record)
             progress.update()
