@@ -132,6 +132,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("csv", metavar="FILE.csv", type=Path, help="student_id, and days, until or exempt")
 
+    one = command(teams, "teams that hand in together")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("csv", metavar="FILE.csv", type=Path, help="student_id, team")
+
+    one = command(essays, "written answers for several people to grade, without names")
+    one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    way = one.add_mutually_exclusive_group(required=True)
+    way.add_argument("--to", metavar="CSV", type=Path, nargs="+", help="new files, one for each person")
+    way.add_argument("--from", metavar="CSV", type=Path, nargs="+", dest="back", help="the files with points")
+
     one = command(regrade, "grade again after a mended judge; who changed, and by how much")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("--why", metavar="SENTENCE", default="", help="for the feedback of those who changed")
@@ -205,7 +215,7 @@ def release(chosen) -> int:
 def collect(chosen) -> int:
     """Copy submissions into the course folder. Those without a matching student are listed."""
     from grader.intake import collect as collector
-    from grader.intake import roster, times
+    from grader.intake import roster, teams, times
 
     zone = times.zone_named(chosen.zone) if chosen.zone else None
     arrivals = collector.collect(
@@ -229,9 +239,11 @@ def collect(chosen) -> int:
             f"{arrival.outcome:<10} {whose}{arrival.origin}",
             *(f"\n           {note}" for note in arrival.notes),
         )
+    said, unclear = teams.spread(course.lab(chosen.lab))
+    print(*said, sep="\n", end="\n" * bool(said))
     there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
     print(f"{there} of {len(arrivals)} submissions are in place")
-    return 1 if collector.needs_attention(arrivals) else 0
+    return 1 if collector.needs_attention(arrivals) or unclear else 0
 
 
 def grade(chosen) -> int:
@@ -299,6 +311,38 @@ def extensions(chosen) -> int:
     return 1 if granted.keys() - known else 0
 
 
+def teams(chosen) -> int:
+    """Keep who works together, and let one work count for all. Exit 1: somebody is not known, or unclear."""
+    from grader.grade.alone import alone
+    from grader.intake import teams as together
+    from grader.results import table
+
+    lab = course.lab(chosen.lab)
+    known = {row.student for row in table.rows(lab)}
+    listed = together.keep(lab, chosen.csv)
+    with alone(lab):
+        said, unclear = together.spread(lab)
+    strangers = [f"{student} is not known in this course" for student in listed if student not in known]
+    print(*strangers, *said, f"{lab}, teams: {len({*together.read(lab).values()})}", sep="\n")
+    return 1 if strangers or unclear else 0
+
+
+def essays(chosen) -> int:
+    """Hand written answers to people, and enter their points. Exit 1: they differ, or are for other work."""
+    from grader.grade.alone import alone
+    from grader.results import essays as answers
+    from grader.results import marks
+
+    lab = course.lab(chosen.lab)
+    if chosen.to:
+        print("\n".join(answers.write(lab, chosen.to)))
+        return 0
+    with alone(lab):
+        said, attention = marks.read(lab, chosen.back)
+    print("\n".join(said))
+    return int(attention)
+
+
 def regrade(chosen) -> int:
     """Grade what older judges judged, list the students whose points change, and tell them why."""
     from grader.grade import regrade as again
@@ -321,9 +365,11 @@ def regrade(chosen) -> int:
 
 def feedback(chosen) -> int:
     """Write a feedback page for each student, with the judge's messages and the instructor's comments."""
+    from grader.results import feedback as pages
     from grader.results import gradebook
 
-    print(gradebook.feedback(course.lab(chosen.lab)))
+    lab = course.lab(chosen.lab)
+    print(gradebook.feedback(lab), *pages.notes(lab), sep="\n")
     return 0
 
 

@@ -12,8 +12,8 @@ from nbgrader.api import MissingEntry
 from sqlalchemy import text
 
 from grader import course
-from grader.intake import extensions, register, roster
-from grader.intake.collect import STUDENT
+from grader.intake import extensions, kept, register, roster, teams
+from grader.intake.stored import DRAFT, STUDENT, TEAM
 from grader.results import lms_export, table
 from labsupport.errors import LabError
 
@@ -75,13 +75,17 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
         for path in sorted((folder / name).glob("*/*")):
             if re.fullmatch(rf"\.?{re.escape(student)}\.(json|entered|underway)(\.\d+)?", path.name):
                 yield Trace(str(path.relative_to(folder)), path.unlink)
-    for path in sorted((folder / "submitted").glob(".collect-*")):  # of a `collect` that was killed
+    for path in sorted((folder / "submitted").glob(f"{DRAFT}*")):  # of a `collect` that was killed
         yield Trace(str(path.relative_to(folder)), partial(shutil.rmtree, path))
     for lab in course.labs():
         if student in register.read(folder / "submitted", lab).students:
             yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, lab))
-        if student in extensions.read(lab):
-            yield Trace(f"a line in extensions/{lab}.csv", partial(ungrant, student, lab))
+        for what, titles in ((extensions.WHAT, extensions.TITLES), (teams.WHAT, teams.TITLES)):
+            if student in kept.lines(kept.path(what, lab), titles):
+                yield Trace(f"a line in {what}/{lab}.csv", partial(unlist, student, what, lab, titles))
+    for mark in sorted((folder / "submitted").glob(f"*/*/{TEAM}")):
+        if teams.of(mark.parent.parent.name, mark.parent.name) == student:
+            yield Trace(f"{mark.relative_to(folder)}, which names the teammate", mark.unlink)
     with table.opened() as book:
         if book and student in table.enrolled(book):
             yield Trace("the student in nbgrader's gradebook", partial(unbook, student))
@@ -100,11 +104,11 @@ def unregister(student: str, lab: str) -> None:
     register.write(submitted, lab, kept)
 
 
-def ungrant(student: str, lab: str) -> None:
-    """Remove the student's extension."""
-    kept = extensions.lines(extensions.path(lab))
-    del kept[student]
-    extensions.write(lab, kept)
+def unlist(student: str, what: str, lab: str, titles: tuple[str, ...]) -> None:
+    """Remove the student's line from what the course keeps of a lab: an extension, or a team."""
+    lines = kept.lines(kept.path(what, lab), titles)
+    del lines[student]
+    kept.write(what, lab, titles, lines)
 
 
 def unbook(student: str) -> None:

@@ -38,10 +38,14 @@ c.HTMLExporter.filters = {
     "markdown2html": "grader.results.filters.prose",
     "highlight_code": "grader.results.filters.code",
     "strip_files_prefix": "grader.results.filters.unchanged",
+    "rubric": "grader.results.filters.rubric",
 }
 c.HTMLExporter.extra_template_basedirs = [  # before those of nbgrader, which load scripts from a network
     str(Path(course.__file__).with_name("results") / "templates"),
     str(Path(nbgrader.__file__).with_name("server_extensions") / "formgrader" / "templates"),
+]
+c.HTMLExporter.extra_template_paths = [  # for our formgrade/index.html.j2, which extends nbgrader's
+    str(Path(nbgrader.__file__).with_name("server_extensions"))
 ]
 
 load_subconfig(str(course.folder() / course.OWN))  # noqa: F821  # pyright: ignore[reportUndefinedVariable]

@@ -15,6 +15,7 @@ from grader.grade.alone import Busy, alone
 from grader.grade.class_run import grade_class
 from grader.grade.journal import Record
 from grader.intake import collect as collector
+from grader.intake import teams
 from grader.intake.submitted import Submission, submissions
 from grader.results import exchange, gradebook
 from grader.results.table import points
@@ -88,7 +89,10 @@ class Watch:
                 self.say(said)
             elif arrival.outcome not in (collector.UNCHANGED, collector.OLDER, collector.LEFT_OUT):
                 self.say_once(said)
-        return bool(arrivals) and collector.needs_attention(arrivals)
+        said, unclear = teams.spread(self.lab)
+        for sentence in said:
+            self.say(sentence)
+        return bool(arrivals) and (collector.needs_attention(arrivals) or unclear)
 
     def due(self) -> list[Submission]:
         """The submissions to grade now; it is said of the others why they wait."""

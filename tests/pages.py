@@ -39,7 +39,7 @@ HARMLESS = {*TAGS.split(), *MATH.split()}
 NAMES = {"alt", "title", "rel", "start", *MATH_ATTRIBUTES.split()}
 COLOUR = r"(color|background-color): rgb\([\d,]+\)"
 STYLE = re.compile(rf"text-align: ?\w+;?|{COLOUR}(; {COLOUR})?")
-PNG = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=\s]*")
+PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=\s]*")
 FORMGRADER = re.compile(
     "score|tabbable|comment|save|btn|panel|nbgrader|credit|mark-graded"
 )  # its scripts' hooks
@@ -111,7 +111,7 @@ def active(tag: Tag, outputs: bool) -> list[str]:
         text = " ".join(map(str, value))
         allowed = {
             "href": re.match("https?://", text),
-            "src": tag.name == "img" and PNG.fullmatch(text),
+            "src": tag.name == "img" and PICTURE.fullmatch(text),
             "style": STYLE.fullmatch(text),
             "class": not FORMGRADER.search(text),
         }

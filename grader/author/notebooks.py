@@ -14,6 +14,7 @@ from grader import course, nbgrader_quiet
 from grader.author import answers, source
 from labsupport import files
 from labsupport.errors import LabError
+from labsupport.progress import bar
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -119,7 +120,10 @@ def student_notebooks(labs: list[str] | None = None) -> dict[Path, bytes]:
     """The expected contents of notebooks/ for these labs, by default for all."""
     names = _named(labs)
     with tempfile.TemporaryDirectory() as root:
-        made = {name: generate(name, Path(root), record=False).read_text("utf-8") for name in names}
+        made = {
+            name: generate(name, Path(root), record=False).read_text("utf-8")
+            for name in bar(names, "student versions")
+        }
     return {course.notebook(name): (text.rstrip("\n") + "\n").encode() for name, text in made.items()}
 
 

@@ -8,6 +8,7 @@ from grader import course
 from grader.author import answers, given, notebooks
 from labsupport import files
 from labsupport.check.judge import EXERCISES
+from labsupport.progress import bar
 
 BESIDE = (
     "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE"
@@ -52,7 +53,7 @@ EPOCH = (2026, 1, 1, 0, 0, 0)  # fixed, so that equal content gives equal bytes
 def release(labs: list[str]) -> Path:
     """Enter the labs into the course folder, and write the students' zip there; its path."""
     course.prepare()
-    for lab in labs:
+    for lab in bar(labs, "releasing"):
         notebooks.generate(lab, course.folder())
     target = course.folder() / "students.zip"
     files.write_whole(target, students_zip(labs))

@@ -1,6 +1,7 @@
 """Parses the source of a lab, solutions/NN_topic.py, into typed cells; LabError for a malformed one."""
 
 import ast
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -56,6 +57,18 @@ def read(lab: str) -> list[Cell]:
         if cell.kind == "exercise" and CHECK + cell.name not in seen:
             raise cell.refuse(f'it has no check: write `# %% check="{cell.name}" points=N` after it')
     return cells
+
+
+def rubric(lab: str, question: str) -> str:
+    """The model answer of a written question and the `answer` cells below it. LabError for another name."""
+    cells = read(lab)
+    at = next(
+        (place for place, cell in enumerate(cells) if (cell.kind, cell.name) == ("written", question)), None
+    )
+    if at is None:
+        raise LabError(f"{lab} has no written question {question}.")
+    below = itertools.takewhile(lambda cell: cell.kind == "answer", cells[at + 1 :])
+    return "\n\n".join(cell.text for cell in (cells[at], *below))
 
 
 def _refused(lab: str, position: int, what: str, problem: str) -> LabError:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from grader import course
 from grader.grade import cards, journal, local_pool, version
+from grader.grade.changes import told
 from grader.grade.journal import Record
 from grader.grade.submission import Task, continued, grade, set_aside
 from grader.intake.submitted import Submission, submissions
@@ -31,13 +32,14 @@ def grade_class(
     cold: bool = False,
     scheduler: str | None = None,
     dry: bool = False,
+    why: str = "",
 ) -> list[Record]:
     """Grade every unsettled submission of a lab; the records of all, old and new, by student.
 
     Each record is written before the next is awaited, so a killed run resumes where it stopped. student:
     only this one, also when it was set aside. workers: number of local processes, by default one, or one for
     each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead. dry: whether to leave
-    the journal as it is.
+    the journal as it is. why: a sentence for the feedback of those whose points on the same work change.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
@@ -48,7 +50,7 @@ def grade_class(
     if not found:
         whose = f"of {student} " if student else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
-    before = {each.student: retimed(journal.read(lab, each.student), each) for each in found}
+    before = {each.student: retimed(journal.read(lab, each.student), each, dry) for each in found}
     after: dict[str, Any] = dict(before)  # no None stays: each record comes below, or is settled
     suspects = {each.student for each in found if suspect(before[each.student], each)}
     graded_with = version.of(lab)
@@ -61,11 +63,15 @@ def grade_class(
             pool, graded_with = there.pool(), there.version(graded_with)
         if not dry:
             version.note(lab, graded_with)
+        shared = of_mates(found, graded_with)
         todo = [
             Task(each, release.read_text("utf-8"), course.seed(), graded_with, limits, isolation, cold)
             for each in found
-            if not journal.settled(before[each.student], each.digest, graded_with)
-            or (student and each.student in suspects)
+            if each.student not in shared
+            and (
+                not journal.settled(before[each.student], each.digest, graded_with)
+                or (student and each.student in suspects)
+            )
         ]
         wanted = min(workers or max(1, len(cards.named())), len(todo))
         if scheduler is None and (count := local_pool.affordable(wanted)) > 1:
@@ -75,18 +81,54 @@ def grade_class(
         records = later.enter_context(contextlib.closing(finished(todo, pool, suspects)))
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         for record in records:
-            after[record.student] = continued(record, before[record.student])
+            old = before[record.student]
+            record = after[record.student] = told(continued(record, old), old, why)
             if not dry:
                 journal.write(record)
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
+    for each in found:
+        if each.student in shared:
+            old, of_mate = before[each.student], after.get(each.mate) or journal.read(lab, each.mate)
+            assert of_mate is not None
+            after[each.student] = told(passed_on(of_mate, each, old), old, why)
+            if not dry and after[each.student] is not old:
+                journal.write(after[each.student])
     return [after[each.student] for each in found]
 
 
-def retimed(record: Record | None, submission: Submission) -> Record | None:
+def of_mates(found: list[Submission], graded_with: str) -> set[str]:
+    """The students whose work is a teammate's, which is graded with these, or was graded."""
+    digests = {each.student: each.digest for each in found if not each.mate}
+    return {
+        each.student
+        for each in found
+        if each.mate
+        and (
+            digests.get(each.mate) == each.digest
+            or journal.settled(journal.read(each.lab, each.mate), each.digest, graded_with)
+        )
+    }
+
+
+def passed_on(record: Record, submission: Submission, before: Record | None) -> Record:
+    """A teammate's record as the student's own; the one before, where that was it already."""
+    if before and (before.submission, before.graded_at) == (record.submission, record.graded_at):
+        return before
+    flags = [flag for flag in record.flags if flag not in record.collected]
+    said = list(submission.collected)
+    own = replace(
+        record, student=submission.student, submitted_at=submission.submitted_at, collected=said,
+        flags=[*said, *flags], earlier=[], why="",
+    )  # fmt: skip
+    return continued(own, before)
+
+
+def retimed(record: Record | None, submission: Submission, dry: bool = False) -> Record | None:
     """The record with the submission's time and what `collect` says, which change when it runs again.
 
-    The same files submitted again have a later time. A time that is not known any more stays as it was.
+    The same files submitted again have a later time. A time that is not known any more stays as it was. dry:
+    whether to leave the journal as it is.
     """
     if record is None or record.submission != submission.digest:
         return record
@@ -95,7 +137,8 @@ def retimed(record: Record | None, submission: Submission) -> Record | None:
         return record
     flags = [flag for flag in record.flags if flag not in record.collected]
     record = replace(record, submitted_at=time, collected=said, flags=[*said, *flags])
-    journal.write(record)
+    if not dry:
+        journal.write(record)
     return record
 
 

@@ -1,6 +1,7 @@
 """Sanitizes an executed notebook, so that a browser that shows it runs nothing and loads nothing.
 
-Outputs are reduced to text and PNG images; HTML, scripts, SVG, widgets and LaTeX are dropped. In prose,
+Outputs are reduced to text and PNG images; HTML, scripts, SVG, widgets and LaTeX are dropped. Pasted
+pictures are written anew (pictures.py). In prose,
 an invisible character breaks the syntax of HTML, entities, script links and images (an image would
 report its viewer and the time to a server). This works in every viewer, JupyterLab included; nbgrader's
 pages are cleaned once more (results/clean.py).
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 
 import nbformat
 from nbformat import NotebookNode
+
+from grader.grade import pictures
 
 PICTURE, TEXT = "image/png", "text/plain"
 DROPPED = "[an output that is neither text nor a PNG picture is not shown]"
@@ -40,6 +43,7 @@ class Room:
     text: int = 500_000  # characters of output
     outputs: int = 1_000
     colours: int = 5_000  # changes of colour in outputs
+    pictures: int = 20  # pasted ones
 
 
 def tame(prose: str) -> str:
@@ -62,6 +66,9 @@ def inert(notebook: NotebookNode, released: NotebookNode) -> NotebookNode:
         else:
             text = cell.source if cell.source in ours else tame(cell.source)
             new = nbformat.v4.new_markdown_cell(text, metadata=metadata)
+            if found := pictures.pasted(cell.get("attachments"), room.pictures):
+                new.attachments = nbformat.from_dict(found)
+                room.pictures -= len(found)
         new.id = cell.id
         result.cells.append(new)
     return result

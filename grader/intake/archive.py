@@ -40,6 +40,13 @@ class Entry:
         """Whether it is not taken, and only shows that its sender sent something."""
         return littered(self.parts)
 
+    def text(self) -> str:
+        """The first 200 bytes as text; "" if the file cannot be read."""
+        try:
+            return self.read()[:200].decode("utf-8-sig", "replace")
+        except Unreadable:
+            return ""
+
 
 @contextmanager
 def opened(source: Path) -> Iterator[list[Entry]]:

@@ -1,36 +1,29 @@
 """Collects submissions into the course folder, from nbgrader's exchange or a platform's download.
 
 Every file is listed with its outcome. Students are identified by the folder of the exchange or by the
-roster, never guessed. submitted/STUDENT/LAB/ receives the notebook under the name that nbgrader expects,
-timestamp.txt if the time is known, .late if a platform marks a submission as late without a time, and the
-exchange's submission_secret.txt, by which nbgrader hands the feedback back to who handed in.
-The folder is replaced atomically.
+roster, never guessed. submitted/STUDENT/LAB/ receives what was sent (stored.py).
 """
 
 import re
-import shutil
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
-from grader.intake import archive, gradescope, register, roster, times, unmatched
+from grader.intake import archive, gradescope, register, roster, stored, times, unmatched
 from grader.intake.files import HARMLESS, is_copy, listed, pick
 from grader.intake.parse import Unreadable, shown
 from grader.intake.register import Handed
 from grader.intake.senders import Submission, of_other_lab, sender
+from grader.intake.stored import ALLOWED, COLLECTED, OLDER, STUDENT, UNCHANGED, compared, put, write
 from labsupport.errors import LabError
+from labsupport.progress import bar
 
-COLLECTED, UNCHANGED, OLDER = "collected", "unchanged", "older"
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
-ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
-SECRET = "submission_secret.txt"
-LATE = ".late"  # beside a notebook that a platform marks as late without a time
 OF_PLATFORM = {"index.html", "submission_metadata.yml"}  # beside the submissions: nobody's
 NOBODY = "The name tells neither student nor platform."
-STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
 NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
 
@@ -62,6 +55,8 @@ def collect(
     the archive or the roster cannot be read or the course folder cannot be written.
     """
     people = roster.read(roster_file) if roster_file else None
+    if people:
+        roster.agree(people, course_submitted.parent / "roster.csv")
     assigned = unmatched.read(names) if names else {}
     with archive.opened(source) as entries:
         if source.name.endswith(
@@ -71,7 +66,9 @@ def collect(
         submissions, arrivals = sorted_out(entries, lab, zone, people)
         students, handed = defaultdict(list), {}
         for submission in submissions:
-            student, why = identified(submission, people, assigned.get(submission.origin, ""))
+            student, why = identified(
+                submission, people, assigned.get(unmatched.called(submission.origin), "")
+            )
             if student:
                 students[student].append(submission)
             elif submission.platform == "canvas" and roster.is_test_student(submission.name):
@@ -80,12 +77,13 @@ def collect(
                 arrivals.append(Arrival(shown(submission.origin, 120), None, UNMATCHED, (f"{why}.",)))
         try:
             course_submitted.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".collect-", dir=course_submitted) as draft:
-                for student, sent in sorted(students.items()):
+            stored.recover(course_submitted)
+            with tempfile.TemporaryDirectory(prefix=stored.DRAFT, dir=course_submitted) as draft:
+                for student, sent in bar(sorted(students.items()), f"collecting {lab}"):
                     found, handed[student] = drafted(student, sent, lab, Path(draft), course_submitted)
                     arrivals += found
                 for folder in sorted(Path(draft, "new").glob("*")):
-                    put(course_submitted / folder.name / lab, folder, Path(draft, "old"))
+                    put(course_submitted / folder.name / lab, folder, Path(draft))
             keep(course_submitted, lab, handed, arrivals)
             if names:
                 left = {arrival.origin for arrival in arrivals if arrival.outcome == UNMATCHED}
@@ -192,7 +190,7 @@ def set_time(submission: Submission, zone: tzinfo | None) -> None:
     """Read the time of a submission from the folder's name, else from timestamp.txt; note what is unclear."""
     stamps = [submission.stamp] if submission.stamp else []
     if "timestamp.txt" in submission.files:
-        stamps.append(text_of(submission.files["timestamp.txt"]))
+        stamps.append(submission.files["timestamp.txt"].text())
     problems = []
     for stamp in stamps:
         try:
@@ -210,18 +208,13 @@ def set_time(submission: Submission, zone: tzinfo | None) -> None:
         submission.notes = (str(problem),)
 
 
-def text_of(entry: archive.Entry) -> str:
-    """The first 200 bytes of a file as text; "" if it cannot be read."""
-    try:
-        return entry.read()[:200].decode("utf-8-sig", "replace")
-    except Unreadable:
-        return ""
-
-
 def identified(submission: Submission, people: roster.Roster | None, assigned: str) -> tuple[str | None, str]:
     """The student id, or None and the reason. assigned: what a person said, "" for nothing."""
-    if assigned:
-        student, why = people.find(assigned) if people else (assigned, "")
+    exact = assigned or ("" if submission.platform else submission.name)  # an id, and no platform's name
+    if exact and (people is None or exact in people.lines):
+        student, why = exact, ""
+    elif assigned and people:
+        student, why = people.find(assigned)
     elif people and submission.platform == "blackboard":  # Title_of the lab_user_name
         words = submission.number.split("_")
         found = [people.find("", "_".join(words[place:])) for place in range(len(words))]
@@ -232,10 +225,8 @@ def identified(submission: Submission, people: roster.Roster | None, assigned: s
         )
         if submission.platform == "ilias" and (whole := people.find(submission.origin)[0]):
             student = whole  # an id with underscores
-    elif submission.platform:
-        return None, "A platform's download needs a roster, a CSV that maps names to student ids"
     else:
-        student, why = submission.name, ""
+        return None, "A platform's download needs a roster, a CSV that maps names to student ids"
     if student and not STUDENT.fullmatch(student):
         return None, f"'{shown(student)}' cannot be a student id: {ALLOWED}"
     return student, shown(why, 200)
@@ -249,7 +240,7 @@ def drafted(
 ) -> tuple[list[Arrival], Handed]:
     """Write the latest readable notebook into the draft; the outcomes, and what stays wrong."""
     arrivals, taken, refusals = [], None, []
-    there = submitted / student / lab
+    there = stored.own(submitted / student / lab)
     handed = Handed()
 
     def arrived(submission: Submission, outcome: str, *notes: str) -> None:
@@ -304,54 +295,3 @@ def without_notebook(others: list[str], lab: str) -> tuple[str, str]:
         return REFUSED, f"An archive inside the download is not opened: {listed(zipped)}. " \
                         f"Hand in the notebook {lab}.ipynb itself."  # fmt: skip
     return NOTHING, NO_NOTEBOOK.format(lab=lab, sent=listed(others) or "only hidden files")
-
-
-def compared(there: Path, lab: str, raw: bytes, submission: Submission) -> tuple[str, tuple[str, ...]]:
-    """Compare a notebook with the stored one: the outcome, and sentences.
-
-    The same work at an earlier time is one whose zone is known by now, and is taken with that time.
-    """
-    notebook, time = there / f"{lab}.ipynb", submission.time
-    before, same_work = time_in(there / "timestamp.txt"), notebook.is_file() and notebook.read_bytes() == raw
-    if time and before and before > time and not same_work:
-        return OLDER, (f"The one collected before is later, {before:%Y-%m-%d %H:%M} UTC, and stays.",)
-    same_time = (time is None or time == before) and submission.late == (there / LATE).exists()
-    if same_work and same_time:
-        return UNCHANGED, ()
-    return COLLECTED, (("It takes the place of the one collected before.",) if there.exists() else ())
-
-
-def time_in(stamp: Path) -> datetime | None:
-    """The time in a timestamp.txt of the course folder; None if there is none."""
-    try:
-        return times.read(stamp.read_text(errors="replace"))
-    except (OSError, times.Unclear):
-        return None
-
-
-def write(folder: Path, lab: str, raw: bytes, submission: Submission) -> None:
-    """Write a submission in nbgrader's layout, with the exchange's secret and the platform's mark."""
-    folder.mkdir(parents=True)
-    (folder / f"{lab}.ipynb").write_bytes(raw)
-    if submission.time:
-        (folder / "timestamp.txt").write_text(times.written(submission.time))
-    if submission.late:
-        (folder / LATE).touch()
-    if not submission.platform and SECRET in submission.files:
-        (folder / SECRET).write_text(text_of(submission.files[SECRET]))
-
-
-def put(target: Path, new: Path, aside: Path) -> None:
-    """Move a finished folder to its place; the old one is removed only after that."""
-    target.parent.mkdir(exist_ok=True)
-    old = aside / new.name
-    if target.exists():
-        aside.mkdir(exist_ok=True)
-        target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

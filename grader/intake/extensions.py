@@ -10,12 +10,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from grader import course
-from grader.intake import spreadsheet, times
+from grader.intake import kept, times
 from labsupport.errors import LabError
 
+WHAT = "extensions"
 TITLES: tuple[str, ...] = ("student_id", "days", "until", "exempt")
-YES, NO = ("yes", "y", "x", "true", "1"), ("", "no", "n", "false", "0")
+NO = ("", "no", "n", "false", "0")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -41,62 +41,34 @@ class Extension(Struct, frozen=True):
         return f"{self.days:g} day{'s' * (self.days != 1)} more" if self.days else "nothing more"
 
 
-def path(lab: str) -> Path:
-    """The kept file of a lab."""
-    return course.folder() / "extensions" / f"{lab}.csv"
-
-
 def read(lab: str) -> dict[str, Extension]:
     """What students are granted in a lab. Raises LabError for a damaged file."""
-    kept = path(lab)
-    return {student: granted(kept, line) for student, line in lines(kept).items()} if kept.is_file() else {}
+    place = kept.path(WHAT, lab)
+    return {student: granted(place, line) for student, line in kept.lines(place, TITLES).items()}
 
 
 def keep(lab: str, new: Path) -> dict[str, Extension]:
-    """Add a CSV to what the course keeps; of a student in both, the new line counts. What the CSV grants.
+    """Add a CSV to what the course keeps. What the CSV grants.
 
     Raises LabError, and changes nothing, for a file that cannot be read, or not be kept.
     """
-    added = lines(new)
+    added = kept.lines(new, TITLES)
     said = {student: granted(new, line) for student, line in added.items()}
-    write(lab, (lines(path(lab)) if path(lab).is_file() else {}) | added)
+    kept.write(WHAT, lab, TITLES, kept.lines(kept.path(WHAT, lab), TITLES) | added)
     return said
-
-
-def write(lab: str, kept: dict[str, dict[str, str]]) -> None:
-    """Store the lines of a lab atomically. Raises LabError."""
-    try:
-        spreadsheet.write_lines(path(lab), TITLES, kept.values())
-    except OSError as problem:
-        raise LabError(f"{path(lab)} cannot be written: {problem.strerror}.") from problem
-
-
-def lines(source: Path) -> dict[str, dict[str, str]]:
-    """The lines of a CSV by student id. Raises LabError."""
-    table = spreadsheet.table(source)
-    titles = set(spreadsheet.titles_of(table))
-    if "student_id" not in titles or not titles & {*TITLES[1:]}:
-        raise LabError(f"{source} needs the column student_id, and one of days, until and exempt.")
-    found = {}
-    for line in spreadsheet.lines(table, TITLES):
-        if line["student_id"] in found:
-            raise LabError(f"{source} has the student_id '{line['student_id']}' twice.")
-        if any(line.values()):
-            found[line["student_id"]] = line
-    return found
 
 
 def granted(source: Path, line: dict[str, str]) -> Extension:
     """What a line grants. Raises LabError."""
     days, until, exempt = (line[title] for title in TITLES[1:])
     try:
-        if not line["student_id"] or (days and until) or exempt.casefold() not in YES + NO:
+        if not line["student_id"] or (days and until) or exempt.casefold() not in kept.YES + NO:
             raise ValueError
         until = f"{until} 23:59:59" if DATE.fullmatch(until) else until
         number = float(days.replace(",", ".") or 0)
         if not 0 <= number <= 3650:
             raise ValueError
-        return Extension(number, times.read(until, UTC) if until else None, exempt.casefold() in YES)
+        return Extension(number, times.read(until, UTC) if until else None, exempt.casefold() in kept.YES)
     except (ValueError, times.Unclear):
         said = ", ".join(line.values())
         raise LabError(

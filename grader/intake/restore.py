@@ -2,14 +2,16 @@
 
 import ast
 import copy
+import itertools
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_locked
 
-from grader.intake.align import binds, in_place, is_exercise, matched, wanted
+from grader.intake.align import binds, in_place, is_answer, is_exercise, matched, wanted
 from grader.intake.parse import Cell, Unreadable, brief, plain
 
+OWN = "cell-"  # begins the ids of a student's own cells
 CLAIMS = ("points", "grade", "locked", "solution", "task")
 
 
@@ -63,11 +65,29 @@ def repaired(cells: list[Cell], released: NotebookNode) -> tuple[NotebookNode, l
         top = min(first, imports)  # where it stands in the release, and above all code
         result.insert(top, copy.deepcopy(release[imports]))
         numbers.insert(top, moved)
+    flags += beside(result, release)
     metadata = copy.deepcopy(released.metadata)
     notebook = NotebookNode(
         cells=result, metadata=metadata, nbformat=4, nbformat_minor=released.nbformat_minor
     )
     return notebook, flags, numbers
+
+
+def beside(result: list[NotebookNode], release: list[NotebookNode]) -> list[str]:
+    """A flag for each written answer that is as released, with a text of the student's own below it.
+
+    It would count as left empty.
+    """
+    empty = {cell.metadata.nbgrader.grade_id: plain(cell.source) for cell in release if is_answer(cell)}
+    return [
+        f"{called(cell)} is as released, and a text of the student's own stands below it: look at it by hand."
+        for cell, below in itertools.pairwise(result)
+        if "nbgrader" in cell.metadata
+        and plain(cell.source) == empty.get(cell.metadata.nbgrader.grade_id)
+        and below.cell_type == "markdown"
+        and below.get("id", "").startswith(OWN)
+        and plain(below.source)
+    ]
 
 
 def import_cell(release: list[NotebookNode]) -> int | None:
@@ -147,7 +167,7 @@ def restored(
 def ordinary(student: Cell) -> NotebookNode:
     """A student's own cell without metadata and outputs; its id says its number."""
     make = getattr(nbformat.v4, f"new_{student.kind}_cell")
-    cell = make(student.source, id=f"cell-{student.index + 1}")
+    cell = make(student.source, id=f"{OWN}{student.index + 1}")
     if student.attachments:
         cell.attachments = nbformat.from_dict(student.attachments)
     return cell

@@ -21,8 +21,9 @@ IDENTIFIES = re.compile("(^|_)id|id(_|$)|login|user|mail")  # not Midterm
 NAMES = ("name", "full_name", "student")
 NO_STUDENTS = ("points possible", "manual posting", "muted", "(read only)")  # in lines of Canvas's export
 TEST_STUDENT = "Student, Test"  # Canvas's own, for an instructor's Student View
+NUMBERED = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)  # what a spreadsheet makes of a long number
+EATEN = "a spreadsheet made a number of it; format the column as text and fill in the ids again"
 PARTICIPANT = re.compile(r"(?P<word>\D*[^\W\d_]{3,}\D*?)\s*(?P<number>\d+)")  # Teilnehmer/in12
-IGNORABLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # marks
 
 
 @dataclass
@@ -93,6 +94,8 @@ def read(path: Path) -> Roster:
         if not student or student in seen:
             what = f"the student_id '{student}' a second time" if student else "no student_id"
             raise LabError(f"The roster {path} has {what} in line {number}.")
+        if NUMBERED.fullmatch(student):
+            raise LabError(f"The roster {path} has the student_id '{student}' in line {number}: {EATEN}.")
         seen.add(student)
         if participants and (found := PARTICIPANT.fullmatch(row.get(participants, ""))):
             row["identifier"] = row.pop(participants)
@@ -100,6 +103,18 @@ def read(path: Path) -> Roster:
         roster.lines[student] = row
         enter(roster, student, row)
     return roster
+
+
+def agree(roster: Roster, kept: Path) -> None:
+    """Raise LabError for a student_id that lost the zeros with which the course's roster has it."""
+    known = read(kept).lines if kept.is_file() else {}
+    short = {student.lstrip("0"): student for student in known if student.isdecimal()}
+    for student in roster.lines:
+        before = short.get(student.removesuffix(".0").lstrip("0"), student)
+        if before != student and student not in known:
+            raise LabError(
+                f"The roster has the student_id '{student}', and the course has '{before}': {EATEN}."
+            )
 
 
 def keep(path: Path, kept: Path) -> None:
@@ -135,7 +150,6 @@ def without(path: Path, student: str) -> None:
 def table(path: Path) -> list[list[str]]:
     """The rows of a roster's cells, the titles first. Raises LabError for another file."""
     rows = spreadsheet.table(path, f"The roster {path}")
-    rows = [[cell.strip(IGNORABLE).strip() for cell in cells] for cells in rows]
     if "student_id" not in titles_of(rows):
         raise LabError(
             f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."

@@ -11,10 +11,12 @@ from labsupport.errors import LabError
 
 LARGEST = 20 * 2**20  # bytes
 WESTERN = "’‘´–—\xa0"  # signs of Windows-1252 in names
+FORMULA = "=+-@\t\r\n＝＋－＠"  # a cell that begins with one of these is code to a spreadsheet
+IGNORABLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # marks
 
 
 def table(path: Path, called: str = "") -> list[list[str]]:
-    """The rows of cells, the titles first, without space around a cell.
+    """The rows of cells, the titles first, without space and invisible marks around a cell.
 
     called: what messages call the file, by default its path. Raises LabError.
     """
@@ -28,13 +30,26 @@ def table(path: Path, called: str = "") -> list[list[str]]:
         raise LabError(f"{called} is not UTF-8: save it as 'CSV UTF-8'.") from problem
     if len(raw) > LARGEST:
         raise LabError(f"{called} has {len(raw) / 2**20:,.0f} MiB; the limit is {LARGEST / 2**20:.0f} MiB.")
-    text = re.sub(r"\Asep=(.)\s*?(\r\n|\r|\n)", "", text)  # a line for spreadsheets
+    text = re.sub(r"\A\s*sep=(.)\s*?(\r\n|\r|\n)", "", text).lstrip("\r\n")  # a line for spreadsheets
     head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
     except csv.Error as problem:
         raise LabError(f"{called} is not a CSV file: {problem}.") from problem
-    return [[cell.strip() for cell in cells] for cells in rows]
+    return [[plain(cell) for cell in cells] for cells in rows]
+
+
+def plain(cell: str) -> str:
+    """The text of a cell: without space and marks around it, and of ="007", an id kept from a spreadsheet."""
+    cell = cell.strip().strip(IGNORABLE).strip()
+    inside = re.fullmatch('="([^"]*)"', cell)
+    return inside[1] if inside else cell
+
+
+def harmless(cell: str) -> str:
+    """The cell with a sign in front where a spreadsheet would calculate it."""
+    formula = cell.lstrip(" ")[:1] in FORMULA and bool(cell.strip(" "))
+    return f"'{cell}" if formula else cell
 
 
 def titles_of(rows: list[list[str]]) -> list[str]:
@@ -53,11 +68,14 @@ def write_lines(path: Path, titles: Collection[str], lines: Iterable[dict[str, s
     write(path, [titles, *([line.get(title, "") for title in titles] for line in lines)])
 
 
-def write(path: Path, rows: Iterable[Iterable[str]]) -> None:
-    """Write rows of cells as a CSV, atomically. Raises OSError."""
+def write(path: Path, rows: Iterable[Iterable[str]], encoding: str = "utf-8") -> None:
+    """Write rows of cells as a CSV, atomically. Raises OSError.
+
+    encoding: utf-8-sig for people, whose spreadsheets read UTF-8 only with a mark in front.
+    """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    files.write_whole(path, text.getvalue().encode())
+    files.write_whole(path, text.getvalue().encode(encoding))
 
 
 def decoded(raw: bytes) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader import course
-from grader.intake import admit, files, register, times
+from grader.intake import admit, files, register, teams, times
 from grader.intake.register import Handed
 from grader.status import Status
 
@@ -14,7 +14,8 @@ from grader.status import Status
 class Submission:
     """The submission of one student; if there is none, `raw` is None and `reason` is a sentence.
 
-    collected: those of the flags that come from `collect`, and can change without another submission.
+    collected: those of the flags that come from `collect`, and can change without another submission. mate:
+    the teammate whose work it is, "" if it is the student's own.
     """
 
     student: str
@@ -26,6 +27,7 @@ class Submission:
     reason: str = ""
     submitted_at: str = ""
     collected: tuple[str, ...] = ()
+    mate: str = ""
 
 
 def submissions(lab: str) -> list[Submission]:
@@ -64,7 +66,10 @@ def submission(student: str, lab: str, folder: Path, handed: Handed) -> Submissi
     if handed.later:
         said = (*said, f"Another submission was not taken: {handed.later}")
     digest = hashlib.sha256(raw).hexdigest()
-    return Submission(student, lab, digest, raw, (*said, *flags), submitted_at=when, collected=said)
+    mate = teams.of(student, lab)
+    return Submission(
+        student, lab, digest, raw, (*said, *flags), submitted_at=when, collected=said, mate=mate
+    )
 
 
 def submitted_at(file: Path, text: str) -> tuple[str, tuple[str, ...]]:

@@ -24,12 +24,20 @@ def rows(path: Path) -> list[dict[str, str]]:
     return spreadsheet.lines(table, TITLES)
 
 
+def called(origin: str) -> str:
+    """An origin as the file has it: printable, no formula, and the same when a spreadsheet has saved it."""
+    printable = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in origin)
+    return spreadsheet.harmless(printable.strip())
+
+
 def add(path: Path, left: list[Submission]) -> None:
     """Add what is left to the file; the lines that are there stay. Raises OSError."""
     lines = rows(path)
     there = {line["origin"] for line in lines}
-    new = {each.origin: each for each in left if each.origin not in there}
+    new = {called(each.origin): each for each in left}
     lines += [
-        dict(zip(TITLES, (origin, each.name, each.number, ""), strict=True)) for origin, each in new.items()
+        dict(zip(TITLES, (origin, called(each.name), called(each.number), ""), strict=True))
+        for origin, each in new.items()
+        if origin not in there
     ]
     spreadsheet.write_lines(path, TITLES, lines)

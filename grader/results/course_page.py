@@ -18,6 +18,7 @@ from grader.results.templating import template
 from grader.status import Status
 from labsupport import files
 from labsupport.errors import LabError
+from labsupport.progress import bar
 
 HALF = 0.5  # of the points so far: whoever has less is listed as falling behind
 
@@ -46,7 +47,10 @@ class Lab:
 
 @dataclass(frozen=True)
 class Student:
-    """One student of the course. share: of the points of all labs so far; missing: labs without a score."""
+    """One student of the course. share: of the points of all labs so far; missing: labs without a score.
+
+    marked: the labs where something is to be decided or renewed.
+    """
 
     student: str
     name: str
@@ -54,6 +58,7 @@ class Student:
     points: float
     share: float
     missing: list[str]
+    marked: list[bool]
 
     @property
     def behind(self) -> bool:
@@ -86,7 +91,7 @@ def handed_out(folder: Path) -> list[Lab]:
     found = [name for name in course.labs() if (course.folder() / "release" / name).is_dir()]
     most = {name: math.fsum(cell.points for cell in table.questions(name)) for name in found}
     labs = []
-    for name in found:
+    for name in bar(found, "reading the labs", delay=1):
         penalties.renew(name)
         records = journal.records(name)
         people = report.everybody(name, records, set(), folder)
@@ -123,5 +128,6 @@ def students(labs: list[Lab]) -> list[Student]:
         ]
         name = lms_export.name(roster.get(student, {}))
         share = points / most if most else 1.0
-        found.append(Student(student, name, list(totals.values()), points, share, missing))
+        marked = [student in lab.rows and bool(lab.rows[student].notes) for lab in labs]
+        found.append(Student(student, name, list(totals.values()), points, share, missing, marked))
     return found

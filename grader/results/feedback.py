@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 from pygments.formatters import HtmlFormatter
+from tqdm import tqdm
 
 from grader.author.source import Cell
 from grader.grade import journal
@@ -17,6 +18,8 @@ from grader.results.table import Row, points
 from grader.status import Status
 
 WAITS = "not graded yet"
+NEWER = "You have handed in other work since. It is not graded yet, and this page is on the work before it."
+EARLIER = "Below is work that you handed in earlier."
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,22 @@ class Page:
 class Standing(NbGraderPreprocessor):
     """Puts the head of a student's page into nbgrader's resources, and the points into the cells."""
 
+    pages = tqdm(disable=True)  # what shows the progress of a class
+
     def preprocess(self, nb, resources):
         place = resources["nbgrader"]
         if getattr(self, "lab", None) != place["assignment"]:  # read once for a class
             self.lab = place["assignment"]
             self.rows = {row.student: row for row in table.rows(self.lab)}
-            self.people = lms_export.on_roster()
+            self.people, self.asked = lms_export.on_roster(), table.questions(self.lab)
         record = journal.read(self.lab, place["student"]) or Record(
             place["student"], self.lab, "", "", Status.NOT_GRADED_YET
         )
         name = lms_export.name(self.people.get(record.student, {}))
-        place["page"] = head(record, self.rows[record.student], table.questions(self.lab), name)
+        place["page"] = head(record, self.rows[record.student], self.asked, name)
         place["by_cell"] = {line.anchor: line for line in place["page"].lines}
         place["colours"] = "\n".join([light(), "@media (prefers-color-scheme: dark) {", dark(), "}"])
+        self.pages.update()
         return nb, resources
 
 
@@ -74,7 +80,8 @@ def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
     """The head of a student's page. name: from the roster, "" without one."""
     number, words = record.lab.split("_", 1)
     waits = sum(cell.kind == "written" and row.scores[cell.name] is None for cell in asked)
-    total = "no score yet" if row.total is None else f"{points(row.total)} of {points(row.most)} points"
+    none = "not counted" if row.status == Status.EXEMPT else "no score yet"
+    total = none if row.total is None else f"{points(row.total)} of {points(row.most)} points"
     if waits and row.total is not None:
         total += " so far"
     said = [
@@ -85,6 +92,7 @@ def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
         else "",
         record.why,
         row.reason,
+        NEWER if row.newer else EARLIER if record.submission and not record.notebook else "",
     ]
     return Page(
         title=f"Lab {number}: {words.replace('_', ' ')}",
@@ -110,3 +118,16 @@ def line(cell: Cell, record: Record, row: Row) -> Line:
         said = "points by hand"
     name = f"{verdict.number} {cell.name}"
     return Line(cell.id, name, said, f"{cell.points} at most" if score is None else shown)
+
+
+def notes(lab: str) -> list[str]:
+    """Sentences for the instructor on what the pages of a class leave open."""
+    rows, asked = table.rows(lab), table.questions(lab)
+    waits = sum(lms_export.waiting(row, asked) for row in rows)
+    open_ = sum(bool(row.notes) for row in rows)
+    said = (
+        waits and f"With a written answer that waits to be graded: {waits} of {len(rows)} students.",
+        open_
+        and f"With something to decide or to renew: {open_}; `python -m grader report {lab[:2]}` says what.",
+    )
+    return [sentence for sentence in said if sentence]

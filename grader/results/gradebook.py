@@ -30,13 +30,15 @@ from grader.author.source import CHECK
 from grader.grade import journal
 from grader.grade.journal import Record
 from grader.intake import submitted as submissions
-from grader.intake.collect import SECRET
+from grader.intake.stored import SECRET
 from grader.results import penalties
+from grader.results.feedback import Standing
 from grader.results.table import Row, rows, submitted
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
+from labsupport.progress import bar
 
 GRADED = "graded"  # the folder from which `adopt` gives nbgrader the executed notebooks
 AGAIN = "The journal keeps all records; run the command again."
@@ -125,7 +127,7 @@ def hand_over(lab: str, records: list[Record]) -> None:
         assignment: Any = Assignment  # nbgrader's columns are untyped
         known = book.db.query(SubmittedAssignment.student_id).join(assignment).filter(assignment.name == lab)
         there = {student for (student,) in known}
-        for record in records:
+        for record in bar(records, f"entering {lab}"):
             mark = journal.folder(lab) / f"{record.student}.entered"
             about = f"{record.notebook}{record.graded_at}{record.submitted_at}"
             digest = f"{record.submission} {hashlib.sha256(about.encode()).hexdigest()}"
@@ -235,11 +237,13 @@ def feedback(lab: str, student: str = "") -> Path:
     penalties.renew(lab)
     pages, whose = course.folder() / "feedback", student or "*"
     refused = [row for row in rows(lab) if row.status == Status.UNREADABLE and student in ("", row.student)]
-    if not (refused or student) or any((course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")):
+    notebooks = [*(course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")]
+    if notebooks or not (refused or student):
         config = course.config()
         config.CourseDirectory.update(assignment_id=lab, student_id=whose)
         config.GenerateFeedback.force = True
-        nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
+        with bar(total=len(notebooks), what=f"feedback on {lab}") as Standing.pages:
+            nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
     for row in refused:
         page = REFUSED.format(lab=lab, status=row.status, reason=html.escape(row.reason))
         try:

@@ -77,7 +77,8 @@ def percent(row: Row) -> float | None:
 def status(row: Row, asked: list[Cell]) -> str:
     """The status of the submission, its lateness, and whether a written answer waits to be graded."""
     waits = "a written answer waits to be graded" if waiting(row, asked) else ""
-    return ", ".join(part for part in (row.status, lateness(row), waits) if part)
+    notes = "something to decide or to renew" if row.notes else ""
+    return ", ".join(part for part in (row.status, lateness(row), waits, notes) if part)
 
 
 def comment(row: Row, asked: list[Cell]) -> str:
@@ -146,12 +147,15 @@ def notes(lab: str) -> str:
     late = sum(row.late is True for row in found)
     waits = sum(waiting(row, asked) for row in found)
     partly = sum(row.status == Status.PARTLY_GRADED for row in found)
+    open_ = sum(bool(row.notes) for row in found)
     strangers = sum(row.student not in people for row in found)
     lines = (
         f"{scored} of {len(found)} students have a score; the others' cells are empty, not 0.",
         late and f"Late: {late}.",
         waits and f"With a written answer to be graded, and a total without it: {waits}.",
         partly and f"With an exercise whose judge failed, and a total without it: {partly}.",
+        open_
+        and f"With something to decide or to renew: {open_}; `python -m grader report {lab[:2]}` says what.",
         strangers and f"Not on the roster, and identified by the student id alone: {strangers}.",
     )
     return "\n".join(line for line in lines if line)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-import nbformat
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from nbconvert.filters.markdown_mistune import (
@@ -21,6 +20,7 @@ from nbconvert.filters.markdown_mistune import (
 )
 
 from grader import course
+from grader.author import source
 from grader.results.clean import clean
 from grader.results.highlight import LANGUAGES, highlighted
 
@@ -57,9 +57,9 @@ def _typed(tokens: list[dict]) -> Iterator[tuple[str, bool]]:
 
 @cache
 def _labs() -> dict[tuple[str, bool], str]:
-    """The formulas of all labs."""
-    notebooks = [nbformat.read(course.notebook(lab), as_version=4) for lab in course.labs()]
-    return formulas(cell.source for each in notebooks for cell in each.cells if cell.cell_type == "markdown")
+    """The formulas of all labs, model answers included."""
+    cells = (cell for lab in course.labs() for cell in source.read(lab))
+    return formulas(cell.text for cell in cells if cell.kind in ("prose", "written", "answer"))
 
 
 class _Renderer(IPythonRenderer):

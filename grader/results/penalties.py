@@ -37,7 +37,8 @@ def reckon(lab: str, book: Gradebook) -> None:
             due = submission.assignment.duedate
             submission.extension = granted[submission.student_id].beyond(due)
         for notebook in submission.notebooks:
-            score = math.fsum(grade.score for grade in notebook.grades)  # notebook.score asks the database
+            counting = [grade.score for grade in notebook.grades if grade.cell.max_score]  # not dropped ones
+            score = math.fsum(counting)  # notebook.score asks the database
             notebook.late_submission_penalty = penalty(rule.plugin_inst, submission, score)
 
 

@@ -23,14 +23,15 @@ from grader import course, nbgrader_quiet
 from grader.author import source
 from grader.grade import journal, version
 from grader.grade.journal import Record
-from grader.intake import extensions, register, roster
+from grader.intake import extensions, register, roster, spreadsheet
 from grader.intake import submitted as submissions
-from grader.intake.collect import LATE
 from grader.intake.parse import shown
+from grader.intake.stored import LATE
 from grader.status import ENDED_EARLY, SCORELESS, Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
+from labsupport.progress import bar
 
 ENDS = (
     "late_penalty",
@@ -50,7 +51,6 @@ AT_ONCE = (  # loads a class with one query, instead of several per student
     .selectinload(Grade.cell)
 )
 WAS_LATE = {True: "yes", False: "no", None: ""}
-FORMULA = "=+-@\t\r\n＝＋－＠"  # a cell that begins with one of these is code to a spreadsheet
 
 
 @dataclass
@@ -72,7 +72,8 @@ class Row:
     total: the sum of the scores minus the penalty; None if there is no score. most: the points of the lab.
     late: None if unknown; late_seconds: None also if a platform marks the submission as late without a time.
     conditions: by exercise, "given your magnitude_mask; mend that first" where its points rest on that.
-    notes: sentences on what an instructor has to decide or to renew.
+    notes: sentences on what an instructor has to decide or to renew. newer: whether other work was handed in
+    since it was graded.
     """
 
     student: str
@@ -88,6 +89,7 @@ class Row:
     submitted_at: str
     conditions: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    newer: bool = False
 
 
 def columns(lab: str) -> list[str]:
@@ -133,7 +135,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
             unmatched,
             latest,
         )
-        for student in sorted(students)
+        for student in bar(sorted(students), f"reading {lab}", delay=1)
     ]
 
 
@@ -176,8 +178,7 @@ def write_csv(lab: str, path: Path, table: list[list[str]] | None = None) -> Pat
 
 def harmless(cell: str) -> str:
     """A cell as one printable line, with formulas escaped as text for spreadsheets."""
-    formula = cell.lstrip(" ")[:1] in FORMULA and bool(cell.strip(" "))
-    return shown(f"'{cell}" if formula else cell, 1000)
+    return shown(spreadsheet.harmless(cell), 1000)
 
 
 def points(value: float | None) -> str:
@@ -208,6 +209,7 @@ def _row(
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
+    newer = _newer(record)
     return Row(
         student=record.student,
         scores=scores,
@@ -221,7 +223,8 @@ def _row(
         submission=record.submission,
         submitted_at=record.submitted_at,
         conditions={name: found.condition() for name, found in record.verdicts.items() if found.given},
-        notes=(*_reviews(asked, record, by_hand), *_renewals(record, latest)),
+        notes=(*_reviews(asked, record, by_hand), *_renewals(record, latest, newer)),
+        newer=newer,
     )
 
 
@@ -234,14 +237,18 @@ def _reviews(asked: list[source.Cell], record: Record, by_hand: ByHand) -> Itera
             yield f"{cell.name}: {points(by_hand.scores[cell.id])} by hand for the earlier submission; {now}."
 
 
-def _renewals(record: Record, latest: str | None) -> Iterator[str]:
+def _newer(record: Record) -> bool:
+    """Whether other work than that of a record is in place."""
+    now = submissions.of(record.student, record.lab) if record.submission else None
+    return now is not None and now.raw is not None and now.digest != record.submission
+
+
+def _renewals(record: Record, latest: str | None, newer: bool) -> Iterator[str]:
     """Sentences on a record that is not of the work in place, or not of today's judges."""
-    if not record.submission:
-        return
     again = f"`python -m grader grade {record.lab[:2]}` renews this."
-    if (now := submissions.of(record.student, record.lab)).raw and now.digest != record.submission:
+    if newer:
         yield f"Other work was handed in since it was graded: {again}"
-    elif latest is not None and record.version != latest:
+    elif record.submission and latest is not None and record.version != latest:
         yield f"Graded by an older judge or an older version of the lab: {again}"
 
 

@@ -9,7 +9,7 @@ from grader import course
 from grader.author.release import release
 from grader.results import gradebook, table
 from labsupport.errors import LabError
-from tests.results.test_gradebook import LAB, graded
+from tests.results.test_gradebook import LAB, LATE, due, graded, manual, penalty
 
 pytestmark = pytest.mark.lengthy
 
@@ -50,3 +50,18 @@ def test_an_exercise_of_no_points_counts_no_more(source):
     (row,) = table.rows(LAB)
     assert (row.total, row.most) == (7, 10) and "global_magnitude_masks" not in row.scores
     assert gradebook.students(LAB)["ann"].score == 7
+
+
+def test_a_dropped_exercise_is_in_no_penalty(source):
+    """Points by hand for it stay in nbgrader's gradebook; a tenth for lateness is a tenth of the total."""
+    due("2026-11-20 12:00:00")
+    penalty("return score / 10")
+    manual("ann", "check_global_magnitude_masks", 3)
+    text = source.read_text()
+    source.write_text(
+        text.replace('check="global_magnitude_masks" points=3', 'check="global_magnitude_masks" points=0')
+    )
+    release([LAB])
+    gradebook.hand_over(LAB, [graded("ann", at=LATE)])
+    (row,) = table.rows(LAB)
+    assert (round(row.penalty, 6), round(row.total or 0, 6)) == (0.7, 6.3)

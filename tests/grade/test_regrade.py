@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from grader import course
 from grader.__main__ import main
 from grader.grade import class_run, journal
+from grader.grade import regrade as regrading
 from grader.grade.submission import begun
 from grader.results import gradebook
 from labsupport import files
@@ -60,3 +61,21 @@ def test_those_who_changed_are_told_why(mended, capsys):
         pages = gradebook.feedback(LAB)
         assert told in (pages / "ann" / LAB / f"{LAB}.html").read_text()
         assert "refused" not in (pages / "bob" / LAB / f"{LAB}.html").read_text()
+
+
+def test_a_killed_regrade_has_told_whom_it_graded(mended, monkeypatch):
+    """The next one finds their points the same, and would tell them nothing."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(regrading, "compared", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        regrading.regrade(LAB, None, "The judge refused right answers.", False)
+    assert main(["regrade", LAB, "--why", "The judge refused right answers."]) == 0
+    assert journal.read(LAB, "ann").why.startswith("The judge refused right answers.")
+    assert journal.read(LAB, "bob").why == ""
+
+
+def test_a_dry_run_leaves_times_too(mended):
+    """Collected again with another time, which a run that is not dry would enter."""
+    place = course.folder() / "submitted" / "ann" / LAB / "timestamp.txt"
+    files.write_whole(place, b"2026-11-21 10:00:00 UTC")
+    before = stored()
+    assert main(["regrade", LAB, "--dry-run"]) == 0 and stored() == before

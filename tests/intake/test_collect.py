@@ -5,6 +5,7 @@ import random
 import stat
 import struct
 import zipfile
+from pathlib import Path
 
 import pytest
 from nbgrader.coursedir import CourseDirectory
@@ -471,6 +472,35 @@ def test_a_failed_exchange_of_folders_brings_the_old_one_back(tmp_path):
     with pytest.raises(OSError):
         collecting.put(target, new, tmp_path / "old")
     assert (target / NOTEBOOK).read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_ctrl_c_in_the_middle_of_an_exchange_loses_nothing(tmp_path, submitted, monkeypatch, after):
+    """Between the old folder's leaving and the new one's coming; after: once a folder has been moved."""
+    collect(LAB, zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"before"}), submitted)
+    true, moved = Path.rename, []
+
+    def rename(path, target):
+        if after:
+            true(path, target)
+        moved.append(path)
+        if len(moved) == 1:
+            raise KeyboardInterrupt
+        return target if after else true(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        collect(LAB, zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"after"}), submitted)
+    assert landed(submitted) == {f"ann/{LAB}/{NOTEBOOK}": b"before"}
+
+
+def test_what_a_killed_collect_had_moved_aside_comes_back(tmp_path, submitted):
+    """Even where the next download has nothing of that student: another section's, for instance."""
+    aside = submitted / ".collect-x" / "old" / "ann" / LAB
+    aside.mkdir(parents=True)
+    (aside / NOTEBOOK).write_bytes(b"before")
+    collect(LAB, zipped(tmp_path, {f"ben/{LAB}/{NOTEBOOK}": b"ben"}), submitted)
+    assert landed(submitted) == {f"ann/{LAB}/{NOTEBOOK}": b"before", f"ben/{LAB}/{NOTEBOOK}": b"ben"}
 
 
 # The roster

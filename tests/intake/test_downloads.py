@@ -178,3 +178,25 @@ def test_the_list_comes_back_as_a_spreadsheet_saves_it(tmp_path, people, separat
     names.write_text("\n".join(separator.join(row) for row in rows), encoding=encoding)
     arrivals = collect(LAB, source, tmp_path / "s", people, None, names)
     assert [(a.outcome, a.student) for a in arrivals] == [(COLLECTED, "js1")]
+
+
+@pytest.mark.parametrize(
+    "front", ["=1+1", "@x", "Zoë e\u0301 👩‍🚀", "\u202eabc", "a\nb", "a " + "x" * 150, "'x", "\udcff"]
+)
+def test_the_list_holds_names_of_any_form(tmp_path, people, front):
+    """A spreadsheet calculates none of them, and each is found again when the list comes back."""
+    names, folder = tmp_path / "names.csv", tmp_path / "in"
+    for number, end in enumerate(("y", "z")):
+        place = folder / f"{front}{end}_880000_assignsubmission_file_"
+        place.mkdir(parents=True)
+        (place / NOTEBOOK).write_bytes(b"%d" % number)
+    assert {a.outcome for a in collect(LAB, folder, tmp_path / "s", people, None, names)} == {UNMATCHED}
+    found = list(csv.DictReader(names.open(newline="")))
+    assert len(found) == 2 and not any(line["origin"][0] in "=+-@" for line in found)
+    rows = [
+        [*row[:-1], row[-1] or ("js1" if "y_880000" in row[0] else "jo2")]
+        for row in csv.reader(names.open(newline=""))
+    ]
+    names.write_text("\n".join(";".join(f'"{cell}"' for cell in row) for row in rows), "utf-16")
+    collect(LAB, folder, tmp_path / "s", people, None, names)
+    assert taken(tmp_path / "s") == {"js1": b"0", "jo2": b"1"}

@@ -210,6 +210,18 @@ def test_images_in_a_written_answer_are_kept():
     }
 
 
+def test_an_answer_below_the_place_for_it_is_flagged():
+    """The place itself is as released, which counts 0 without anybody's look."""
+    notebook = submission()
+    place = notebook.cells.index(at(notebook, "reflection"))
+    notebook.cells[place].source = at(RELEASE, "reflection").source
+    assert not [flag for flag in admitted(notebook).flags if "stands below it" in flag]
+    notebook.cells.insert(place + 1, nbformat.v4.new_markdown_cell("Because they carry the most."))
+    assert [flag for flag in admitted(notebook).flags if "stands below it" in flag]
+    notebook.cells[place].source = "My answer."
+    assert not [flag for flag in admitted(notebook).flags if "stands below it" in flag]
+
+
 # The lab's import cell
 
 IMPORTS = at(RELEASE, "02-002").source

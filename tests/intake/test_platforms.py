@@ -186,6 +186,51 @@ def test_another_code_page_is_not_guessed(tmp_path, text, encoding):
         roster.read(written(tmp_path, f"student_id,name\nx1,{text}\n".encode(encoding)))
 
 
+# Ids that a spreadsheet takes for something else
+
+
+@pytest.mark.parametrize("student", ["NaN", "None", "007", "1e5", "TRUE", "null", "0", "3-4", "1.5"])
+def test_an_id_is_a_text_whatever_it_looks_like(tmp_path, student):
+    people = written(tmp_path, f"student_id,name\n{student},Ann Lee\nb,Bo\n")
+    arrivals = collect(LAB, zipped(tmp_path, f"leeann_11_22_{NOTEBOOK}"), tmp_path / "s", people)
+    assert [arrival.student for arrival in arrivals] == [student]
+    assert (tmp_path / "s" / student / LAB / NOTEBOOK).exists()
+
+
+def test_ids_that_differ_in_signs_alone_are_different_people(tmp_path):
+    """An exchange's user names are ids, letter by letter; on a platform such names fit nobody."""
+    people = written(tmp_path, "student_id,name\na-b,Ann\nab,Ben\nAB,Cem\n")
+    files = [f"{each}+{LAB}+2026-11-20 10:00:00 UTC/{NOTEBOOK}" for each in ("a-b", "ab", "AB")]
+    arrivals = collect(LAB, zipped(tmp_path, *files), tmp_path / "s", people)
+    assert [arrival.student for arrival in arrivals] == ["AB", "a-b", "ab"]
+    assert (
+        collect(LAB, zipped(tmp_path, f"ab_11_2_{NOTEBOOK}"), tmp_path / "s", people)[0].outcome == UNMATCHED
+    )
+
+
+@pytest.mark.parametrize("student", ["1.23457E+11", "1,2E+05", "5e+10"])
+def test_a_number_in_place_of_an_id_is_refused(tmp_path, student):
+    with pytest.raises(LabError, match="in line 2: a spreadsheet made a number of it"):
+        roster.read(written(tmp_path, f'student_id,name\n"{student}",Ann\n'))
+
+
+@pytest.mark.parametrize("student", ["7", "07", "7.0"])
+def test_zeros_that_a_spreadsheet_ate_are_missed(tmp_path, student):
+    """Otherwise 007 is absent from now on, and 7 is somebody new."""
+    (tmp_path / "course" / "submitted").mkdir(parents=True)
+    written(tmp_path / "course", "student_id,name\n007,Ann\n100,Ben\n")
+    people = written(tmp_path, f"student_id,name\n{student},Ann\n100,Ben\n")
+    with pytest.raises(LabError, match=f"'{student}', and the course has '007': a spreadsheet"):
+        collect(LAB, zipped(tmp_path, f"ann_11_2_{NOTEBOOK}"), tmp_path / "course" / "submitted", people)
+    assert not list((tmp_path / "course" / "submitted").iterdir())
+
+
+def test_an_id_kept_from_a_spreadsheet_is_read(tmp_path):
+    """="007" is how some systems keep the zeros; blank lines above the titles are of no table."""
+    people = roster.read(written(tmp_path, '\n\r\nstudent_id,name\n"=""007""",Ann\n="008",Ben\n'))
+    assert list(people.lines) == ["007", "008"]
+
+
 # The terminal
 
 

@@ -8,11 +8,13 @@ import pytest
 from bs4 import BeautifulSoup
 from msgspec.structs import replace
 
+from grader.__main__ import main
 from grader.grade import experiments, handed, journal
-from grader.results import gradebook
+from grader.grade.journal import Record
+from grader.results import course_page, feedback, gradebook, lms_export, table
 from grader.status import Status
 from labsupport.check.judge.kit.verdict import Ending
-from tests.results.test_gradebook import LAB, WRITTEN, graded, manual
+from tests.results.test_gradebook import LAB, WRITTEN, graded, hand_in, manual
 
 
 def page(student: str) -> BeautifulSoup:
@@ -71,6 +73,60 @@ def test_the_page_is_its_own(folder):
     assert "prefers-color-scheme: dark" in str(found) and "@media print" in str(found)
     assert "a < b" in found.get_text() and "if a <b: pass" in found.get_text()
     assert not found.select(".err")
+
+
+def test_a_pasted_picture_is_on_the_page(folder):
+    """From the journal through nbgrader's folders to the student."""
+    record = graded("ann")
+    notebook = nbformat.reads(record.notebook, as_version=4)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == WRITTEN:
+            cell.source, cell.attachments = "See ![a](attachment:a.png)", {"a.png": {"image/png": "aGk="}}
+    record.notebook = nbformat.writes(notebook)
+    journal.write(record)
+    gradebook.hand_over(LAB, [record])
+    (shown,) = page("ann").find(id=WRITTEN).find_all("img")
+    assert shown["src"] == "data:image/png;base64,aGk="
+
+
+def test_a_page_on_earlier_work_says_so(folder):
+    """Handed in since, or not gradable: what stands below is not what was handed in last."""
+    gradebook.hand_over(LAB, [graded("ann"), graded("bob")])
+    hand_in("ann")
+    failed = Record("bob", LAB, "1" * 64, "v", Status.GRADER_ERROR, "The grader failed.")
+    journal.write(failed)
+    assert "You have handed in other work since. It is not graded yet" in page("ann").get_text()
+    told = BeautifulSoup((folder / "feedback" / "bob" / LAB / f"{LAB}.html").read_text(), "lxml").get_text()
+    assert "no score yet" in told and "Below is work that you handed in earlier." in told
+
+
+def test_who_is_exempt_is_not_told_to_wait():
+    record = Record("bob", LAB, "1" * 64, "v", Status.EXEMPT, "Exempt.")
+    row = table.Row("bob", {}, 0.0, None, 13, Status.EXEMPT, "Exempt.", None, None, "", "")
+    assert feedback.head(record, row, [], "").total == "not counted"
+
+
+def test_feedback_says_what_waits(folder, capsys):
+    gradebook.hand_over(LAB, [graded("ann"), graded("bob")])
+    manual("bob", WRITTEN, 2)
+    hand_in("bob")
+    assert main(["feedback", LAB]) == 0
+    said = capsys.readouterr().out
+    assert "With a written answer that waits to be graded: 1 of 2 students." in said
+    assert "With something to decide or to renew: 1;" in said
+    assert (
+        "1;" in lms_export.notes(LAB) and "to decide or to renew" in lms_export.lines(LAB, "canvas")[-1][-1]
+    )
+    assert course_page.page(folder).count("*</td>") == 1
+
+
+def test_long_work_shows_its_progress(folder, capsys, monkeypatch):
+    """Where somebody watches: entering a class, and making its pages."""
+    monkeypatch.setattr("labsupport.progress.nobody_watches", lambda: False)
+    gradebook.hand_over(LAB, [graded("ann"), graded("bob")])
+    gradebook.feedback(LAB)
+    said = capsys.readouterr().out
+    assert f"entering {LAB}: " in said and f"feedback on {LAB}: " in said and "2/2" in said
 
 
 # The student's own figures

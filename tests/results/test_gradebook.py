@@ -237,6 +237,18 @@ def test_a_persons_points_do_not_pass_silently_to_new_work(folder):
     assert row("ann")["notes"] == ""
 
 
+def test_grade_and_report_say_so_too(folder, monkeypatch, capsys):
+    """Whoever looks at neither table nor gradebook sees it in the terminal, or on the page."""
+    gradebook.hand_over(LAB, [graded("ann", 0.5)])
+    manual("ann", "check_magnitude_mask", 2)
+    record = graded("ann", 1.0, digest="1" * 64)
+    monkeypatch.setattr(class_run, "grade_class", lambda *_: [record])
+    assert main(["grade", LAB]) == main(["report", LAB]) == 0
+    said = "magnitude_mask: 2 by hand for the earlier submission; the judge says 3 now."
+    assert f"  ann: {said}" in capsys.readouterr().out
+    assert said in (folder / f"report_{LAB}.html").read_text()
+
+
 def test_verdicts_of_an_older_judge_are_marked(folder):
     """Mended judges judge anew: until then the table names the command, and no torch is needed to know."""
     graded("ann")

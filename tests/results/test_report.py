@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from grader import course
 from grader.grade import journal
 from grader.grade.journal import Earlier, Judged, Measured, Record
-from grader.intake import collect, register
+from grader.intake import register, stored
 from grader.results import charts, exercises, report, table
 from grader.results.person import Person
 from grader.status import Status
@@ -382,7 +382,7 @@ def test_who_was_late_is_told_with_what_it_cost(monkeypatch):
 def test_late_without_a_time_is_told_too(course_folder):
     """Canvas's download marks it late and says no more: it comes behind those of whom more is known."""
     (course_folder / "submitted" / "marked" / LAB).mkdir(parents=True)
-    (course_folder / "submitted" / "marked" / LAB / collect.LATE).touch()
+    (course_folder / "submitted" / "marked" / LAB / stored.LATE).touch()
     part = made([right("marked"), right("other")]).split('<h2 id="late">')[1].split("<h2")[0]
     assert "late as the platform marks it, nothing off" in part and "other" not in part
 

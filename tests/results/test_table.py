@@ -11,7 +11,7 @@ from grader import course
 from grader.__main__ import main
 from grader.grade import journal
 from grader.grade.journal import Judged, Record
-from grader.intake import collect
+from grader.intake import stored
 from grader.results import course_page, lms_export, table
 from grader.status import ENDED_EARLY, Status
 from labsupport.check.judge.kit.verdict import Ending
@@ -226,7 +226,7 @@ def test_a_platforms_mark_of_lateness_stands_where_no_time_is_known(folder):
     record("ann", 1, 1, 1)
     record("bob", 1, 1, 1)
     folder.joinpath("submitted", "ann", LAB).mkdir(parents=True)
-    folder.joinpath("submitted", "ann", LAB, collect.LATE).touch()
+    folder.joinpath("submitted", "ann", LAB, stored.LATE).touch()
     assert [(row(who)["late"], row(who)["late_seconds"]) for who in ("ann", "bob")] == [("yes", ""), ("", "")]
     ann, bob = lms_export.lines(LAB, "canvas")[2:]
     assert "late as the platform marks it" in ann[-1] and "late" not in bob[-1]

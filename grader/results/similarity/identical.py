@@ -19,10 +19,13 @@ def groups(lab: str, students: set[str]) -> list[list[str]]:
 
 
 def identical(handed_in: list[Submission], released: NotebookNode) -> list[list[str]]:
-    """The students of each group of byte-identical notebooks in which an answer is written."""
+    """The students of each group of byte-identical notebooks in which an answer is written.
+
+    Of a team only the member whose work it is.
+    """
     same: dict[str, list[Submission]] = defaultdict(list)
     for each in handed_in:
-        if each.raw is not None:
+        if each.raw is not None and not each.mate:
             same[each.digest].append(each)
     return [
         [each.student for each in group]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from grader.intake.submitted import submissions
 from grader.results.similarity import pairs, programs
 from grader.results.similarity.identical import identical, release
+from labsupport.progress import bar
 
 MOST = 200  # pairs that are shown
 
@@ -24,12 +25,15 @@ class Likeness:
 
 
 def likeness(lab: str) -> Likeness:
-    """Compare the submissions of a lab."""
+    """Compare the submissions of a lab; of a team's, the one that counts for all its members."""
     released = release(lab)
-    handed_in = [each for each in submissions(lab) if each.raw is not None]
+    handed_in = [each for each in submissions(lab) if each.raw is not None and not each.mate]
     if released is None or not handed_in:
         return Likeness([], [], 0, [])
-    students = [programs.of_student(each.student, each.raw or b"", released) for each in handed_in]
+    students = [
+        programs.of_student(each.student, each.raw or b"", released)
+        for each in bar(handed_in, f"comparing {lab}", delay=1)
+    ]
     found = pairs.pairs([*students, *programs.of_course(lab)], programs.given_prints(released))
     left_out = [
         f"{student.name}: {exercise} is not compared: {reason}."

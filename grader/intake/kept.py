@@ -1,0 +1,45 @@
+"""CSVs that say something of students in a lab, and which the course keeps: course/WHAT/LAB.csv.
+
+A later file adds to what is kept; of a student in both, the new line counts.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader import course
+from grader.intake import spreadsheet
+from labsupport.errors import LabError
+
+YES = ("yes", "y", "x", "true", "1")
+
+
+def path(what: str, lab: str) -> Path:
+    """The kept file of a lab. what: extensions or teams."""
+    return course.folder() / what / f"{lab}.csv"
+
+
+def lines(source: Path, titles: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The lines of a CSV by student id; none without the file of a lab. Raises LabError."""
+    if not source.exists() and source.is_relative_to(course.folder()):
+        return {}
+    table = spreadsheet.table(source)
+    there, others = set(spreadsheet.titles_of(table)), titles[1:]
+    if titles[0] not in there or not there & {*others}:
+        one = "one of " * (len(others) > 1)
+        raise LabError(f"{source} needs the column {titles[0]}, and {one}{', '.join(others)}.")
+    found = {}
+    for line in spreadsheet.lines(table, titles):
+        student = line[titles[0]]
+        if student in found:
+            raise LabError(f"{source} has the student_id '{student}' twice.")
+        if any(line.values()):
+            found[student] = line
+    return found
+
+
+def write(what: str, lab: str, titles: Sequence[str], kept: dict[str, dict[str, str]]) -> None:
+    """Store the lines of a lab atomically. Raises LabError."""
+    try:
+        spreadsheet.write_lines(path(what, lab), titles, kept.values())
+    except OSError as problem:
+        raise LabError(f"{path(what, lab)} cannot be written: {problem.strerror}.") from problem
