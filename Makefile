@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := --constraint constraints.txt --editable .[dev]
+INSTALL := --constraint constraints.txt --editable .[course,dev]
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: setup sandbox model demo quick test explore pins labs lab notebooks benchmark site gpu
@@ -53,10 +53,12 @@ explore: setup
 labs: setup model
 	$(BIN)/python -m pytest -m notebook
 
-# Where there is a GPU: all that tests elsewhere do on its stand-in, for real, and every verdict against the CPU's.
+# Where there is a GPU: all that tests elsewhere do on its stand-in, for real, and every verdict against the CPU's;
+# then what it reaches on TinyLlama's shape.
 gpu: setup sandbox model
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
-	  then $(BIN)/python -m pytest -m gpu; \
+	  then $(BIN)/python -m pytest -m gpu && \
+	    $(BIN)/python -m benchmarks perplexity pruning card --file build/benchmarks/on-a-gpu.md; \
 	  else echo "There is no CUDA device here, so nothing runs on one; make test runs the same tests on a stand-in."; fi
 
 lab: setup model notebooks

@@ -114,7 +114,7 @@ def install():
     print(downloads())
     sys.stdout.flush()
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--constraint", "constraints.txt"]
-    for what in (["pip"], ["--progress-bar", "raw", "--editable", "."]):
+    for what in (["pip"], ["--progress-bar", "raw", "--editable", ".[course]"]):
         status, offline = watched(pip + what)
         if status and offline:
             return "The packages cannot be downloaded: is this machine online? Run this again when it is."

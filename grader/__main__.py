@@ -1,6 +1,7 @@
 """The command line of the grader: `python -m grader COMMAND`."""
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from grader import course
 from grader.sandbox.limits import Limits
-from labsupport import console
+from labsupport import __version__, console
 from labsupport.errors import LabError
 
 ISOLATIONS = ("bwrap", "none")
@@ -42,6 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     except LabError as problem:
         print(problem, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as problem:
+        if importlib.util.find_spec("nbgrader"):
+            raise
+        print(console.needs_course(chosen.run.__name__.rstrip("_"), problem), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Interrupted; what was finished is kept.", file=sys.stderr)
         return 130
@@ -55,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(run, help: str) -> argparse.ArgumentParser:

@@ -33,7 +33,7 @@ ABOUT = "archive.json"
 MACHINES = re.compile(r"\.grading.*|\.lock-.*|\.collect-.*|.*\.underway|__pycache__|nbgrader_config\.py")
 FOLDERS = ("grader", "labsupport", "solutions", "docs")  # of this project: what `make setup` and `grade` need
 BESIDE = ("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE", "start.py")
-NAMED = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DEVICE")
+NAMED = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DEVICE", "PRUNING_LABS_DTYPE")
 
 
 class About(Struct, frozen=True):
@@ -100,12 +100,13 @@ def below(folder: Path, top: str = "") -> Iterator[tuple[str, Path]]:
 
 def project() -> Iterator[tuple[str, Path]]:
     """The files of this project: as much as grades."""
+    folders = {name: course.PACKAGES / name for name in ("grader", "labsupport")}
     for name in FOLDERS:
-        yield from below(course.ROOT / name, f"{name}/")
-    settings = (course.CONFIG, course.ROOT / course.CONFIG.name)  # named like a course folder's own
-    for path in (*settings, *(course.ROOT / name for name in BESIDE)):
+        yield from below(folders.get(name, course.ROOT / name), f"{name}/")
+    yield f"grader/{course.CONFIG.name}", course.CONFIG  # named like a course folder's own
+    for path in (course.ROOT / name for name in (course.CONFIG.name, *BESIDE)):
         if path.is_file():
-            yield path.relative_to(course.ROOT).as_posix(), path
+            yield path.name, path
 
 
 def copied(database: Path, target: Path) -> Path:
@@ -127,8 +128,7 @@ def open_(source: Path, target: Path) -> list[str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".opening-", dir=target.parent) as draft:
             there = unpack(source, Path(draft))
-            config = course.COURSE_CONFIG.replace("CHECKOUT", repr(str(course.ROOT)))
-            files.write_whole(Path(draft, "course", course.CONFIG.name), config.encode())
+            files.write_whole(Path(draft, "course", course.CONFIG.name), course.course_config().encode())
             target.mkdir()
             for path in Path(draft).iterdir():
                 shutil.move(path, target / path.name)

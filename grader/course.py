@@ -3,14 +3,19 @@
 import os
 import re
 import secrets
+import sys
 from pathlib import Path
-
-from traitlets.config.loader import Config, PyFileConfigLoader
+from typing import TYPE_CHECKING
 
 from labsupport import files
 from labsupport.errors import LabError
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
+PACKAGES = Path(__file__).resolve().parent.parent  # the checkout, or where a wheel was installed
+WHEEL = PACKAGES / "pruning_labs"  # what a wheel holds of the checkout besides the packages, see setup.py
+ROOT = WHEEL if WHEEL.is_dir() else PACKAGES
 SOLUTIONS = ROOT / "solutions"
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = Path(__file__).with_name("nbgrader_config.py")
@@ -27,7 +32,7 @@ import os
 import sys
 
 os.environ.setdefault("PRUNING_LABS_COURSE", os.path.dirname(os.path.abspath(__file__)))
-sys.path.append(CHECKOUT)  # where the grader is
+sys.path.append(PACKAGES)  # where the grader is
 try:
     from grader.course import CONFIG
 
@@ -36,7 +41,7 @@ except Exception as problem:
     sys.exit(
         f"Nothing was run: {sys.executable} cannot load the settings of this course. "
         f"{type(problem).__name__}: {problem}. Mend own_config.py, or use the nbgrader of the grader's own "
-        f"Python: {sys.path[-1]}/.venv/bin/nbgrader."
+        "Python: " NBGRADER "."
     )
 """
 
@@ -72,17 +77,28 @@ def notebook(name: str) -> Path:
 
 
 def folder() -> Path:
-    """The course folder: PRUNING_LABS_COURSE, or `course` in the checkout.
+    """The course folder: PRUNING_LABS_COURSE, or `course` in the checkout (of a wheel: in this folder).
 
     It contains nbgrader's source/, release/, submitted/, autograded/ and feedback/, gradebook.db,
     nbgrader_config.py, own_config.py and the course seed.
     """
-    return Path(os.environ.get("PRUNING_LABS_COURSE") or ROOT / "course").absolute()
+    return Path(os.environ.get("PRUNING_LABS_COURSE") or workplace() / "course").absolute()
+
+
+def workplace() -> Path:
+    """The folder for what is made: the checkout, or of a wheel the current folder."""
+    return Path.cwd() if ROOT == WHEEL else ROOT
+
+
+def course_config() -> str:
+    """The text of a course folder's nbgrader_config.py, with this grader's places."""
+    nbgrader = Path(sys.executable).with_name("nbgrader")
+    return COURSE_CONFIG.replace("PACKAGES", repr(str(PACKAGES))).replace("NBGRADER", repr(str(nbgrader)))
 
 
 def prepare() -> Path:
     """Create the course folder, with the settings for nbgrader and formgrader."""
-    here = {CONFIG.name: COURSE_CONFIG.replace("CHECKOUT", repr(str(ROOT))), OWN: OWN_TEXT}
+    here = {CONFIG.name: course_config(), OWN: OWN_TEXT}
     for name, text in here.items():
         if not (folder() / name).exists():
             files.write_whole(folder() / name, text.encode())
@@ -101,11 +117,13 @@ def seed() -> int:
     return int(text)
 
 
-def config() -> Config:
+def config() -> "Config":
     """nbgrader's settings for the course: those of grader/nbgrader_config.py, and your own.
 
     Raises LabError where one of them cannot be loaded.
     """
+    from traitlets.config.loader import PyFileConfigLoader
+
     here = folder() / CONFIG.name
     try:
         return PyFileConfigLoader(str(here if here.exists() else CONFIG)).load_config()

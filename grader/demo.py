@@ -46,7 +46,7 @@ def run() -> None:
     print("   Yes, byte for byte.\n")
     print("2. What magnitude pruning does to the model")
     print(sweep())
-    folder = course.ROOT / "build" / "demo"
+    folder = course.workplace() / "build" / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     os.environ["PRUNING_LABS_COURSE"] = str(folder)
     print("\n3. A class hands in lab 02: release, grade, gradebook, feedback, report")
@@ -67,7 +67,7 @@ def run() -> None:
         raise LabError("The untouched notebook did not fail every check with 'not written yet'.")
     print("\n   Written answers wait for a person: formgrader shows them.")
     for what, path in {"students' zip": zipped, "grades": grades, "report": page, "feedback": pages}.items():
-        print(f"   {what:<14} {path.relative_to(course.ROOT)}")
+        print(f"   {what:<14} {path.relative_to(course.workplace())}")
 
 
 def sweep() -> str:

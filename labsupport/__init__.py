@@ -17,3 +17,5 @@ Our names beside those of the published code of Wanda and SparseGPT::
     mask, True = keep         W_mask, True = drop
     input_norm ** 2 / n       scaler_row, for n calibration windows
 """
+
+__version__ = "0.2.0"

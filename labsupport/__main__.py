@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from labsupport import console
+from labsupport import __version__, console
 
 HELP = """\
 examples:
@@ -33,6 +33,7 @@ the report's steps, on a model by name, by folder, or OWNER/NAME on the model hu
 
 environment:
   PRUNING_LABS_DEVICE  cpu, cuda or cuda:1; by default a GPU that torch can use, else the CPU
+  PRUNING_LABS_DTYPE   bfloat16: the course model in half the memory, on a GPU
   PRUNING_LABS_MODEL   the course model: a name, or a folder that save_pretrained made
   PRUNING_LABS_TEXT    the course text
   PRUNING_LABS_CACHE   where the embedded model is kept, and what the checks said last
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     console.never_fail()
     chosen = parser.parse_args(arguments)
 
-    from labsupport.errors import LabError  # not at the top: --help must not wait for torch
+    from labsupport.errors import LabError
 
     try:
         if chosen.command == "doctor":
@@ -129,9 +131,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return 2
     except ModuleNotFoundError as problem:
-        if not (problem.name or "").startswith("labsupport.given."):
+        if (problem.name or "").startswith("labsupport.given."):
+            print(
+                f"`{chosen.command}` needs {problem.name}, which this release does not hold.", file=sys.stderr
+            )
+        elif chosen.command == "check":
+            print(console.needs_course("check", problem), file=sys.stderr)
+        else:
             raise
-        print(f"`{chosen.command}` needs {problem.name}, which this release does not hold.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted; no incomplete file was kept.", file=sys.stderr)
@@ -154,7 +161,8 @@ def steps(command: Callable[..., argparse.ArgumentParser]) -> None:
     pruner.add_argument("--pattern", metavar="N:M", help="N of every M inputs remain, such as 2:4")
     pruner.add_argument(
         "--calibrate", metavar="TEXT:COUNTxLENGTH",
-        help="windows for taylor and wanda (default: the course text, 10x64 and 128x2048 as published)",
+        help="windows for taylor and wanda (default: as published, 10x64 and 128x2048; of the course text, "
+             "for taylor of bookcorpus if it was fetched)",
     )  # fmt: skip
     pruner.add_argument("--seed", type=int, default=0, help="of random draws (default: 0)")
 
@@ -201,11 +209,15 @@ def _model_and_target(parser: argparse.ArgumentParser, target: bool = True) -> N
 
 def plan(chosen: argparse.Namespace) -> None:
     """Print what structured pruning will leave of a model, as a table or as JSON."""
-    from labsupport import models, planning
+    from labsupport import planning, shapes
     from labsupport.errors import LabError
     from labsupport.given import plans
 
-    config = models.config(chosen.model)
+    config = shapes.config(chosen.model)
+    if config is None:  # transformers knows what was left out, or says what is wrong
+        from labsupport import models
+
+        config = models.config(chosen.model)
     try:
         layers = planning.layer_range(chosen.layers, config.num_hidden_layers)
         found = plans.plan(config, chosen.ratio, layers, chosen.tokens)
@@ -227,7 +239,7 @@ def compare(chosen: argparse.Namespace) -> None:
 def fetch(name: str | None) -> None:
     """Download a model, all parts of a text, a task or the recovery data, and print what is there."""
     from labsupport import corpora, models, zeroshot
-    from labsupport.fetch import instructions, texts
+    from labsupport.fetch import books, instructions, texts
 
     if name == "sotu":
         for part in corpora.SPLITS:
@@ -238,6 +250,8 @@ def fetch(name: str | None) -> None:
     elif name in zeroshot.NAMES:
         (task,) = zeroshot.load([name]).values()
         print(f"{name}: {len(list(task.eval_docs)):,} documents")
+    elif name == books.NAME:
+        print(f"{name}: {len(books.sentences()):,} sentences")
     elif name == "alpaca":
         print(f"alpaca: {instructions.fetch():,} instructions")
     elif models.known(name) == models.TINY:

@@ -15,6 +15,11 @@ def never_fail() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def needs_course(command: str, problem: ModuleNotFoundError) -> str:
+    """A sentence for a command that needs more than labsupport alone."""
+    return f"`{command}` needs {problem.name}, which is not here: pip install 'pruning-labs[course]'."
+
+
 def to_the_end(main: Callable[[], int]) -> int:
     """Run a command; its exit status. A reader that leaves early, such as `| head`, ends it silently."""
     try:

@@ -5,6 +5,8 @@ each pair of window counts in settings.py. All weights that tie with the thresho
 exactly k weights changes magnitude pruning by about one percent (390.0 for 394.7 at 50 %, 4 windows).
 """
 
+import torch
+
 from labsupport import reported, settings
 
 # (evaluation windows, calibration windows) of 512 tokens -> method -> sparsity -> perplexity
@@ -59,7 +61,7 @@ def perplexity(method: str) -> dict[float, float]:
     """Perplexity by sparsity at the current settings, for "dense", "magnitude" or "wanda".
 
     "magnitude" ranks within each matrix, "wanda" within each output row, calibrated on the dense model.
-    Empty for a model, a text or sizes without a measurement.
+    Empty for a model, a text, a dtype or sizes without a measurement.
     """
     now = settings.current()
     counts = (now.evaluation_windows, now.calibration_windows)
@@ -76,7 +78,7 @@ def norms() -> dict[str, float]:
 
 
 def _is_course(now: settings.Settings) -> bool:
-    return (now.model, now.text, now.window) == ("smollm2-135m", "sotu", 512)
+    return (now.model, now.text, now.window, now.dtype) == ("smollm2-135m", "sotu", 512, torch.float32)
 
 
 # Exact counts of lab 08: half of the weights zero, or half of every layer removed by l1

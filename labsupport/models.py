@@ -25,14 +25,13 @@ from transformers.utils import logging
 from labsupport import settings
 from labsupport.errors import LabError, reason
 from labsupport.fetch import cache, embedded, hub
+from labsupport.shapes import EMBEDDED, SHAPES, TINY
 from labsupport.table import layer_table
 from labsupport.widths import KINDS
 
 logging.disable_progress_bar()  # transformers writes its bars to standard error; we show our own
 logging.set_verbosity_error()
 
-EMBEDDED = "smollm2-135m"
-TINY = "tiny"
 HUB = {
     "smollm2-135m-hub": "HuggingFaceTB/SmolLM2-135M-Instruct",
     "tinyllama-1.1b-chat": "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
@@ -42,26 +41,6 @@ HUB_FILES = [
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
 ]  # fmt: skip
 NAMES = (EMBEDDED, *HUB, TINY)
-
-SMOLLM2 = {
-    "vocab_size": 49152, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
-    "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64, "tie_word_embeddings": True,
-    "max_position_embeddings": 8192,
-}  # fmt: skip
-SHAPES = {
-    EMBEDDED: SMOLLM2,
-    "smollm2-135m-hub": SMOLLM2,
-    "tinyllama-1.1b-chat": {
-        "vocab_size": 32000, "hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 22,
-        "num_attention_heads": 32, "num_key_value_heads": 4, "head_dim": 64, "tie_word_embeddings": False,
-        "max_position_embeddings": 2048,
-    },
-    TINY: {
-        "vocab_size": 256, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 12, "tie_word_embeddings": True,
-        "max_position_embeddings": 2048,
-    },
-}  # fmt: skip
 
 
 _ready: dict[tuple, LlamaForCausalLM] = {}

@@ -2,7 +2,7 @@
 
 import re
 
-from labsupport.widths import Widths
+from labsupport.layer_widths import Widths
 
 
 def layer_range(text: str | None, count: int) -> range:

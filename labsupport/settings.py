@@ -24,6 +24,8 @@ class Settings:
     calibration_windows: int
 
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+ON_CARDS = "PRUNING_LABS_DTYPE is for GPUs: a CPU computes in float32."
 APPLE = "Apple's GPU is not used: its numbers differ from those of the course, so the CPU computes."
 CPU = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=4, calibration_windows=4)
 CUDA = replace(CPU, evaluation_windows=16, calibration_windows=16)
@@ -66,7 +68,12 @@ def _tried(card: torch.device) -> str:
 
 
 def note() -> str:
-    """A sentence on a GPU that is there and is not used; "" if there is none."""
+    """Sentences on a GPU that is there and is not used, and on a dtype that is not; "" without them."""
+    unused = [ON_CARDS] if named_dtype() is not torch.float32 and device().type == "cpu" else []
+    return " ".join(filter(None, [_unused_gpu(), *unused]))
+
+
+def _unused_gpu() -> str:
     if os.environ.get("PRUNING_LABS_DEVICE"):
         return ""
     if torch.cuda.is_available() and (why := unusable(torch.device("cuda", 0))):
@@ -79,13 +86,23 @@ def note() -> str:
 def current() -> Settings:
     """The settings of this machine.
 
-    PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text, PRUNING_LABS_DEVICE a device.
+    PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text, PRUNING_LABS_DEVICE a device, and
+    PRUNING_LABS_DTYPE the type of the course model's weights on a card. Raises LabError for another type.
     """
     named = os.environ.get("PRUNING_LABS_DEVICE") or ""
     card = named.startswith("cuda") if named else device().type == "cuda"  # a name alone touches no card
     settings = CUDA if card else CPU
     return replace(
         settings,
+        dtype=named_dtype() if card else settings.dtype,
         model=os.environ.get("PRUNING_LABS_MODEL") or settings.model,
         text=os.environ.get("PRUNING_LABS_TEXT") or settings.text,
     )
+
+
+def named_dtype() -> torch.dtype:
+    """The type that PRUNING_LABS_DTYPE names, by default float32. Raises LabError for another name."""
+    name = os.environ.get("PRUNING_LABS_DTYPE") or "float32"
+    if name not in DTYPES:
+        raise LabError(f"PRUNING_LABS_DTYPE is '{name}'; it may be {' or '.join(DTYPES)}.")
+    return DTYPES[name]

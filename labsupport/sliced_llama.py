@@ -1,48 +1,19 @@
 """Llama models whose decoder layers have widths of their own, which their config lists.
 
 A stock config has one width for all layers. Structured pruning makes widths differ; then the config has a
-list, `layer_widths`, and save_pretrained puts a copy of this file beside the weights. It needs torch and
-transformers alone, so that such a folder loads anywhere:
+list, `layer_widths`, and save_pretrained puts a copy of this file and of layer_widths.py beside the weights.
+They need torch and transformers alone, so that such a folder loads anywhere:
 
     AutoModelForCausalLM.from_pretrained(FOLDER, trust_remote_code=True)
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import LlamaForCausalLM, MistralForCausalLM, PretrainedConfig, Qwen2ForCausalLM
 
-
-@dataclass(frozen=True)
-class Widths:
-    """One decoder layer: key-value heads, query heads, and channels between gate/up and down."""
-
-    kv_heads: int
-    heads: int
-    channels: int
-
-
-def of_config(config: PretrainedConfig) -> list[Widths]:
-    """The widths of every layer by a config; raises ValueError for a damaged list."""
-    fields: Any = config  # a config fills in its defaults when it is created
-    if listed := getattr(config, "layer_widths", None):
-        try:
-            found = [Widths(**widths) for widths in listed]
-        except TypeError:
-            found = []
-        if len(found) != fields.num_hidden_layers:
-            raise ValueError("layer_widths in the config must give kv_heads, heads, channels of each layer")
-        return found
-    same = Widths(fields.num_key_value_heads, fields.num_attention_heads, fields.intermediate_size)
-    return [same] * fields.num_hidden_layers
-
-
-def head_size(config: PretrainedConfig) -> int:
-    """The size of a head; a config without one (Qwen2) divides its hidden size by its heads."""
-    fields: Any = config
-    return getattr(config, "head_dim", None) or fields.hidden_size // fields.num_attention_heads
+from .layer_widths import head_size, of_config
 
 
 def replace(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:

@@ -84,9 +84,10 @@ def last(exercise: str) -> Last:
 def graded_cells() -> list[Graded]:
     """The graded cells of all notebooks that are handed out, in order. Raises LabError where there are none.
 
-    They are in notebooks/ beside this package, or else here, or beside the folder of the notebook that asks.
+    They are in notebooks/ beside this package, or else here, or beside the folder of the notebook that asks,
+    or in the students' zip that was unpacked here.
     """
-    for place in (NOTEBOOKS, Path.cwd(), Path.cwd().parent):
+    for place in (NOTEBOOKS, Path.cwd(), Path.cwd().parent, Path("pruning-labs", "labs").absolute()):
         paths = [path for path in sorted(place.glob(f"{LAB}/{LAB}.ipynb")) if path.stem == path.parent.name]
         if paths:
             return [cell for path in paths for cell in _cells_of(path)]

@@ -1,11 +1,13 @@
 """Plain-text tables: the layers of a model, and columns of numbers."""
 
 import re
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def layer_table(model: nn.Module) -> str:
+def layer_table(model: "nn.Module") -> str:
     """The layers that hold weights, with shapes and parameter counts; equal layers share a line.
 
     A weight that two layers share (tied embeddings) is counted once, where it comes first.

@@ -8,15 +8,8 @@ from typing import Any
 
 from transformers import LlamaForCausalLM, MistralForCausalLM, PreTrainedModel, Qwen2ForCausalLM
 
-from labsupport.sliced_llama import (
-    SlicedLlama,
-    SlicedMistral,
-    SlicedQwen2,
-    Widths,
-    head_size,
-    of_config,
-    replace,
-)
+from labsupport.layer_widths import Widths, head_size, of_config
+from labsupport.sliced_llama import SlicedLlama, SlicedMistral, SlicedQwen2, replace
 
 __all__ = ["KINDS", "Widths", "head_size", "note", "of_config", "of_model", "replace"]
 

@@ -321,7 +321,8 @@ weight = linears.pruned_linears(zeros)[name].weight
 share = (weight == 0).sum().item() / weight.numel()
 for form in ("dense", "bitmask", "csr"):
     tensors = packing.packed(weight, form)
-    print(f"{form:8} {storage_bytes(tuple(weight.shape), share, form, 4):9,} bytes by your formula,", end=" ")
+    yours = storage_bytes(tuple(weight.shape), share, form, weight.element_size())
+    print(f"{form:8} {yours:9,} bytes by your formula,", end=" ")
     print(f"{packing.bytes_of(tensors):9,} in {len(tensors)} tensors")
 
 
@@ -384,7 +385,7 @@ print(
 # them in chunks.) A figure such as "GPU memory requirement" is worth little until it says which of the two it is.
 
 # %% experiment
-size = 8 * tokens * dense.config.vocab_size * 4
+size = 8 * tokens * dense.config.vocab_size * dense.dtype.itemsize
 print(f"the logits of 8 texts alone: {size / 1e6:,.0f} MB")
 peaks = {
     name: {batch: cost.peak_memory(lambda m=model, b=batch: run(m, b))[1] for batch in (1, 8)}
@@ -492,14 +493,24 @@ for what, (batch, length, repeats) in sizes.items():
 title = "Time of one pass, over that of the dense model (lines: the middle half of the repeats)"
 plots.latency_bars(times, title, guess)
 
+# %% experiment
+for what, found in times.items():
+    zeros_take, sliced_take = (found[name][0] / found["dense"][0] for name in ("zeros", "sliced"))
+    print(f"{what:17} zeros take {zeros_take:.2f} of dense's time, sliced {sliced_take:.2f}")
+print(f"sliced has {macs['sliced'] / macs['dense']:.2f} of dense's MACs")
+one, many = (times[what]["dense"][0] for what in ("1 text of 1 token", "1 text of 128"))
+print(f"dense: a single token takes 1/{many / one:.0f} of the time of 128")
+
 # %% [markdown]
-# The bars of *zeros* stand where those of *dense* stand, at every size, give or take a few percent: no trace of the
-# half that is gone. The sliced model is faster, by nearly what it saves in MACs.
+# *Zeros* take the time of *dense* at every size, give or take what the spread allows: no trace of the half that is gone.
+# What *sliced* gains depends on what one waits for. On a CPU that is mostly the multiplications, and it gains nearly what it
+# saves in MACs. On a GPU a model as small as ours waits for its hundreds of small kernels to start, and those are as many as
+# before: the more texts at once, the more is gained.
 #
-# Compare the first two groups as well. A single token needs 1/128 of the multiplications of 128 tokens and takes far
-# more than 1/128 of the time: there is hardly anything to compute, and one waits for the weights to come from memory.
-# That is how a model runs that writes one token after the other. What helps it are fewer *bytes*, and in a
-# dense tensor a zero has as many as any other number.
+# Compare the single token with 128 as well. It needs 1/128 of the multiplications and takes far more than 1/128 of
+# the time: there is hardly anything to compute. On a CPU one waits for the weights to come from memory; so does a GPU
+# with a large model. That is how a model runs that writes one token after the other. What helps it are fewer
+# *bytes*, and in a dense tensor a zero has as many as any other number.
 
 # %% [markdown]
 # ### But with a sparse format?
@@ -518,14 +529,15 @@ for sparsity in (0.5, 0.9, 0.99):
 # %% experiment
 products = cost.latencies({name: lambda m=matrix: m @ x for name, matrix in matrices.items()}, 15)
 for name, (median, (low, high)) in products.items():
-    print(f"{name:11} {median * 1e3:7.2f} ms   (middle half {low * 1e3:.2f} to {high * 1e3:.2f})")
+    print(f"{name:11} {median * 1e3:7.2f} ms   (middle half {low * 1e3:.2f} to {high * 1e3:.2f})", end="")
+    print(f"   {median / products['dense'][0]:6.2f} of dense")
 
 # %% [markdown]
-# At 50 % the sparse product is *slower* than the dense one, although it does half of the multiplications. It has
+# At 50 % the sparse product does half of the multiplications and saves no time: the last column is above 1. It has
 # to look up a column for every value and to fetch inputs from here and there, while the dense kernel reads in a
-# straight line and fills the vector units of the processor. Irregular zeros pay in time only beyond the
-# sparsity that a language model survives well, and with a hundredth of the multiplications left they are still nowhere
-# near a hundred times as fast.
+# straight line and fills the units of the processor that multiply many numbers at once. Irregular zeros pay in time only
+# beyond the sparsity that a language model survives well, and with a hundredth of the multiplications left they are still
+# nowhere near a hundred times as fast.
 
 # %% [markdown]
 # ### Zeros in order: 2:4 on a GPU
@@ -577,7 +589,7 @@ print(columns(["what", "yours", "reference"], rows))
 # time, and are written down one by one.
 
 # %% experiment
-guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense has 24
+guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense has 24 or 26
 
 # %% experiment
 above = ("dense", "zeros", "sliced", "three", "model", "layer", "weight", "matrices", "actions")
@@ -632,11 +644,12 @@ for share in shares:
     print(f"{share:5.1%} gone, perplexity over dense: {', '.join(times)}")
 
 # %% [markdown]
-# Read it from left to right. At a sixth, zeros are all but free, whichever score chooses them: 24.4 by Wanda, 24.5 by
-# magnitude, 24.0 dense. Blocks of the same weight cost half as much again, although taylor chooses them with care. A mask
-# may pick the least useful weight anywhere; a slice takes a whole channel, its useful weights too. At a third the score
-# begins to matter: 28.7 by Wanda, 43.7 by magnitude, 91.9 for blocks. At a half it decides everything: 49.7 by Wanda, 290 for
-# blocks by taylor, 474 by magnitude. There a good choice of blocks beats a bad choice of single weights.
+# Read it from left to right. At a sixth, zeros are all but free, whichever score chooses them. Blocks of the same weight
+# cost half as much again, although taylor chooses them with care. A mask may pick the least useful weight anywhere; a
+# slice takes a whole channel, its useful weights too. At a third the score begins to matter: Wanda loses little,
+# magnitude more, and blocks several times the dense perplexity. At a half it decides everything: Wanda doubles the
+# dense perplexity, the others multiply it by more than ten, and a good choice of blocks beats a bad choice of single
+# weights.
 #
 # So "by magnitude the model is lost and by taylor it is not", as the table has it, compares a half with a sixth. At the *same*
 # amount Wanda's zeros always cost least. The marks of LoRA show how much two dozen steps of training take back. What blocks
@@ -648,8 +661,8 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # %% [markdown]
 # Read it column by column. *Perplexity* belongs to the amount in the first column, so compare it along the curves above, not
 # down this one. *Accuracy* says the same, with wider bars: 48 documents cannot tell neighbours apart. *MACs, memory and time*: all
-# methods that set zeros stand on the dense line, whatever they dropped; only smaller matrices move to the left, by
-# about as much as they lost.
+# methods that set zeros stand on the dense line, whatever they dropped; only smaller matrices move to the left, in MACs and
+# memory by about as much as they lost, in time as far as multiplications are what one waits for.
 #
 # So there is no best line in this table. There is a question to ask first: is it the file that is too large, the memory, or
 # the wait?

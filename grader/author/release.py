@@ -66,7 +66,7 @@ def students_zip(labs: list[str]) -> bytes:
     The notebooks are in labs/, and students work in notebooks/: who unpacks a zip over an older one loses
     no work.
     """
-    support = course.ROOT / "labsupport"
+    support = course.PACKAGES / "labsupport"
     files = {
         f"labsupport/{path.relative_to(support)}": path.read_bytes()
         for path in support.rglob("*")

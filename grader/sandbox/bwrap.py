@@ -35,7 +35,8 @@ JUDGES = SUPPORT / "check" / "judge"
 PARTS = ("bin", "lib", "lib32", "lib64", "libexec", "share", "include", "etc", "ssl", "targets", "pyvenv.cfg")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 KEPT = (
-    "PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+    "PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DTYPE",
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 )  # fmt: skip
 DATA = {
     "/etc/passwd": "student:x:1000:1000::/tmp/home:/bin/sh\n",

@@ -88,6 +88,12 @@ def stored(repository: str) -> Path | None:
     return None
 
 
+def stored_file(repository: str, name: str, revision: str) -> Path | None:
+    """A data set's file in the hub's cache; None without one."""
+    found = try_to_load_from_cache(repository, name, repo_type="dataset", revision=revision)
+    return Path(found) if isinstance(found, str) else None
+
+
 def reachable() -> bool:
     """Whether the hub answers a single request, through the proxy if this machine has one."""
     try:

@@ -1,4 +1,4 @@
-"""Calibration windows: drawn at random places of a text, as LLM-Pruner and Wanda draw theirs."""
+"""Calibration windows: drawn at random places of a text as Wanda does, of bookcorpus as LLM-Pruner does."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -7,6 +7,7 @@ import torch
 
 from labsupport import corpora
 from labsupport.errors import LabError
+from labsupport.fetch import books
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Calibration:
 
     def windows(self, tokenizer) -> torch.Tensor:
         """LongTensor [count, length]; raises LabError for a text that is too short."""
+        if self.text == books.NAME:
+            return books.windows(tokenizer, self.count, self.length, self.seed)
         ids = corpora.tokens(self.text, tokenizer, "calibration")
         if len(ids) <= self.length:
             raise LabError(
@@ -40,6 +43,6 @@ def parsed(words: str, seed: int) -> Calibration:
     match = re.fullmatch(r"(\w+):(\d+)x(\d+)", words)
     if not match or int(match[2]) < 1 or int(match[3]) < 2:
         raise LabError(f"--calibrate is '{words}': it must be TEXT:COUNTxLENGTH, such as sotu:10x64.")
-    if match[1] not in corpora.NAMES:
-        raise LabError(f"There is no text called '{match[1]}'. Known: {', '.join(corpora.NAMES)}.")
+    if match[1] not in (known := (*corpora.NAMES, books.NAME)):
+        raise LabError(f"There is no text called '{match[1]}'. Known: {', '.join(known)}.")
     return Calibration(match[1], int(match[2]), int(match[3]), seed)

@@ -11,6 +11,7 @@ import torch
 
 from labsupport import linears, models, planning, settings
 from labsupport.errors import LabError
+from labsupport.fetch import books
 from labsupport.given import blocks, masks, wanda
 from labsupport.given.input_norms import input_norms
 from labsupport.steps import calibration, new_folder, record
@@ -139,7 +140,8 @@ def chosen_calibration(chosen: argparse.Namespace, name: str) -> dict | None:
         if chosen.calibrate:
             raise LabError(f"{name} looks at no text: --calibrate belongs to taylor and wanda.")
         return None
-    words = chosen.calibrate or f"{settings.current().text}:{PUBLISHED[name]}"
+    text = books.NAME if name == "taylor" and books.fetched() else settings.current().text
+    words = chosen.calibrate or f"{text}:{PUBLISHED[name]}"
     return calibration.parsed(words, chosen.seed).about()
 
 

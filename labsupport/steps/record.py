@@ -5,16 +5,16 @@ each measurement: what was measured, of which weights, how, and what came out. F
 by its name, `measured/` lies in the course's cache. This file needs no torch.
 """
 
-import hashlib
 import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labsupport.errors import LabError
+from labsupport.errors import LabError, reason
 from labsupport.fetch import cache
 from labsupport.files import write_whole
+from labsupport.steps import weights
 
 MADE, MEASURED = "made.json", "measured"
 CHANGING = ("when", "seconds")  # parts of "how" that differ when the same is measured again
@@ -59,15 +59,14 @@ def place_of(name: str) -> Path:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 of model.safetensors; of several files, that of their digests in the order of their names."""
+    """SHA-256 of a model's weights, by their values where they fit into bfloat16 (weights.py). LabError."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise LabError(f"There are no weights in {folder}: no file that ends in .safetensors.")
-    found = []
-    for path in files:
-        with path.open("rb") as file:
-            found.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
+    try:
+        return weights.digest(files)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise LabError(f"The weights in {folder} cannot be read ({reason(problem)}).") from problem
 
 
 def made(folder: Path) -> list[dict]:

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from grader.course import ROOT
 
-REQUIREMENTS = ["--constraint constraints.txt", "--editable .[dev]"]
+REQUIREMENTS = ["--constraint constraints.txt", "--editable .[course,dev]"]
 BEFORE_312 = {"overrides"}  # jupyter-server wants it there alone
 
 

@@ -71,5 +71,6 @@ def test_transformers_and_the_harness_alone(pruned):
     for name in names:
         own = models.load(pruned / name)(torch.arange(60)[None]).logits
         assert torch.equal(torch.load(pruned / f"{name}.logits"), own)
-        assert (pruned / name / "sliced_llama.py").exists() == (not name.startswith("stock"))
+        for source in ("sliced_llama.py", "layer_widths.py"):
+            assert (pruned / name / source).exists() == (not name.startswith("stock"))
     assert torch.load(pruned / "acc") in (0.0, 1.0)

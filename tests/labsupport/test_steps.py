@@ -1,5 +1,6 @@
 """The report's steps as commands: right numbers, whole files, and one sentence for what goes wrong."""
 
+import hashlib
 import json
 import math
 import resource
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from labsupport import __main__ as command
 from labsupport import models, reported, widths, zeroshot
-from labsupport.fetch import hub
+from labsupport.fetch import books, hub
 from labsupport.given import blocks, lora, macs
 from labsupport.linears import model_sparsity, pruned_linears
 from labsupport.planning import plan_widths
@@ -138,6 +139,44 @@ def test_any_model_of_the_hub(offline):
     assert made("out")["from"] == {"model": name, "weights": reported.WEIGHTS}
     assert run(f"measure {name}") == 0
     assert record.seen(name).weights == reported.WEIGHTS
+
+
+def test_weights_in_another_dtype_or_in_several_files_are_the_same(tmp_path):
+    """A copy of published weights in float32 stands beside the report's numbers as they do; others never."""
+    published = small_hub.model().to(torch.bfloat16)
+    published.save_pretrained(tmp_path / "published")
+    found = record.digest(tmp_path / "published")
+    whole = (tmp_path / "published" / "model.safetensors").read_bytes()
+    assert found == hashlib.sha256(whole).hexdigest()
+    published.save_pretrained(tmp_path / "split", max_shard_size="20kB")
+    published.float().save_pretrained(tmp_path / "wide")
+    assert record.digest(tmp_path / "split") == record.digest(tmp_path / "wide") == found
+    small_hub.model().save_pretrained(tmp_path / "other")
+    whole = (tmp_path / "other" / "model.safetensors").read_bytes()
+    assert record.digest(tmp_path / "other") == hashlib.sha256(whole).hexdigest() != found
+
+
+def test_taylor_looks_at_bookcorpus_where_it_was_fetched(offline, hub_cache, capsys):
+    """As published: a window of each of ten long sentences, no sentence twice, and made.json says so."""
+    long = [f"{number:02} " + "x" * 70 for number in range(12)]
+    repository, name, revision = books.PLACE
+    hub_cache(repository, {name: small_hub.parquet({"text": [*long, "short"]})}, "dataset", revision)
+    windows = books.windows(small_hub.tokenizer(), 10, 64, seed=1)
+    assert windows.shape == (10, 64) and len(windows.unique(dim=0)) == 10
+    assert torch.equal(windows, books.windows(small_hub.tokenizer(), 10, 64, seed=1))
+    assert run(f"prune {TINYLLAMA} --to out --criterion taylor --ratio 0.5") == 0
+    assert made("out")["calibration"] == {"text": "bookcorpus", "count": 10, "length": 64, "seed": 0}
+    assert run("fetch bookcorpus") == 0
+    assert "bookcorpus: 13 sentences" in capsys.readouterr().out
+
+
+def test_too_few_long_sentences_are_one_sentence(offline, hub_cache, monkeypatch, capsys):
+    """A text without them would be searched for ever."""
+    repository, name, revision = books.PLACE
+    hub_cache(repository, {name: small_hub.parquet({"text": ["short"]})}, "dataset", revision)
+    monkeypatch.setattr(books, "TRIES", 20)
+    assert run(f"prune {TINYLLAMA} --to out --criterion taylor --ratio 0.5") == 2
+    assert "too few sentences of 64 tokens" in capsys.readouterr().err
 
 
 def test_weights_in_several_files(offline, tmp_path):

@@ -15,12 +15,13 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from grader import course
 from labsupport import __main__ as command
-from labsupport import corpora, expected, models, settings, structured, widths
+from labsupport import corpora, expected, models, settings, shapes, structured, widths
 from labsupport.errors import LabError
-from labsupport.given import blocks, plans
+from labsupport.given import blocks, macs, plans
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
 from labsupport.settings import CPU
+from tests.labsupport import small_hub
 
 TOKENS = torch.randint(64, (2, 24), generator=torch.Generator().manual_seed(1))
 BATCHES = list(TOKENS[:, None])
@@ -84,6 +85,18 @@ def test_the_plan_needs_no_weights():
     assert (plan.parameters_before, plan.parameters_after) == (1_100_048_384, 921_651_200)
     assert (plan.macs_before, plan.macs_after) == (66_202_894_336, 54_785_474_560)
     assert plan.notes == []
+
+
+@pytest.mark.parametrize("kind", small_hub.KINDS)
+@pytest.mark.parametrize("more", [{}, dict(tie_word_embeddings=True, attention_bias=True, mlp_bias=True)])
+def test_the_plan_reads_a_config_without_torch(kind, more, tmp_path):
+    """What config.json says is enough for the counts of every kind, biases and tied embeddings included."""
+    model = small_hub.model(kind, **more)
+    model.save_pretrained(tmp_path)
+    read = plans.plan(shapes.config(str(tmp_path)), 0.0, range(3), tokens=5)
+    assert read == plans.plan(model.config, 0.0, range(3), tokens=5)
+    assert read.parameters_before == sum(weight.numel() for weight in model.parameters())
+    assert read.macs_before == macs.linear_macs(model, 5)
 
 
 @pytest.mark.lengthy

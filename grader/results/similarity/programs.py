@@ -24,7 +24,7 @@ from grader.results.similarity.shape import FUNCTION, fingerprints
 
 LONGEST = 20_000  # characters of a program that are parsed; the longest solution has a tenth
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
-OURS = ("labsupport/given", "labsupport/check/judge")  # below the checkout
+OURS = ("labsupport/given", "labsupport/check/judge")
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 
 
@@ -110,8 +110,8 @@ def of_course(lab: str) -> list[Author]:
 def course_functions() -> list[tuple[str, Program]]:
     """Every function of the judges and of given/ with what it uses of its file: the file, and the program."""
     found = []
-    for path in chain.from_iterable(sorted((course.ROOT / folder).rglob("*.py")) for folder in OURS):
-        name = str(path.relative_to(course.ROOT / "labsupport")).removeprefix("check/")
+    for path in chain.from_iterable(sorted((course.PACKAGES / folder).rglob("*.py")) for folder in OURS):
+        name = str(path.relative_to(course.PACKAGES / "labsupport")).removeprefix("check/")
         defined = definitions(path.read_text("utf-8"))
         for each, definition in defined.items():
             if definition.is_function:

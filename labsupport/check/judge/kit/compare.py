@@ -6,12 +6,14 @@ from pathlib import Path
 
 import torch
 
+from labsupport import settings
 from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.wire import Opaque
 from labsupport.selection import kth_smallest
 
 NAMED = 3  # keys of a dict that a message shows
 PHRASES = ("your_", "its_", "their_", "the_", "these_", "wanted_")  # how labels begin that are no names
+ROUNDED = 1e-2  # relative: what the order of sums does to a number of a model in half precision
 NUMPY = ("float64", "float32", "float16", "int64", "int32")  # numpy's scalars
 
 
@@ -138,6 +140,12 @@ def is_whole(value, what: str = "it") -> None:
 def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:
     """Whether a number is within a relative tolerance of the expected one."""
     return math.isclose(value, expected, rel_tol=relative, abs_tol=relative * 1e-3)
+
+
+def rounding(inputs: dict, relative: float) -> float:
+    """The relative tolerance of a number that a case's model gives; the course model may be in bfloat16."""
+    exact = "course" not in inputs["model"] or settings.current().dtype is torch.float32
+    return relative if exact else max(relative, ROUNDED)
 
 
 def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float = 0.0) -> bool:

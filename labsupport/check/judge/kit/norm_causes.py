@@ -8,6 +8,7 @@ import torch
 
 from labsupport.check.ask.own.input_norms import Normed, batches_of, built
 from labsupport.check.judge.kit.causes import Cause, Named, see
+from labsupport.check.judge.kit.compare import ROUNDED, rounding
 from labsupport.check.judge.kit.norms import Norms, known, near
 from labsupport.linears import pruned_linears
 
@@ -54,7 +55,7 @@ def right_norms(inputs: dict, batches: list[dict] | None = None) -> Norms:
 
 def tolerance(inputs: dict) -> float:
     """The relative tolerance: rounding of float32 sums, or of half-precision activations."""
-    return 1e-2 if inputs.get("half") else 1e-4
+    return ROUNDED if inputs.get("half") else rounding(inputs, 1e-4)
 
 
 def cause(inputs: dict, answer: Normed) -> Iterator[Named]:

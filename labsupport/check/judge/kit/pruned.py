@@ -15,7 +15,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.bits import packed, unpacked
 from labsupport.check.ask.pruned import Pruned, digest, form
 from labsupport.check.judge.kit import memo
-from labsupport.check.judge.kit.compare import Wrong, has_keys, is_close, is_mask, is_number
+from labsupport.check.judge.kit.compare import Wrong, has_keys, is_close, is_mask, is_number, rounding
 from labsupport.check.judge.kit.exercise import Part
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
@@ -104,7 +104,7 @@ def parts(
         dense.cache_clear()  # the masked model takes its memory
         found, expected = answer.measured.value, masked_perplexity(inputs, packed(masks))
         is_number(found)
-        if not is_close(found, expected, 1e-3):
+        if not is_close(found, expected, rounding(inputs, 1e-3)):
             raise Wrong(
                 f"it came out as {found:.4g}, and these masks have {expected:.4g}. "
                 "The masks are right in every layer, so the pruning is right and the measurement differs"

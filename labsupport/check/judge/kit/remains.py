@@ -14,6 +14,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.fingerprints import AXIS, fingerprints, linears_of
 from labsupport.check.ask.own.prune_blocks import Prints, batches_of, layers_of
 from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit.compare import rounding
 from labsupport.check.judge.kit.gradients import Grads, gradients
 from labsupport.check.judge.kit.owners import Coupled, channel_owners, group_owners
 from labsupport.check.judge.kit.slices import ATTENTION_NAMES, MLP_NAMES, Places
@@ -166,7 +167,7 @@ class Remains:
     def ranked(self, index: int, block: str, *how) -> bool:
         """Whether a block kept the structures with the highest scores, up to rounding and ties."""
         lowest, highest = self.ends(index, block, *how)
-        return lowest >= highest * (1 - SLACK)
+        return lowest >= highest * (1 - rounding(self.inputs, SLACK))
 
 
 def _mask(kept: list[int], count: int) -> torch.Tensor:

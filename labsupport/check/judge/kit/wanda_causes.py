@@ -42,9 +42,9 @@ SEQUENTIAL = (
 )
 
 
-def drops_rows(mask: torch.Tensor, score: torch.Tensor, sparsity: float) -> bool:
+def drops_rows(mask: torch.Tensor, score: torch.Tensor, sparsity: float, slack: float = SLACK) -> bool:
     """Whether every row of a mask drops its lowest scores, both [out, in]."""
-    return drops_lowest(mask, score, round(sparsity * score.shape[1]), SLACK)
+    return drops_lowest(mask, score, round(sparsity * score.shape[1]), slack)
 
 
 def drops_matrix(mask: torch.Tensor, score: torch.Tensor, sparsity: float) -> bool:

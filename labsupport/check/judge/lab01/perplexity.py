@@ -10,7 +10,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.own.perplexity import Measured
 from labsupport.check.judge.kit import draw, memo
 from labsupport.check.judge.kit.causes import Cause, Named, see
-from labsupport.check.judge.kit.compare import Noted, Wrong, is_close, is_number
+from labsupport.check.judge.kit.compare import Noted, Wrong, is_close, is_number, rounding
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.surprise import losses, surprise
 from labsupport.check.judge.kit.window_sums import one_of, perplexities
@@ -81,7 +81,7 @@ def parts(inputs: dict, answer: Measured, given: list[float] | None = None) -> l
 
     def value() -> None:
         expected = truth(inputs)
-        if not is_close(found, expected, 1e-3 if course else 1e-4):
+        if not is_close(found, expected, rounding(inputs, 1e-3 if course else 1e-4)):
             n, length = recipes.windows(inputs["windows"]).shape
             targets = f"{n} windows of {length} tokens, {n} * ({length} - 1) = {n * (length - 1)} targets"
             raise Wrong(token_windows=targets, your_perplexity=float(found), expected=expected)

@@ -6,8 +6,9 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.pruned import Pruned
 from labsupport.check.judge.kit import draw, norms, pruned
 from labsupport.check.judge.kit.carried import Earlier, a_mask, scores
+from labsupport.check.judge.kit.compare import rounding
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
-from labsupport.check.judge.kit.wanda_causes import cause, drops_rows
+from labsupport.check.judge.kit.wanda_causes import SLACK, cause, drops_rows
 from labsupport.linears import pruned_linears
 
 FLIPPED = 2  # entries of a mask: two scores so close that rounding of their norms decides
@@ -35,7 +36,8 @@ def parts(inputs: dict, answer: Pruned, given: pruned.Masks | None = None) -> li
 
     def right(name: str, weight: torch.Tensor, mask: torch.Tensor) -> bool:
         norm = norms.known(inputs["model"], [inputs["batches"]])[name].float()  # [in]
-        return drops_rows(mask, weight.detach().abs().cpu() * norm, sparsity)
+        score = weight.detach().abs().cpu() * norm  # [out, in]
+        return drops_rows(mask, score, sparsity, rounding(inputs, SLACK))
 
     rule = f"in each layer every row drops the {sparsity:.0%} with the lowest scores of the dense model"
     return pruned.parts(inputs, answer, rule, right, given, FLIPPED)

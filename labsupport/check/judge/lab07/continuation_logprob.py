@@ -10,7 +10,7 @@ from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.own.continuation_logprob import built, pair
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
-from labsupport.check.judge.kit.compare import Wrong, is_close, is_number
+from labsupport.check.judge.kit.compare import Wrong, is_close, is_number, rounding
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 
 PLACE = see("7.1", "Where the guess for a token stands")
@@ -93,7 +93,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def summed() -> None:
         expected = _expected(inputs)
-        if is_close(found, expected, 1e-3 if "text" in inputs else 1e-4):
+        if is_close(found, expected, rounding(inputs, 1e-3 if "text" in inputs else 1e-4)):
             return
         show: dict = {"your sum": float(found), "expected": expected}
         counts = inputs["model"].get("follows")
