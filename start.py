@@ -48,7 +48,7 @@ def main(arguments):
     if address:
         return reopen(address, arguments)
     if subprocess.call([PYTHON, "-m", "labsupport", "fetch"]):
-        print("JupyterLab opens all the same; run this again to try once more.")
+        print("JupyterLab opens anyway; run this again to try once more.")
     return jupyter(arguments)
 
 

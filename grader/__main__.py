@@ -303,7 +303,7 @@ def watch(chosen) -> int:
 
 
 def extensions(chosen) -> int:
-    """Keep who has more time or is exempt, and reckon lateness anew. Exit 1: somebody is not known."""
+    """Keep who has more time or is exempt, and compute lateness again. Exit 1: somebody is not known."""
     from grader.intake import extensions as granting
     from grader.results import penalties, table
 

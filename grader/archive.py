@@ -160,12 +160,12 @@ def differences(there: About, here: About, target: Path) -> list[str]:
     if there.judges != here.judges:
         said.append(
             f"Its judges are not those of this project: for the same scores, run `make setup` in "
-            f"{target / 'project'}, and `grade` there. Here, `grade` judges everything anew."
+            f"{target / 'project'}, and `grade` there. Here, `grade` judges everything again."
         )
     for name in ("torch", "transformers"):
         one, other = getattr(there, name), getattr(here, name)
         if one != other:
-            said.append(f"It was judged with {name} {one}, and here is {other}: `grade` judges anew.")
+            said.append(f"It was judged with {name} {one}, and here is {other}: `grade` judges again.")
     said += [
         f"export {name}={quote(there.named[name])}" if name in there.named else f"unset {name}"
         for name in NAMED

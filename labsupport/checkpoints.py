@@ -54,10 +54,10 @@ class Watch:
             state: Any = torch.load(self.file, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as problem:
             raise LabError(
-                f"The checkpoint {self.file} cannot be read; remove it to start anew."
+                f"The checkpoint {self.file} cannot be read; remove it to start again."
             ) from problem
         if state["about"] != self.about:
-            raise LabError(f"The checkpoint {self.file} belongs to other settings; remove it to start anew.")
+            raise LabError(f"The checkpoint {self.file} belongs to other settings; remove it to start again.")
         for weight, kept in zip(weights, state["weights"], strict=True):
             weight.copy_(kept)
         optimizer.load_state_dict(state["optimizer"])

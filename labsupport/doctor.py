@@ -53,7 +53,7 @@ def report() -> str:
     if note := settings.note():
         facts.insert(1, ["", note])
     if others_take > BUSY:
-        busy = f"other programs take {others_take:.0%} of the processor: the minutes below are too many"
+        busy = f"other programs take {others_take:.0%} of the processor: the minutes below are too high"
         facts.append(["busy", busy])
     labs = [
         [lab, f"{(passes * now.evaluation_windows + others) * seconds / 60:.1f}"]

@@ -29,7 +29,7 @@ def read(place: Path, about: dict, kind: type[Row]) -> list[Row]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise LabError(f"The results in {place} cannot be read; remove the file to start anew.") from problem
+        raise LabError(f"The results in {place} cannot be read; remove the file to start again.") from problem
     if of != about:
         raise LabError(f"The results in {place} belong to another setting; name another file.")
     return rows

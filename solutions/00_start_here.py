@@ -29,8 +29,8 @@ print(doctor.report())
 # %% [markdown]
 # Three lines are worth a look. **memory** should say 8 GB or more. **cache** should name the course model; if it
 # says *empty*, type `.venv/bin/python -m labsupport fetch` in a terminal once (93 MB; `start.py` does it for you).
-# **device** says CPU or CUDA: both are fine; a CPU is slower. The second table
-# is how long *all the cells* of each lab run here; thinking takes longer, an hour or more a lab.
+# **device** says CPU or CUDA: both are fine; a CPU is slower. The second table says
+# how long *all the cells* of each lab run here; thinking takes longer, an hour or more per lab.
 
 # %% [markdown]
 # ## What runs where
@@ -57,7 +57,8 @@ print(doctor.report())
 #
 # $$\mathrm{sparsity}(M) = \frac{\text{number of } \mathtt{False} \text{ in } M}{\text{number of entries of } M}$$
 #
-# Shapes: a bool tensor of any shape in, one Python number from 0 to 1 out. 0 is a dense matrix, 1 an empty one.
+# Shapes: a bool tensor of any shape in, one Python number from 0 to 1 out. At 0 every weight stays (the matrix is
+# *dense*), at 1 every weight is gone. For the mask `[True, True, True, False]` it is 0.25.
 #
 # ### The three faces of a check
 #
@@ -65,7 +66,7 @@ print(doctor.report())
 #
 #     Check 0.1  sparsity: not written yet
 #
-# Now replace the lines below the docstring by a typical slip, `return mask.float().mean().item()`, and run both
+# Now replace the lines below the docstring by a typical mistake, `return mask.float().mean().item()`, and run both
 # cells again:
 #
 #     Check 0.1  sparsity: not yet (2 of 8 parts pass)
@@ -116,8 +117,8 @@ def sparsity(mask: torch.BoolTensor) -> float:
 check.sparsity(sparsity)
 
 # %% [markdown]
-# A check may be run as often as you like, and costs nothing. A run of *all* cells stops at the first check that
-# does not pass: that is where you go on.
+# Run a check as often as you like: it costs nothing. A run of *all* cells stops at the first check that
+# does not pass: go on there.
 #
 # **Stuck? Go on, openly.** In every lab you may take the course's own function: write `sparsity = given.sparsity` in the
 # exercise's cell. The exercise then says *given: 0 points*, and everything after it runs; come back to it when you like.
@@ -137,8 +138,8 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 
 # %% [markdown]
 # All four drop half, and each of them changes a model differently. From left to right the patterns become more
-# regular: there is less freedom to choose what stays, and the hardware gains more. This trade-off is what the course
-# is about.
+# regular: there is less freedom to choose what stays, and the hardware can gain more (lab 08 measures it). This course
+# is about that trade-off.
 
 # %% [markdown]
 # ## Before you hand in
@@ -154,16 +155,16 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # %% [markdown]
 # ## The labs, in order
 #
-# | lab | you write |
+# | lab | what you do |
 # |---|---|
-# | [01 perplexity](../01_perplexity/01_perplexity.ipynb) | how good a language model is, as one number |
+# | [01 perplexity](../01_perplexity/01_perplexity.ipynb) | say how good a language model is, as one number |
 # | [02 magnitude pruning](../02_magnitude_pruning/02_magnitude_pruning.ipynb) | drop the smallest weights |
-# | [03 Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) | how loud the inputs of every layer are |
+# | [03 Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) | measure how large the inputs of every layer are |
 # | [04 Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) | drop the weights that matter least, given their inputs |
 # | [05 structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) | make the matrices themselves smaller |
 # | [06 recovery](../06_recovery/06_recovery.ipynb) | train a pruned model until it has recovered |
-# | [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) | does it still choose the right answer? |
-# | [08 cost](../08_cost/08_cost.ipynb) | what was saved, and what was not |
+# | [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) | ask whether it still chooses the right answer |
+# | [08 cost](../08_cost/08_cost.ipynb) | measure what was saved, and what was not |
 #
 # A link to a lab that your instructor has not handed out yet leads nowhere. Each lab takes an hour or more. Lab 01 comes
 # first; lab 04 builds on 02 and 03.
@@ -171,7 +172,7 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # %% [markdown]
 # ## How far you are
 #
-# On this machine every check remembers what it said last, in all labs. Come back here whenever you like and run
+# The last result of every check, in all labs, is kept on this machine. Come back here whenever you like and run
 # the next cell, or type `.venv/bin/python -m labsupport progress` in a terminal.
 
 # %% experiment

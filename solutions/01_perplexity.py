@@ -2,8 +2,8 @@
 # # 01  Perplexity
 #
 # A phone has 6 to 12 GB of memory and can spare about a tenth of it for one app, but 7 billion weights
-# fill 7 GB even at one byte each. A phone that runs such a model all the same writes 3 to 6 tokens a
-# second; one of 125 million weights writes 50 (Liu et al. 2024, *MobileLLM*, section 1).
+# fill 7 GB even at one byte each. A phone that does run such a model writes 3 to 6 tokens a second;
+# with a model of 125 million weights it writes 50 (Liu et al. 2024, *MobileLLM*, section 1).
 #
 # Pruning makes a model smaller, and worse. *How much* worse is the question of this whole course, and
 # perplexity is how we answer it: one number, measured by running the model over ordinary text. In this
@@ -12,7 +12,7 @@
 #
 # | | |
 # |---|---|
-# | **You learn** | what perplexity is, how to measure it without the classic slips, and what to ask before comparing two perplexities |
+# | **You learn** | what perplexity is, how to measure it without the usual mistakes, and what to ask before comparing two perplexities |
 # | **You need** | Python and a little torch; no lab before this one |
 # | **It takes** | an hour of your time; all cells together run about a minute and a half on two CPU cores |
 # | **Sources** | Jurafsky and Martin, *Speech and Language Processing*, ch. 3; D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), its perplexity slide; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), section 4 |
@@ -135,7 +135,7 @@ print(repr(tokenizer.decode(token_windows[0, :20])))
 # %% [markdown]
 # ## 1.2 window_nll
 #
-# **Goal** what do the tokens of a batch of windows cost? | **Points** 4 | **Minutes** 15
+# **Goal** add up what the tokens of a batch of windows cost. | **Points** 4 | **Minutes** 15
 #
 # ### Every token is guessed from those before it
 #
@@ -146,20 +146,20 @@ print(repr(tokenizer.decode(token_windows[0, :20])))
 #     token         The      cat      sat      down
 #     logits guess  cat      sat      down     (beyond the window)
 #
-# So tokens and logits are one step apart. Of $L$ positions the last has no target in this window, and
+# So tokens and logits are *shifted* by one place. Of $L$ positions the last has no target in this window, and
 # of $L$ tokens the first was never guessed: $L - 1$ targets a window, $B(L-1)$ in a batch of $B$.
 #
 # $$\mathrm{nll} = -\sum_{b=1}^{B} \sum_{t=0}^{L-2}
 #   \ln \mathrm{softmax}\big(\mathrm{logits}[b, t]\big)\big[\mathrm{token}[b, t+1]\big]$$
 #
-# Forget the step, and the model is asked for the token it has just read. Take it twice (by hand, and
-# again inside a loss that shifts for you), and it is asked for the token after next. Neither gives an
-# error: both give a number that looks like a perplexity.
+# If you forget the shift, you score the model on the token that it has just read. If you shift twice (by
+# hand, and again inside a loss that shifts for you), you score it on the token after the next one. Neither
+# raises an error: both give a number that looks like a perplexity.
 #
 # Shapes: logits `[B, L, V]`, token_ids `[B, L]`, out: a scalar tensor and an `int`. Return the
 # **sum** and the **count**, not the mean: sums can be added up over batches, means cannot.
-# And make logits float32 *first*: a model in half precision gives logits with 3 digits, and a
-# sum of them in float16 ends at 65,504.
+# And make logits float32 *first*: a model in half precision gives logits with about 3 digits, and a
+# sum in float16 overflows above 65,504.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -178,7 +178,7 @@ print(repr(tokenizer.decode(token_windows[0, :20])))
 #
 # <details><summary>A smaller problem, solved</summary>
 #
-# Two guesses among three tokens, without windows and without a step between guess and target:
+# Two guesses among three tokens, without windows and without a shift between guess and target:
 #
 #     rows = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # [N, V] = [2, 3]
 #     targets = torch.tensor([0, 1])                           # [N]
@@ -213,7 +213,7 @@ with torch.no_grad():
 print(f"{len(prompt)} tokens, {count} targets, {nll:.2f} nats in all: perplexity {math.exp(nll / count):.1f}")
 
 # %% [markdown]
-# A handful of tokens says little: another sentence may give ten times as much or a tenth. That is why a
+# Four targets say little: another sentence may give a very different number. That is why a
 # perplexity is measured on thousands of targets.
 
 # %% [markdown]
@@ -244,14 +244,14 @@ print(f"{len(prompt)} tokens, {count} targets, {nll:.2f} nats in all: perplexity
 # <details><summary>Hint 1</summary>
 #
 # Your `window_nll` does the hard part. Go through the windows one by one (a window as a batch of one is
-# `window[None]`) and keep two running totals. One window of logits is 512 x 49,152 numbers, 100 MB: do
-# not hold on to them.
+# `window[None]`) and keep two running totals. The logits of one window are 512 x 49,152 numbers, 100 MB: do
+# not keep those of several windows.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# `model.training` is a bool and `model.train(flag)` sets it. What stands in `finally:` happens after an
+# `model.training` is a bool and `model.train(flag)` sets it. The lines below `finally:` run after an
 # error, too. `with torch.no_grad():` ends by itself; `.item()` turns a scalar tensor into a float.
 #
 # </details>
@@ -289,7 +289,7 @@ print(f"{now.model} on {now.text}, {len(token_windows)} windows of {now.window}:
 
 # %% [markdown]
 # This is *the* number of the course: the model with all its weights. Whatever you drop from lab 02 on,
-# you compare with it. From there on `labsupport.given.perplexity` is given; it does what yours does.
+# you compare with it. From lab 02 on, `labsupport.given.perplexity` is given; it does what yours does.
 
 # %% [markdown]
 # ## Equal windows forgive a lot
@@ -298,8 +298,8 @@ print(f"{now.model} on {now.text}, {len(token_windows)} windows of {now.window}:
 # it by 2048, the window's length, adds up, and divides by the number of windows times 2048. But a
 # window of 2048 tokens has 2047 targets. Is it wrong?
 #
-# Let us see with losses made up by hand. A factor is what a window's mean is multiplied by, and the
-# factors' sum is what the total is divided by:
+# Let us try losses that we make up. Each window's mean is multiplied by a *factor*; the total is divided
+# by the sum of the factors:
 
 
 # %% experiment
@@ -323,14 +323,14 @@ for name, losses in {"equal": equal, "unequal": unequal}.items():
 print(columns(["windows", "all targets", "factor 2048", "factor length", "factor targets"], rows))
 
 # %% [markdown]
-# With equal windows every factor gives the same: it stands above and below the line and cancels, so
-# 2048 is as good as 2047, as 1, as $10^6$. The deck's windows are all equal (it drops the tail, as you
+# With equal windows every factor gives the same result: it stands in the numerator and in the denominator and
+# cancels, so 2048 is as good as 2047, as 1, as $10^6$. The deck's windows are all equal (it drops the tail, as you
 # did), and so its perplexity is right.
 #
-# With unequal windows a mean has forgotten how many targets it speaks for. A fixed factor lets the one
+# With unequal windows a mean does not say over how many targets it was taken. A fixed factor lets the one
 # loss of the tail weigh as much as seven others; the window's length comes closer but still counts a
-# target that isn't there; only the number of targets is right. Sums and counts, which you return from
-# `window_nll`, never get into this.
+# target that isn't there; only the number of targets is right. Your `window_nll` returns a sum and a count, so
+# this problem cannot arise.
 
 # %% [markdown]
 # ## Perplexity depends on the protocol
@@ -339,9 +339,9 @@ print(columns(["windows", "all targets", "factor 2048", "factor length", "factor
 # BOS token (beginning of sequence, which some tokenizers put in front of everything and some don't),
 # whether the first token of a window is scored, and how the windows are averaged.
 #
-# One pass over the text is enough for all of it if we note what the targets cost by how much context
-# they had: 1 token before them, 2 to 3, 4 to 7, and so on. Your `window_nll` does that for any part of a
-# window:
+# One pass for each length, with BOS and without, is enough for all of it if we note what the targets cost by
+# how much context they had: 1 token before them, 2 to 3, 4 to 7, and so on. Your `window_nll` does that for any
+# part of a window:
 
 
 # %% experiment
@@ -390,11 +390,12 @@ for token in dict.fromkeys((bos, tokenizer.bos_token_id or 0)):
     print(f"{tokenizer.decode([token]):19} perplexity {(costs.sum() / (len(cut) * 63)).exp():.2f}")
 
 # %% [markdown]
-# On the course model, the chat marker helps less than half as much as the token that the model knows from the
-# beginning of a text. From here on BOS means the latter.
+# On the course model, the chat marker helps less than half as much as `<|endoftext|>`, which the model knows from
+# the beginning of a text. From here on BOS means `<|endoftext|>`.
 #
-# In `led` the first column is new: it is the window's first token, guessed from BOS alone. The other
-# columns are the same targets as in `plain`. Now the same costs, read in four ways:
+# `plain` and `led` (the windows with BOS in front) hold one table for each length. In those of `led` the first
+# column is new: it is the window's first token, guessed from BOS alone. The other columns are the same targets as in
+# `plain`. Now we read the same costs in four ways:
 
 
 # %% experiment
@@ -434,27 +435,27 @@ for name, curve in list(protocols.items())[1:]:
 # %% [markdown]
 # Why?
 #
-# - *Window length.* A short window forgets its context again and again, and the model guesses half blind at
-#   each new start. The report names its length (2048) in the command; many papers do not.
-# - *BOS* gives the first guesses something to hold on to, and short windows have more first guesses. But the
-#   first token of a window is hard to guess from nothing, so scoring it as well costs more than BOS saves.
-#   Both are called "with BOS".
+# - *Window length.* A short window loses its context again and again, and at each new start the model guesses
+#   with almost none. The report names its length (2048) in the command; many papers do not.
+# - *BOS* gives the first guesses a little context, and short windows have more first guesses. But the
+#   first token of a window is hard to guess from BOS alone, so scoring it as well costs more than BOS saves.
+#   Papers call both "with BOS".
 # - *The average of the windows' perplexities* is never below the right one. It is worst for many short
-#   windows, which differ most among themselves, and of two long windows it is nearly right: a slip that
-#   hides in a quick test.
+#   windows, which differ most among themselves. With two long windows it is nearly right, so a quick test does
+#   not show the mistake.
 #
-# On the course model, at windows of 64, each of these moves the number by more than many papers report as
-# progress, and the window length by about as much as dropping 30 % of the weights will in lab 02.
+# So compare two perplexities only if one protocol measured both. On the course model, windows of 64 in place of
+# 1,024 raise the number by more than dropping 30 % of the weights will in lab 02.
 
 # %% [markdown]
 # **What if** the text were another one? Write `"calibration"` for `"evaluation"` in the cell that makes `text`
 # (section 1.1), and run the cells from there on again: do the four curves keep their order? Then put it back.
 
 # %% [markdown]
-# ### Where in a window does it cost?
+# ### Where in a window are targets expensive?
 #
 # The same costs a last time, by context. Targets with up to 63 tokens before them are taken from the
-# windows of 64, of which there are most; the others from the shortest windows that have them.
+# windows of 64, because there are most of those; the others from the shortest windows that have them.
 
 # %% experiment
 print(f"A blind guess among all {len(tokenizer):,} tokens costs {math.log(len(tokenizer)):.1f} nats.")
@@ -463,7 +464,7 @@ guess = None  # your guess: what does a target cost, in nats, with one token bef
 
 # %% experiment
 def by_context(costs: dict[int, torch.Tensor]) -> dict[int, tuple[float, float]]:
-    """Least context of an octave -> mean cost of its targets, and the standard error over windows."""
+    """Mean cost of the targets and its standard error over windows, by least context: 1, 2, 4, 8, ..."""
     found = {}
     for length, table in costs.items():
         for octave, column in enumerate(table.T[-(length.bit_length() - 1) :]):
@@ -481,8 +482,8 @@ for name, curve in costs.items():
     print(f"{name}, nats a target by the tokens before it: {told} on")
 
 # %% [markdown]
-# Every window pays for its beginning, so short windows pay more often: this is the whole slope of the
-# first figure. (Bars are standard errors over windows; long contexts are seen in few windows.)
+# Every window pays for its beginning, and short windows have more beginnings: that is why the curves of the
+# first figure fall. (Bars are standard errors over windows; long contexts are seen in few windows.)
 #
 # **What if** you averaged over fewer windows? Write `cut = windows(text, length)[:4]` in the cell that makes
 # `plain` and `led`, and run the cells from there on again: how long do the bars become? Then put it back.

@@ -3,10 +3,10 @@
 #
 # To write one token, a phone reads every weight of the model once. With 7 billion weights of 2 bytes that
 # is 14 GB, and its memory delivers 51 GB a second (LPDDR5, JEDEC standard JESD209-5: 64 bits, 6.4 billion
-# times a second): fewer than 4 tokens a second. What is not there need not be read.
+# times a second): fewer than 4 tokens a second. A weight that is removed need not be read.
 #
 # So which weights can go? A trained network holds many weights close to zero. The oldest idea in pruning
-# is to drop just those: what is multiplied by almost nothing cannot matter much. In this lab you do that
+# is to drop just those: a weight near zero adds almost nothing to a sum. In this lab you do that
 # to a real language model, watch its perplexity rise, and find out which of its layers suffer most.
 #
 # | | |
@@ -63,6 +63,9 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 # entries: those with the smallest magnitude $|W_{ij}|$. If $t$ is the $k$-th smallest magnitude, then
 #
 # $$\mathrm{mask}_{ij} = \big[\, |W_{ij}| > t \,\big].$$
+#
+# For $W = \begin{pmatrix} 1 & -4 \\ 2 & 3 \end{pmatrix}$ and $s = 0.5$, $k$ is 2 and $t$ is 2; -4 and 3 stay, and the mask is
+# `[[False, True], [False, True]]`.
 #
 # `kth_smallest(values, k)` is given and finds $t$. It does what `torch.kthvalue` does, several times
 # faster on a CPU: you will rank all the weights of the model's layers a few times.
@@ -122,8 +125,8 @@ threshold = dense[name].abs()[~mask].max().item()
 plots.weight_histogram(dense[name], threshold, name)
 
 # %% [markdown]
-# The weights look like a bell around zero, and the cut takes the middle out of it. The hope behind
-# magnitude pruning: many weights go, but they are the small ones. How much goes with them?
+# The histogram looks like a bell around zero, and the cut takes its middle out. Magnitude pruning hopes that
+# many small weights add up to little. Is that so? Compare the sums of squares.
 
 # %% experiment
 lost = dense[name][~mask].square().sum() / dense[name].square().sum()
@@ -189,9 +192,9 @@ check.prune_magnitude(prune_magnitude)
 # ### How much can go?
 #
 # Prune, measure, put the dense weights back, prune again. Putting them back matters: on a model that
-# is pruned already, a lower sparsity silently does nothing. `with linears.masked(model, masks):` takes
-# care of it: inside the block the model is pruned, after it the model is dense again, even if you
-# interrupt. First a guess, for the fun of it:
+# is pruned already, a lower sparsity silently does nothing. `with linears.masked(model, masks):` does
+# it for you: inside the block the model is pruned, after it the model is dense again, even if you
+# interrupt it. First a guess, for the fun of it:
 
 # %% experiment
 guess = None  # your guess: the perplexity when half of all weights are gone
@@ -254,14 +257,14 @@ for place, prompt in enumerate(prompts):
         print(f"    {label:9} {said[place]}")
 
 # %% [markdown]
-# The first beginning has one right answer, the others many. A text can stay fluent and be wrong, and
-# perplexity hardly tells the difference: lab 07 asks for facts.
+# The first beginning has one right answer, the others have many. A text can be fluent and wrong, and
+# perplexity hardly shows that: lab 07 counts right answers instead.
 
 # %% [markdown]
 # ### Which layers suffer most?
 #
-# Now prune one kind of layer at a time, all others dense. The kinds differ in size, so this asks what
-# a kind is worth as a whole.
+# Now prune one kind of layer at a time; all others stay dense. The kinds differ in size, so this shows what
+# each kind as a whole contributes.
 
 # %% experiment
 linears.must_be_dense(model)
@@ -287,8 +290,8 @@ print(f"\n{rows[0][0]} suffers most, {rows[-1][0]} least")
 
 # %% [markdown]
 # Does the kind with more weights suffer more? Compare `v_proj` with `q_proj`, which is three times its size on
-# the course model. What a weight's size does not tell is *how large the numbers are that it gets
-# multiplied with*. Lab 03 measures those.
+# the course model. The size of a weight does not tell *how large the numbers are that it multiplies*.
+# Lab 03 measures those.
 #
 # **What if** each kind loses 30 % and not half? Put the line
 # `half = {name: magnitude_mask(weight, 0.3) for name, weight in dense.items()}` on top of the cell that makes
@@ -301,8 +304,9 @@ print(f"\n{rows[0][0]} suffers most, {rows[-1][0]} least")
 #
 # ### One threshold for all
 #
-# Until now every layer lost the same share. Now rank *all* weights of the model together, $n$ in all
-# layers: the $k = \mathrm{round}(s \cdot n)$ smallest go, wherever they are.
+# Until now every layer lost the same share. Now rank the weights of *all* layers together. If there are $n$ of them,
+# the $k = \mathrm{round}(s \cdot n)$ smallest go, wherever they are. Of two layers with the weights
+# `[[1, 2], [3, 4]]` and `[[5, 6]]`, at 50 % the first loses 1, 2 and 3, the second nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -366,11 +370,12 @@ print(
 )
 
 # %% [markdown]
-# The black line is what all layers lose together. Where a curve runs high, the layer was cut
-# deeper than its share. A small weight in one layer and a small weight in another are not worth the same, because
-# their *inputs* are not the same size. Keep that in mind for Wanda.
+# The black line is what all layers lose together. Where a curve lies above it, the layer lost more than
+# its share. A small weight in one layer and a small weight in another may matter differently, because
+# their *inputs* differ in size. Keep that in mind for Wanda.
 #
-# **What if** only 30 % go? Write `share = 0.3` and run the three cells again: does the verdict change?
+# **What if** only 30 % go? Write `share = 0.3`, and run that cell and the two below it again: does the verdict
+# change?
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -383,7 +388,7 @@ rows = [
 print(columns(["sparsity", "your perplexity", "reference"], rows))
 
 # %% [markdown]
-# Equal to within a percent? Then your pruning and ours made the same cuts. The last digits may differ
+# Equal to within a percent? Then your masks and ours agree, up to ties. The last digits may differ
 # from machine to machine, because sums of floating-point numbers depend on their order.
 
 # %% [markdown]

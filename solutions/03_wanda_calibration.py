@@ -1,17 +1,17 @@
 # %% [markdown]
-# # 03  Wanda, part 1: calibration
+# # 03  Wanda calibration
 #
-# With half of its weights gone, a model of 7 billion weights of 2 bytes needs 7 GB of a phone's memory in place
-# of 14, and reading them for the next token takes 0.14 s in place of 0.27 (51 GB a second: LPDDR5, JEDEC
-# standard JESD209-5). That helps only if the right half goes, and lab 02's half ruined the model.
+# A model of 7 billion weights of 2 bytes needs 14 GB of a phone's memory, and reading them for the next token takes
+# 0.27 s (51 GB a second: LPDDR5, JEDEC standard JESD209-5). With half of the weights removed it would be 7 GB and
+# 0.14 s. That helps only if the right half goes, and lab 02's half ruined the model.
 #
-# Lab 02 judged a weight by its size alone. But a weight never acts alone: it multiplies a number that
-# comes in, and some of these numbers are a thousand times larger than others. In this lab you measure
-# them. Lab 04 then prunes with what you measured.
+# Lab 02 judged a weight by its size alone. But a weight never acts alone: it multiplies an input, and some
+# inputs are a thousand times larger than others. In this lab you measure them. Lab 04 then prunes with what
+# you measured.
 #
 # | | |
 # |---|---|
-# | **You learn** | why magnitude misjudges, how to look inside a model with hooks, and which channels are loud |
+# | **You learn** | why magnitude misjudges, how to look inside a model with hooks, and which inputs of a layer are large |
 # | **You need** | lab 02 (masks, and which layers are pruned) |
 # | **It takes** | an hour of your time; all cells together run about a minute on two CPU cores |
 # | **Sources** | Sun et al. 2024a, *A Simple and Effective Pruning Approach for Large Language Models* (Wanda), equation 1; Sun et al. 2024b, *Massive Activations in Large Language Models*; D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercise 2 |
@@ -40,22 +40,22 @@ for channel in (0, 1):
     print(f"without the weight {weight[0, channel]:.0f} the output moves by {moved:.2f}")
 
 # %% [markdown]
-# The small weight does more: it multiplies the loud channel. And we can compute the distance without
-# running the layer twice. Without the weight $W_{ij}$, output $i$ of token $t$ moves by $W_{ij} X_{tj}$;
-# over all tokens that is
+# The small weight does more, because it multiplies large numbers. Each input of a layer is called a *channel*; a
+# channel whose values are large is called *loud*. And we can compute the distance without running the layer twice.
+# Without the weight $W_{ij}$, output $i$ of token $t$ moves by $W_{ij} X_{tj}$; over all tokens that is
 #
 # $$\sqrt{\textstyle\sum_t (W_{ij} X_{tj})^2} \;=\; |W_{ij}| \cdot \lVert X_j \rVert_2 ,
 # \qquad \lVert X_j \rVert_2 = \sqrt{\textstyle\sum_t X_{tj}^2}.$$
 #
-# This is equation 1 of the Wanda paper, *weights and activations*. Not an estimate: for a single
+# This is equation 1 of the Wanda paper (*pruning by weights and activations*). It is not an estimate: for a single
 # weight it is exactly the distance that the layer's output moves.
 
 # %% experiment
 print("|weight| * norm of its channel:", weight.abs() * x.norm(dim=0))
 
 # %% [markdown]
-# The weights we have. The norms of the channels we have to measure, on text: that is *calibration*.
-# It needs no labels, no gradients and, as you will see, very little text.
+# We have the weights. The norms of the channels must be measured on text: this is called *calibration*.
+# It needs no labels, no gradients and, as lab 04 tries out, very little text.
 
 # %% [markdown]
 # ## 3.1 sum_of_squares
@@ -65,14 +65,16 @@ print("|weight| * norm of its channel:", weight.abs() * x.norm(dim=0))
 # ### The size of a channel
 #
 # Activations come as `[B, L, in_features]`: windows, tokens, channels. For the norm it does not matter
-# which window a token came from. Only the last axis stays; over all others you sum:
+# which window a token came from. Only the last axis stays; you sum over all others:
 #
 # $$s_j = \sum_{b,l} x_{blj}^2 .$$
+#
+# For two tokens and three channels, `[[1, 2, 0], [3, 0, -1]]`, the result is `[10, 4, 1]`.
 #
 # We leave the root for later. Squares add up over batches, roots do not: a channel that has 3 in one
 # batch and 4 in the next has $s = 9 + 16$ and norm 5, not 7.
 #
-# *Precision.* Models often run in half precision, and float16 ends at 65504. See what that means:
+# *Precision.* Models often run in half precision, and the largest float16 is 65504. See what that means:
 
 # %% experiment
 loud = torch.tensor([200.0, 256.0, 3000.0], dtype=torch.float16)
@@ -81,7 +83,7 @@ print("squared in float32:", loud.float().square().tolist())
 
 # %% [markdown]
 # Numbers like the last one do occur: you will meet 3000 below. bfloat16 does not overflow, but it keeps
-# three digits only, so a long sum stops growing. So: float32 first, then square, then sum.
+# only two to three digits, so a long sum in bfloat16 stops growing. So: float32 first, then square, then sum.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -175,18 +177,18 @@ print(
 #
 # $$\lVert X_j \rVert_2 = \sqrt{\textstyle\sum_{\text{batches}} s_j}$$
 #
-# in float32. A plain sum, not a mean: Wanda's published code divides by the number of windows on the
-# way, which scales a whole layer by one constant and changes no ranking. Leaving out the root does: the
-# deck's `torch.norm(x, p=2, dim=1) ** 2` (its `x` is turned round, channels first) is our $s_j$, not
-# yet the norm.
+# in float32. Take a plain sum, not a mean. (Wanda's published code divides the sum by the number of windows. That
+# scales all norms of a layer by one constant and changes no ranking inside it. To leave out the root does change
+# rankings: the deck's `torch.norm(x, p=2, dim=1) ** 2`, whose `x` is transposed, channels first, is our $s_j$, not
+# yet the norm.)
 #
 # `batches` is any iterable, perhaps a generator: go through it once. The batches may differ in size.
 # Leave the model as you found it.
 #
 # <details><summary>Hint 1</summary>
 #
-# What has to survive from one batch to the next? One vector for each layer, on the layer's device. A hook adds
-# to it what your function of 3.1 finds. Roots come last.
+# What must be kept from one batch to the next? One vector for each layer, on the layer's device. A hook adds
+# to it what your function of 3.1 returns. Roots come last.
 #
 # </details>
 #
@@ -258,7 +260,7 @@ def input_norms(model, batches) -> dict[str, torch.Tensor]:
 check.input_norms(input_norms)
 
 # %% [markdown]
-# ### What must be so
+# ### What must hold
 #
 # Calibration text and evaluation text come from different years and never overlap: a method must not be
 # tuned on the text it is judged by. We take the windows one by one, as batches of one.
@@ -285,8 +287,8 @@ for number in range(model.config.num_hidden_layers):
 print("q, k and v agree in every layer, and so do gate and up")
 
 # %% [markdown]
-# Had the names been bound late, or outputs been watched, this would have failed at once. It also means
-# that seven matrices have only four different inputs, and from here on we look at those four.
+# With hooks on outputs in place of inputs, or with names bound late, you would not have come this far. It also
+# means that seven matrices have only four different inputs, and from here on we look at those four.
 #
 # And squares add up: the norms of single windows, squared and added, must give the norms of all of them. The
 # windows one by one also say how much a norm depends on the text: keep them for later.
@@ -305,7 +307,7 @@ print(f"the squares of {len(alone)} windows add up in every layer")
 #
 # ### Loud channels
 #
-# "Loud" needs something to compare with. The mean is a bad choice: one channel a thousand times
+# How loud is loud? We need something to compare with. The mean is a bad choice: one channel a thousand times
 # louder than the rest doubles the mean of a thousand channels. The *median* does not notice it. So the
 # measure is
 #
@@ -399,9 +401,9 @@ for label, points in ratios.items():
 print(columns(["input of", "lowest", "highest", "layers above 10", "window to window"], rows))
 
 # %% [markdown]
-# A ratio of 10 says that a weight on the loudest channel counts ten times as much as the same weight on a
-# middling one. The last column is the test of the measurement: take the layer where the windows disagree
-# most, and divide the highest ratio of a window measured alone by the lowest.
+# A ratio of 10 says that a weight on the loudest channel counts ten times as much as the same weight on the
+# median channel. The last column tests the measurement: it takes the layer where the windows disagree
+# most, and divides the highest ratio of a single window by the lowest. At 1 the text would not matter at all.
 #
 # **What if** you calibrate on other text? Write `"evaluation"` for `"calibration"` in the cell that makes
 # `calibration`, and run the cells from there on again: which row changes most? Then put it back.
@@ -409,8 +411,9 @@ print(columns(["input of", "lowest", "highest", "layers above 10", "window to wi
 # %% [markdown]
 # ### Which channels?
 #
-# The inputs of q, k, v and of gate, up are read from the same residual stream, so the same channel
-# number means the same place in every layer. Count how often a channel is among the five loudest:
+# The inputs of q, k, v and of gate, up are read from the *residual stream*, the vector that runs through the whole
+# model and to which every layer adds. So the same channel number means the same place in every layer. Count how often
+# a channel is among the five loudest:
 
 
 # %% experiment
@@ -427,16 +430,16 @@ for channel, times in often(norms).most_common(6):
     print(f"channel {channel:4d}: in {times} of {inputs} inputs; by single windows, {fewest} to {most}")
 
 # %% [markdown]
-# A few of all channels stay loud through the whole depth of the model. Most large models have such channels
-# (Dettmers et al. 2022, *LLM.int8()*); they are also what makes it hard to quantise activations.
+# A few channels stay loud through the whole depth of the model. Large models have such *outlier channels* too
+# (Dettmers et al. 2022, *LLM.int8()*), and they make it hard to quantise activations.
 
 # %% [markdown]
 # ### Which tokens?
 #
 # A norm adds up all tokens, and hides which of them are loud. Take the highest point of `down` in the figure.
 # Hook that one layer again and look at its loudest channel token by token, in three texts: the calibration
-# text, the evaluation text, and the calibration text with its tokens shuffled, which says nothing at all. Four
-# windows of each, 128 tokens of each window.
+# text, the evaluation text, and the calibration text with its tokens shuffled, which makes no sense at all. We take
+# four windows of each, and 128 tokens of each window.
 
 # %% experiment
 spike = max(ratios["down"], key=ratios["down"].get)
@@ -471,11 +474,10 @@ print(columns(["text", "loudest token", "its place", "value", "of the sum"], row
 print(f"\nthe first token is the loudest in {first} of {len(rows)} windows")
 
 # %% [markdown]
-# A channel that is loud at the first token alone, whatever word stands there, is a *massive activation* (Sun et
-# al. 2024b): the model uses the first position as a place for attention to rest on when it has
-# nothing to look at, and marks it with one huge number. So there are two kinds of loud channels:
-# channels that are loud at every token, and channels that are loud at one token per window. A norm
-# does not tell them apart.
+# Such a huge value at the first token, whatever word stands there, is called a *massive activation* (Sun et
+# al. 2024b). With it the model marks the first position, and attention rests there when no other token matters
+# (an *attention sink*). So there are two kinds of loud channels: channels that are loud at every token, and
+# channels that are loud at one token per window. A norm does not tell them apart.
 #
 # **What if** you look at a channel of the other kind? Write
 # `spike_name, spike_channel = f"model.layers.{middle}.self_attn.q_proj", often(norms).most_common(1)[0][0]` on top
@@ -507,10 +509,10 @@ for label, norm in shown.items():
 print(columns(["norm over the median", "loudest", "5th", "10th", "top tenth ends", "quietest"], rows))
 
 # %% [markdown]
-# This is what magnitude does not see. Read a row from left to right: how many channels stand out, and how
-# far do the others still fall? A weight on a loud channel counts as many times its size as the table says, and
-# magnitude drops it as readily as any other. Lab 04 measures how much of
-# Wanda's advantage the loud handful explains, and how much the slope.
+# Magnitude does not see this. Read a row from left to right: how many channels stand out, and how
+# far do the others still fall? The table says by what factor a weight counts more than one on the median channel;
+# magnitude treats both alike. Lab 04 measures how much of
+# Wanda's advantage comes from the few loudest channels, and how much from all the others.
 #
 # **What if** you look at other layers? Change the numbers in `chosen` and run these two cells again.
 
@@ -543,7 +545,7 @@ print(columns(["layer", "your ratio", "reference"], rows))
 # %% [markdown] written="calibration_reflection" points=3
 # Ben's norms are Anna's divided by one number, the root of the number of windows, and it is the same for
 # every channel. Scaling all scores of a layer by a positive constant does not change their order, so Ben
-# gets Anna's ranking, also across layers, because all layers saw the same windows. Cem's do differ: a
+# gets Anna's ranking, also across layers, because all layers saw the same windows. Cem's ranking differs: a
 # sum of roots is not the root of a sum. A channel that is equally loud in all batches gains more from adding
 # norms than one that is loud in a single batch (3 and 4 give 7 instead of 5, while 5 and 0 give 5 in
 # both), so the channels shift against each other, and with them the ranking, inside a layer already.
@@ -564,7 +566,7 @@ print(columns(["layer", "your ratio", "reference"], rows))
 # %% [markdown] written="massive_reflection" points=2
 # It is right if that one number matters: a thousand times the median at the first position feeds every
 # later token through attention, and dropping its weights would move the output of that token very far. It may be
-# a flaw, because the norm cannot tell one huge value from many middling ones: these weights do nothing for all
+# a flaw, because the norm cannot tell one huge value from many moderate ones: these weights do nothing for all
 # other tokens, and others that serve every token go in their place. To decide I would prune just these weights and
 # measure the perplexity, or calibrate without the first token of each window and compare the perplexities of
 # the two pruned models.

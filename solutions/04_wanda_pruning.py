@@ -2,11 +2,11 @@
 # # 04  Wanda pruning
 #
 # A phone has 6 to 12 GB of memory and can spare about a tenth of it for one app (Liu et al. 2024, *MobileLLM*);
-# a billion weights of 2 bytes fill 2 GB. So half of them should go at least, and nobody trains them again.
+# a billion weights of 2 bytes fill 2 GB. So at least half of them should go, and training them again costs too much.
 #
 # Magnitude pruning looks at the weights alone. But a weight never works alone: it multiplies an input,
 # and lab 03 showed that some inputs are dozens of times louder than others. Wanda (*pruning by weights
-# and activations*) puts the two together: one multiplication more, no retraining, no gradient. On the
+# and activations*) puts the two together: one more multiplication, no retraining, no gradient. On the
 # course model that makes the perplexity at 50 % eight times lower.
 #
 # | | |
@@ -28,10 +28,10 @@ from labsupport.table import columns
 # ## The model, two texts, and the norms
 #
 # Evaluation and calibration take their windows from different years, so that no method is measured on
-# text that it has seen. Calibration wants *batches*; ours hold one window each.
+# text that it has seen. Calibration takes *batches*; ours hold one window each.
 #
-# The course model, SmolLM2-135M, arrives in blocks of 4-bit numbers: 32 neighbouring weights have 16 values to
-# choose from. So equal weights are common here, scores tie, and a rule for ties matters more than in most models.
+# The course model, SmolLM2-135M, was stored in blocks of 4-bit numbers: 32 neighbouring weights share 16 possible
+# values. So equal weights are common here, scores tie, and a rule for ties matters more than in most models.
 
 # %%
 now = settings.current()
@@ -65,12 +65,12 @@ print(f"input norms of {len(norms)} layers from {calibration.numel():,} tokens")
 # on an input of norm 8 matters twice as much as a weight of 4 on an input of norm 1.
 #
 # `weight` is [out_features, in_features] and `input_norm` is [in_features]: one norm for each *column*.
-# The norm comes ready, its root already taken. (In the deck, the hook squares the norm to add up batches,
-# and the root is taken at the end.)
+# The root is already taken in `input_norm`. (In the deck, the hook squares the norm to add up batches,
+# and the root is taken at the end.) For the weights `[[1, -4]]` and the norms `[8, 1]` the scores are `[[8, 4]]`.
 #
 # <details><summary>Hint 1</summary>
 #
-# No loop is needed: torch stretches a smaller tensor over a larger one. Along which axis?
+# No loop is needed: torch repeats a smaller tensor along the missing axis (*broadcasting*). Which axis is it here?
 #
 # </details>
 #
@@ -109,9 +109,9 @@ error = (x @ weight.T - x @ without.T).norm()
 print(f"error {error:.4f}, score {wanda_score(weight, x.norm(dim=0))[1, 2]:.4f}")
 
 # %% [markdown]
-# To the last digit. For *several* weights of one row the errors add up like vectors, so the sum is only
-# an estimate. Methods that do better here (SparseGPT) need the whole matrix $X^T X$ instead of its
-# diagonal, and cost far more.
+# They agree to the last digit shown. For *several* weights of one row the errors add up like vectors, so the sum of
+# their scores is only an upper bound. Methods that do better here (SparseGPT) need the whole matrix $X^T X$ instead of
+# its diagonal, and cost far more.
 
 # %% [markdown]
 # ## 4.2 row_mask
@@ -120,10 +120,10 @@ print(f"error {error:.4f}, score {wanda_score(weight, x.norm(dim=0))[1, 2]:.4f}"
 #
 # ### Why rows?
 #
-# A row of the weight makes one output. Its weights compete for the same sum, so their scores compare
-# well. Scores of *different* rows do not: a row may have small weights all along because the next layer
+# A row of the weight makes one output. Its weights are terms of the same sum, so their scores can be
+# compared. Scores of *different* rows cannot: all weights of a row may be small because the next layer
 # scales its output up again. Ranked over the whole matrix, such a row loses nearly all of its inputs, and
-# one output goes silent. Ranked inside rows, every output keeps the same number of inputs.
+# its output is lost. Ranked inside rows, every output keeps the same number of inputs.
 #
 # With $n$ inputs and sparsity $s$, each row drops its $k = \mathrm{round}(s \cdot n)$ lowest scores. On
 # $S = \begin{pmatrix} 8 & 4 & 2 & 3 \\ 40 & 1 & 7 & 6 \end{pmatrix}$ at 50 % that gives
@@ -179,8 +179,8 @@ def row_mask(score: torch.Tensor, sparsity: float) -> torch.BoolTensor:
 check.row_mask(row_mask)
 
 # %% [markdown]
-# How uneven would it be otherwise? A matrix ranked at once is a matrix of one long row, so your function
-# can do that too.
+# How unequal do the rows become when the whole matrix is ranked at once? Such a matrix is one long row for your
+# function, so it can do that too.
 
 
 # %% experiment
@@ -195,8 +195,8 @@ kept = matrix_mask(wanda_score(dense[name], norms[name]), 0.5).float().mean(dim=
 print(f"{name}: ranked at once, rows keep from {kept.min():.0%} to {kept.max():.0%} of their inputs")
 
 # %% [markdown]
-# Each of these rows makes one number of the layer's output. Some would be made almost in full, others
-# from a few inputs.
+# Each of these rows makes one number of the layer's output. The two ends of that range are outputs made from
+# few inputs, and outputs made from many.
 
 # %% [markdown]
 # ## 4.3 prune_wanda
@@ -210,8 +210,8 @@ print(f"{name}: ranked at once, rows keep from {kept.min():.0%} to {kept.max():.
 # 1. run the calibration batches through the *dense* model and note all input norms;
 # 2. score, rank and prune every layer with them.
 #
-# That is *one-shot* calibration: all norms are known before the first weight goes. If you pruned as you
-# went along and measured later, the deeper layers would see what pruned layers send them. That is
+# That is *one-shot* calibration: all norms are known before the first weight goes. If you prune one layer after
+# the other and measure in between, the deeper layers see the outputs of pruned layers. That is
 # *sequential* calibration, another method with other masks; you meet it below. This exercise asks for one shot.
 #
 # <details><summary>Hint 1</summary>
@@ -305,13 +305,13 @@ print(f"At 50 % magnitude has {magnitude[0.5] / wanda[0.5]:.2f} times the perple
 # `[calibration[:1, :16]]`, sixteen tokens.
 
 # %% [markdown]
-# Where does the advantage come from: from the few loud channels, or from the slope of all the others? Keep the
-# norms of the five loudest inputs of each layer and set the rest to their median; then do the opposite.
+# Where does the advantage come from: from the few loud channels, or from the differences among all the others? Keep
+# the norms of the five loudest inputs of each layer and set the others to the median; then do the opposite.
 
 
 # %% experiment
 def evened(norm: torch.Tensor, kept: str) -> torch.Tensor:
-    """Norms [in]: "loudest", the five loudest as they are, "others", all but them, or "none"; else the median."""
+    """Norms [in]: the five "loudest", all "others" or "none" as measured, the rest at the median."""
     loud = torch.zeros_like(norm, dtype=torch.bool).index_fill(0, norm.topk(5).indices, True)
     stay = {"loudest": loud, "others": ~loud, "none": torch.zeros_like(loud)}[kept]
     return torch.where(stay, norm, norm.median())
@@ -324,18 +324,17 @@ for kept in ("loudest", "others", "none"):
     print(f"{kept:7} as measured            perplexity {value:6.2f}, {value / wanda[0.5]:.2f} times that")
 
 # %% [markdown]
-# "None" is magnitude, ranked inside rows. On the course model the loud handful does most of the work,
-# and the slope of the others still lowers the perplexity by a third.
+# "None" is magnitude, ranked inside rows. On the course model the five loudest channels do most of the work,
+# and the norms of the others still lower the perplexity by more than a third.
 
 # %% [markdown]
 # ### Sequential calibration
 #
 # Once the first layers are pruned, the later ones see other inputs than before. Wanda's own code
-# therefore goes through the model block by block and calibrates each block on what the pruned
-# blocks before it send; within a block, all seven norms are measured while the block is still
-# dense. A finer variant is short to write when all windows are in one batch: a hook that prunes
-# each layer at the very moment when its input arrives, so that `o_proj` sees what pruned q, k and v
-# send.
+# therefore goes through the model block by block and calibrates each block on the outputs of the pruned
+# blocks before it; within a block, all seven norms are measured while the block is still
+# dense. A finer variant is short to write when all windows are in one batch: a hook prunes each layer
+# at the moment when its input arrives, so that `o_proj` sees the outputs of pruned q, k and v.
 
 # %% experiment
 guess = None  # your guess: the share of the last o_proj's mask that will differ from one shot, 0 to 1
@@ -384,14 +383,14 @@ del sequential, one_shot
 print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2f}")
 
 # %% [markdown]
-# The very first `q_proj`, `k_proj` and `v_proj` see the embeddings, which nobody prunes: their
-# masks are equal. Further down the two methods part, in this variant most of all where an input comes
+# The very first `q_proj`, `k_proj` and `v_proj` see the embeddings, which are not pruned: their
+# masks are equal. In deeper layers the masks differ, in this variant most of all where an input comes
 # straight out of a pruned layer of the same block, with no norm layer in between: in `o_proj` and
-# `down_proj`. Yet the perplexities are close, and which one is lower depends on the model, the text
-# and the sparsity. So a paper's number belongs to one of the two, and so does a check: ours asks
-# for one shot.
+# `down_proj`. Yet the perplexities are close; on another model, text or sparsity the other one may be lower.
+# So a paper's number belongs to one of the two methods, and so does a check: ours asks for one shot.
 #
-# **What if** more had gone? Try 0.7 in both lines: do the two masks come closer, or part?
+# **What if** more weights go? Try 0.7 in the lines that make `sequential` and `one_shot`, and run that cell alone: do
+# the masks differ more, or less? Then put the old number back and run it again.
 
 # %% [markdown]
 # ## 4.4 n_of_m_mask
@@ -400,15 +399,16 @@ print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2
 #
 # ### Two of every four
 #
-# Zeros scattered anywhere make a model smaller on paper, not faster: hardware wants order. GPUs since 2020
-# multiply matrices at up to twice the speed if of every *four consecutive* weights in a row *exactly two* are zero.
-# The kernel stores the two that stay and, in 2 bits each, where they stood. It has no room for a third.
+# Zeros scattered anywhere make a model smaller on paper, not faster: hardware needs a regular pattern. GPUs since
+# 2020 multiply matrices at up to twice the speed if of every *four consecutive* weights in a row *two* are zero.
+# The kernel stores the two that stay and, in 2 bits each, their places. It has no room for a third.
 #
 # In general, with groups of $m$ inputs,
 #
 # $$\mathrm{group}\ g\ \text{of row}\ i:\quad S_{i,\,gm},\; S_{i,\,gm+1},\; \ldots,\; S_{i,\,gm+m-1}$$
 #
-# keeps its $n$ highest scores. Because *exactly* $n$ must stay, ties need a rule: the lower index stays.
+# keeps its $n$ highest scores. Because *exactly* $n$ must stay, ties need a rule: the lower index stays. Of the
+# scores `[8, 4, 2, 3, 5, 5, 5, 1]`, 2:4 keeps 8 and 4, and the first two of the 5s.
 # If $m$ does not divide the number of inputs, that is a `ValueError`.
 #
 # <details><summary>Hint 1</summary>
@@ -420,8 +420,8 @@ print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2
 #
 # <details><summary>Hint 2</summary>
 #
-# A threshold cannot break ties; places can. `torch.topk` promises no order among equals, a sort with
-# `stable=True` does. `scatter_` turns places into a mask.
+# A threshold cannot break ties; indices can. `torch.topk` promises no order among equals, a sort with
+# `stable=True` does. `scatter_` turns indices into a mask.
 #
 # </details>
 
@@ -491,14 +491,13 @@ for what in ("Wanda, per matrix", "Wanda, 2:4", "magnitude, per matrix", "magnit
     print(f"{what:21} {at_half[what] / wanda[0.5]:5.2f} times the perplexity of Wanda inside rows")
 
 # %% [markdown]
-# Read the chart from the bottom up. Ranked over the whole matrix, the same scores do worse where some
-# outputs starve. The 2:4 pattern costs more, because it takes away the choice. On the course model it costs
-# most to leave out the norms: Wanda with its hands tied to 2:4 is still ahead of magnitude that may drop
-# where it likes.
+# Read the chart from the bottom up. Ranked over the whole matrix, some outputs keep few inputs: compare the first
+# number printed with 1. The 2:4 pattern costs more, because it leaves less choice. On the course model it costs
+# most to leave out the norms: Wanda restricted to 2:4 is still better than magnitude that may drop any weight.
 #
 # ### What it writes
 #
-# A number does not tell how a model fails. Here are three prompts, one of them with a right answer.
+# A number does not show *how* a model fails. Here are three prompts, one of them with a single right answer.
 
 # %% experiment
 texts = {"dense": prompts.written(model, tokenizer)}
@@ -511,12 +510,12 @@ for method, masks in (
 print(prompts.side_by_side(texts))
 
 # %% [markdown]
-# Read for two things: is it still a sentence, and is it still true? They need not go together.
+# Ask two things of each line: is it still a sentence, and is it still true? One can be lost without the other.
 
 # %% [markdown]
 # ### Try any sparsity
 #
-# The slider sets the sparsity, the buttons the method. Perplexity is that of 128 tokens here, so that you need not wait.
+# The slider sets the sparsity, the buttons the method. Perplexity is measured on 128 tokens here, so that it is quick.
 
 # %% experiment
 slider.explore(
@@ -579,7 +578,7 @@ print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "referen
 # ## Question 2
 #
 # 2:4 and Wanda inside rows drop the same number of weights, and 2:4 has the higher perplexity. Why must it
-# lose more, by its definition? And why would anyone choose it all the same?
+# lose more, by its definition? And why would anyone choose it anyway?
 
 # %% [markdown] written="two_of_four_reflection" points=2
 # Every 2:4 mask also keeps half of each row, so it is one of the masks that row ranking chooses from, and ranking
@@ -603,8 +602,8 @@ print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "referen
 #   ([arXiv:2301.00774](https://arxiv.org/abs/2301.00774)): the whole matrix in place of its diagonal.
 # - Z. Liu et al. 2024, *MobileLLM* ([arXiv:2402.14905](https://arxiv.org/abs/2402.14905)): what a phone can carry.
 #
-# **Open question.** The score is exact for one weight alone. Is there one nearly as cheap that sees which weights
-# make up for one another, before they are dropped and without moving any other weight?
+# **Open question.** The score is exact for one weight alone. Is there a score, nearly as cheap, that sees which
+# weights compensate for each other, and that changes no other weight?
 #
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)

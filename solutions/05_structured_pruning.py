@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 05  Structured pruning
 #
-# To write one token, a phone reads every weight once: 51 GB a second (LPDDR5, JEDEC standard JESD209-5) and the
-# 2.2 GB of a billion weights make 23 tokens a second. Zeros are read like any other number, so masks change nothing.
+# To write one token, a phone reads every weight once. At 51 GB a second (LPDDR5, JEDEC standard JESD209-5), 1.1
+# billion weights of 2 bytes, 2.2 GB, allow 23 tokens a second. Zeros are read like any other number, so masks change
+# nothing.
 #
 # Structured pruning removes whole rows and columns instead, and the model really gets smaller. This lab is about
 # which rows and columns belong together. On the way you will find a mistake in a published table.
@@ -93,7 +94,8 @@ check.count_parameters(count_parameters)
 # %% [markdown]
 # ### A published table
 #
-# The report removes 30 % of layers 4 to 17 of TinyLlama. The given `plan` builds both shapes and counts.
+# The report removes 30 % of layers 4 to 17 of TinyLlama. The given `plan` computes both shapes and counts their
+# parameters and MACs. A MAC is a multiply-accumulate: one for each weight of a Linear layer and each token.
 
 # %% experiment
 from labsupport.given.plans import plan
@@ -105,7 +107,7 @@ print(f"MACs, 64 tokens {preview.macs_before:>14,}  ->  {preview.macs_after:>14,
 print(f"a dense layer: {preview.layers[0]}\na pruned one:  {preview.layers[4]}")
 
 # %% [markdown]
-# MACs are multiply-accumulates, one for each weight of a Linear layer and each token. The report prints:
+# The report prints:
 #
 # | | before | after |
 # |---|---|---|
@@ -165,7 +167,7 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 # ### What depends on what
 #
 # A Llama's MLP computes $\mathrm{down}\,(\mathrm{silu}(\mathrm{gate}\,x) \odot \mathrm{up}\,x)$.
-# Between the two steps lie $m$ numbers; each is called a *channel*. Row $c$ of gate and row $c$ of up make
+# In between are $m$ numbers for each token; each is called a *channel*. Row $c$ of gate and row $c$ of up make
 # channel $c$, and column $c$ of down uses it:
 #
 #          gate [m, h]        up [m, h]          down [h, m]
@@ -173,7 +175,8 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 #        # # # # # #   x    # # # # # #   ->   . . # . .      # = channel c
 #        . . . . . .        . . . . . .        . . # . .
 #
-# Remove one of the three and the other two are useless: they are *coupled*. They are scored together and go together.
+# If one of the three is removed, the other two are useless: they are *coupled*. So they are scored together and
+# removed together.
 #
 # ### Four criteria
 #
@@ -186,13 +189,16 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 # | `"taylor"` | $\sum_{w \in C} \lvert w \cdot \partial L / \partial w \rvert$ |
 # | `"random"` | a random number, the control group of the experiment |
 #
-# Why the third? Setting $w$ to zero changes the loss by about $w \cdot \partial L/\partial w$, the first term of
-# its Taylor series. It alone knows the data. Add up in float32: float16 ends at 65504, bfloat16 keeps three digits.
+# Why the third? Setting $w$ to zero changes the loss by about $-w \cdot \partial L/\partial w$, the first term of
+# its Taylor series. It is the only criterion that uses data. Add up in float32: the largest float16 is 65504, and
+# bfloat16 keeps only two to three digits.
+#
+# A channel with the row [1, -2] in gate, [0, 3] in up and the column [4, -1] in down has 11 by l1 and 31 by l2.
 #
 # <details><summary>Hint 1</summary>
 #
 # First a value for every single weight, then sums: over which axis for gate and up, over which for down? The result
-# has one number a channel. The first step is the same in 5.3, so a small function of its own will serve you twice.
+# has one number per channel. The first step is the same in 5.3, so write a small function for it and use it twice.
 #
 # </details>
 #
@@ -235,7 +241,7 @@ check.channel_importance(channel_importance)
 # %% [markdown]
 # ## 5.3 kv_group_importance
 #
-# **Goal** score each key-value head with all that hangs on it. | **Points** 3 | **Minutes** 10
+# **Goal** score each key-value head with everything that depends on it. | **Points** 3 | **Minutes** 10
 #
 # ### Who serves whom
 #
@@ -250,19 +256,19 @@ check.channel_importance(channel_importance)
 # that read those heads. Its score is the sum over all of these.
 #
 # Order matters. The tool published with the LLM-Pruner paper scores key-value head $j$ with the query heads
-# $j, j + n_{kv}, j + 2 n_{kv}, \ldots$ and then removes the neighbours. With grouped queries its counts are right,
-# but the score that decides about a head was computed from other heads' weights.
+# $j, j + n_{kv}, j + 2 n_{kv}, \ldots$ but removes those of the table above. With grouped queries its counts are
+# right, but the score that decides about a head was computed from other heads' weights.
 #
 # <details><summary>Hint 1</summary>
 #
-# First a number for each row of q, k and v and for each column of o, as in 5.2. Then add up the neighbours that
-# belong to one group.
+# First a number for each row of q, k and v and for each column of o, as in 5.2. Then add up those that belong to
+# one group: they stand next to each other.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# A vector of `kv_heads * n` numbers in the shape [kv_heads, n] has one group a row: `view`.
+# `view` gives a vector of `kv_heads * n` numbers the shape [kv_heads, n]: then each row is one group.
 #
 # </details>
 
@@ -388,8 +394,8 @@ check.shrink_attention(shrink_attention)
 # %% [markdown]
 # ### Sliced is masked
 #
-# Does a smaller model compute what a masked one does? A copy of the model is sliced by your functions. In the
-# model itself only those rows of up and of v that the slices lack are zero; gate, down, q, k and o stay whole.
+# Does a smaller model compute what a masked one does? Your functions slice a copy of the model. In the
+# original we set to zero only the rows of up and of v that the copy lacks; gate, down, q, k and o stay whole.
 
 
 # %% experiment
@@ -440,9 +446,9 @@ print(f"largest difference between the logits of the two: {(one - other).abs().m
 del sliced, masks, one, other
 
 # %% [markdown]
-# Equal up to rounding. That is the whole secret of coupling: once a row of up is zero, its channel is zero whatever
+# Equal up to rounding. This is what coupling means: once a row of up is zero, its channel is zero whatever
 # gate says, and its column of down multiplies nothing but zeros; once the values of a head are zero, its keys and
-# queries change nothing. All of that may go without any further loss. (Channels of the residual stream can go too,
+# queries change nothing. All of that can go without any further loss. (Channels of the residual stream can go too,
 # after a rotation: Ashkboos et al. 2024, *SliceGPT*.)
 
 # %% [markdown]
@@ -535,8 +541,9 @@ check.prune_blocks(prune_blocks)
 # %% [markdown]
 # ### What a gradient costs
 #
-# Taylor needs the gradient of every weight that it scores, and a gradient is as large as its weight: *once more the
-# weights of these layers*, and the activations of one batch. As in the report, the first and last layers stay whole.
+# Taylor needs the gradient of every weight that it scores, and a gradient is as large as its weight. So the gradients
+# take as much memory as *the weights of these layers*, and the activations of one batch come on top. As in the
+# report, the first and last layers stay whole.
 
 # %% experiment
 layers = range(depth * 2 // 15, depth - depth * 2 // 15)
@@ -555,15 +562,16 @@ for some in (batches[:2], batches):
     print(f"{len(some)} batches: gradients of {held / 1e6:.1f} MB, {peak / 1e6:.0f} MB at the worst moment")
 
 # %% [markdown]
-# The gradients take exactly the bound. Above it are the activations of *one* batch, so more batches take more time
-# and hardly more memory. (The report logged a peak of 4130.38 MiB for taylor and 1783.69 MiB for l1, 2347 MiB
-# less: the published tool takes the gradients of *all* weights, in half precision about as much as the model.)
+# The gradients take exactly as much as the weights. The rest of the peak are the activations of *one* batch, so more
+# batches take more time and hardly more memory. (The report logged a peak of 4130.38 MiB for taylor and 1783.69 MiB
+# for l1, 2347 MiB less: the published tool takes the gradients of *all* weights, in half precision about as much as
+# the model.)
 
 # %% [markdown]
 # ### What the criteria see
 #
-# Do size and loss rank the channels of a layer alike? A rank correlation is 1 for equal orders, 0 for unrelated
-# ones, -1 for reversed ones.
+# Do l1 (the size of the weights) and taylor (the effect on the loss) rank the channels of a layer alike? A rank
+# correlation is 1 for equal orders, 0 for unrelated ones, -1 for reversed ones.
 
 # %% experiment
 guess = None  # your guess: the rank correlation of l1 and taylor in the last of these layers, from -1 to 1
@@ -585,14 +593,14 @@ def by_taylor(index: int, slopes: dict) -> tuple[torch.Tensor, torch.Tensor]:
     return of_channels, kv_group_importance(*attention, head_dim, kv_heads, "taylor", grads[1])
 
 
-agreement, by_loss = {}, {}
-for index in layers:
-    by_loss[index] = by_taylor(index, slopes)  # of the channels, and of the heads
-    by_size = channel_importance(*structured.weights(structured.mlp(model, index)), "l1")
-    agreement[index] = rank_correlation(by_size, by_loss[index][0])
+by_loss = {index: by_taylor(index, slopes) for index in layers}  # of the channels, and of the heads
 del slopes
 
 # %% experiment
+agreement = {}
+for index in layers:
+    by_size = channel_importance(*structured.weights(structured.mlp(model, index)), "l1")
+    agreement[index] = rank_correlation(by_size, by_loss[index][0])
 plots.agreement_by_depth(
     agreement, "Do l1 and taylor rank the channels of a layer alike?", guess=(layers[-1], guess)
 )
@@ -602,15 +610,15 @@ print(f"from {agreement[low]:.2f} in layer {low} to {agreement[high]:.2f} in lay
 print(f"below zero, so that size points the wrong way, in {reversed_in} of {len(agreement)} layers")
 
 # %% [markdown]
-# Below zero, l1 tends to drop what the loss would miss: channels that do a lot with small weights, because their
-# input is loud or because the loss listens to them. Weights alone cannot tell, as in lab 04.
+# Below zero, l1 tends to drop the channels that the loss needs: those that do a lot with small weights, because their
+# inputs are large or because the loss is sensitive to them. Weights alone cannot show that, as in lab 04.
 #
-# **What if** size were measured by l2, or by `down` alone? Change `by_size`.
+# **What if** you measure size by l2, or by `down` alone? Change `by_size` and run that cell again.
 
 # %% [markdown]
 # ### Four criteria, two ratios
 #
-# Beforehand, what will a ratio leave of *this* model?
+# What will each ratio leave of *this* model? The widths tell it before anything is pruned.
 
 # %% experiment
 texts, config = {"dense": prompts.written(model, tokenizer)}, model.config
@@ -622,7 +630,7 @@ for ratio in ratios:
 
 # %% [markdown]
 # A ratio that does not amount to a whole head leaves attention alone. (The published tool crashes there.) Every
-# method starts from a freshly loaded model. One draw of random numbers is an accident, so "random" has three.
+# method starts from a freshly loaded model. One random draw alone may be lucky or unlucky, so "random" has three.
 
 # %% experiment
 guess = None  # your guess: the perplexity of "random" at 35 %
@@ -682,19 +690,20 @@ for ratio in ratios:
         print(f"     {criterion} lies {place} the three")
 
 # %% [markdown]
-# On the course model l1 is worse than random numbers at both ratios: random pruning hits an important channel now
-# and then; l1 hits every important channel whose weights are small. At 35 % a head goes with the channels, chance
-# picks it, and the three draws lie six times apart: one of them alone would have told nothing. (No model was trained
-# afterwards; lab 06 does that.)
+# On the course model l1 is worse than random numbers at both ratios: random pruning hits an important channel now and
+# then; l1 hits every important channel whose weights are small. At 35 % a head goes with the channels, chosen at
+# random too, and the greatest of the three draws is six times the least: one draw alone would have told nothing. (No
+# model was trained afterwards; lab 06 does that.)
 #
-# **What if** the first layers and the last were pruned as well? Set `layers = range(depth)`, and look at
-# `perplexity(pruned("taylor", 0.2), token_windows)`.
+# **What if** the first layers and the last were pruned as well? In a new cell, set `layers = range(depth)` and look at
+# `perplexity(pruned("taylor", 0.2), token_windows)`. Then set `layers = range(depth * 2 // 15, depth - depth * 2 // 15)`
+# again.
 
 # %% [markdown]
 # ### Channels or heads?
 #
-# At the larger ratio both went. Which would you rather lose, for the same number of weights? One model loses one
-# key-value head of each layer, with its query heads; another one as many weights, all in channels. Taylor chooses.
+# At the larger ratio both went. Which hurts more, for the same number of weights? One model loses one
+# key-value head of each layer, with its query heads; another one loses as many weights, all in channels. Taylor chooses.
 
 # %% experiment
 one_head = 2 * head_dim * (1 + config.num_attention_heads // kv_heads)  # rows and columns of a head
@@ -737,8 +746,8 @@ print(f"                         after loading {perplexity(small, token_windows[
 print(prompts.side_by_side(texts))
 
 # %% [markdown]
-# Is it still a sentence, and is it still true? Perplexity alone would not have told you which of the two went first.
-# Ask it yourself: this cell keeps the model in your cache folder, and says how to talk to it beside the dense one.
+# Is it still a sentence, and is it still true? Perplexity alone does not show which of the two is lost first.
+# Ask the model yourself: this cell keeps it in your cache folder, and says how to talk to it beside the dense one.
 
 # %% experiment
 chat.keep(small, f"{settings.current().model}-taylor-{ratios[-1]:.0%}".rstrip("%"))
@@ -760,8 +769,8 @@ print(columns(header, rows))
 
 # %% [markdown]
 # "Random" is the middle one of three draws. The last two columns are the report's: TinyLlama, 30 % of layers 4
-# to 17, other texts, float16, and by the tool's defaults windows of 128 tokens and 10 windows of 64 for taylor. So
-# the numbers do not compare. Does the order? Taylor is best and l1 worst in both. The report's l2 and random lie
+# to 17, other texts, float16, windows of 2,048 tokens, and by the tool's default 10 windows of 64 for taylor. So
+# the numbers cannot be compared. Can the order? Taylor is best and l1 worst in both. The report's l2 and random lie
 # closer together than any two of our draws at 35 %: nothing follows from their order.
 
 # %% [markdown]
@@ -771,15 +780,17 @@ print(columns(header, rows))
 # importance? Lab 02 pruned single weights by magnitude, and not at all badly up to 30 %. What is different here?
 
 # %% [markdown] written="criteria_reflection" points=2
-# No. Inside one matrix, or one row, a small weight usually does less than a large one on the same input: that is what lab 02 used. Here whole
-# channels are compared, by sums over thousands of weights of three matrices. These sums are nearly equal for most channels, so their
-# order says little about weights and nothing about how loudly a channel is driven or how much the loss listens to it. In some layers the order is even
-# reversed: channels with small weights and large effect. A rule that is wrong in a systematic way removes all of those, chance only its share.
+# No. Inside one matrix, or one row, a small weight usually does less than a large one on the same input: that is what
+# lab 02 used. Here whole channels are compared, by sums over thousands of weights of three matrices. These sums are
+# nearly equal for most channels, so their order says little about weights and nothing about how large a channel's
+# inputs are or how sensitive the loss is to it. In some layers the order is even reversed: channels with small
+# weights and large effect. A rule that is wrong in a systematic way removes all of those, chance only its share.
 
 # %% [markdown] answer
-# **Rubric (2 points).** One point for the difference: single weights within a matrix against sums over coupled structures (the sums lie close
-# together; the input's loudness and the loss are left out). One for why chance can win: a systematic error removes the important channels
-# in every layer, random numbers remove only the ratio's share of them; the figure by depth may serve as evidence.
+# **Rubric (2 points).** One point for the difference: single weights within a matrix against sums over coupled
+# structures (the sums lie close together; the size of the inputs and the loss are left out). One for why chance can
+# win: a systematic error removes the important channels in every layer, random numbers remove only the ratio's share
+# of them; the figure by depth may serve as evidence.
 
 # %% [markdown]
 # ## Read on
@@ -789,8 +800,8 @@ print(columns(header, rows))
 # - S. Ashkboos et al. 2024, *SliceGPT* ([arXiv:2401.15024](https://arxiv.org/abs/2401.15024)): the residual stream
 #   gets narrower, too.
 #
-# **Open question.** Every layer, and every kind of structure, was given the same ratio. What is the rate of exchange
-# between channels and heads, between early layers and late ones, and can one know it without trying?
+# **Open question.** Every layer, and every kind of structure, was given the same ratio. How many channels is a head
+# worth, and how much of a late layer is as good as an early one? Can one know it without trying?
 #
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)

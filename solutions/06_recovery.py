@@ -4,13 +4,13 @@
 # To train all of a model that a phone can hold, 1.1 billion weights, takes 17.6 GB: for each weight 4 bytes, 4 for its
 # gradient and 8 for the optimiser. LoRA (*low-rank adaptation*) trains 6.3 million numbers instead, in 4.5 GB.
 #
-# Pruning takes something away, and one pass of calibration cannot put it back. A little training can: two thin
-# matrices beside every layer, two percent of the weights, added in afterwards. On the course model a minute on two
-# CPU cores took back half of what pruning cost, in the one run that we show.
+# Pruning takes something away, and calibration cannot put it back. A little training can, in part: two thin
+# matrices beside every layer, two percent of the weights, added to the weights afterwards. On the course model, a
+# minute on two CPU cores took back half of what pruning cost, in the one run that we show.
 #
 # | | |
 # |---|---|
-# | **You learn** | low-rank updates, what training costs in memory, why merging must know the mask, and how to tell recovery from mere practice |
+# | **You learn** | low-rank updates, what training costs in memory, why merging must know the mask, and how to tell recovery from adaptation to a text |
 # | **You need** | lab 04 (Wanda) and lab 05 (sliced models); a training loop you have seen before helps |
 # | **It takes** | an hour of your time; all cells together run about four minutes on two CPU cores |
 # | **Sources** | Hu et al. 2022, *LoRA: low-rank adaptation of large language models*; Ma et al. 2023, *LLM-Pruner*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), section 6 |
@@ -40,7 +40,7 @@ calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, no
 batches = list(calibration[:, None])  # LongTensors [1, length]
 
 # %% experiment
-sliced = models.load()  # dense as yet
+sliced = models.load()  # still dense
 dense_perplexity, texts = perplexity(sliced, token_windows), {"dense": prompts.written(sliced, tokenizer)}
 depth = len(sliced.model.layers)
 with warnings.catch_warnings(action="ignore"):  # a model with few heads keeps them all, and would say so
@@ -66,25 +66,24 @@ print(f"dense {dense_perplexity:.2f}", *(f"{name} {value:.2f}" for name, value i
 #
 # ### Two thin matrices
 #
-# To train a layer is to find an update $\Delta W$ of its weight, as large as the weight itself. LoRA looks
-# only among updates of low rank,
+# To train a layer is to find an update $\Delta W$ of its weight, a matrix of the same shape. LoRA allows only updates
+# of low rank,
 #
 # $$\Delta W = s\, B A, \qquad B \in \mathbb{R}^{\mathrm{out} \times r},\quad A \in \mathbb{R}^{r \times \mathrm{in}},$$
 #
 # with a small $r$ such as 8 and a constant $s = \alpha / r$, the *scaling*. Why should that be
-# enough? The model knows its language already. What it needs is a correction along a few
-# directions: so Hu et al. assume, after Aghajanyan et al. 2020, and their section 7 finds that
-# updates of r = 8 and r = 64 agree on only the first few directions. (Full fine-tuning is another
-# matter: its updates are not low-rank, and it learns more: Biderman et al. 2024.) In return there
-# are $r\,(\mathrm{in} + \mathrm{out})$ numbers to train instead of $\mathrm{in} \cdot
-# \mathrm{out}$.
+# enough? The model knows its language already. Hu et al. assume, after Aghajanyan et al. 2020, that
+# it needs a correction along a few directions only. Their section 7 finds that updates of r = 8 and
+# r = 64 agree on only the first few directions. (The updates of full fine-tuning are not low-rank,
+# and it learns more: Biderman et al. 2024.) In return there are $r\,(\mathrm{in} + \mathrm{out})$
+# numbers to train instead of $\mathrm{in} \cdot \mathrm{out}$.
 #
 # While it trains, the layer computes
 #
 # $$y = x\, W^{\top} + s\, (x A^{\top})\, B^{\top}.$$
 #
-# Mind the brackets. $BA$ is as large as $W$; whoever forms it pays in every step for the matrix that LoRA is
-# there to avoid. $x A^{\top}$ has just $r$ numbers per token. So $BA$ must not be formed, and the check can tell: in
+# Mind the brackets. $BA$ is as large as $W$; if you form it, every step pays for the large matrix that LoRA
+# avoids. $x A^{\top}$ has just $r$ numbers per token. So $BA$ must not be formed, and the check can tell: in
 # its last case the entries of $BA$ are too large for float32, while every output is small.
 #
 # `x` is [..., in_features], `weight` [out, in], `a` [r, in], `b` [out, r].
@@ -124,8 +123,8 @@ check.lora_forward(lora_forward)
 # %% [markdown]
 # ### What that saves
 #
-# Every weight that is trained in float32 takes 4 bytes for its gradient and 8 for AdamW, which keeps two running
-# means for each, besides the 4 that it takes itself. A frozen weight takes its 4 and nothing more.
+# A weight in float32 takes 4 bytes. If it is trained, its gradient takes 4 more, and AdamW, which keeps two running
+# means for each weight, 8 more. A frozen weight takes its 4 bytes and nothing else.
 
 
 # %% experiment
@@ -142,9 +141,10 @@ rows.append(["LoRA, r = 8", *training_memory(everything, lora_size)])
 print(columns(["", "trained", "weights MB", "gradients MB", "AdamW MB", "sum MB"], rows))
 
 # %% [markdown]
-# The weights themselves must be there either way. What training adds on top shrinks with the number of trained
-# weights, here more than fiftyfold. (The activations of a batch come on top for both. LoRA still sends its gradients
-# back *through* every layer, so a step costs about two thirds of a full one, not two percent of it.)
+# The weights themselves are needed in both cases. What training adds shrinks with the number of trained
+# weights, here more than fiftyfold. (The activations of a batch come on top for both. A full step makes three products
+# for each weight matrix: its output, the gradient of its input, its own gradient. LoRA saves only the
+# third, so its step costs about two thirds of a full one, not two percent of it.)
 #
 # One more thing: `b` starts at zero. So $BA = 0$ and the first step starts from exactly the model that you have.
 
@@ -158,9 +158,9 @@ print(columns(["", "trained", "weights MB", "gradients MB", "AdamW MB", "sum MB"
 #
 # ### Merging fills the zeros
 #
-# A pruned weight is half zeros. $BA$ is not: every entry of it is a sum of $r$ products, and hardly one of them is
-# zero. Add the two and the sparsity is gone, although nothing complains and the perplexity is fine. So with a mask
-# the dropped weights must be zero again after the merge:
+# Half of a pruned weight matrix is zero. $BA$ is dense: every entry of it is a sum of $r$ products, and hardly one of
+# them is zero. Add the two and the sparsity is gone, although there is no error and the perplexity is fine. So with a
+# mask the dropped weights must be zero again after the merge:
 #
 # $$W' = (W + s\,BA) \odot M.$$
 #
@@ -217,8 +217,8 @@ for what, w in {"before": weight, "merged without the mask": filled, "merged wit
     print(f"{name}, {what}: {(w == 0).float().mean():.1%} zeros")
 
 # %% [markdown]
-# All of the sparsity was lost in one addition. A *sliced* model knows no such trouble: what it lost has no place
-# any more, and its merge is exact.
+# All of the sparsity was lost in one addition. A *sliced* model does not have this problem: what it lost has no
+# entry in its matrices, so nothing can be filled, and its merge is exact.
 
 # %% [markdown]
 # ## 6.3 recover
@@ -228,35 +228,34 @@ for what, w in {"before": weight, "merged without the mask": filled, "merged wit
 # ### What learns and what does not
 #
 # In LoRA training every weight that was there is frozen: embeddings, norms, `lm_head`, and the pruned layers
-# themselves. Only the new matrices learn. The library `peft` sees to it:
+# themselves. Only the new matrices learn. The library `peft` does that:
 #
 # - `LoraConfig(r=8, lora_alpha=16, target_modules=[...])` says where; layers are named as in
 #   `linears.pruned_linears(model)`;
-# - `lora = get_peft_model(model, config)` puts the matrices in and freezes all else;
+# - `lora = get_peft_model(model, config)` adds the matrices and freezes all other weights;
 # - `lora(input_ids=batch, labels=batch).loss` is the mean negative log-likelihood; it shifts the labels itself,
 #   so you must not;
 # - `lora.merge_and_unload()` merges and takes the adapters out of `model`, which is then a plain model again. It
 #   knows nothing of masks: see the trap above.
 #
-# The function gets a pruned model and no masks. The zeros of the weights will do here: *every weight that is zero
-# before is zero after, to the last one*. In a sliced model they keep a handful of weights from learning, which nobody
-# notices.
+# The function gets a pruned model and no masks. Here the zeros of the weights serve as the mask: *every weight that is
+# zero before is zero after*. In a sliced model that keeps from learning only the few weights that happen to be zero.
 #
-# `batches` are LongTensors [B, L] on the CPU, wherever the model is. A *step* is one batch and one update; when the
-# batches are through, begin anew.
-# Return one loss a step, as plain numbers.
+# `batches` are LongTensors [B, L] on the CPU, wherever the model is. A *step* is one batch and one update; after the
+# last batch, start again with the first. With 3 batches and 5 steps, the first two batches are used twice.
+# Return one loss per step, as plain numbers.
 #
 # <details><summary>Hint 1</summary>
 #
-# Three parts: before, a loop, afterwards. What must be noted before the model is wrapped? Which weights does the
-# optimiser, a `torch.optim.AdamW`, get? What does `merge_and_unload` break, and which function of `linears` mends it?
+# Three parts: before, a loop, afterwards. What must be noted before `get_peft_model` is called? Which weights does the
+# optimiser, a `torch.optim.AdamW`, get? What does `merge_and_unload` break, and which function of `linears` repairs it?
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# Gradients add up until somebody clears them. A loss that is kept as a tensor keeps its whole graph in memory.
-# `itertools.cycle` begins anew for ever, `itertools.islice` takes as many as you want:
+# Gradients add up until they are cleared. A loss that is kept as a tensor keeps its whole graph in memory.
+# `itertools.cycle` repeats its input without end, `itertools.islice` takes as many as you want:
 # `list(islice(cycle("abc"), 5))` is a, b, c, a, b.
 #
 # </details>
@@ -279,7 +278,7 @@ for what, w in {"before": weight, "merged without the mask": filled, "merged wit
 def recover(model, batches: list[torch.Tensor], steps: int, learning_rate: float) -> list[float]:
     """Train LoRA matrices (r = 8) beside every Linear of the decoder layers and merge them, in place.
 
-    batches: LongTensors [B, L] of token ids, begun anew when the steps outrun them. Returns the loss of
+    batches: LongTensors [B, L] of token ids, repeated if there are more steps. Returns the loss of
     every step. Zeros of the weights stay zeros; embeddings, norms and lm_head are untouched; no adapter
     is left in the model.
     """
@@ -311,10 +310,10 @@ check.recover(recover)
 # %% [markdown]
 # ## The real thing
 #
-# From here on `recover` of `labsupport.given.lora` does what your function does, with what longer
+# From here on `recover` of `labsupport.given.lora` does what your function does, and what longer
 # training needs in addition: the learning rate rises and falls again, a bar shows the loss, and
-# *stop* (the square in the toolbar) keeps what was learned so far. It trains on the calibration
-# years, of which the evaluation years know nothing.
+# *stop* (the square in the toolbar) keeps what was learned so far. It trains on texts of the calibration
+# years; the evaluation text is not among them.
 
 # %% experiment
 guess = None  # your guess: the perplexity of the Wanda model after 32 steps, from 49 on the course model; dense is 24
@@ -341,7 +340,7 @@ for name, each in losses.items():
 
 # %% [markdown]
 # Every step sees another window, and some windows are harder: the thin lines jump, and they jump together, because both
-# models see the same windows in the same order. The thick ones, means of eight steps, show the way down.
+# models see the same windows in the same order. The thick ones, means of eight steps, show the trend.
 
 # %% experiment
 after = {name: perplexity(each, token_windows) for name, each in patients.items()}
@@ -356,11 +355,11 @@ for name, value in after.items():
     print(f"{name}: {was:.2f} times the perplexity of the dense model before, {still:.2f} times after")
 
 # %% [markdown]
-# The zeros are all still there. The weights around them have learned to do without.
+# The zeros are all still there. The kept weights have learned to compensate for the dropped ones.
 #
-# LoRA begins with random numbers, and this is one draw. **What if** you draw again? Run the cell that makes the
-# patient, then `lora.recover(masked, list(practice), steps, 1e-3, seed=1)`: how far apart are two seeds? Only
-# differences larger than that say something, also about `rank=1` or `rank=64`. (In the course's repository,
+# LoRA begins with random numbers, and this is one draw. **What if** you draw again? Run the cell that makes `masked`,
+# then `lora.recover(masked, list(practice), steps, 1e-3, seed=1)` and `perplexity(masked, token_windows)`: how far
+# apart are two seeds? Only larger differences mean something, also those of `rank=1` or `rank=64`. (In the course's repository,
 # `python -m benchmarks.seeds` draws three times for each model, the dense one included, and prints the range.)
 
 # %% experiment
@@ -368,11 +367,12 @@ order = ["dense", *(f"{name}, {when}" for name in patients for when in ("before"
 print(prompts.side_by_side({name: texts[name] for name in order}))
 
 # %% [markdown]
-# Perplexity falls for whatever the text is made of. Do the sentences get better? Do they get *true* again?
+# Perplexity falls when the text becomes easier to predict, for whatever reason. Do the sentences get better? Do they
+# get *true* again?
 #
 # ### How low is the rank?
 #
-# In the sliced model nothing hides it: its update is $s\,BA$, a few weights aside. Decompose one of
+# In the sliced model one can see it: except for a few weights, its update is $s\,BA$. Decompose one of
 # the largest updates.
 
 # %% experiment
@@ -382,11 +382,11 @@ print(f"{largest}, {tuple(update.shape)}, singular values over the first:")
 print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
 
 # %% [markdown]
-# Eight of them, then next to nothing. (The last bit comes from the few weights that happened to be zero before: they
-# were kept zero, too.) In the masked model the same product went through a mask with half of its entries gone, and then
-# its rank is no longer low. So what the masked model got is not quite what was trained. Does it matter?
-# We tried the other way, with the mask inside every forward pass: it took half as long again, and the perplexity was
-# 36.1 instead of 35.8. That is one run of each: too few to call either better.
+# Eight of them, then next to nothing. (The small rest comes from the few weights that happened to be zero before: they
+# were kept zero, too.) In the masked model the same product went through a mask that removes half of its entries, and
+# then its rank is no longer low. So the masked model did not get quite what was trained. Does it matter?
+# We also trained with the mask inside every forward pass: it took 50 % longer, and the perplexity was
+# 36.1 instead of 35.8. That is one run of each, too few to call either better.
 #
 # ### The report's recovery
 #
@@ -396,8 +396,8 @@ print(", ".join(f"{value:.3f}" for value in (values / values[0])[:12].tolist()))
 # one call, `lora.recover_as_reported(model, tokenizer, "runs/alpaca")`. It writes its losses into
 # that folder; `wandb=True` sends them to Weights & Biases as well, when you are logged in. Our
 # learning rate is ten times theirs because we take 32 steps, not 1,555. And do not train in float16
-# without loss scaling: gradients below its smallest number vanish, losses above its largest become
-# NaN. float32 and bfloat16 are safe. (The report trained in float16 *with* loss scaling, and that
+# without loss scaling: gradients below its smallest number become 0, numbers above its largest become
+# infinite, and then NaN. float32 and bfloat16 are safe. (The report trained in float16 *with* loss scaling, and that
 # worked.)
 
 # %% [markdown]
@@ -413,7 +413,7 @@ for name, method in (("Wanda 50 %", "wanda"), ("sliced 35 %", "sliced")):
 print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 
 # %% [markdown]
-# Training repeats rounding thousands of times over, so the numbers after it may differ from ours by a percent.
+# Rounding errors add up over the steps of a training, so the numbers after it may differ from ours by a percent.
 
 # %% [markdown]
 # ## Question 1
@@ -435,14 +435,14 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # %% [markdown]
 # ## Question 2
 #
-# We trained the *dense* model in just the same way (32 steps, same text, same settings, one draw). It was not pruned,
+# We trained the *dense* model in the same way (32 steps, same text, same settings, one draw). It was not pruned,
 # and yet its perplexity on the evaluation years fell, from 23.95 to 21.70. What did it learn? What does that say about
-# the sentence "LoRA took back half of what pruning cost", and how would you word or measure it more fairly?
+# the sentence "LoRA took back half of what pruning cost", and how would you say or measure it more fairly?
 
 # %% [markdown] written="control_reflection" points=3
 # It learned the style of the text: addresses of other years have the same speaker's phrases, applause and paragraphs, and
-# the model was never trained on much of that. So part of the fall of the pruned models is practice on this kind of text and no
-# recovery from pruning. A fair comparison gives the dense model the same training: before it pruning by Wanda cost 49.05
+# the model was never trained on much of that. So part of the fall of the pruned models is adaptation to this kind of text and
+# not recovery from pruning. A fair comparison gives the dense model the same training: before it pruning by Wanda cost 49.05
 # against 23.95, a factor of 2.05, and after it 35.77 against 21.70, a factor of 1.65. That is a good part of it, and less than
 # it looked. Or one measures on text of another kind than the training text, or on tasks, as the report does.
 
@@ -461,8 +461,8 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 #   ([arXiv:2405.09673](https://arxiv.org/abs/2405.09673)).
 # - X. Ma et al. 2023, *LLM-Pruner* ([arXiv:2305.11627](https://arxiv.org/abs/2305.11627)): pruning, then LoRA.
 #
-# **Open question.** Our models practised on the kind of text on which they were measured. On which text, and on how
-# little of it, does a pruned model win back what it could do on *all* texts?
+# **Open question.** Our models were trained on the kind of text on which they were measured. On which text, and on how
+# little of it, does a pruned model learn again what it could do on *all* texts?
 #
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)

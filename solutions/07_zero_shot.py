@@ -2,10 +2,10 @@
 # # 07  Zero-shot evaluation
 #
 # A model of a billion weights takes 2 GB in half precision, a quarter of a phone's 8 GB. At 50 GB a second the phone
-# reads it 25 times a second, and writes at most 25 tokens. Pruning would make both numbers better, and perplexity
+# reads it 25 times a second, and so writes at most 25 tokens a second. Pruning can improve both numbers, and perplexity
 # says how surprised the pruned model is by a text. Users ask something else: does it still give the right answers?
-# *Zero-shot* tasks put questions with several choices to a model that was never trained on them, and count.
-# In this lab you write the three numbers that such a table consists of, let the real harness measure
+# *Zero-shot* tasks put questions with several choices to a model that was never trained on them, and count the right
+# answers. In this lab you write the three numbers that such a table consists of, let the real harness measure
 # a dense and two pruned models, and test whether a difference between two rows means anything.
 #
 # | | |
@@ -45,17 +45,17 @@ for document in documents[:2]:
 print(f"{len(documents)} such questions; guessing gets 25 % of them")
 
 # %% [markdown]
-# Easy for you. A language model cannot tick a box, though. All it gives is probabilities of the next token.
+# Easy for you. But a language model cannot tick a box: it only gives probabilities of the next token.
 
 # %% [markdown]
 # ## 7.1 continuation_logprob
 #
-# **Goal** say how likely a model finds a continuation, given its context. | **Points** 3 | **Minutes** 15
+# **Goal** compute how likely a continuation is for a model, given its context. | **Points** 3 | **Minutes** 15
 #
 # ### Where the guess for a token stands
 #
-# The probability of a continuation $y_1, \ldots, y_n$ after a context $x$ is a product, one factor a token. As a
-# logarithm it is a sum:
+# The probability of a continuation $y_1, \ldots, y_n$ after a context $x$ is a product with one factor per token. Its
+# logarithm is a sum:
 #
 # $$\log p(y \mid x) = \sum_{i=1}^{n} \log p(y_i \mid x, y_1, \ldots, y_{i-1}).$$
 #
@@ -67,8 +67,8 @@ print(f"{len(documents)} such questions; guessing gets 25 % of them")
 # | token | $x_1$ | $x_2$ | $x_3$ | $y_1$ | $y_2$ |
 # | its logits guess | $x_2$ | $x_3$ | $y_1$ | $y_2$ | what follows |
 #
-# Only the guesses for $y_1$ and $y_2$ count: the context is given, nobody asks for it. And what the last position guesses
-# is beyond the question.
+# Only the guesses for $y_1$ and $y_2$ count: the context is given, so its tokens are not scored. The guess of the last
+# position is not needed.
 #
 # `context_ids` and `continuation_ids` are LongTensors [n], with at least one token each; they are on the CPU, wherever the
 # model is. The result is a float, at most 0.
@@ -108,8 +108,8 @@ def continuation_logprob(model, context_ids: torch.Tensor, continuation_ids: tor
 check.continuation_logprob(continuation_logprob)
 
 # %% [markdown]
-# Let the model answer the first question. (The blank between context and choice belongs to the continuation: in this
-# vocabulary, words begin with their blank.)
+# Let the model answer the first question. (The space between context and choice belongs to the continuation: in this
+# vocabulary, words begin with their space.)
 
 # %% experiment
 document = documents[0]
@@ -121,9 +121,9 @@ for index, choice in enumerate(document["choices"]):
     print(f"{mark} {value:8.2f}   {value / len(choice):6.3f} per byte   {choice}")
 
 # %% [markdown]
-# The choice nearest to zero is the model's answer. But by which column? On this question the sum
-# picks the right answer and the sum per byte does not; in most disagreements it is the reverse.
-# That is the next section.
+# The choice with the highest number, nearest to zero, is the model's answer. But in which column? On the course model,
+# in this question the sum picks the right answer and the sum per byte does not. Over all questions it is more often
+# the reverse, as the harness will show. The next section says why.
 
 # %% [markdown]
 # ## 7.2 accuracies
@@ -133,13 +133,16 @@ for index, choice in enumerate(document["choices"]):
 # ### Long answers are unlikely
 #
 # Every token multiplies the probability by a number below 1, so a sum of log-probabilities falls with length. A long right
-# answer may lose to a short wrong one for no other reason than that. Two accuracies are therefore reported. With
+# answer may lose to a short wrong one for this reason alone. Therefore two accuracies are reported. With
 # $\ell_{qc}$ the sum for choice $c$ of question $q$, and $b_{qc}$ its length in bytes,
 #
 # $$\mathrm{acc}:\ \arg\max_c\, \ell_{qc} \qquad\qquad \mathrm{acc\_norm}:\ \arg\max_c\, \frac{\ell_{qc}}{b_{qc}}$$
 #
 # must be the right choice, and each accuracy is the share of questions where it is. Why bytes and not tokens? Two models
 # may cut one text into different tokens; its bytes are the same for both.
+#
+# Take two choices with the sums -6 and -8 and the lengths 10 and 20. By the sum the first one wins; per byte they have
+# $-0.6$ and $-0.4$, and the second one wins.
 #
 # `logprobs` and `lengths` are [n, choices], `answers` is [n]. Where some questions have fewer choices than others, the gaps
 # are filled with log-probability `-inf` and length 1: they never win.
@@ -179,7 +182,7 @@ check.accuracies(accuracies)
 # %% [markdown]
 # ## 7.3 standard_error
 #
-# **Goal** say how far off a measured accuracy may be. | **Points** 1 | **Minutes** 5
+# **Goal** say how uncertain a measured accuracy is. | **Points** 1 | **Minutes** 5
 #
 # ### How far off may a share be?
 #
@@ -194,7 +197,7 @@ check.accuracies(accuracies)
 #
 # <details><summary>Hint 1</summary>
 #
-# Redo one on paper: half of 26 questions right gives $\sqrt{0.25 / 25} = 0.1$.
+# Compute one on paper: half of 26 questions right gives $\sqrt{0.25 / 25} = 0.1$.
 #
 # </details>
 #
@@ -233,7 +236,7 @@ for n in (26, 80, 500, 1172, 10042):
 # %% [markdown]
 # ## The real harness
 #
-# Published tables come from *lm-evaluation-harness*, and so will ours: `zeroshot.evaluate` runs it as a library, on the model as it is
+# Published tables come from *lm-evaluation-harness*, and ours do too: `zeroshot.evaluate` runs it as a library, on the model
 # in memory. The harness reads a task from a small YAML file (`labsupport/tasks/addresses.yaml` is ours), asks the
 # log-probability of each choice, and computes the rest.
 
@@ -275,9 +278,10 @@ print(columns(["", "yours", "harness"], rows))
 assert all(math.isclose(*pair, rel_tol=1e-9) for pair in pairs.values())
 
 # %% [markdown]
-# The same numbers: there is nothing more behind those tables. One trap for other tasks: this harness's `acc_norm` counts
-# *characters*, and a metric of its own, `acc_bytes`, counts bytes. In plain ASCII, which all our questions are, a character is
-# a byte. In Korean or German it is not. A table without its version, its task and its limit is only half a number.
+# The same numbers: there is nothing more behind those tables. One trap for other tasks: in this version of the harness
+# `acc_norm` counts *characters*, and another metric, `acc_bytes`, counts bytes. In plain ASCII, which all our questions
+# are, a character is a byte. In Korean or German it is not. So beside an accuracy belong the version of the harness, the
+# task and the limit.
 #
 # And the two accuracies differ. How much of that is the length?
 
@@ -291,14 +295,15 @@ print(f"the highest sum per byte in {((logprobs / lengths).argmax(1) == shortest
 print(f"the right answer in {(dense_scores.answers == shortest).float().mean():.0%}")
 
 # %% [markdown]
-# The right answer is the shortest in a quarter of the questions, by construction. A sum prefers it too often, and pays with wrong
-# answers. Where the choices of a task are equally long, as the yes and no of BoolQ nearly are, acc alone is reported.
+# The right answer is the shortest in a quarter of the questions, by construction. The sum prefers the shortest choice
+# too often, and so gives wrong answers. Where the choices of a task are equally long, as the yes and no of BoolQ
+# nearly are, acc alone is reported.
 
 # %% [markdown]
 # ## Pruned models
 #
 # Half of the weights go, once by magnitude and once by Wanda, with the rules of labs 02 and 04. The pruned model
-# goes into the harness as it is: no file, no export. Before you look: which share will Wanda answer rightly?
+# goes into the harness as it is: no file, no export. Before you look: which share will the Wanda model answer rightly?
 
 # %% experiment
 guess = None  # your guess: acc_norm of Wanda at 50 %, such as 0.6
@@ -344,14 +349,14 @@ plots.shares_with_errors(
 
 # %% [markdown]
 # Three things to see. The dense model is far above chance, though nobody trained it for this.
-# Magnitude pruning takes away most of what it knew: its interval does not overlap the dense one.
-# Wanda is in between, and its interval overlaps with the dense one. Does that mean that nothing was
-# lost?
+# Magnitude pruning takes away more than half of what it had above chance, and its interval does not
+# overlap the dense one. Wanda is in between, and its interval does overlap the dense one. Does that
+# mean that nothing was lost?
 
 # %% [markdown]
 # ## 7.4 paired_p_value
 #
-# **Goal** say how easily chance alone explains a difference between two models. | **Points** 4 | **Minutes** 15
+# **Goal** compute how easily chance alone explains a difference between two models. | **Points** 4 | **Minutes** 15
 #
 # ### A coin for every answer that changed
 #
@@ -367,11 +372,11 @@ plots.shares_with_errors(
 # | **right before** | nothing changed | *lost* |
 # | **wrong before** | *won* | nothing changed |
 #
-# Only lost and won answers count. If pruning did neither harm nor good, each of them would be lost or won by the toss
+# Only lost and won answers count. If pruning did neither harm nor good, each of them would be lost or won like the toss
 # of a fair coin. So toss one coin for each, and ask: how often do they split as unevenly as ours did, or more unevenly,
 # whichever side has more? That share of all outcomes is the *p-value* of the two-sided *sign test*. A small one says that
-# chance alone hardly ever does this. Of four changed answers, all lost: the coins do so once in 16, and
-# all won once in 16, so $p = 0.125$.
+# chance alone hardly ever does this. If four answers changed and all are lost: four coins show "all lost" once in
+# 16 times and "all won" once in 16, so $p = 0.125$.
 #
 # `before` and `after` are bool tensors [n], True where the model is right. Return 1.0 where no answer changed. Count
 # exactly, for thousands of documents too: no normal distribution, no simulation.
@@ -385,8 +390,8 @@ plots.shares_with_errors(
 #
 # <details><summary>Hint 2</summary>
 #
-# A fair coin has two equal sides, so both ends of the distribution are equally likely: add up one end, and think of what
-# happens in the middle, where both ends meet. Python's whole numbers never overflow and floats do: divide last.
+# A fair coin has two equal sides, so both ends of the distribution are equally likely: add up one end. Then think of
+# an even split: would its middle count twice? Python's whole numbers never overflow and floats do: divide last.
 #
 # </details>
 #
@@ -439,7 +444,8 @@ for name in ("Wanda", "magnitude"):
 print(columns(["against dense", "", "z", "lost", "won", "p"], rows, left=2))
 
 # %% [markdown]
-# For magnitude no coin falls like that. For Wanda the two measures do not agree: judge for yourself in question 1.
+# For magnitude chance explains nothing: its p-values are tiny. For Wanda the two measures disagree: judge for yourself in
+# question 1.
 
 # %% [markdown]
 # ## Reading the report
@@ -447,7 +453,8 @@ print(columns(["against dense", "", "z", "lost", "won", "p"], rows, left=2))
 # The report pruned TinyLlama by 30 % (LLM-Pruner, criterion "taylor") and ran the same harness, an
 # older version of it, on five tasks. Your function gives its standard errors, and with them a
 # column that the report does not have: $z$, as if the questions were different ones. The paired
-# test would need the single answers; without them $z$ errs on the careful side.
+# test would need the single answers. Without them $z$ comes out too small rather than too
+# large, so a large $z$ can be believed.
 
 # %% experiment
 rows = []
@@ -474,20 +481,22 @@ plots.shares_with_errors(
 )
 
 # %% [markdown]
-# HellaSwag is the witness: ten thousand questions, narrow bars, $z$ above 10 by either measure. WinoGrande, BoolQ and ARC (by acc) lose more
-# than chance explains. OpenBookQA says nothing: on 500 questions, a loss of one point is a third of the error of that difference.
+# HellaSwag is the clearest case: ten thousand questions, narrow bars, $z$ above 10 by either measure. On WinoGrande, BoolQ and
+# ARC (by acc) the model loses more than chance explains. OpenBookQA shows nothing: on 500 questions, a loss of one point is
+# about a third of the standard error of that difference.
 #
-# Look at the dashed lines as well. Pruned, the model's acc on ARC is that of a guess, and on
-# OpenBookQA the dense one's already was: a model cannot lose what it did not have, so a small loss
+# Look at the dashed lines as well. On ARC the acc of the pruned model is that of a guess. On
+# OpenBookQA that of the dense model already was: a model cannot lose what it did not have, so a small loss
 # there is no good news. By acc_norm both are above chance. On BoolQ 62 % of the answers are "yes",
 # and a model that always says so gets 62 %: the dashed line stands there, and even the dense model
 # is not above it. Chance is not always one over the number of choices.
 #
 # One more thing that only a log can tell: the caption below the report's table names the checkpoint
 # `tinyllama_30_0418`, and the configuration inside the result names `tinyllama_10_0616`. Let the
-# program write down what it measured, in the same breath as the number.
+# program itself write down what it measured, beside the number.
 #
-# With the hub in reach, the same call measures them, here on a part of each task (its limit belongs beside the number):
+# With the model hub in reach, the same call runs the report's tasks, here on 100 questions of each (write the limit beside
+# the number):
 #
 #     zeroshot.evaluate(model, tokenizer, ["arc_challenge", "boolq", "openbookqa"], limit=100)
 
@@ -503,7 +512,7 @@ for name, found in scores.items():
 print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"], rows))
 
 # %% [markdown]
-# One question is 1.25 points. On another machine one or two of them may fall the other way, where two choices are nearly equal.
+# One question is 1.25 points. On another machine one or two answers may differ, where two choices are nearly equal.
 
 # %% [markdown]
 # ## Question 1
@@ -513,12 +522,13 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # the perplexity of lab 04 say?
 
 # %% [markdown] written="significance_reflection" points=3
-# That no difference was shown does not show that there is none. By acc_norm z is about 1.3, so a loss of nine points and no loss at all
-# both fit the numbers. But overlapping intervals are a blunt test here, because both models answered the same questions. Of those on which
-# they disagree, 10 were lost and 3 won; a fair coin does that about once in eleven times: suspicious, no proof. By acc it is 14
-# against 1, which a coin does once in a thousand times: something was lost. More questions would settle acc_norm as well, since
-# the error shrinks with the root of n. And perplexity, which counts thousands of tokens instead of 80 answers, doubled from
-# 24 to 49: accuracy on few questions is the coarser instrument.
+# That no difference was shown does not show that there is none. By acc_norm z is about 1.3, so a loss of nine points
+# and no loss at all both fit the numbers. But overlapping intervals are a weak test here, because both models
+# answered the same questions. Of those on which they disagree, 10 were lost and 3 won; a fair coin does that about
+# once in eleven times: suspicious, no proof. By acc it is 14 against 1, which a coin does once in a thousand times:
+# something was lost. More questions would settle acc_norm as well, since the error shrinks with the root of n. And
+# perplexity, which counts thousands of tokens instead of 80 answers, doubled from 24 to 49: accuracy on few questions
+# is the coarser instrument.
 
 # %% [markdown] answer
 # **Rubric (3 points).** One point: not significant is not equal; the interval of the difference contains 0 and also a sizeable loss
@@ -552,18 +562,18 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # - Gao et al., *lm-evaluation-harness*, and Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of
 #   language models*, [arXiv:2405.14782](https://arxiv.org/abs/2405.14782)
 # - Miller 2024, *Adding error bars to evals*, [arXiv:2411.00640](https://arxiv.org/abs/2411.00640): paired differences, standard errors, how many questions
-# - Dutta et al. 2024, *Accuracy is not all you need*, [arXiv:2407.09141](https://arxiv.org/abs/2407.09141): compressed models with equal accuracy that answer
-#   otherwise, counted by the answers that change
+# - Dutta et al. 2024, *Accuracy is not all you need*, [arXiv:2407.09141](https://arxiv.org/abs/2407.09141): compressed models with equal accuracy that give
+#   other answers, counted by the answers that change
 # - Jaiswal et al. 2023, *Compressing LLMs: the truth is rarely pure and never simple*, [arXiv:2310.01382](https://arxiv.org/abs/2310.01382): tasks on which pruned
-#   models fail although perplexity looks well
+#   models fail although perplexity looks good
 # - Ma et al. 2023, *LLM-Pruner*, [arXiv:2305.11627](https://arxiv.org/abs/2305.11627): the report's tool
 # - Polo et al. 2024, *tinyBenchmarks*, [arXiv:2402.14992](https://arxiv.org/abs/2402.14992): a hundred questions instead of thousands
 #
-# **Open question.** Eighty questions cannot tell nine points from nothing, and HellaSwag's ten thousand take a phone hours. Not all
-# questions are equally telling: most are answered alike by both models. Which hundred of the ten thousand would
+# **Open question.** Eighty questions cannot tell nine points from nothing, and HellaSwag's ten thousand take long. Not all
+# questions say equally much: most are answered alike by both models. Which hundred of the ten thousand would
 # you ask, so that the pruned model's accuracy follows from them? Choosing them by the dense model's answers is a trap. Why?
 #
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** [lab 08, cost](../08_cost/08_cost.ipynb) measures what pruning was done for: memory and time.
+# **Next:** [lab 08, cost](../08_cost/08_cost.ipynb) measures why one prunes at all: memory and time.

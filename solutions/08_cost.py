@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 08  What it costs
 #
-# A phone has 8 GB of memory, reads 50 GB of it a second, and multiplies a trillion times a second. A model of a billion
-# weights in half precision fills 2 GB of it. To write one token it needs a billion multiplications, which take a
-# millisecond, and every weight from memory, which takes forty. So nobody prunes for perplexity: one prunes to save
-# something. What, exactly? Multiplications, bytes, memory and time are four different things, and a method can
+# Take a phone with 8 GB of memory that reads 50 GB a second from it and multiplies a trillion times a second. A model of a
+# billion weights in half precision fills 2 GB. To write one token it makes a billion multiplications, which take one
+# millisecond, and reads every weight from memory, which takes forty. Nobody prunes for a better perplexity: one prunes to
+# save something. What, exactly? Multiplications, bytes, memory and time are four different things, and a method can
 # save one of them and none of the others. This lab counts the first two and measures the last two.
 #
 # | | |
@@ -28,7 +28,7 @@ from torch.nn import functional
 # All three come from the course model. One stays *dense*. One gets *zeros*: in every matrix, the
 # half with the smaller magnitudes, as in lab 02. One is *sliced*, as in lab 05: half of the
 # channels and of the KV heads of every layer are cut out (only whole heads can go, so of 3 KV heads
-# it is 1). Other labs ask how well they still speak; here we ask what they cost.
+# one goes). Other labs ask how well they still speak; here we ask what they cost.
 
 # %% experiment
 dense, zeros, sliced = models.load(), models.load(), models.load()
@@ -50,7 +50,7 @@ print(columns(["model", "parameters", "zeros in its layers", "bytes of weights"]
 
 # %% [markdown]
 # Every zero is still a parameter: it has its place in the tensor and takes as many bytes as any other number.
-# Only the sliced model is smaller as it stands.
+# Only the sliced model is smaller in memory.
 
 # %% [markdown]
 # ## 8.1 linear_macs
@@ -61,8 +61,8 @@ print(columns(["model", "parameters", "zeros in its layers", "bytes of weights"]
 #
 # A linear layer computes $y_i = \sum_j W_{ij}\, x_j$ for every token. Multiplying two numbers and adding the
 # product to a sum is one *multiply-accumulate*, a MAC. Each weight is used once for each token. Papers also count
-# *FLOPs*, where multiplication and addition are two; so FLOPs are twice the MACs, and mixing them up is a factor
-# of two. In this course we count MACs. A bias is added and multiplies nothing.
+# *FLOPs*, where a multiplication and an addition are two operations: FLOPs are twice the MACs, so whoever confuses them
+# is wrong by a factor of two. In this course we count MACs. A bias is added and multiplies nothing.
 #
 # The answer is an `int`, exact to the last digit.
 #
@@ -114,10 +114,10 @@ check.linear_macs(linear_macs)
 # parameter count shows them. Three things to know:
 #
 # - under *grouped-query attention* several query heads share the keys and values of one KV head, but each query head
-#   multiplies for itself;
+#   makes its own products;
 # - `head_dim` is a number of its own; it need not be `hidden_size / num_attention_heads`;
-# - a token sees only those before it, so half of the pairs are never used. Some kernels skip that half; PyTorch's
-#   counter counts the whole square, and so do we.
+# - a token sees itself and those before it, so nearly half of the pairs are never used. Some kernels skip them;
+#   PyTorch's counter counts the whole square, and so do we.
 #
 # Count both products of all heads in all layers, and nothing else: no Linear layer, no softmax. The answer is an
 # exact `int`.
@@ -170,11 +170,13 @@ for name, model in three.items():
 print(columns(["model", "Linear layers", "attention (yours)", "sum", "torch counts"], rows))
 
 # %% [markdown]
-# Equal to the last digit. And look at the second line: a model half of whose weights are zero costs exactly as
-# many multiplications as before. A matrix product does not look at a number before it multiplies. Slicing saves,
-# but less than half in the Linear layers: `lm_head` was not sliced. (In attention two of three heads went.)
+# Equal to the last digit. And look at the second line: a model with half of its weights at zero costs exactly as
+# many multiplications as before. A matrix product does not look at a number before it multiplies. Slicing saves, but
+# less than half in the Linear layers: `lm_head` was not sliced, and of three KV heads one went. (In attention's products
+# a third went with it.)
 #
-# At 128 tokens attention hardly counts. It grows with the square of the tokens, though, and the Linear layers do not.
+# At 128 tokens attention hardly counts on the course model. But it grows with the square of the tokens, and the Linear
+# layers only in proportion to them.
 
 # %% experiment
 for length in (128, 1024, 4096, 8192):
@@ -184,10 +186,10 @@ for length in (128, 1024, 4096, 8192):
 # %% [markdown]
 # ### The report's count
 #
-# The report's seventh chapter prunes 30 % of TinyLlama's layers 4 to 17, and counts MACs at 64 tokens: 77.32 G before,
-# 54.8 G after. Lab 05 found its first mistake: the model "before" has `k_proj` and `v_proj` as wide as `q_proj`. Does that
-# explain the whole 77.32 G? The report prints two totals before, the sum of what its listing shows, and a larger one at
-# the very end.
+# The report prunes 30 % of TinyLlama's layers 4 to 17; its chapter 7 counts MACs at 64 tokens: 77.32 G before, 54.8 G
+# after. Lab 05 found its first mistake: the model "before" has `k_proj` and `v_proj` as wide as `q_proj`. Does that
+# explain the whole 77.32 G? The report prints two totals before pruning: the sum of the lines of its listing, and a
+# larger one at the very end.
 
 # %% experiment
 tinyllama = models.shape("tinyllama-1.1b-chat").config
@@ -202,9 +204,9 @@ counts = {
 print(columns(["TinyLlama, dense, 64 tokens", "GMACs"], [[k, f"{v / 1e9:.3f}"] for k, v in counts.items()]))
 
 # %% [markdown]
-# Wide Linear layers make 76.54 G: 0.40 G less than the lines of the listing, and those 0.38 G less than the end. Of the
-# lines, 0.02 G are norms and activations. Question 1 asks what the others are. After pruning, the listing sums up to
-# 54.79 G and ends with 54.8 G, and the Linear layers alone are 54.785 G.
+# The wide Linear layers make 76.54 G. The lines of the listing add up to 0.40 G more, and the total at the end is another
+# 0.38 G higher. Of the 0.40 G, 0.02 G are norms and activation functions. Question 1 asks what the rest is. After pruning,
+# the listing adds up to 54.79 G and the total is 54.8 G; the Linear layers alone are 54.785 G.
 
 # %% [markdown]
 # ## 8.3 storage_bytes
@@ -219,7 +221,7 @@ print(columns(["TinyLlama, dense, 64 tokens", "GMACs"], [[k, f"{v / 1e9:.3f}"] f
 #
 # ### Four formats
 #
-# Whoever leaves out the zeros must write down where they were. A file holds:
+# A file that leaves the zeros out must say where they were. It holds:
 #
 # | format | values | and where they stood |
 # |---|---|---|
@@ -299,14 +301,14 @@ plots.storage_against_sparsity(
 )
 
 # %% [markdown]
-# Follow CSR. With 4-byte values each kept weight takes 8 bytes, so the matrix must lose half of its
+# Look at CSR. With 4-byte values each kept weight takes 8 bytes, so the matrix must lose half of its
 # weights before one byte is saved. With the 2-byte values that most models have, a kept weight
 # takes 6 bytes instead of 2, and two thirds must go. At 50 %, *the* sparsity of this course, CSR in
 # half precision makes the file 50 % larger than the dense one. The bitmask pays almost at once.
 #
 # And 2:4? It takes 0.56 of dense with 2-byte values and 0.53 with 4-byte values, and lies on the bitmask's
-# lines: two bits for each kept weight, of which there are half as many, is one bit a weight. As a
-# file 2:4 wins nothing over a bitmask. What it wins is order: each group of four has the same size,
+# lines: two bits for each kept weight are one bit for each of all weights, because half are kept. As a
+# file 2:4 is no smaller than a bitmask. What it gains is order: each group of four has the same size,
 # so a kernel knows where everything is.
 
 # %% [markdown]
@@ -343,22 +345,22 @@ count = sum(linear.weight.numel() for linear in linears.pruned_linears(zeros).va
 print(f"dense, 5 bits a weight: {count * 5 / 8 / 1e6:.1f} MB")
 
 # %% [markdown]
-# (The line 2:4 is for a model of the same shape whose zeros stand two in four; ours stand
-# anywhere.) So zeros can make a *file* smaller than float32 or float16 does. To compute with it,
-# ordinary kernels need the dense matrix again. And zeros are not the only way to a small file: our
-# model arrived in blocks of 32 numbers of 4 bits with a scale and an offset, 5 bits a weight. Stored so again, as the
-# last line has it, it loses nothing, not a digit of its perplexity. The bitmask in float16 takes nearly twice as much, and the
-# model in it is lost. Compare zeros with fewer *bits*, not with float32 alone.
+# (The line 2:4 is for a model of the same shape with two zeros in every four; our zeros stand anywhere.) So zeros can
+# make a *file* smaller than a dense one in float32 or float16. To compute with it, ordinary kernels need the dense
+# matrix again. And zeros are not the only way to a small file: the dense course model was stored in blocks of 32
+# numbers of 4 bits with a scale and an offset, 5 bits a weight. Its weights still lie on that grid, so a file of the
+# size in the last line holds the dense model without any loss. The bitmask in float16 takes nearly twice as much, for
+# a model with 16 times the perplexity (lab 02). Compare zeros with fewer *bits*, not with float32 alone.
 
 # %% [markdown]
 # ## Peak memory
 #
 # ### Allocated is not peak
 #
-# What does a model need to run? One is tempted to look before and after: how much memory is in use? But the
-# intermediate results live and die in between, and the machine must hold them at the worst moment.
-# `cost.peak_memory` watches that moment: on a GPU by the allocator's own mark, on a CPU by the process's
-# high-water mark.
+# How much memory does a model need to run? It is not enough to look before and after a run. Intermediate results
+# are made and freed in between, and at the worst moment the machine must hold them all.
+# `cost.peak_memory` finds that moment: on a GPU by the allocator's record of its highest value, on a CPU by that of the
+# process.
 
 # %% experiment
 text = corpora.windows(settings.current().text, tokenizer, "evaluation", tokens, 8).to(settings.device())
@@ -370,7 +372,7 @@ def run(model, batch: int, length: int = tokens) -> None:
     model(text[:batch, :length], use_cache=False)
 
 
-run(dense, 8)  # the first pass loads code, which is not what we ask about
+run(dense, 8)  # the first pass also loads code, which we do not want to measure
 before = cost.allocated()
 _, peak = cost.peak_memory(lambda: run(dense, 8))
 after = cost.allocated()
@@ -379,10 +381,11 @@ print(
 )
 
 # %% [markdown]
-# (On a CPU that is the whole process: Python, torch and three models.) Before and after differ by next to nothing,
-# and in between there was much more. Most of it is one tensor: the
-# logits, one number for each token and each word of the vocabulary. (That is why `labsupport.given.perplexity` makes
-# them in chunks.) A figure such as "GPU memory requirement" is worth little until it says which of the two it is.
+# (On a CPU that is the whole process: Python, torch and three models.) Before and after hardly differ,
+# but in between much more was in use. Most of it is one tensor: the
+# logits, one number for each token of the text and each token of the vocabulary. (That is why
+# `labsupport.given.perplexity` makes them in chunks.) A "GPU memory requirement" means little until it says which of the
+# two it is, allocated or peak.
 
 # %% experiment
 size = 8 * tokens * dense.config.vocab_size * dense.dtype.itemsize
@@ -398,8 +401,8 @@ rows = [
 print(columns(["model", "weights", "peak, batch 1", "peak, batch 8"], rows))
 
 # %% [markdown]
-# Zeros save no memory while running either. Slicing saves weights and some of what flows between them; the logits
-# stay.
+# Zeros save no memory at run time either. Slicing saves weights and some intermediate results; the logits stay as
+# large as they are.
 
 # %% [markdown]
 # ## 8.4 kv_cache_bytes
@@ -412,8 +415,8 @@ print(columns(["model", "weights", "peak, batch 1", "peak, batch 8"], rows))
 # These keys and values do not change any more, so they are not computed again: every layer keeps them, in the
 # *KV cache*. It holds, for every token, what `k_proj` and `v_proj` put out. A query is used once and thrown away.
 #
-# Under *grouped-query attention* only the KV heads have keys and values, each of `head_dim` numbers. This is what it was
-# made for. A number takes `dtype_bytes` bytes. The answer is an exact `int`.
+# Under *grouped-query attention* only the KV heads have keys and values, each of `head_dim` numbers per token. A smaller
+# cache is its purpose. A number takes `dtype_bytes` bytes. The answer is an exact `int`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -446,7 +449,7 @@ def kv_cache_bytes(config, tokens: int, dtype_bytes: int) -> int:
 check.kv_cache_bytes(kv_cache_bytes)
 
 # %% [markdown]
-# What does a real cache hold? And what does it take on the phone, for TinyLlama and a long text?
+# What does a real cache hold? And how much would it take on a phone, for TinyLlama and a long text?
 
 
 # %% experiment
@@ -468,16 +471,15 @@ for what, config in {"4 KV heads": tinyllama, "one for each query head": wide}.i
     print(f"TinyLlama, {what:23} {size / 1e6:4,.0f} MB for 2,048 tokens in half precision")
 
 # %% [markdown]
-# The zeros change nothing again, and a KV head that was cut out takes its keys along. TinyLlama's weights, 2,200 MB, are read
-# once for every token, whatever the text is; the cache grows with the text, and is read as well.
+# Again the zeros change nothing, and with a KV head its keys and values go too. TinyLlama's weights, 2,200 MB, are read
+# once for every token, whatever the text is; the cache grows with the text, and is read for every token as well.
 
 # %% [markdown]
 # ## Latency
 #
-# A time is not a number but a distribution: other programs run, clocks change, caches are cold. So: warm up once,
-# repeat, take the median, and show the spread. We also take the three models in turns, so that a busy moment of
-# the machine hits all of them. (A GPU returns from a call before it has done the work; `cost.latencies` waits for
-# it.)
+# A time differs from run to run: other programs run, the clock of the processor changes, caches are cold. So: warm up
+# once, repeat, take the median, and show the spread. We also run the three models in turns, so that a busy moment of
+# the machine slows all of them. (On a GPU a call returns before its work is done; `cost.latencies` waits for it.)
 
 # %% experiment
 guess = None  # your guess: the time of the model with zeros for 8 texts of 128, where dense takes 1
@@ -515,7 +517,7 @@ print(f"dense: a single token takes 1/{many / one:.0f} of the time of 128")
 # %% [markdown]
 # ### But with a sparse format?
 #
-# Could one not multiply with the CSR matrix itself and skip the zeros? Let us try, on one layer.
+# Can we multiply with the CSR matrix itself and skip the zeros? Let us try it on one layer.
 
 # %% experiment
 layer = max(linears.pruned_linears(dense).values(), key=lambda linear: linear.in_features)  # a down_proj
@@ -543,7 +545,7 @@ for name, (median, (low, high)) in products.items():
 # ### Zeros in order: 2:4 on a GPU
 #
 # GPUs since 2020 multiply 2:4 matrices directly. PyTorch has the kernels for half precision. For the time it does
-# not matter *which* two of four stay, so this takes the simplest pattern: the larger one of each pair.
+# not matter *which* two of four stay, so we keep the larger one of each pair: that is the simplest 2:4 pattern.
 
 # %% experiment
 larger = weight.abs().view(-1, 2).diff(dim=1) > 0  # [pairs, 1]: is the second one larger?
@@ -561,9 +563,8 @@ except errors.LabError as reason:
     print(f"{reason} This cell measures nothing here; the rest of the lab does not need it.")
 
 # %% [markdown]
-# Where the kernel runs, expect less than the factor of two that the hardware promises, and for small matrices
-# such as ours perhaps nothing at all: a product must be large enough to keep the GPU busy before its arithmetic
-# is what one waits for.
+# Where the kernel runs, expect less than the factor of two that the hardware promises (Mishra et al. 2021), and for
+# matrices as small as ours perhaps nothing at all: only in large products is arithmetic what takes the time.
 
 # %% [markdown]
 # ## Your numbers beside ours
@@ -581,12 +582,13 @@ print(columns(["what", "yours", "reference"], rows))
 # %% [markdown]
 # ## How much is removed
 #
-# One thing was never fair so far: masks took half of the weights, and slicing took 30 % of some layers, which is a sixth of the
-# decoder. So first every method at the *same* share: a sixth, a third and a half of all weights of the decoder. The blocks of the
-# first and last four layers stay whole, as in lab 05, so the layers between them lose more: 30, 50 and 69 %.
+# Which method costs least perplexity? One can compare only at the same amount. In the table at the end masks take half of
+# the weights, but slicing takes 30 % of all layers but the first and last four, a sixth of the decoder. So first every
+# method at the *same* share: a sixth, a third and a half of all weights of the decoder. The first and last four layers stay
+# whole when blocks are cut, as in lab 05, so the layers between them lose more: 30, 50 and 69 %.
 #
-# These measurements load models of their own, so the three above go first. The nine take about two minutes on two CPU cores the first
-# time, and are written down one by one.
+# These measurements load models of their own, so we first remove the three models above from memory. The nine measurements take
+# about two minutes on two CPU cores the first time; each is saved as soon as it is made.
 
 # %% experiment
 guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense has 24 or 26
@@ -618,8 +620,8 @@ print(columns(["gone", *curves, *(f"{name} (ours)" for name in curves)], rows))
 # 128 tokens; each time is taken in turns with the dense model's.
 #
 # Each of the next two cells takes under three minutes on two CPU cores the first time: the first sets zeros, the second
-# cuts out. Each method is written down as soon as it is measured: interrupt a cell, and it goes on where it was; run it again, and
-# it reads. `python -m labsupport compare` does the same outside a notebook, and for TinyLlama it puts the report's
+# cuts out. Each method is saved as soon as it is measured: an interrupted cell goes on where it stopped, and a second run
+# only reads. `python -m labsupport compare` does the same outside a notebook, and for TinyLlama it puts the report's
 # published numbers beside ours.
 
 # %% experiment
@@ -630,8 +632,8 @@ methods = comparison.compare(setting)
 print(comparison.as_text(setting, methods))
 
 # %% [markdown]
-# The amount first. Each line begins at the dense model; a mark without a line is a method of the table that has one
-# amount only.
+# First the amounts. Each line begins at the dense model; a mark without a line is a method of the table that was measured
+# at one amount only.
 
 # %% experiment
 shares = list(amounts.shares(setting).values()) if methods else []
@@ -651,9 +653,10 @@ for share in shares:
 # dense perplexity, the others multiply it by more than ten, and a good choice of blocks beats a bad choice of single
 # weights.
 #
-# So "by magnitude the model is lost and by taylor it is not", as the table has it, compares a half with a sixth. At the *same*
-# amount Wanda's zeros always cost least. The marks of LoRA show how much two dozen steps of training take back. What blocks
-# give in return is in the next figure.
+# In the table magnitude looks much worse than blocks by taylor, but that compares a half with a sixth. At each of the
+# three amounts Wanda's zeros cost least. The marks of LoRA show how much 24 steps of training take
+# back. (Random blocks and LoRA are one draw each; labs 05 and 06 show how far draws differ.) What blocks give in
+# return is in the next figure.
 
 # %% experiment
 plots.comparison(methods, "What each method costs, at the amount that it removes")
@@ -664,15 +667,14 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # methods that set zeros stand on the dense line, whatever they dropped; only smaller matrices move to the left, in MACs and
 # memory by about as much as they lost, in time as far as multiplications are what one waits for.
 #
-# So there is no best line in this table. There is a question to ask first: is it the file that is too large, the memory, or
-# the wait?
+# So there is no best method in this table. Ask first what must become smaller: the file, the memory, or the time?
 
 # %% [markdown]
 # ## Question 1
 #
 # Three numbers of the report's compute chapters have no explanation there.
 #
-# 1. Its 77.32 GMac before: which two pieces, of 0.38 G or so each, stand on top of the wide Linear layers, one inside the lines of
+# 1. Its 77.32 GMac before: which two amounts, about 0.38 G each, are added to the wide Linear layers, one in the lines of
 #    the listing and one in none of them? Use the table in "The report's count". The report subtracts 54.8 G from 77.32 G. Name
 #    all that differs between the two counts besides the pruning.
 # 2. It prints a "GPU memory requirement" of 2427.31 MiB before and 1793.30 MiB after, for weights of 2 bytes. Which number of
@@ -724,8 +726,8 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 #
 # - Mishra et al. 2021, *Accelerating sparse deep neural networks*, [arXiv:2104.08378](https://arxiv.org/abs/2104.08378): 2:4 in hardware
 # - Ainslie et al. 2023, *GQA*, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245): fewer KV heads, for the cache
-# - Pope et al. 2022, *Efficiently scaling transformer inference*, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102): which of compute and memory one waits for
-# - Frantar and Alistarh 2023, *SparseGPT*, [arXiv:2301.00774](https://arxiv.org/abs/2301.00774): half of the weights gone in one shot, with few bits besides
+# - Pope et al. 2022, *Efficiently scaling transformer inference*, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102): when arithmetic takes the time, and when memory
+# - Frantar and Alistarh 2023, *SparseGPT*, [arXiv:2301.00774](https://arxiv.org/abs/2301.00774): half of the weights gone in one shot, together with fewer bits
 # - Xia et al. 2024, *Sheared LLaMA*, [arXiv:2310.06694](https://arxiv.org/abs/2310.06694): structured pruning, and then much training
 # - Gholami et al. 2024, *AI and memory wall*, [arXiv:2403.14123](https://arxiv.org/abs/2403.14123)
 #
@@ -737,5 +739,5 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
-# a row after each weight that goes, in closed form. Its paper is where to go on.
+# **Next:** every method here leaves the kept weights as they were, or trains them. SparseGPT does neither: after each weight
+# that it drops, it adjusts the others of the row by a formula. Its paper is a good place to go on.

@@ -31,7 +31,7 @@ other day, offline as well.
 
 You work in `notebooks/`, where `start.py` copies each lab from `labs/` once. A later zip holds newer labs:
 unpack it over this folder (let it replace files; `unzip -o students.zip` on Linux and a Mac), and start
-again. Nothing in `notebooks/` is touched. To begin a lab anew, move yours away and start.
+again. Nothing in `notebooks/` is touched. To begin a lab again, move yours away and start.
 
 With conda instead: `conda env create --file environment.yml`, `conda activate pruning-labs`,
 `python -m labsupport fetch`, `python -c "import start; start.lay_out()"`,

@@ -1,6 +1,6 @@
 """Late penalties: what the course's rule says of the total, the due date and the extension of this moment.
 
-nbgrader reckons a penalty when a notebook is autograded, and keeps it when points come by hand, when a due
+nbgrader computes a penalty when a notebook is autograded, and keeps it when points come by hand, when a due
 date moves, and when a student gets more time.
 """
 

@@ -20,7 +20,7 @@ def start() -> None:
         if problem.name and last.f_globals is shell.user_ns and last.f_code.co_name.startswith("<"):
             return (
                 f"{problem.name} is not there yet. Choose Run, Run All Above Selected Cell.\n"
-                "If that does not help, look for a slip in the name."
+                "If that does not help, look for a typing mistake in the name."
             )
         return ""
 

@@ -41,12 +41,12 @@ def changed_places(logprobs, lengths, answers):
 
 
 def acc_twice(logprobs, lengths, answers):
-    """the lengths had no say"""
+    """the lengths were not used"""
     return (_share(logprobs, answers),) * 2
 
 
 def by_length_of_the_answer(logprobs, lengths, answers):
-    """the lengths had no say"""
+    """the lengths were not used"""
     return _share(logprobs, answers), _share(logprobs / lengths.gather(1, answers[:, None]), answers)
 
 

@@ -108,7 +108,7 @@ def a_float(config, tokens):
 
 
 def through_a_float(config, tokens):
-    """a float stood in between"""
+    """a float was used"""
     return int(right_closed_form(config, 1) * float(tokens) ** 2)
 
 

@@ -39,7 +39,7 @@ def right_with_a_cache(model, context_ids, continuation_ids):
 
 
 def mean_of_all_times_n(model, context_ids, continuation_ids):
-    """the context has a say in that mean"""
+    """the context counts in that mean"""
     return _each(model, context_ids, continuation_ids).mean().item() * len(continuation_ids)
 
 

@@ -253,7 +253,7 @@ def hooks_stay(model, batches):
 
 
 def hooks_stay_after_an_error(model, batches):
-    """what stands under finally: always runs"""
+    """Lines under finally: always run"""
     totals, handles = {}, []
     for name, linear in pruned_linears(model).items():
         totals[name] = torch.zeros(linear.in_features, device=model.device)

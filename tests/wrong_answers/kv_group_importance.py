@@ -90,17 +90,17 @@ def _without(absent, q, k, v, o, head_dim, kv_heads, criterion, grads, generator
 
 
 def without_q(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
-    """q had no say"""
+    """q did not count"""
     return _without("q", q, k, v, o, head_dim, kv_heads, criterion, grads, generator)
 
 
 def without_o(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
-    """o had no say"""
+    """o did not count"""
     return _without("o", q, k, v, o, head_dim, kv_heads, criterion, grads, generator)
 
 
 def keys_and_values_alone(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
-    """q and o had no say"""
+    """q and o did not count"""
     return _without("qo", q, k, v, o, head_dim, kv_heads, criterion, grads, generator)
 
 

@@ -64,7 +64,7 @@ def in_millions(out_features, in_features, tokens):
 
 
 def through_a_float(out_features, in_features, tokens):
-    """a float stood in between"""
+    """a float was used"""
     return int(float(out_features) * in_features * tokens)
 
 

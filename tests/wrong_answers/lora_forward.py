@@ -47,7 +47,7 @@ def scales_by_rank(x, weight, a, b, scaling):
 
 
 def frozen_alone(x, weight, a, b, scaling):
-    """the LoRA matrices had no say"""
+    """the LoRA matrices were not used"""
     return x @ weight.T
 
 
@@ -104,7 +104,7 @@ def transposed(x, weight, a, b, scaling):
 
 
 def weight_not_transposed(x, weight, a, b, scaling):
-    """a matrix was taken as it stands"""
+    """a matrix was not transposed"""
     return x @ weight + scaling * x @ a @ b
 
 

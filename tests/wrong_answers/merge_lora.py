@@ -31,7 +31,7 @@ def right_rank_by_rank(weight, a, b, scaling, mask=None):
 
 
 def fills_the_zeros(weight, a, b, scaling, mask=None):
-    """the mask had no say: B A is dense, so merging fills the zeros"""
+    """the mask was not used: B A is dense, so merging fills the zeros"""
     return weight + scaling * b @ a
 
 
@@ -42,7 +42,7 @@ def masks_by_zeros(weight, a, b, scaling, mask=None):
 
 
 def masks_weight_and_not_the_update(weight, a, b, scaling, mask=None):
-    """the mask had no say: B A is dense, so merging fills the zeros"""
+    """the mask was not used: B A is dense, so merging fills the zeros"""
     return (weight if mask is None else weight * mask) + scaling * b @ a
 
 
@@ -115,7 +115,7 @@ def only_with_a_mask(weight, a, b, scaling, mask=None):
 
 
 def asks_the_mask(weight, a, b, scaling, mask=None):
-    """whether there is one says `if mask is None:`"""
+    """`if mask is None:` asks whether there is one"""
     merged = weight + scaling * b @ a
     return merged * mask if mask else merged
 

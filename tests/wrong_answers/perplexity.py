@@ -140,13 +140,13 @@ def leaves_training_mode(model, token_windows):
 
 
 def leaves_gradients_off(model, token_windows):
-    """gradients are switched afterwards"""
+    """gradients are switched to another state"""
     torch.set_grad_enabled(False)
     return right_window_by_window(model, token_windows)
 
 
 def leaves_gradients_on(model, token_windows):
-    """gradients are switched afterwards"""
+    """gradients are switched to another state"""
     torch.set_grad_enabled(False)
     found = right_window_by_window(model, token_windows)
     torch.set_grad_enabled(True)

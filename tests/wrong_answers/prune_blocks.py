@@ -92,13 +92,13 @@ def copies(model, ratio, layers, criterion, batches=None):
 
 
 def copies_and_forgets(model, ratio, layers, criterion, batches=None):
-    """the model stayed as it came"""
+    """the model did not change"""
     _prune(copy.deepcopy(model), ratio, layers, criterion, batches)
 
 
 @torch.no_grad()
 def zeros(model, ratio, layers, criterion, batches=None):
-    """the others were set to zero"""
+    """the removed ones were set to zero"""
 
     def masked(matrices, keep, axes):
         for matrix, axis in zip(matrices, axes, strict=True):
@@ -237,7 +237,7 @@ def gate_alone(model, ratio, layers, criterion, batches=None):
 
 
 def rescaled(model, ratio, layers, criterion, batches=None):
-    """of gate_proj in layer 0 is none of its"""
+    """of gate_proj in layer 0 is not in the dense one"""
 
     def shrink(gate, up, down, keep):
         return gate[keep] * 1.01, up[keep], down[:, keep]

@@ -66,7 +66,7 @@ def right_layer_by_layer(model, batches, sparsity):
 
 
 def magnitude_in_rows(model, batches, sparsity):
-    """the input norms had no say: each row dropped its smallest magnitudes"""
+    """the input norms were not used: each row dropped its smallest magnitudes"""
     ones = {name: torch.ones(()) for name in pruned_linears(model)}
     return _prune(model, ones, sparsity)
 

@@ -208,7 +208,7 @@ def all_batches_a_step(model, batches, steps, learning_rate):
 
 
 def own_learning_rate(model, batches, steps, learning_rate):
-    """the learning rate that you were given has no say"""
+    """the given learning_rate was not used"""
     return _recover(model, batches, steps, 0.01)
 
 

@@ -84,7 +84,7 @@ def queries_stay_whole(q, k, v, o, keep, head_dim, kv_heads):
 
 
 def zeros(q, k, v, o, keep, head_dim, kv_heads):
-    """the others were set to zero"""
+    """the removed ones were set to zero"""
     stays = torch.zeros(kv_heads, dtype=q.dtype, device=q.device)
     stays[keep] = 1
     queries, keys = (stays.repeat_interleave(len(matrix) // kv_heads) for matrix in (q, k))

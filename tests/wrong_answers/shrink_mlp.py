@@ -28,7 +28,7 @@ def columns_of_gate_and_up(gate, up, down, keep):
 
 
 def zeros(gate, up, down, keep):
-    """the others were set to zero"""
+    """the removed ones were set to zero"""
     stays = torch.zeros(len(gate), device=gate.device, dtype=gate.dtype)
     stays[keep] = 1
     return gate * stays[:, None], up * stays[:, None], down * stays

@@ -47,7 +47,7 @@ def variance_over_n(accuracy, n):
 
 
 def deviation(accuracy, n):
-    """n had no say"""
+    """n was not used"""
     return math.sqrt(accuracy * (1 - accuracy))
 
 

@@ -8,7 +8,7 @@ from peft import LoraConfig, get_peft_model
 def recover(model, batches: list[torch.Tensor], steps: int, learning_rate: float) -> list[float]:
     """Train LoRA matrices (r = 8) beside every Linear of the decoder layers and merge them, in place.
 
-    batches: LongTensors [B, L] of token ids, begun anew when the steps outrun them. Returns the loss of
+    batches: LongTensors [B, L] of token ids, repeated if there are more steps. Returns the loss of
     every step. Zeros of the weights stay zeros; embeddings, norms and lm_head are untouched; no adapter
     is left in the model.
     """

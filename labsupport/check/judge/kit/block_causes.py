@@ -53,13 +53,13 @@ def _not_smaller(remains: Remains) -> Iterator[Named]:
         return
     if all(_unchanged(remains, index) for index in remains.layers):
         yield (
-            "It looks as if the model stayed as it came: perhaps a copy was pruned. Its own Linears must get "
-            f"the smaller weights, {WHOLE}"
+            "It looks as if the model did not change: perhaps a copy was pruned. The model's own Linears "
+            f"must get the smaller weights, {WHOLE}"
         )
     elif large(NAMES):
         yield (
-            "It looks as if the others were set to zero. A masked model computes the same, but it is as "
-            f"large as before: replace the weights by their slices, {WHOLE}"
+            "It looks as if the removed ones were set to zero. A masked model computes the same, but it is "
+            f"as large as before: replace the weights by their slices, {WHOLE}"
         )
     elif _unchanged(remains, remains.layers[-1]):
         text = (
@@ -100,7 +100,7 @@ def _wrong_scores(remains: Remains) -> Iterator[Named]:
     if any(best_by(criterion, remains.grads, turns) for turns in ("qo", "q", "o")):
         yield (
             "It looks as if key-value heads were scored with query heads that others serve. Heads 0, 1, 2, "
-            f"... are served in this order; the published tool slips here too, {SERVED}"
+            f"... are served in this order; the published tool errs here too, {SERVED}"
         )
     for other in ("l1", "l2"):
         if other != criterion and best_by(other, {}):

@@ -37,7 +37,9 @@ def identical(remains: Remains) -> None:
         for name, found in places.items():
             if -1 in found:
                 line = ("row", "column")[AXIS[name]]
-                raise Wrong(f"{line} {found.index(-1)} of {name}_proj in layer {index} is none of its")
+                raise Wrong(
+                    f"{line} {found.index(-1)} of {name}_proj in layer {index} is not in the dense one"
+                )
 
 
 def coupled(remains: Remains) -> None:

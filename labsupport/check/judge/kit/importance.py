@@ -58,7 +58,7 @@ def parts(names: tuple[str, ...], what: str, where: str, of: Coupled, answer: An
 
     def finite() -> None:
         if not bool(score.isfinite().all()):
-            raise Wrong("half precision ends at 65504: sum in float32", **shown())
+            raise Wrong("float16 ends at 65504: sum in float32", **shown())
 
     def positive() -> None:
         if bool((score < 0).any()):

@@ -37,8 +37,8 @@ def causes(of: Coupled, mistakes: Mistakes, score) -> Iterator[Named]:
 def _overflow(of: Coupled) -> Iterator[Named]:
     if of.weights[0].dtype is torch.float16:
         yield (
-            "It looks as if half precision overflowed before the sum: squares above 65504 have no place "
-            f"there, {CRITERIA}\nTry weight.float() before anything else."
+            "It looks as if half precision overflowed before the sum: float16 holds no square above 65504, "
+            f"{CRITERIA}\nTry weight.float() before anything else."
         )
 
 
@@ -52,7 +52,7 @@ def _of_gradients(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
     if near(score, total.abs()) or near(score, sizes):
         yield (
             "It looks as if weight times gradient was summed first and the absolute value taken of the "
-            f"sum: what is +3 and what is -3 cancels then. Here each product counts, {CRITERIA}"
+            f"sum: then +3 and -3 cancel. Here each product counts by itself, {CRITERIA}"
         )
     if near(score, total) or near(score, -total):
         yield f"It looks as if signs were kept: each product counts by its absolute value, {CRITERIA}"

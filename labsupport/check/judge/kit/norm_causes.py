@@ -19,16 +19,16 @@ LATE = (
     "Try [f() for f in [lambda: i for i in range(3)]]."
 )
 FINALLY = (
-    "Lines after the loop never run when the loop raises; what stands under finally: always runs, and the "
-    f"error goes on its way, {SECTION}"
+    "Lines after the loop do not run when the loop raises an error. Lines under finally: always run, and the "
+    f"error still comes through, {SECTION}"
 )
 COLLECTED = (
     "It looks as if activations are collected. All you need of them is a sum of squares: add it up inside "
-    f"the hook and let the input go, {SECTION}"
+    f"the hook and keep nothing else, {SECTION}"
 )
 OUTPUTS = (
-    "It looks as if the hooks watched the outputs: these are the sizes of out_features. Wanda asks what a "
-    f"layer's weights are multiplied with, its input, {SECTION}"
+    "It looks as if the hooks watched the outputs: these are the sizes of out_features. Wanda needs the "
+    f"input of a layer, which its weights multiply, {SECTION}"
 )
 HALF = (
     "It looks as if sums were kept in the precision of the model: float16 ends at 65504, and 2,048 tokens "
@@ -64,7 +64,7 @@ def cause(inputs: dict, answer: Normed) -> Iterator[Named]:
         yield from _late_name(answer.stumbled, {len(norm) for norm in right_norms(inputs).values()})
     elif "fails_at" in inputs:
         if answer.hooks == 0:
-            yield f"An error is to go on its way: finally: lets it pass, except: stops it, {SECTION}"
+            yield f"The error must come through: finally: lets it pass, except: stops it, {SECTION}"
         yield FINALLY
     elif "weighed" in inputs:
         yield COLLECTED

@@ -86,17 +86,17 @@ SIGNS = (
          "batches may be a generator, which has neither a length nor a first element. One loop over it is "
          "all that is needed."),
     Sign(("lora_forward",), "RuntimeError", "mat1 and mat2 shapes cannot be multiplied",
-         "It looks as if a matrix was taken as it stands: weight, a and b are [out, in], and the rows of x "
-         "meet them transposed, as in x @ weight.T. Write the shape after each step."),
+         "It looks as if a matrix was not transposed: weight, a and b have one row per output, so x is "
+         "multiplied by their transposes, as in x @ weight.T. Write down the shape after each step."),
     Sign(("merge_lora",), "RuntimeError", "Boolean value of Tensor with more than one value is ambiguous",
-         "It looks as if the mask itself was asked for true or false, as in `if mask:`. A mask is thousands "
-         "of answers; whether there is one says `if mask is None:`."),
+         "It looks as if the mask itself was asked for true or false, as in `if mask:`. A mask holds "
+         "thousands of answers; `if mask is None:` asks whether there is one."),
     Sign(("recover",), "IndexError", "list index out of range",
-         "It looks as if batches[step] was taken: there may be fewer batches than steps. Begin anew when "
-         f"they run out, as itertools.cycle does: {see('6.3', 'What learns and what does not')}"),
+         "It looks as if batches[step] was taken: there may be fewer batches than steps. After the "
+         f"last one take the first, as itertools.cycle does: {see('6.3', 'What learns and what does not')}"),
     Sign(("recover",), "ValueError", "optimizer got an empty parameter list",
-         "It looks as if the model was trained without LoRA: all its own weights are frozen, so nothing is "
-         f"left to learn. Put the new matrices in first: {see('6.3', 'What learns and what does not')}"),
+         "It looks as if the model was trained without LoRA: all its own weights are frozen, so nothing can "
+         f"be trained. Add the new matrices first: {see('6.3', 'What learns and what does not')}"),
     Sign(("recover",), "RuntimeError", "element 0 of tensors does not require grad",
          "It looks as if the loss came from the frozen model alone, or under torch.no_grad: nothing in it "
          f"can learn. Take the loss of the model with LoRA: {see('6.3', 'What learns and what does not')}"),

@@ -21,8 +21,8 @@ def cause(inputs: dict, answer: Recovered) -> Iterator[Named]:
     linears = {f"{name}.weight" for name in pruned_linears(model)}
     if isinstance(losses, list) and len(losses) == len(batches) != inputs["steps"]:
         yield (
-            "It looks as if each batch was used once. Steps count updates: when the batches are through, "
-            f"begin anew, {LOOP}\nTry itertools.cycle."
+            "It looks as if each batch was used once. Steps count updates: after the last batch, start "
+            f"again with the first, {LOOP}\nTry itertools.cycle."
         )
     if any("lora" in name.lower() for name in weights):
         yield (
@@ -30,7 +30,7 @@ def cause(inputs: dict, answer: Recovered) -> Iterator[Named]:
             f"weights learned nothing, {LOOP}\nTry merge_and_unload."
         )
     if not inputs["learning_rate"]:
-        yield f"It looks as if the learning rate that you were given has no say, {LOOP}"
+        yield f"It looks as if the given learning_rate was not used, {LOOP}"
     if not _comparable(weights, before):
         return
     still = [name for name in before if name in linears and torch.equal(weights[name], before[name])]
@@ -41,8 +41,8 @@ def cause(inputs: dict, answer: Recovered) -> Iterator[Named]:
         )
     if rising(losses, batches):
         yield (
-            "Your losses fall and rise again. So they do where gradients pile up: backward() adds to those "
-            f"that are there, so zero_grad() comes after every step, {LOOP}"
+            "Your losses fall and rise again. That happens when gradients add up over the steps: backward() "
+            f"adds to those that are there, so call zero_grad() after every step, {LOOP}"
         )
     if still and len(still) < len(linears):
         kinds = ", ".join(sorted({name.split(".")[-2] for name in still}))

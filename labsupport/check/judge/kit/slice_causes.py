@@ -22,8 +22,8 @@ def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -
     if len(whole) == len(names):
         if any(bool((matrices[name] == 0).any()) for name in names):
             yield (
-                "It looks as if the others were set to zero. Zeros take as much memory and time as any "
-                f"number: slices are smaller, {pointer}"
+                "It looks as if the removed ones were set to zero. Zeros take as much memory and time as "
+                f"any number: slices are smaller, {pointer}"
             )
         yield f"It looks as if nothing was removed, {pointer}"
     crossed = [name for name in names if _sliced_along(matrices[name], inputs[name], 1 - AXIS[name])]

@@ -20,7 +20,7 @@ SHORTER = (
 )  # level, rows: the first that fits is shown
 SHORT = 8  # letters of a number that may share a line
 LABEL = 40  # letters of a number's name
-NO_POINTS = "What is noted costs no points in the grade. Mend it: whoever calls the function relies on it."
+NO_POINTS = "What is noted costs no points in the grade. Mend it: code that calls the function relies on it."
 
 
 class Ending(StrEnum):

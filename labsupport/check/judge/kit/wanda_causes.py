@@ -22,11 +22,13 @@ WHOLE_MATRIX = (
     f"row: {ROWS}\nTry mask.sum(dim=1) on one of your masks: its numbers should be equal."
 )
 NO_NORMS = (
-    "It looks as if the input norms had no say: each row dropped its smallest magnitudes. One factor for a "
+    "It looks as if the input norms were not used: each row dropped its smallest magnitudes. A factor for a "
     "whole row, such as the norm of its output, changes nothing inside that row either, "
     f"{SCORE}\nTry one score by hand: abs(weight[0, 0]) * norms[name][0]."
 )
-MAGNITUDE = f"It looks as if the input norms had no say: these are the masks of prune_magnitude, {ONE_SHOT}"
+MAGNITUDE = (
+    f"It looks as if the input norms were not used: these are the masks of prune_magnitude, {ONE_SHOT}"
+)
 MEAN_ABSOLUTE = (
     "It looks as if mean absolute inputs were taken for norms: a norm lets large inputs count for more, "
     f"{SCORE}\nTry labsupport.given.input_norms.input_norms, which is given."

@@ -49,7 +49,7 @@ def guesses(mask: torch.Tensor) -> dict[str, float]:
         "the share of the kept weights was taken, or True was read as drop": ones / (zeros + ones),
         "the dropped weights were counted, and not divided by anything": zeros,
         "the kept weights were counted, and not divided by anything": ones,
-        "the answer is in percent, and asked for is a share from 0 to 1": 100 * zeros / (zeros + ones),
+        "the answer is in percent; a share from 0 to 1 is asked for": 100 * zeros / (zeros + ones),
         "the dropped weights were divided by the number of rows, not of all weights": zeros / len(mask),
         "only the first row was looked at": first_row.count(False) / len(first_row),
     }

@@ -129,12 +129,12 @@ def restore_cause(inputs: dict, answer: Measured) -> str:
     """The mistake of an answer whose number is right and whose model was not left as found."""
     if answer.training != inputs["training"]:
         return (
-            "The number is right. Remember model.training before model.eval(), and give it back at the "
-            "end, in a finally: block, so that an error gives it back too."
+            "The number is right. Remember model.training before model.eval(), and restore it at the "
+            "end, in a finally: block, so that it is restored after an error too."
         )
     if answer.gradients != inputs["gradients"] or not answer.flags:
         return (
-            "The number is right, but the model's gradients are switched afterwards. "
+            "The number is right, but gradients are switched to another state afterwards. "
             "torch.no_grad() as a decorator or in a with statement puts them back by itself."
         )
     return ""

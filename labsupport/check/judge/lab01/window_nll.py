@@ -181,8 +181,8 @@ def count_cause(batch: int, length: int, count: int) -> Named:
     """The mistake in the number of targets of a batch [batch, length], where the sum is right."""
     if count == batch * length:
         return (
-            "It looks as if every token was counted. The first token of a window is no target, for "
-            f"nothing stands before it: {SHIFT}"
+            "It looks as if every token was counted. The first token of a window is no target, "
+            f"because nothing stands before it: {SHIFT}"
         )
     if count == length - 1:
         return Cause(

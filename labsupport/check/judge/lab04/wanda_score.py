@@ -48,7 +48,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def finite() -> None:
         if not bool(score.isfinite().all()):
-            raise Wrong("half precision ends at 65504", input_norm=norm, your_score=score)
+            raise Wrong("float16 ends at 65504", input_norm=norm, your_score=score)
 
     def positive() -> None:
         if bool((score < 0).any()):

@@ -69,7 +69,7 @@ def mistakes(inputs: dict) -> importance_causes.Mistakes:
         (
             of.only(chosen),
             f"It looks as if {what}. When a channel goes, a row of gate, a row of up and a column of down "
-            f"go with it, so all three have a say, {COUPLED}",
+            f"go with it, so all three count, {COUPLED}",
         )
         for chosen, what in missing.items()
     ]

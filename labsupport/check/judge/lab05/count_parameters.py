@@ -93,7 +93,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         if over == attention // shape["head_dim"] * narrower:
             yield (
                 "It looks as if the width of a head was taken as hidden_size / num_attention_heads. That is "
-                f"the rule in most models, but not in all: config.head_dim says it, {MATRICES}"
+                f"the rule in most models, but not in all: config.head_dim is that width, {MATRICES}"
             )
     with torch.device("meta"):
         biased = LlamaForCausalLM(built({**shape, "attention_bias": True, "mlp_bias": True}))

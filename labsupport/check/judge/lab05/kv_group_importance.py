@@ -99,7 +99,7 @@ def mistakes(inputs: dict) -> importance_causes.Mistakes:
         found.append(
             (
                 of.only(chosen),
-                f"It looks as if {absent} had no say. With a key-value head go the query heads that it "
+                f"It looks as if {absent} did not count. With a key-value head go the query heads that it "
                 f"serves, and their columns of o, {SERVED}",
             )
         )

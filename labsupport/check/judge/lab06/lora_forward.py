@@ -80,7 +80,7 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
     added = lora.outputs(x, weight * 0, a, b, 1.0)  # [..., out]
     missing = f"It looks as if scaling is missing: {scaling:g} times the LoRA part is added."
     found = [
-        (dense, "It looks as if the LoRA matrices had no say: this is the output of the frozen layer."),
+        (dense, "It looks as if the LoRA matrices were not used: this is the output of the frozen layer."),
         (scaling * added, "It looks as if the frozen layer is missing: LoRA adds to its output."),
         (dense + added, Cause(missing, "scaling is missing")),
         (

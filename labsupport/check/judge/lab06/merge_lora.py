@@ -102,7 +102,7 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
     added = _merged(weight * 0, a, b, 1.0)  # [out, in]
     missing = f"It looks as if scaling is missing: {scaling:g} times the LoRA part is added."
     found = [
-        (weight, "It looks as if nothing was merged: this is the weight as it came."),
+        (weight, "It looks as if nothing was merged: this is the weight that you were given."),
         (scaling * added, "It looks as if the weight itself is missing: LoRA adds to it."),
         (weight + added, Cause(missing, "scaling is missing")),
         (weight - scaling * added, "It looks as if the LoRA part was taken away: it is added."),
@@ -127,13 +127,13 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if mask is not None:
         if torch.allclose(found, _merged(**inputs), rtol=1e-5):
             yield (
-                f"It looks as if the mask had no say: B A is dense, so merging fills the zeros, {FILLS}\n"
+                f"It looks as if the mask was not used: B A is dense, so merging fills the zeros, {FILLS}\n"
                 "Try (merged == 0).float().mean() before and after."
             )
         update_masked = torch.where(mask, _merged(**inputs), weight.double())  # [out, in]
         if torch.allclose(found, update_masked, rtol=1e-5):
             yield (
-                "It looks as if only the update was masked. The mask also sets the weights below it to zero, "
+                "It looks as if only the update was masked. The mask also sets the weights themselves to 0, "
                 f"whether they are zero already or not: mask the sum, {FILLS}"
             )
         if bool((found[mask] == 0).all()) and bool((found[~mask] != 0).any()):

@@ -150,7 +150,7 @@ def mistakes(inputs: dict) -> list[tuple[Shares, Named]]:
     )
     found = [
         ((norm, acc), "the two changed places: acc comes first."),
-        ((acc, acc), f"the lengths had no say: both numbers are acc. {per_byte}"),
+        ((acc, acc), f"the lengths were not used: both numbers are acc. {per_byte}"),
         ((norm, norm), f"both numbers are normalised: acc takes the sums as they are, {LONG}"),
         ((acc * n, norm * n), Cause(counts, "counts instead of shares")),
         ((acc * n / choices, norm * n / choices), Cause(by_choices, "divided by the number of choices")),

@@ -146,7 +146,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
     )
     all_mean = f"the sum was divided by all {len(ids)} tokens; nothing is divided here."
     scaled = (
-        f"the mean over all tokens was multiplied by the {n} of the continuation, but the context has a say "
+        f"the mean over all tokens was multiplied by the {n} of the continuation, but the context counts "
         f"in that mean, {PLACE}"
     )
     raw = (

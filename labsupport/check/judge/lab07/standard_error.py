@@ -49,7 +49,7 @@ def mistakes(p: float, n: int) -> list[tuple[float, Named]]:
     too_many = (
         f"n = {n} was taken where n - 1 belongs: the share is estimated from the same {n} questions, {SHARE}"
     )
-    single = f"n had no say: this is how far single answers scatter, not their share, {SHARE}"
+    single = f"n was not used: this is how far single answers scatter, not their share, {SHARE}"
     found = [
         (math.sqrt(spread / n), Cause(too_many, "n instead of n - 1")),
         (math.sqrt(spread / (n + 1)), f"n + 1 was taken where n - 1 belongs, {SHARE}"),

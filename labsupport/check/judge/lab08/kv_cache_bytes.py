@@ -97,7 +97,7 @@ def mistakes(inputs: dict) -> Iterator[tuple[int, Named]]:
     for wrong in {1, 2, 4} - {size}:
         taken = "elements were counted, not bytes" if wrong == 1 else f"{wrong} bytes a number were taken"
         said = f"{taken}. Each number takes dtype_bytes = {size}."
-        yield right // size * wrong, Cause(said, "dtype_bytes had no say")
+        yield right // size * wrong, Cause(said, "dtype_bytes was not used")
     if size > 1:
         return  # every other mistake shows in the first case, where a number takes one byte
     yield right // 2, f"keys alone, or values alone, were counted. Both are kept, {KEPT}"

@@ -86,7 +86,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             f"{ONCE}"
         )
     if type(found) is int and found != right and abs(found - right) <= right * 2**-50:
-        yield "It looks as if a float stood in between: above 2**53 it skips whole numbers. Stay with int."
+        yield "It looks as if a float was used: above 2**53 it cannot hold every whole number. Use int alone."
 
 
 EXERCISE = Exercise("linear_macs", "8.1", cases, parts, cause)
