@@ -10,7 +10,8 @@ from labsupport import files
 from labsupport.check.judge import EXERCISES
 
 BESIDE = (
-    "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE"
+    "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE",
+    "LICENSE-TEXTS",
 )  # fmt: skip
 README = """\
 # LLM pruning labs
