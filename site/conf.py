@@ -39,6 +39,8 @@ autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_preserve_defaults = True
 default_role = "code"  # of docstrings
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages have no page here
+EMPTY = re.compile(r'<th class="head[^"]*"><p></p></th>')
+HEADLESS = re.compile(r"<thead>\s*<tr[^>]*>(?:<td></td>\s*)+</tr>\s*</thead>")
 MARKUP = re.compile(r"[*|_\\]")
 
 
@@ -75,8 +77,17 @@ def _plain(_app, _what, _name, _found, _options, lines: list[str]) -> None:
             lines += [*(line.strip() for line in "".join(escaped).splitlines()), ""]
 
 
+def _named(_app, _page, _template, context: dict, _doctree) -> None:
+    """What screen readers want: the level of a heading in the sidebar, no empty head above a column."""
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    body = EMPTY.sub("<td></td>", context.get("body", ""))
+    context["body"] = HEADLESS.sub("", body)
+
+
 def setup(app) -> dict:
     """Formulas by _inline and _block, docstrings by _plain."""
     app.connect("autodoc-process-docstring", _plain)
+    app.connect("html-page-context", _named, priority=900)  # after the theme
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,9 +1,8 @@
 # %% [markdown]
 # # LLM pruning labs
 #
-# A language model is matrices of numbers, its weights. **Pruning** removes most of the work and keeps
-# most of the quality, if one removes the right ones. Half of the weights are gone twice below; what
-# differs is the choice.
+# A language model is matrices of numbers, its *weights*. **Pruning** removes those that matter least,
+# so that the model becomes smaller. Below, half of the weights are gone twice; only the choice differs.
 
 # %%
 import sys

@@ -7,7 +7,7 @@ from labsupport.given.masks import kept
 ROWS, INPUTS = 6, 10
 LOUD = {2: 5.0, 7: 3.0}  # inputs that are much larger than the others, as every language model has some
 SIDE = 22  # of a cell
-TOP, LEFT, GAP = 74, 6, 38
+TOP = 74  # above it name and inputs
 
 
 def pruning(perplexity: dict[str, float]) -> str:
@@ -22,20 +22,11 @@ def pruning(perplexity: dict[str, float]) -> str:
         ("magnitude", "the smallest weights go", small, None),
         ("Wanda", "weight times input decides", kept(weight.abs() * norm, 0.5), norm),
     ]
-    width = INPUTS * SIDE
-    height = TOP + ROWS * SIDE + 52
-    drawn = [
-        f'<g transform="translate({LEFT + number * (width + GAP)} 0)">{_panel(*each, weight, perplexity)}</g>'
-        for number, each in enumerate(panels)
-    ]
-    told = "; ".join(f"{name}: {said}, perplexity {perplexity[name]:,.1f}" for name, said, *_ in panels)
-    return (
-        f'<div class="pruning" tabindex="0"><svg viewBox="0 0 {2 * LEFT + 3 * width + 2 * GAP} {height}" '
-        f'role="img" aria-label="One matrix of weights three times. {told}.">{"".join(drawn)}</svg></div>'
-    )
+    drawn = [_panel(*each, weight, perplexity[each[0]]) for each in panels]
+    return f'<div class="pruning">{"".join(drawn)}</div>'
 
 
-def _panel(name: str, said: str, keep, norm, weight, perplexity: dict[str, float]) -> str:
+def _panel(name: str, said: str, keep, norm, weight, perplexity: float) -> str:
     """One matrix: the side of a square is the size of its weight; a weight that goes is an empty square."""
     largest = float(weight.abs().max())
     parts = [f'<text class="name" x="0" y="18">{name}</text><text x="0" y="38">{said}</text>']
@@ -56,5 +47,8 @@ def _panel(name: str, said: str, keep, norm, weight, perplexity: dict[str, float
             )
     below = TOP + ROWS * SIDE
     parts.append(f'<text x="0" y="{below + 22}">perplexity</text>')
-    parts.append(f'<text class="number" x="{INPUTS * SIDE}" y="{below + 26}">{perplexity[name]:,.1f}</text>')
-    return "".join(parts)
+    parts.append(f'<text class="number" x="{INPUTS * SIDE}" y="{below + 26}">{perplexity:,.1f}</text>')
+    return (
+        f'<svg viewBox="0 0 {INPUTS * SIDE} {below + 34}" role="img" '
+        f'aria-label="{name}: {said}, perplexity {perplexity:,.1f}">{"".join(parts)}</svg>'
+    )

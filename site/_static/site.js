@@ -1,23 +1,22 @@
 // What HTML and CSS cannot do alone: keys for the theme's menu, hints at what is wider than its place, print.
 
 function reachByKeys(label) {
-  label.tabIndex = 0;
-  label.setAttribute("role", "button");
-  label.setAttribute("aria-label", "Pages of this site");
-  label.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      label.click();
-    }
-  });
+  const button = document.createElement("button");
+  button.className = label.className;
+  button.setAttribute("aria-label", "Pages of this site");
+  button.append(...label.childNodes);
+  button.addEventListener("click", () => document.getElementById(label.htmlFor).click());
+  label.replaceWith(button);
 }
 
+const WIDE = "article .table-wrapper, article pre, article .cell_output, article .math";
+
 function markWide() {
-  for (const box of document.querySelectorAll("article .table-wrapper, article pre, article .output, article .math, article .pruning")) {
+  for (const box of document.querySelectorAll(WIDE)) {
     const wide = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
     box.classList.toggle("wide", wide);
     if (wide) box.tabIndex = 0;
-    else if (!box.matches("div.math, .pruning")) box.removeAttribute("tabindex");
+    else if (!box.matches("div.math")) box.removeAttribute("tabindex");
   }
 }
 
