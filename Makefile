@@ -77,6 +77,11 @@ notebooks: setup
 site: setup model .venv/site
 	@$(BIN)/python site/build.py
 
+# axe-core, which looks for what keeps people from reading a page; only .ci/run installs it.
+.venv/axe: .venv/ready
+	npm install --silent --no-audit --no-fund --prefix $@ axe-core@4.14.1
+	@touch $@
+
 # What tests of a JupyterHub need; only .ci/run installs it.
 .venv/hub: .venv/ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[hub]

@@ -32,7 +32,15 @@ from labsupport.progress import bar
 ABOUT = "archive.json"
 MACHINES = re.compile(r"\.grading.*|\.lock-.*|\.collect-.*|.*\.underway|__pycache__|nbgrader_config\.py")
 FOLDERS = ("grader", "labsupport", "solutions", "docs")  # of this project: what `make setup` and `grade` need
-BESIDE = ("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE", "start.py")
+BESIDE = (
+    "pyproject.toml",
+    "constraints.txt",
+    "Makefile",
+    "README.md",
+    "LICENSE",
+    "LICENSE-TEXTS",
+    "start.py",
+)
 NAMED = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DEVICE", "PRUNING_LABS_DTYPE")
 
 

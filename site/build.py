@@ -6,6 +6,7 @@ change.
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -13,16 +14,24 @@ import sys
 import tempfile
 from pathlib import Path
 
+import api
+import front
+import gallery
+import guides
 import jupytext
 import nbformat
+import works
+import wrong
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
-from walkthrough import landing, page
+from walkthrough import page
 
 from grader import course
+from grader.author import source
 from grader.author.notebooks import METADATA, source_notebook
+from grader.author.release import students_zip
 from labsupport import files
 from labsupport.errors import LabError
 
@@ -47,43 +56,63 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make(labs: list[str], folder: Path) -> Path:
     """Execute what has changed, write the pages, and let Sphinx make HTML of them: its first page."""
-    pages, html = folder / "pages", folder / "html"
-    notebooks = {}
-    for lab in labs:
-        notebooks[lab] = page(lab, executed(lab, source_notebook(lab), folder / "executed"), labs)
+    pages, html, beside = folder / "pages", folder / "html", folder / "beside"
+    said = mistakes(labs, folder / "executed")
+    ran = {lab: executed(lab, source_notebook(lab), folder / "executed") for lab in labs}
+    notebooks = {lab: page(lab, ran[lab], labs, said) for lab in labs}
     first = jupytext.read(HERE / "index.py")
     first.metadata.update(METADATA)
-    notebooks["index"] = landing(executed("index", first, folder / "executed"), labs)
-    for stale in (pages, html):
+    first = executed("index", first, folder / "executed", (HERE / "picture.py").read_bytes())
+    for stale in (pages, html, beside):
         shutil.rmtree(stale, ignore_errors=True)
+    figures = {lab: gallery.anchored(lab, notebook) for lab, notebook in notebooks.items()}
+    notebooks["index"] = front.landing(first, labs, guides.lay_out(pages))
     for name, notebook in notebooks.items():
         files.write_whole(pages / f"{name}.ipynb", nbformat.writes(notebook).encode())
-    shutil.copy(HERE / "sources.md", pages)
+    texts = {f"api/{name}": text for name, text in api.pages().items()}
+    texts["gallery"] = gallery.page(figures, beside / "gallery")
+    texts["wrong"] = wrong.page(labs, said)
+    texts["reading"] = works.reading(labs)
+    fixed = (HERE / "sources.md").read_text(encoding="utf-8")
+    texts["sources"] = fixed.replace("{works}", works.sources(labs))
+    for name, text in texts.items():
+        files.write_whole(pages / f"{name}.md", text.encode())
+    for lab in labs:
+        files.write_whole(beside / "notebooks" / f"{lab}.ipynb", course.notebook(lab).read_bytes())
+    files.write_whole(beside / "students.zip", students_zip(labs))
     # -W: a link that leads nowhere, a formula that cannot be set, ends the build
-    if build_main(
-        [
-            "-q",
-            "-W",
-            "--keep-going",
-            "-n",
-            "-c",
-            str(HERE),
-            "-d",
-            str(folder / "trees"),
-            str(pages),
-            str(html),
-        ]
-    ):
+    options = ["-q", "-W", "--keep-going", "-n", "-c", str(HERE), "-d", str(folder / "trees")]
+    if build_main([*options, "-D", f"html_extra_path={beside}", str(pages), str(html)]):
         shutil.rmtree(html, ignore_errors=True)
         raise LabError("Sphinx refused a page, for the reason above.")
     return html / "index.html"
 
 
-def executed(name: str, notebook: NotebookNode, kept: Path) -> NotebookNode:
-    """The notebook with its outputs, run in a fresh kernel unless the same code was run before."""
+def mistakes(labs: list[str], kept: Path) -> dict[str, list]:
+    """What the checks say of wrong answers, by exercise; kept until a judge or an answer changes."""
+    names = [cell.name for lab in labs for cell in source.read(lab) if cell.kind == "exercise"]
+    answers = [(course.ROOT / "tests" / "wrong_answers" / f"{name}.py").read_bytes() for name in names]
+    place = kept / f"mistakes-{_digest([*answers, (HERE / 'mistakes.py').read_bytes()])}.json"
+    if not place.exists():
+        print("wrong answers ...", flush=True)
+        env = {**os.environ, "PRUNING_LABS_MODEL": "tiny"}  # a mistake is the same on every model
+        command = [sys.executable, str(HERE / "mistakes.py"), *names]
+        ran = subprocess.run(command, cwd=course.ROOT, env=env, capture_output=True, text=True)
+        if ran.returncode:
+            raise LabError(f"The wrong answers cannot be judged: {ran.stderr.strip().splitlines()[-1]}")
+        _keep(place, "mistakes", ran.stdout)
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+def executed(name: str, notebook: NotebookNode, kept: Path, beside: bytes = b"") -> NotebookNode:
+    """The notebook with its outputs, run in a fresh kernel unless the same code was run before.
+
+    beside: what its outputs depend on besides its own code.
+    """
     for number, cell in enumerate(notebook.cells):
         cell.id = cell.id if name != "index" else f"index-{number}"
-    place = kept / f"{name}-{_digest(notebook)}.ipynb"
+    codes = [cell.source.encode() for cell in notebook.cells if cell.cell_type == "code"]
+    place = kept / f"{name}-{_digest([*codes, beside])}.ipynb"
     if not place.exists():
         print(f"{name} ...", flush=True)
         client = NotebookClient(
@@ -95,10 +124,15 @@ def executed(name: str, notebook: NotebookNode, kept: Path) -> NotebookNode:
                 client.execute(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
         except CellExecutionError as problem:
             raise LabError(f"{name} does not run to its end: {problem.ename}: {problem.evalue}") from problem
-        files.write_whole(place, nbformat.writes(notebook).encode())
-        for old in set(kept.glob(f"{name}-*.ipynb")) - {place}:
-            old.unlink()
+        _keep(place, name, nbformat.writes(notebook))
     return _with_outputs(notebook, nbformat.read(place, as_version=4))
+
+
+def _keep(place: Path, name: str, text: str) -> None:
+    """Write what was computed, and remove what it replaces."""
+    files.write_whole(place, text.encode())
+    for old in set(place.parent.glob(f"{name}-*{place.suffix}")) - {place}:
+        old.unlink()
 
 
 def _with_outputs(notebook: NotebookNode, ran: NotebookNode) -> NotebookNode:
@@ -109,11 +143,10 @@ def _with_outputs(notebook: NotebookNode, ran: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def _digest(notebook: NotebookNode) -> str:
-    """Of all that the outputs depend on: the cells' code, labsupport, the versions, model and text."""
-    parts = [cell.source.encode() for cell in notebook.cells if cell.cell_type == "code"]
+def _digest(parts: list[bytes]) -> str:
+    """Of all that outputs depend on: these parts, labsupport, the versions, model and text."""
     files = (course.ROOT / "labsupport").rglob("*.*")
-    parts += [path.read_bytes() for path in sorted(files) if path.suffix in (".py", ".yaml")]
+    parts = parts + [path.read_bytes() for path in sorted(files) if path.suffix in (".py", ".yaml")]
     parts.append((course.ROOT / "constraints.txt").read_bytes())
     parts += [os.environ.get(name, "").encode() for name in CHOICES]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

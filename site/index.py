@@ -1,21 +1,39 @@
 # %% [markdown]
 # # LLM pruning labs
 #
-# How are large language models pruned, what does it cost them, and what does it save? The labs
-# answer that on a real model, from the first perplexity to the table below. Here they are as
-# walkthroughs: everything has been run, every figure is there, and the answers are folded away, so
-# that you can try before you look.
-#
-# ## Every method in one table
+# A language model is matrices of numbers, its *weights*. **Pruning** removes those that matter least,
+# so that the model becomes smaller. Below, half of the weights are gone twice; only the choice differs.
 
 # %%
-from IPython.display import Markdown, display
+import sys
+
+from IPython.display import HTML, Markdown, display
 
 from labsupport import comparison, plots, settings
+
+sys.path.insert(0, "site")
+import picture
 
 setting = comparison.setting()
 rows = comparison.compare(setting)
 found = {row.method: row for row in rows}
+
+# %%
+display(HTML(picture.pruning({name: row.perplexity for name, row in found.items()})))
+
+# %%
+display(
+    Markdown(
+        "A square is a weight, its size the weight's. The bars above the third matrix are its inputs: a "
+        "small weight on a loud input matters. *Perplexity* says how surprised the model is by a text; the "
+        f"three numbers were measured on a whole model, `{setting.model}`, dense and with "
+        f"{setting.sparsity:.0%} of its decoder's weights gone. In these labs you write every step yourself, "
+        "and measure it."
+    )
+)
+
+# %% [markdown]
+# ## Every method in one table
 
 # %%
 first, last = setting.layers
@@ -24,9 +42,7 @@ display(
         f"The model is `{setting.model}`, the text `{setting.text}`, on a {settings.device().type.upper()}. "
         f"*Magnitude* and *Wanda* set {setting.sparsity:.0%} of the decoder's weights to zero; *blocks* cuts "
         f"{setting.ratio:.0%} of the channels and heads out of layers {first} to {last - 1}; *LoRA* trains "
-        f"{setting.steps} steps afterwards. The dense model has perplexity "
-        f"**{found['dense'].perplexity:,.1f}**; by magnitude it becomes "
-        f"**{found['magnitude'].perplexity:,.1f}**, by Wanda **{found['Wanda'].perplexity:,.1f}**."
+        f"{setting.steps} steps afterwards."
     )
 )
 
@@ -55,10 +71,3 @@ plots.comparison(rows, "The choice of weights decides the quality; only smaller 
 # %% [markdown]
 # Read it column by column: zeros, wherever they stand, save no multiplication, no memory and no time
 # by themselves. [Lab 08](../08_cost/08_cost.ipynb) makes this table, and says why.
-#
-# ## How to read, and how to do it yourself
-#
-# Each exercise shows what is to be written, then the answer, folded; below it stands a check with
-# what it says of that answer. To write your own, get the project and type `python3 start.py`: it
-# opens the same labs as notebooks, without the answers, where the checks name your mistakes. [Sources
-# and licences](sources.md) says where model and texts come from.

@@ -1,4 +1,7 @@
-"""An executed lab -> a page to read: answers folded away, a text alternative for each figure."""
+"""An executed lab -> a page to read: answers folded away, a text alternative for each figure.
+
+What a check says of a right answer stands below it, and what it says of a wrong one below that.
+"""
 
 import re
 from pathlib import Path
@@ -10,15 +13,23 @@ from labsupport.errors import LabError
 
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"^ *### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
+MACHINE = "doctor.report()"  # a page shows nobody's machine
+HERE_IS_YOURS = (
+    "In your notebook the report on your machine stands here: its processor and memory, whether the model is "
+    "there, and how many minutes each lab takes on it."
+)
 LINK = re.compile(r"\[([^]]+)\]\(\.\./(\w+)/\2\.ipynb\)")
 
 
-def page(lab: str, executed: NotebookNode, labs: list[str]) -> NotebookNode:
-    """The page of a lab. labs: those that the site has; a link to another one becomes plain text."""
+def page(lab: str, executed: NotebookNode, labs: list[str], wrong: dict[str, list]) -> NotebookNode:
+    """The page of a lab. labs: those that the site has; a link to another one becomes plain text.
+
+    wrong: what mistakes.py says of each exercise.
+    """
     cells = []
     for cell, ran in zip(source.read(lab), executed.cells, strict=True):
         if cell.kind == "prose":
-            cells.append(v4.new_markdown_cell(_links(cell.text, labs)))
+            cells.append(v4.new_markdown_cell(links(cell.text, labs)))
         elif cell.kind == "written":
             cells.append(_folded("One good answer", cell.text))
         elif cell.kind == "answer":
@@ -26,53 +37,67 @@ def page(lab: str, executed: NotebookNode, labs: list[str]) -> NotebookNode:
         elif cell.kind == "exercise":
             stub = REGION.sub(r"\1raise NotImplementedError  # yours", cell.text)
             answer = MARK.sub("", cell.text).rstrip("\n")
-            cells.append(v4.new_markdown_cell(_python(stub)))
-            cells.append(_folded(f"Answer: {cell.name}", _python(answer)))
+            cells.append(v4.new_markdown_cell(python(stub)))
+            cells.append(_folded(f"Answer: {cell.name}", python(answer)))
+        elif MACHINE in cell.text:
+            cells += [v4.new_code_cell(cell.text), v4.new_markdown_cell(f"*{HERE_IS_YOURS}*")]
         else:
             cells.append(_code(cell.text, ran))
+        if cell.kind == "check" and wrong[cell.name]:
+            cells.append(v4.new_markdown_cell(_of_a_wrong_answer(cell.name, wrong[cell.name])))
+    cells[1:1] = [v4.new_markdown_cell(_downloads(lab))]
     return v4.new_notebook(cells=cells, metadata=executed.metadata)
 
 
-def landing(executed: NotebookNode, labs: list[str]) -> NotebookNode:
-    """The first page: what its own cells computed, and the labs with what one learns in each."""
-    lines = [f"- [{_heading(lab)}]({lab}.ipynb): {_learned(lab)}" for lab in labs]
-    tree = "\n".join(["```{toctree}", ":hidden:", *labs, "sources", "```"])
-    executed.cells.append(v4.new_markdown_cell("\n".join(["## The labs", "", *lines, "", tree])))
-    for cell in executed.cells:
-        if cell.cell_type == "code":
-            cell.metadata["tags"] = ["remove-input"]
-            _mend(cell)
-        else:
-            cell.source = _links(cell.source, labs)
-    return executed
+def _downloads(lab: str) -> str:
+    return (
+        f'<p class="downloads"><a href="notebooks/{lab}.ipynb" download>This lab as a notebook</a>, '
+        '<a href="students.zip" download>all labs as a zip</a></p>'
+    )
 
 
-def _heading(lab: str) -> str:
+def _of_a_wrong_answer(name: str, wrong: list[dict[str, str]]) -> str:
+    """The words of a check on a wrong answer, in sight: they name the mistake and not the answer."""
+    return (
+        "Of a wrong answer the same check says, for instance:\n\n"
+        f"{text(wrong[0]['message'])}\n\n[More wrong answers to {name}](#wrong-{name})"
+    )
+
+
+def heading(lab: str) -> str:
+    """The title of a lab."""
     return " ".join(source.read(lab)[0].text.splitlines()[0].lstrip("# ").split())
 
 
-def _learned(lab: str) -> str:
-    found = re.search(r"\*\*You learn\*\* \| (.+?) \|", source.read(lab)[0].text)
-    return found[1] if found else ""
-
-
-def _links(text: str, labs: list[str]) -> str:
+def links(text: str, labs: list[str]) -> str:
+    """Links to labs that the site has lead to their pages; others become plain text."""
     return LINK.sub(lambda found: f"[{found[1]}]({found[2]}.ipynb)" if found[2] in labs else found[1], text)
 
 
 def _folded(summary: str, text: str) -> NotebookNode:
-    return v4.new_markdown_cell(f'<details class="fold"><summary>{summary}</summary>\n\n{text}\n\n</details>')
+    return v4.new_markdown_cell(fold(summary, text))
 
 
-def _python(text: str) -> str:
+def fold(summary: str, text: str) -> str:
+    """Markdown behind a summary, which is HTML."""
+    return f'<details class="fold"><summary>{summary}</summary>\n\n{text}\n\n</details>'
+
+
+def text(plain: str) -> str:
+    """A block of plain text."""
+    return f"```text\n{plain}\n```"
+
+
+def python(text: str) -> str:
+    """A block of Python."""
     return f"```python\n{text}\n```"
 
 
 def _code(text: str, ran: NotebookNode) -> NotebookNode:
-    return _mend(v4.new_code_cell(text, outputs=ran.outputs, execution_count=ran.execution_count), ran.id)
+    return mend(v4.new_code_cell(text, outputs=ran.outputs, execution_count=ran.execution_count), ran.id)
 
 
-def _mend(cell: NotebookNode, name: str = "") -> NotebookNode:
+def mend(cell: NotebookNode, name: str = "") -> NotebookNode:
     """Bars of progress as they ended or gone, the home folder as ~, and the figure's text alternative."""
     merged = []
     for output in cell.outputs:

@@ -11,7 +11,8 @@ from labsupport.check.judge import EXERCISES
 from labsupport.progress import bar
 
 BESIDE = (
-    "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE"
+    "start.py", "nbgrader_config.py", "environment.yml", "pyproject.toml", "constraints.txt", "LICENSE",
+    "LICENSE-TEXTS",
 )  # fmt: skip
 README = """\
 # LLM pruning labs

@@ -3,7 +3,10 @@
 templates/feedback/index.html.j2 has the layout. No exercise shows a number where nothing was judged.
 """
 
+import base64
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from nbgrader.preprocessors import NbGraderPreprocessor
 from pygments.formatters import HtmlFormatter
@@ -63,7 +66,14 @@ class Standing(NbGraderPreprocessor):
         place["by_cell"] = {line.anchor: line for line in place["page"].lines}
         place["colours"] = "\n".join([light(), "@media (prefers-color-scheme: dark) {", dark(), "}"])
         self.pages.update()
+        place["font"] = font()
         return nb, resources
+
+
+@cache
+def font() -> str:
+    """The font of formulas in base64; fonts/README.md says what it is."""
+    return base64.b64encode((Path(__file__).parent / "fonts" / "math.woff").read_bytes()).decode()
 
 
 def light() -> str:

@@ -14,7 +14,7 @@ from grader.__main__ import main
 from grader.author.release import students_zip
 
 INSTALLS = {"start.py", "environment.yml", "pyproject.toml", "constraints.txt"}
-INSTALLS |= {"README.md", "LICENSE", "nbgrader_config.py"}
+INSTALLS |= {"README.md", "LICENSE", "LICENSE-TEXTS", "nbgrader_config.py"}
 ALLOWED = {"labs", "labsupport"} | INSTALLS
 
 

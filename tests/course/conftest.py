@@ -1,12 +1,15 @@
-"""The labs on the course model, each executed once for all tests of a run."""
+"""The labs on the course model, each executed once for all tests of a run; the site, built once."""
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from grader.author import notebooks
 from tests.course.lab_runs import Run, execute
+from tests.course.site_pages import LABS, build
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +24,22 @@ def on_course_model() -> Callable[[str], Run]:
             return execute(notebooks.source_notebook(lab))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The folder of the site of two labs."""
+    pytest.importorskip("myst_nb", reason="the site's own requirements are not installed: make site")
+    pytest.importorskip("furo", reason="the site's own requirements are not installed: make site")
+    folder = tmp_path_factory.mktemp("site")
+    done = build(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> dict[Path, BeautifulSoup]:
+    """Its pages by path."""
+    found = {path: BeautifulSoup(path.read_text(), "html.parser") for path in (site / "html").rglob("*.html")}
+    assert {f"{name}.html" for name in ("index", "sources", *LABS)} <= {path.name for path in found}
+    return found

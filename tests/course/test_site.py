@@ -1,11 +1,10 @@
 """A reader alone: the site of two labs is whole, tells its figures in words and folds its answers."""
 
-import os
+import platform
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,46 +16,15 @@ from nbformat import v4
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from grader import course
 from grader.author import source
 from grader.course import ROOT
 from labsupport import comparison, plots
 from labsupport.errors import LabError
 from labsupport.figure_text import describe
+from tests.course.site_pages import LABS, build, one
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]  # kernels run beside the tests
-LABS = ["00_start_here", "02_magnitude_pruning"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-def build(folder: Path) -> subprocess.CompletedProcess:
-    """`python site/build.py 00 02` on the tiny model."""
-    tiny = {**os.environ, "PRUNING_LABS_MODEL": "tiny", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "site/build.py", "00", "02", "--to", str(folder)]
-    return subprocess.run(command, cwd=ROOT, env=tiny, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    pytest.importorskip("myst_nb", reason="the site's own requirements are not installed: make site")
-    pytest.importorskip("furo", reason="the site's own requirements are not installed: make site")
-    folder = tmp_path_factory.mktemp("site")
-    done = build(folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pages(folder) -> dict[Path, BeautifulSoup]:
-    found = {
-        path: BeautifulSoup(path.read_text(), "html.parser") for path in (folder / "html").glob("*.html")
-    }
-    assert {f"{name}.html" for name in ("index", "sources", *LABS)} <= {path.name for path in found}
-    return found
-
-
-def one(pages: dict[Path, BeautifulSoup], name: str) -> BeautifulSoup:
-    (found,) = (page for path, page in pages.items() if path.stem == name)
-    return found
 
 
 def visible(page: BeautifulSoup) -> str:
@@ -93,7 +61,8 @@ def test_a_lab_that_is_not_there_is_no_link(pages):
     """Lab 00 lists all labs; this site has two of them, and the others are named without a link."""
     article = one(pages, "00_start_here").find("article")
     assert "04 Wanda pruning" in article.get_text()
-    assert {a["href"] for a in article.find_all("a") if "_" in a["href"]} == {"02_magnitude_pruning.html"}
+    labs = {a["href"] for a in article.find_all("a") if re.match(r"\d\d_", a["href"])}
+    assert labs == {"02_magnitude_pruning.html"}
 
 
 def test_every_figure_is_told_in_words(pages):
@@ -133,6 +102,63 @@ def test_formulas_are_set_without_a_script(pages):
     assert not [script["src"] for script in page.find_all("script", src=True) if "math" in script["src"]]
 
 
+def test_a_lab_shows_what_its_checks_say_of_wrong_answers(pages):
+    """A reader sees both faces of a check, and finds three named mistakes of every exercise on one page."""
+    seen, page = visible(one(pages, LABS[1])), one(pages, "wrong")
+    for cell in source.read(LABS[1]):
+        if cell.kind == "check":
+            assert re.search(rf"^Check \d+\.\d+  {cell.name}: not yet", seen, re.MULTILINE)
+            section = page.find(id=re.compile(f"^wrong-{cell.name.replace('_', '-')}$")).find_parent(
+                "section"
+            )
+            folds = (section or page).find_all("details")
+            assert len(folds) == 3 and len({fold.summary.get_text() for fold in folds}) == 3
+            for fold in folds:
+                words = " ".join(fold.get_text().split())
+                assert f"{cell.name}: not yet" in words and "def " in words
+                assert words.count(" ".join(fold.summary.get_text().split())) >= 2  # the message says it
+
+
+def test_the_page_of_a_builder_names_no_machine(pages):
+    """Whoever publishes the site publishes no path and no hardware of the machine that built it."""
+    private = [str(ROOT), str(Path.home()), platform.node(), "GB of it free", "free disk"]
+    for path, page in pages.items():
+        text = page.get_text()
+        assert not [word for word in private if len(word) > 3 and word in text], path.name
+
+
+def test_every_guide_is_a_page(pages):
+    """From the first page each is one step away, and one follows the other."""
+    shown = {a["href"] for a in one(pages, "index").find_all("a", href=True)}
+    guides = {f"docs/{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
+    assert guides <= shown and {"CONTRIBUTING.html", "SECURITY.html", "api/labs.html"} <= shown
+    assert one(pages, "docs/instructor").find("a", class_="next-page")
+
+
+def test_the_api_has_what_the_labs_call(pages):
+    """Whoever writes a lab finds the functions with shapes and errors, and no page of the judges."""
+    text = one(pages, "api/labs").get_text()
+    for name in ("labsupport.models", "corpora.windows", "Axis letters", "LabError"):
+        assert name.rpartition(".")[2] in text
+
+
+def test_every_figure_is_in_the_gallery(pages):
+    """And leads to the cell that draws it."""
+    shown = [a["href"] for a in one(pages, "gallery").select(".gallery a")]
+    drawn = [image for lab in LABS for image in one(pages, lab).find("article").find_all("img")]
+    assert len(shown) == len(set(shown)) == len(drawn)
+
+
+def test_notebooks_and_zip_are_there(site, pages):
+    """Who has read a lab takes it along as students get it."""
+    for lab in LABS:
+        assert (site / "html" / "notebooks" / f"{lab}.ipynb").read_bytes() == course.notebook(
+            lab
+        ).read_bytes()
+    assert zipfile.is_zipfile(site / "html" / "students.zip")
+    assert one(pages, LABS[0]).find("a", href="students.zip")
+
+
 def test_the_first_page_has_every_method(pages):
     """The closing comparison stands in front, computed: a line for each method, a figure below it."""
     article = one(pages, "index").find("article")
@@ -158,16 +184,16 @@ def test_sources_and_licences_are_named(pages):
         assert part in said
 
 
-def test_a_second_build_runs_no_lab_again(folder, pages):
+def test_a_second_build_runs_no_lab_again(site, pages):
     """Who mends a word of prose does not wait minutes for what has been computed."""
-    before = {path: path.stat().st_mtime_ns for path in (folder / "executed").iterdir()}
-    done = build(folder)
+    before = {path: path.stat().st_mtime_ns for path in (site / "executed").iterdir()}
+    done = build(site)
     assert done.returncode == 0, done.stderr
     assert "..." not in done.stdout
-    assert {path: path.stat().st_mtime_ns for path in (folder / "executed").iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in (site / "executed").iterdir()} == before
 
 
-def test_a_lab_that_fails_is_named(folder, tmp_path, monkeypatch):
+def test_a_lab_that_fails_is_named(site, tmp_path, monkeypatch):
     """When a lab breaks, the sentence says which one and how, and nothing is kept of it."""
     monkeypatch.syspath_prepend(str(ROOT / "site"))
     monkeypatch.delitem(sys.modules, "build", raising=False)
@@ -177,34 +203,6 @@ def test_a_lab_that_fails_is_named(folder, tmp_path, monkeypatch):
     with pytest.raises(LabError, match="03_some_lab does not run to its end: ZeroDivisionError"):
         builder.executed("03_some_lab", broken, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.browser
-def test_no_page_has_an_error_in_a_browser(pages):
-    """In Chromium, as wide as a screen and as a phone: no error, no request elsewhere, nothing too wide."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM and "PRUNING_LABS_CHROMIUM" not in os.environ:
-        pytest.skip("no Chromium here: Debian's `chromium`")
-    said: list[str] = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu", "--no-sandbox"])
-        for width in (1300, 390):
-            tab = browser.new_page(viewport={"width": width, "height": 900})
-            tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-            tab.on("pageerror", lambda error: said.append(str(error)))
-            tab.on("requestfailed", lambda request: said.append(request.url))
-            tab.on("request", lambda request: request.url.startswith("http") and said.append(request.url))
-            for path in pages:
-                tab.goto(path.as_uri())
-                assert tab.evaluate("document.documentElement.scrollWidth") <= width, path.name
-        tab.goto(next(path for path in pages if path.stem == LABS[1]).as_uri())
-        summary = tab.locator("summary", has_text="Answer: magnitude_mask")
-        answer = tab.locator("details", has=summary).locator("pre")
-        assert not answer.is_visible()
-        summary.press("Enter")
-        assert answer.is_visible()
-        browser.close()
-    assert not said
 
 
 def test_what_builds_the_site_is_pinned():

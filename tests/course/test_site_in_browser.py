@@ -1,0 +1,149 @@
+"""The pages of the site in Chromium: on a screen, on a phone, on paper, by keys, light and dark."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from grader.course import ROOT
+from tests.course.site_pages import LABS, path_of
+
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.browser]
+TABLES = "[...document.querySelectorAll('article .table-wrapper')]"
+WIDE = f"{TABLES}.filter((box) => box.scrollWidth > box.clientWidth + 1)"
+LETTERS = """() => [...document.querySelectorAll("article section > p")].flatMap((p) => {
+  const rows = Math.round(p.clientHeight / parseFloat(getComputedStyle(p).lineHeight));
+  return rows > 3 && !p.querySelector("math, code") ? [p.textContent.length / (rows - 0.5)] : [];
+})"""  # letters a line, of each paragraph with more than three lines
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser that asks nothing of other machines."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM and "PRUNING_LABS_CHROMIUM" not in os.environ:
+        pytest.skip("no Chromium here: Debian's `chromium`")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--disable-gpu", "--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(browser, path: Path, width: int, **how):
+    """A page in a window of this width."""
+    tab = browser.new_page(viewport={"width": width, "height": 900}, **how)
+    tab.goto(path.as_uri())
+    return tab
+
+
+def test_no_page_has_an_error_in_a_browser(chromium, pages):
+    """In Chromium, as wide as a screen and as a phone: no error, no request elsewhere, nothing too wide."""
+    said: list[str] = []
+    for width in (1300, 390):
+        tab = chromium.new_page(viewport={"width": width, "height": 900})
+        tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("requestfailed", lambda request: said.append(request.url))
+        tab.on("request", lambda request: request.url.startswith("http") and said.append(request.url))
+        for path in pages:
+            tab.goto(path.as_uri())
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, path.name
+    tab.goto(path_of(pages, LABS[1]).as_uri())
+    summary = tab.locator("summary", has_text="Answer: magnitude_mask")
+    answer = tab.locator("details", has=summary).locator("pre")
+    assert not answer.is_visible()
+    summary.press("Enter")
+    assert answer.is_visible()
+    tab.close()
+    assert not said
+
+
+def test_nothing_keeps_anybody_from_reading(chromium, pages):
+    """axe-core finds no violation on any page: contrast, names of controls, order, what keys can reach.
+
+    On a screen by day and by night, and on a phone by night.
+    """
+    script = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists() and "PRUNING_LABS_CHROMIUM" not in os.environ:
+        pytest.skip("axe-core is not installed: make .venv/axe")
+    contrast = {"runOnly": ["color-contrast"]}
+    found = []
+    for path in pages:
+        tab = opened(chromium, path, 1280)
+        tab.add_script_tag(path=script)
+        for width, scheme, rules in ((1280, "light", {}), (1280, "dark", contrast), (390, "dark", {})):
+            tab.set_viewport_size({"width": width, "height": 900})
+            tab.emulate_media(color_scheme=scheme)
+            result = tab.evaluate("rules => axe.run(document, rules)", rules)
+            found += [
+                f"{path.stem}, {width}, {scheme}: {each['id']}: {node['html'][:150]}"
+                for each in result["violations"]
+                for node in each["nodes"]
+            ]
+        tab.close()
+    assert not found, "\n".join(found[:20])
+
+
+def test_lines_are_as_long_as_one_reads_with_ease(chromium, pages):
+    """65 to 80 letters on a screen: full lines of prose, measured."""
+    tab = opened(chromium, path_of(pages, LABS[1]), 1300)
+    letters = tab.evaluate(LETTERS)
+    tab.close()
+    assert len(letters) > 3 and 62 <= sorted(letters)[len(letters) // 2] <= 80, letters
+
+
+def test_a_page_is_walked_by_keys(chromium, pages):
+    """At 1280 "On this page" is a fold that keys open; on a phone they open the list of pages."""
+    tab = opened(chromium, path_of(pages, LABS[1]), 1280)
+    tab.locator(".here summary").press("Enter")
+    link = tab.locator(".here nav a", has_text="2.1 magnitude_mask").first
+    assert link.is_visible()
+    link.press("Enter")
+    assert tab.url.endswith("magnitude-mask")
+    tab.set_viewport_size({"width": 390, "height": 900})
+    assert not tab.locator(".sidebar-tree a").first.is_visible()
+    tab.locator("button.nav-overlay-icon").press("Enter")
+    assert tab.locator(".sidebar-tree a").first.is_visible()
+    tab.close()
+
+
+def test_the_search_finds_a_word(chromium, pages):
+    """Opened as a file, without a server: pages and their titles."""
+    tab = opened(chromium, Path(f"{path_of(pages, 'index')}"), 1300)
+    tab.locator(".sidebar-search").fill("perplexity")
+    tab.locator(".sidebar-search").press("Enter")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.locator("#search-results li a", has_text="02").count()
+    tab.close()
+
+
+def test_on_a_phone_what_is_wider_says_so(chromium, pages):
+    """No column of a table is lost: where one does not fit, a line above says that the table scrolls."""
+    tab = opened(chromium, path_of(pages, "index"), 390)
+    assert tab.evaluate(f"{WIDE}.length")
+    assert tab.evaluate(f"{WIDE}.every((box) => box.classList.contains('wide') && box.tabIndex === 0)")
+    tab.close()
+
+
+def test_paper_has_the_answers(chromium, pages):
+    """Printed, folds are open, and what leads through the site is gone; afterwards they are closed."""
+    tab = opened(chromium, path_of(pages, LABS[1]), 1300)
+    tab.emulate_media(media="print")
+    assert not tab.locator(".skip-to-content").is_visible()
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert tab.locator("details.fold pre").first.is_visible()
+    tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert not tab.locator("details.fold[open]").count()
+    tab.close()
+
+
+def test_formulas_have_their_font(chromium, pages):
+    """With it a root covers the whole fraction below it."""
+    tab = opened(chromium, path_of(pages, LABS[1]), 1300)
+    assert tab.evaluate("document.fonts.ready.then(() => document.fonts.check('16px \"Labs Math\"'))")
+    assert tab.evaluate(
+        "[...document.fonts].some((font) => font.family.includes('Labs Math') && font.status === 'loaded')"
+    )
+    tab.close()

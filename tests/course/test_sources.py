@@ -1,0 +1,67 @@
+"""The sources page, the reading list and the guides hold what the labs and docs/ hold; nothing is built."""
+
+import re
+import sys
+
+import pytest
+
+from grader import course
+from grader.author import source
+
+PROSE = {
+    lab: "\n\n".join(cell.text for cell in source.read(lab) if cell.kind == "prose") for lab in course.labs()
+}
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """The modules of site/ can be imported."""
+    monkeypatch.syspath_prepend(str(course.ROOT / "site"))
+    yield
+    for name in ("works", "guides"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("lab", course.labs())
+def test_every_work_that_a_lab_cites_is_listed(modules, lab):
+    """With its address and the lab's number; an author who is named in a text is named in the list."""
+    import works
+
+    listed = works.sources(course.labs())
+    lines = listed.splitlines()
+    for address in re.findall(r"\]\((https?://[^)\s]+)\)", PROSE[lab]):
+        (line,) = [line for line in lines if f"({address})" in line]
+        assert lab[:2] in re.split(r"\W+", line.rpartition("Lab ")[2])
+    for author in re.findall(r"(\w+) et al\. 20\d\d", PROSE[lab]):
+        assert author in listed
+
+
+def test_a_work_has_its_name_once(modules):
+    """A work that several labs cite is one line, under the longest title that they give it."""
+    import works
+
+    found = works.cited(course.labs())
+    assert len({work.address for work in found}) == len(found) > 20
+    assert all(re.search(r"[A-Z]\w+.*\*.+\*", work.name) for work in found), [work.name for work in found]
+    wanda = next(work for work in found if "2306.11695" in work.address)
+    assert wanda.labs == sorted(wanda.labs) and {"03", "04"} <= set(wanda.labs)
+
+
+def test_the_reading_list_has_every_lab(modules):
+    """Each with what to read and its open question, as the lab itself says it."""
+    import works
+
+    text = works.reading(course.labs())
+    for lab in course.labs()[1:]:
+        assert works.items(lab) and all(f"- {item}" in text for item in works.items(lab))
+        assert works.question(lab).startswith("**Open question.**") and works.question(lab) in text
+
+
+def test_every_guide_is_in_the_list_of_guides(modules, tmp_path):
+    """What docs/index.md does not list is in no sidebar, and nobody finds it."""
+    import guides
+
+    names = guides.lay_out(tmp_path)
+    assert all((tmp_path / f"{name}.md").is_file() for name in names)
+    assert set(names) == {str(path.relative_to(tmp_path))[:-3] for path in tmp_path.rglob("*.md")}
+    assert len(names) == len(set(names))
