@@ -117,7 +117,7 @@ def scale_forgotten(model, batches, seconds):
     return {name: value for name, value in _file(model).items() if not name.endswith("scale")}
 
 
-def zero_forgotten(model, batches, seconds):
+def zero_of_another_kind(model, batches, seconds):
     """became something else"""
     return {
         name: value.abs() * 3 if name.endswith("zero") and "layers" not in name else value

@@ -73,7 +73,7 @@ def test_points_go_by_bytes(monkeypatch, limits, share):
 def test_a_right_answer_is_told_its_numbers():
     found = verdict(answers().right_nearest)
     size = len(right_file())
-    assert found.message() == f"Check 12.1  smallest_file: all 7 parts pass\n  {found.place.said()}"
+    assert found.message() == f"Check 12.1  smallest_file: all 8 parts pass\n  {found.place.said()}"
     assert f"{size:,} bytes" in found.message() and found.place.bytes == size
 
 

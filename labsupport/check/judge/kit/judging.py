@@ -84,18 +84,17 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
             rungs = any(part.worth for part in parts)
         if exercise.place and worth:
             place = exercise.place(case.known, answer)
-    about = {"exercise": exercise.name, "number": exercise.number, "lines": lines}
+    about = {"exercise": exercise.name, "number": exercise.number, "lines": lines, "place": place}
     if unwritten == cases_asked:
         return Verdict(**about, status=Ending.UNWRITTEN, share=0.0, cause=_unwritten_by(exercise, answer))
     if failure is None:
-        return Verdict(**about, status=Ending.RIGHT, share=1.0, place=place)
+        return Verdict(**about, status=Ending.RIGHT, share=1.0)
     earned = sum(line.status in (Mark.PASSED, Mark.NOTED) for line in lines)
     share = worth if rungs else earned / len(lines) if first_right else 0.0
     show = {label: data(value) for label, value in failure[0].show.items()}
     return Verdict(
-        **about, status=Ending.WRONG, share=share, show=show, cause=failure[1].text, mistake=mistake,
-        place=place,
-    )  # fmt: skip
+        **about, status=Ending.WRONG, share=share, show=show, cause=failure[1].text, mistake=mistake
+    )
 
 
 def _on_value(wrong: Wrong, parts: list[Part]) -> bool:

@@ -22,8 +22,9 @@ from labsupport.check.judge.kit.verdict import Place
 from labsupport.given.perplexity import perplexity
 
 PUBLIC = 0  # the seed of the check at home: it measures on the course's evaluation windows
-YEARS = [year for year in range(1982, 2022) if year not in corpora.YEARS["calibration"]]
-WINDOWS = 8  # of hidden addresses, each of another year
+NONE = (1989, 1993, 2001, 2009, 2017)  # a new president's first year has no address of this name
+YEARS = [year for year in range(1982, 2021) if year not in (*NONE, *corpora.YEARS["calibration"])]
+WINDOWS = 8  # of hidden addresses, each of another one of these years
 FAR = 0.8  # of a weight's norm: 2 bits, rounded to the nearest, miss by less
 
 
