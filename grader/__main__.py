@@ -405,7 +405,10 @@ def report(chosen) -> int:
         return 0
     lab = course.lab(chosen.lab)
     penalties.renew(lab)
-    print(page.write(lab, course.folder() / f"report_{lab}.html"))
+    path = page.write(lab, course.folder() / f"report_{lab}.html")
+    print(path)
+    if page.class_page(path).is_file():
+        print(f"{page.class_page(path)} is for the class: chosen names alone")
     return 0
 
 

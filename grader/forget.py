@@ -66,8 +66,15 @@ def words(student: str) -> list[str]:
 
 
 def traces(student: str, called: list[str]) -> Iterator[Trace]:
-    """Every place that has data of the student; the roster last: it knows what a person is called."""
+    """Every place that has data of the student; the roster last: it knows what a person is called.
+
+    The table of a challenge shows a chosen name, by which nobody can search.
+    """
     folder = course.folder()
+    for lab in course.labs():  # before the journal, which says in which tables the student has a place
+        table_page = folder / f"report_{lab}_table.html"
+        if table_page.exists() and (folder / "journal" / lab / f"{student}.json").exists():
+            yield Trace(f"{table_page.name}, which `report` makes again", table_page.unlink)
     for name in OF_STUDENTS:
         if (folder / name / student).exists():
             yield Trace(f"{name}/{student}", partial(shutil.rmtree, folder / name / student))

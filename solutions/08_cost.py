@@ -739,5 +739,6 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** every method here leaves the kept weights as they were, or trains them. SparseGPT does neither: after each weight
-# that it drops, it adjusts the others of the row by a formula. Its paper is a good place to go on.
+# **Next:** every method here leaves the kept weights as they were, or trains them.
+# [Lab 09, SparseGPT](../09_sparsegpt/09_sparsegpt.ipynb), does neither: after each weight that it drops, it adjusts the
+# others of the row by a formula.

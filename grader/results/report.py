@@ -1,7 +1,8 @@
 """The instructor's report: one HTML page on a class, without network access and scripts.
 
 templates/report.html has the layout of the page and formats the numbers. Each pair of students whose
-functions are alike has a page of its own, in a folder beside the report.
+functions are alike has a page of its own, in a folder beside the report. A lab with a challenge has a page
+for the class, beside the report: its table under chosen names.
 """
 
 import os
@@ -12,7 +13,7 @@ from urllib.parse import quote
 from grader import course
 from grader.grade import journal
 from grader.intake import register
-from grader.results import exercises, lms_export, summary, table
+from grader.results import exercises, lms_export, places, summary, table
 from grader.results.person import KINDS, Person
 from grader.results.similarity import page as side_by_side
 from grader.results.similarity.likeness import Likeness, likeness
@@ -44,16 +45,34 @@ def write(lab: str, path: Path) -> Path:
     pages = path.with_name(f"{path.stem}_pairs")
     try:
         side_by_side.write(found.pairs, pages, path.name)
-        files.write_whole(path, page(lab, path.parent, found, pages.name).encode())
+        files.write_whole(path, page(lab, path.parent, found, pages.name, class_page(path).name).encode())
+        if shown := for_class(lab):
+            files.write_whole(class_page(path), shown.encode())
     except OSError as problem:
         raise LabError(f"The report cannot be written to {path}: {problem.strerror}.") from problem
     return path
 
 
-def page(lab: str, folder: Path, found: Likeness, pages: str) -> str:
+def class_page(report: Path) -> Path:
+    """The page for the class that belongs to a report."""
+    return report.with_name(f"{report.stem}_table.html")
+
+
+def for_class(lab: str) -> str:
+    """The table of a challenge as HTML, without names or ids; "" for a lab in which no file has a place."""
+    standings = places.standings(everybody(lab, journal.records(lab), set(), course.folder()))
+    if not standings:
+        return ""
+    return template("places.html").render(
+        title=_title(lab), made=f"{datetime.now():%d %B %Y, %H:%M}", standings=standings
+    )
+
+
+def page(lab: str, folder: Path, found: Likeness, pages: str, class_page: str = "") -> str:
     """The report as HTML; `folder`: its later folder, for relative links to the feedback.
 
-    pages: the name of the folder beside it with a page for each pair of `found`.
+    pages: the name of the folder beside it with a page for each pair of `found`; class_page: of the file
+    beside it with the table for the class.
     """
     records = journal.records(lab)
     shared = summary.shared(records)
@@ -62,9 +81,9 @@ def page(lab: str, folder: Path, found: Likeness, pages: str) -> str:
     questions = table.questions(lab)
     checks = [exercises.summary(cell, people) for cell in questions if cell.kind == "check"]
     written = [cell for cell in questions if cell.kind == "written"]
-    number, words = lab.split("_", 1)
     return template("report.html").render(
-        title=f"Lab {number}: {words.replace('_', ' ')}", made=f"{datetime.now():%d %B %Y, %H:%M}",
+        title=_title(lab), made=f"{datetime.now():%d %B %Y, %H:%M}",
+        standings=places.standings(people), class_page=class_page,
         people=people, scored=scored, exercises=checks, written=written, kinds=KINDS, MEANING=MEANING,
         PHASES=summary.PHASES, spread=summary.spread(scored, checks, written),
         hardest=summary.hardest(checks), statuses=summary.statuses(people), late=summary.late(people),
@@ -75,6 +94,11 @@ def page(lab: str, folder: Path, found: Likeness, pages: str) -> str:
         by_student={person.row.student: person for person in people},
         unmatched=register.read(course.folder() / "submitted", lab).unmatched,
     )  # fmt: skip
+
+
+def _title(lab: str) -> str:
+    number, words = lab.split("_", 1)
+    return f"Lab {number}: {words.replace('_', ' ')}"
 
 
 def everybody(lab: str, records: list[journal.Record], shared: set[str], folder: Path) -> list[Person]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit.causes import Causes
-from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
+from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Place, Verdict
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,9 @@ class Case:
 
     inputs: plain data and tensors by parameter name, in the order of the signature; or a recipe (see
     recipes.py), from which both sides build the same model. A `costly` case comes last, and runs only
-    if all cases before it pass. given: in a second judgement, what follows from the student's own earlier
-    answers (carried.py), or an empty value where that is not compared.
+    if all cases before it pass. private: inputs for the judge alone, which are not sent. given: in a second
+    judgement, what follows from the student's own earlier answers (carried.py), or an empty value where that
+    is not compared.
     """
 
     title: str
@@ -26,14 +27,24 @@ class Case:
     raises: str | None = None
     costly: bool = False
     given: Any = None
+    private: dict = field(default_factory=dict)
+
+    @property
+    def known(self) -> dict:
+        """The inputs that the judge knows."""
+        return self.inputs | self.private
 
 
 @dataclass(frozen=True)
 class Part:
-    """One condition; `holds` raises Wrong if it is violated."""
+    """One condition; `holds` raises Wrong if it is violated.
+
+    worth: the share of the points that it earns by itself, in an exercise whose parts are rungs.
+    """
 
     title: str
     holds: Callable[[], None]
+    worth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,8 @@ class Exercise:
 
     answer: the type of its answers; a message of another type is wrong, and no part is checked.
     builds_on: the earlier exercises of its lab that it may call; given: what follows from the answers of
-    the student's own ones, the third argument of `parts` in a second judgement (carried.py).
+    the student's own ones, the third argument of `parts` in a second judgement (carried.py). place: of an
+    answer that earns points, in the class's table, if the exercise has one.
     """
 
     name: str
@@ -53,6 +65,7 @@ class Exercise:
     answer: type[Answer] = Answer
     builds_on: tuple[str, ...] = ()
     given: Callable[[dict, Any], Any] | None = None  # inputs, carried.Earlier -> what follows
+    place: Callable[[dict, Any], Place] | None = None  # inputs, answer -> its place
 
 
 def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> Verdict:

@@ -2,7 +2,8 @@
 
 The first case is the main case and is shown part by part; every later case (ties, the ends of the
 range, a model) counts as one part. The points are the share of parts that pass if the first case is
-right, and 0 otherwise, because a wrong function passes some of the later cases by chance.
+right, and 0 otherwise, because a wrong function passes some of the later cases by chance. Where parts
+have a worth of their own, the points are the worth of those that pass.
 A side effect that only the student's process saw is noted: no point depends on it.
 """
 
@@ -37,6 +38,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
     failure: tuple[Wrong, Cause] | None = None  # the first, a Noted only as long as there is no other
     only_noted = True
     unwritten, cases_asked, first_right = 0, 0, False
+    worth, rungs, place = 0.0, False, None
     answer: Answer | None = None
     for index, case in enumerate(cases):
         if case.costly and not only_noted:
@@ -58,6 +60,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
             try:
                 part.holds()
                 lines.append(Line(Mark.PASSED, part.title))
+                worth += part.worth
             except Noted as found:
                 noted = noted or found
                 lines.append(Line(Mark.NOTED, part.title, found.reason))
@@ -70,21 +73,24 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         found = wrong if wrong and only_noted else noted if failure is None else None
         if found:
             named = not case.raises and case.given is None and _on_value(found, parts)
-            failure = (found, _cause(exercise, case.inputs, answer) if named else Cause("", ""))
+            failure = (found, _cause(exercise, case.known, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
         elif failure and not failure[1].text and answer.error and not case.raises and case.given is None:
-            later = _cause(exercise, case.inputs, answer)  # an error that the small main case does not raise
+            later = _cause(exercise, case.known, answer)  # an error that the small main case does not raise
             failure, mistake = (failure[0], later), later.name or mistake
         only_noted = only_noted and wrong is None
         if index == 0:
             first_right = wrong is None
-    about = {"exercise": exercise.name, "number": exercise.number, "lines": lines}
+            rungs = any(part.worth for part in parts)
+        if exercise.place and worth:
+            place = exercise.place(case.known, answer)
+    about = {"exercise": exercise.name, "number": exercise.number, "lines": lines, "place": place}
     if unwritten == cases_asked:
         return Verdict(**about, status=Ending.UNWRITTEN, share=0.0, cause=_unwritten_by(exercise, answer))
     if failure is None:
         return Verdict(**about, status=Ending.RIGHT, share=1.0)
     earned = sum(line.status in (Mark.PASSED, Mark.NOTED) for line in lines)
-    share = earned / len(lines) if first_right else 0.0
+    share = worth if rungs else earned / len(lines) if first_right else 0.0
     show = {label: data(value) for label, value in failure[0].show.items()}
     return Verdict(
         **about, status=Ending.WRONG, share=share, show=show, cause=failure[1].text, mistake=mistake
@@ -121,7 +127,7 @@ def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
     if expected:
         return [Part(case.title, lambda: _raised(expected, answer))]
     given = [] if case.given is None else [case.given]
-    parts = exercise.parts(case.inputs, answer, *given)
+    parts = exercise.parts(case.known, answer, *given)
     if error:  # no part of this case can be checked without an answer
         return [Part(case.title, lambda: _answered(exercise, error)), *parts[1:]]
     return [*parts, Part("the arguments are as they were", lambda: _untouched(answer))]

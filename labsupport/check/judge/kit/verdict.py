@@ -37,13 +37,26 @@ class Ending(StrEnum):
     GIVEN = "given"
 
 
+class Place(Struct, frozen=True):
+    """A file in the class's table. file: its SHA-256; dense: the dense model's perplexity there."""
+
+    file: str
+    bytes: int
+    perplexity: float
+    dense: float
+
+    def said(self) -> str:
+        """The numbers of the file, in one line."""
+        return f"{self.bytes:,} bytes, perplexity {self.perplexity:.4g} (dense {self.dense:.4g})"
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """The judgement on one exercise.
 
     share: the share of the points, 0 to 1. show: the numbers behind the failure by label, made by `data`.
     cause: sentences on the likely mistake, the last one with an experiment. mistake: an identifier shared
     by verdicts on the same mistake, independent of numbers in their sentences. given: the student's wrong
-    earlier functions whose answers this verdict takes as given (carried.py).
+    earlier functions whose answers this verdict takes as given (carried.py). place: in the class's table.
     """
 
     exercise: str
@@ -55,6 +68,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     cause: str = ""
     mistake: str = ""
     given: list[str] = []
+    place: Place | None = None
 
     @property
     def passed(self) -> int:
@@ -86,7 +100,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         if self.given and self.status == Ending.RIGHT:
             return textwrap.fill(head + self.headline(), WIDTH, subsequent_indent="  ")
         if self.status == Ending.RIGHT:
-            return f"{head}all {self.total} parts pass"
+            return f"{head}all {self.total} parts pass" + (f"\n  {self.place.said()}" if self.place else "")
         if self.status == Ending.FAULT:
             return textwrap.fill(head + self.cause, WIDTH)
         if self.status == Ending.GIVEN:

@@ -1,0 +1,43 @@
+"""The rules of lab 12's challenge: the limit, the points by bytes, and how a file is measured."""
+
+import torch
+
+from labsupport import container, models, settings
+from labsupport.table import columns
+
+RATIO = 1.25  # perplexity of a file over that of the dense model, at most: 30 where dense has 24
+SECONDS = 180  # for one call of the function on the course model
+MOST_BYTES = 96_000_000  # of a file that is read; the course model in 4 bits, as it arrives, has 84 million
+
+# Model -> bytes of a file at most, and the points of 10 that it then has. Those of the course model were
+# measured by `python -m pytest tests/course/test_labs.py`, on a CPU: see FILES in labsupport/expected.py.
+RUNGS: dict[str, tuple[tuple[int, int], ...]] = {
+    models.EMBEDDED: ((84_200_000, 3), (75_000_000, 6), (65_000_000, 8), (60_000_000, 10)),
+    models.TINY: ((80_000, 3), (60_000, 6), (50_000, 8), (45_000, 10)),
+}
+
+
+def model_name() -> str:
+    """The model of the challenge: the course model if it has rungs, else the embedded one."""
+    name = settings.current().model
+    return name if name in RUNGS else models.EMBEDDED
+
+
+def rungs() -> tuple[tuple[int, int], ...]:
+    """The rungs of the challenge's model: bytes at most, and points."""
+    return RUNGS[model_name()]
+
+
+def rules() -> str:
+    """The rungs as a table."""
+    rows = [[f"{most / 1e6:,.2f} MB", f"{points}"] for most, points in rungs()]
+    return columns(["a file of at most", "points of 10"], rows)
+
+
+def perplexity(file: bytes, token_windows: torch.Tensor) -> float:
+    """Perplexity of a file's model on windows [n, L]. Raises container.Refused for what is no file."""
+    from labsupport.given.perplexity import perplexity
+
+    model = models.load(model_name())
+    container.restore(model, container.read(file, model.config))
+    return perplexity(model, token_windows)

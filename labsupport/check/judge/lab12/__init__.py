@@ -1,0 +1,1 @@
+"""The judges of lab 12, one file an exercise."""

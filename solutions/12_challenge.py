@@ -1,0 +1,335 @@
+# %% [markdown]
+# # 12  The challenge: the smallest file that still speaks
+#
+# Whoever installs an app with a language model in it downloads the model. So its size is not a detail: it decides who
+# gets it at all. Every lab so far made a model smaller in one way and asked what that costs. This one asks for all ways
+# at once, has one number, and no right answer.
+#
+# | | |
+# |---|---|
+# | **You learn** | to spend bytes where they count: what combines, what does not, and how to find out fast |
+# | **You need** | what you like of labs 02 to 11; lab 11's codes are the shortest way in |
+# | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run about three minutes on two CPU cores |
+# | **Sources** | Frantar et al. 2023, *GPTQ*; Han et al. 2016, *Deep compression*; Men et al. 2024, *ShortGPT* |
+
+# %%
+import torch
+from labsupport import challenge, check, container, corpora, expected, given, linears, models, plots, settings
+from labsupport.given.perplexity import perplexity
+from labsupport.table import columns
+
+# %% [markdown]
+# ## The rules
+#
+# 1. Your function gets the course model, calibration text and a number of seconds. It returns a dict of tensors. The course
+#    packs them into **one file**; its length in bytes is your number. Nothing else travels: no code, no second file.
+# 2. The examiner unpacks the file with the course's decoder, counts its bytes, and measures the perplexity of the model in
+#    it, on addresses that you have not seen. **At most 1.25 times the dense model's** counts: on the public addresses that is
+#    about 30. A file above the limit earns nothing, however small it is.
+# 3. Points go by bytes, by the table below. The last rung is our own best file. A better one is possible.
+# 4. One call of your function has three minutes on the course model. The grader ends a cell after five, its own
+#    measurement included.
+# 5. The class sees a table of all files, under names that their authors choose. The same file twice is one place.
+
+# %%
+print(challenge.rules())
+
+# %% [markdown]
+# ## The model and two texts
+
+# %%
+now = settings.current()
+model, tokenizer = models.load(challenge.model_name()), models.tokenizer(challenge.model_name())
+config = model.config
+token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
+calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
+batches = list(calibration[:, None])  # LongTensors [1, length]
+
+# %% experiment
+dense_perplexity = perplexity(model, token_windows)
+print(
+    f"dense {dense_perplexity:.2f}, so on these windows {challenge.RATIO * dense_perplexity:.2f} is the limit"
+)
+
+# %% [markdown]
+# ## 12.1 smallest_file
+#
+# **Goal** pack the whole model into as few bytes as possible, so that it still speaks. | **Points** 10 | **Minutes** 45
+#
+# ### Where the bytes are
+#
+# A file is as large as its largest part lets it be. What are the parts?
+
+# %% experiment
+kinds = {"embedding and head": 0, "attention": 0, "MLP": 0, "norms": 0}
+for name, weight in model.named_parameters():
+    kind = "attention" if "attn" in name else "MLP" if "mlp" in name else "norms"
+    kinds["embedding and head" if "embed" in name else kind] += weight.numel()
+total = sum(kinds.values())
+rows = [[kind, f"{count / 1e6:.2f} M", f"{count / total:.1%}"] for kind, count in kinds.items()]
+print(columns(["part", "weights", "share"], rows))
+
+# %% [markdown]
+# The embedding is a large part of a small model, and it is the head as well: one matrix, used twice. No lab has touched it
+# so far. (In a model of seven billion weights it is two percent, and papers leave it in 16 bits.)
+#
+# ### What the container holds
+#
+# A weight goes into the dict under its full name, as it is (float32, float16 or bfloat16), or in parts:
+#
+# | key | shape | stored in |
+# |---|---|---|
+# | `NAME.codes3` (1 to 8 bits) | [rows, columns], uint8 below 2³ | 3 bits each |
+# | `NAME.scale` | [rows, groups]; the groups divide a row | 16 bits each |
+# | `NAME.zero`, the value of code 0; may be left out | [rows, groups] | 16 bits each |
+# | `NAME.mask`, True = keep; may be left out | [rows, columns], bool | 1 bit each; 2:4 in two thirds of a bit |
+# | `NAME.left`, `NAME.right`, added to the rest | [rows, rank], [rank, columns] | 16 bits each |
+# | `dropped`, the numbers of blocks that are gone | [n] | in the table |
+#
+# A weight is `scale * code + zero`; without `zero` it is `scale * (code - 2 ** (bits - 1))`. What a mask drops has no
+# code. Rows and columns may be fewer where whole channels or whole KV groups are gone, as in lab 05. The other blocks keep
+# their numbers when one is dropped. `container` has the format byte by byte: `help(container)`.
+#
+# So four bits in groups of 32, with a scale and a zero each, are 4 + 32 / 32 = 5 bits a weight.
+#
+# ### Starting ideas
+#
+# - **Larger groups.** A group of 32 pays one bit a weight for its scale and zero, a group of 192 a sixth of one.
+#   The grid becomes coarser, since one large weight stretches it for more neighbours.
+#   Which matrices mind, and which do not?
+# - **Budgets by layer.** Bits are not owed to every matrix alike (lab 10 has budgets for zeros).
+#   Take one bit from one kind of matrix at a time, and measure: seven numbers, two minutes.
+#   Then take it from those that cost least for each byte that they save.
+# - **2:4 and 3 bits.** Half of the codes go, and the mask costs two thirds of a bit a weight here.
+#   Do the arithmetic before you try: is that less than dense codes of two bits?
+#   SparseGPT (lab 09) finds better survivors than Wanda, and repairs them.
+# - **GPTQ's rounding.** Round one column, then move the columns that are still to be rounded so that they make up for it.
+#   It is lab 09's loop, with rounding in the place of zeros, on the same Hessian.
+#   It costs no byte at all.
+# - **Dropping blocks 12 to 17 first.** A block is 3.54 M weights; lab 10 says which of them do least.
+#   One block costs a tenth of the perplexity; what would the same bytes buy elsewhere?
+# - **Distilling before packing.** Three minutes are a few dozen steps towards the dense model's logits (lab 10).
+#   Train what will be there after the rounding: norms, scales, or the low-rank parts.
+#   A file has no place for what was learned and then rounded away.
+#
+# <details><summary>Hint 1</summary>
+#
+# Begin with a file that works: every matrix in four bits and groups of 32, norms in float16. It earns the first rung. Then
+# change one thing at a time, and keep a list.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Measure without the check: the cell behind the check packs a file and measures it. For a first look one window instead of
+# four is enough.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# A vector of four numbers in two bits: `low, high = 0.1, 0.7`, so `scale = (high - low) / 3 = 0.2` and `zero = low`. The codes
+# are `((values - zero) / scale).round()`, from 0 to 3. A matrix does the same with `view(rows, groups, -1)` and a minimum and
+# a maximum over the last axis.
+#
+# </details>
+
+
+# %% exercise="smallest_file"
+def smallest_file(model, batches, seconds: float) -> dict[str, torch.Tensor]:
+    """The tensors of a file as small as possible, whose model still speaks.
+
+    model: the dense course model, which is yours to change; batches: LongTensors [1, L] of calibration tokens;
+    seconds: what one call may take. The keys are those of `container`: NAME, NAME.codes4, NAME.scale,
+    NAME.zero, NAME.mask, NAME.left, NAME.right, and "dropped".
+    """
+    ### BEGIN SOLUTION
+    parts = {name: weight.half() for name, weight in model.named_parameters() if weight.dim() == 1}
+    rest = {f"{name}.weight": linear for name, linear in linears.pruned_linears(model).items()}
+
+    def pack(name: str, owner, bits: int, group: int, hessian=None) -> None:
+        """Round a weight, put its parts into the file, and go on with what the file holds."""
+        codes, scale, zero, weight = rounded(owner.weight, bits, group, hessian)
+        parts.update({f"{name}.codes{bits}": codes, f"{name}.scale": scale, f"{name}.zero": zero})
+        owner.weight.copy_(weight)
+
+    def on_arrival(
+        name: str, linear, x: torch.Tensor
+    ) -> None:  # x: [B, L, in], after all that was rounded before
+        x = x.flatten(0, 1).float()
+        pack(name, linear, *budget(name), hessian=x.T @ x)
+
+    with torch.no_grad():
+        pack("model.embed_tokens.weight", model.get_input_embeddings(), 4, 64)
+        hooks = [
+            linear.register_forward_pre_hook(lambda _, x, name=name, own=linear: on_arrival(name, own, x[0]))
+            for name, linear in rest.items()
+        ]
+        try:
+            model.model(torch.cat(list(batches)).to(model.device), use_cache=False)
+        finally:
+            for hook in hooks:
+                hook.remove()
+    return parts
+
+
+def budget(name: str) -> tuple[int, int]:
+    """Bits and group of a matrix, by its name."""
+    return (3, 64) if "gate" in name or "up" in name else (4, 64)
+
+
+def rounded(weight: torch.Tensor, bits: int, group: int, hessian=None) -> tuple[torch.Tensor, ...]:
+    """Codes uint8 [rows, columns], scale and zero [rows, groups], and the weight that they make.
+
+    With the Hessian of its inputs, [columns, columns], each column's error is made up for by those that are
+    still to be rounded. Source: Frantar et al. 2023, algorithm 1.
+    """
+    weight = weight.float().clone()
+    rows, columns = weight.shape
+    group = next(size for size in range(min(group, columns), 0, -1) if columns % size == 0)
+    upper = torch.eye(columns, device=weight.device)
+    if hessian is not None:
+        damp = 0.01 * hessian.diagonal().mean()
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + damp * upper))
+        upper = torch.linalg.cholesky(inverse, upper=True)
+    codes, scales, zeros = torch.empty_like(weight, dtype=torch.uint8), [], []
+    for start in range(0, columns, group):
+        own = slice(start, start + group)
+        scale, zero = grid(weight[:, own], bits)
+        errors = torch.zeros(rows, group, device=weight.device)
+        for place in range(start, start + group):
+            column = weight[:, place]
+            code = ((column - zero) / scale).round().clamp(0, 2**bits - 1)
+            codes[:, place] = code.to(torch.uint8)
+            exact = scale * code + zero
+            errors[:, place - start] = error = (column - exact) / upper[place, place]
+            weight[:, place + 1 : start + group] -= error[:, None] * upper[place, place + 1 : start + group]
+            weight[:, place] = exact
+        weight[:, start + group :] -= errors @ upper[own, start + group :]
+        scales.append(scale)
+        zeros.append(zero)
+    return codes, torch.stack(scales, dim=1), torch.stack(zeros, dim=1), weight
+
+
+def grid(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and zero, [rows] each, of one group [rows, size]: of several ranges the one with the least error."""
+    low, high = weight.amin(dim=1), weight.amax(dim=1)
+    best, least = None, torch.full_like(low, torch.inf)
+    for share in (1.0, 0.95, 0.9, 0.85, 0.8):
+        zero = (low * share).half().float()
+        scale = ((high - low) * share / (2**bits - 1)).clamp(min=1e-6).half().float()
+        codes = ((weight - zero[:, None]) / scale[:, None]).round().clamp(0, 2**bits - 1)
+        error = (scale[:, None] * codes + zero[:, None] - weight).square().sum(dim=1)
+        better = error < least
+        best = (
+            (scale, zero)
+            if best is None
+            else tuple(torch.where(better, new, old) for new, old in zip((scale, zero), best, strict=True))
+        )
+        least = torch.minimum(error, least)
+    return best
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check packs your file, reads it again, and measures it on the public addresses. It takes as long as your function,
+# and a quarter of a minute.
+
+# %% check="smallest_file" points=10
+check.smallest_file(smallest_file)
+
+# %% [markdown]
+# ### Your file, and where it stands
+#
+# This cell does what the examiner does, with the public addresses. It is the one to work with.
+
+# %% experiment
+model = None  # the function gets one of its own
+file = container.encode(
+    smallest_file(models.load(challenge.model_name()), batches, challenge.SECONDS), config
+)
+mine = challenge.perplexity(file, token_windows)
+print(f"{len(file):,} bytes, {8 * len(file) / total:.2f} bits a weight, perplexity {mine:.2f}")
+
+# %% [markdown]
+# Below the level line is the land of files that count; to the left of you is where to go.
+
+# %% experiment
+guess = None  # your guess: the perplexity of all matrices in 3 bits and groups of 32, 4 bits a weight in all
+
+# %% experiment
+ours, limit = expected.files(), challenge.RATIO * dense_perplexity
+files, title = ours | {"your file": (len(file), mine)}, "Perplexity against bytes of the file"
+plots.perplexity_by_bytes(files, limit, title, guess=(total / 2, guess))
+
+# %% experiment
+rows = [[name, f"{size:,}", f"{value:.2f}"] for name, (size, value) in ours.items()]
+rows.append(["your file", f"{len(file):,}", f"{mine:.2f}"])
+print(columns(["file", "bytes", "perplexity"], rows))
+
+# %% [markdown]
+# ### Which weights suffered?
+#
+# The file can be read by you, too. How far is each decoded weight from the dense one?
+
+# %% experiment
+dense = models.load(challenge.model_name(), "cpu").state_dict()
+away = {}
+for name, weight in container.read(file, config).weights():
+    if weight.dim() == 2 and weight.shape == dense[name].shape:
+        kind = name.split(".")[-2].removesuffix("_proj")
+        away.setdefault(kind, []).append(float((weight - dense[name]).norm() / dense[name].norm()))
+for kind, shares in away.items():
+    print(f"{kind:13} off by {min(shares):.1%} to {max(shares):.1%} of its norm")
+del dense
+
+# %% [markdown]
+# A large distance need not be a large loss: what counts is the distance on the inputs that come. That is why GPTQ's rounding
+# moves weights *further* from the dense ones, and the model stays nearer.
+
+# %% [markdown]
+# ## Your name in the table
+#
+# The class sees every file's place, bytes and perplexity under a name that its author chooses. Choose one that is not yours: at
+# most 30 letters. Only your instructor sees whose it is. Without one, your file stands in the table without a name.
+
+# %%
+pseudonym = ""
+
+# %% [markdown]
+# ## Question 1
+#
+# Show your work as an engineer would: a table with one line for each change that you tried, at least three, with the bytes that
+# it saved and the perplexity before and after, both measured. One line must be a change that did not pay. Then answer: which
+# change saves most bytes for each percent of perplexity? And why do the losses of two changes together differ from the
+# sum of their losses?
+
+# %% [markdown] written="challenge_reflection" points=4
+# TO BE MEASURED
+
+# %% [markdown] answer
+# **Rubric (4 points).** One point for three changes with bytes and perplexities before and after that fit each other (bytes can be
+# checked by hand: weights times bits over 8). One for a change that did not pay, and a reason for it. One for the best change
+# by the right quotient, bytes for each percent, not bytes alone. One for the reason why losses do not add up: the second change meets a
+# model that the first has already moved, its errors pass through the same later layers, and the loss is not linear in them;
+# or one change repairs or removes what the other would have damaged (a dropped block cannot be rounded badly). Answers with
+# other changes than ours are as good; a table without measurements earns one point at most.
+
+# %% [markdown]
+# ## Read on
+#
+# - S. Han, H. Mao and W. Dally 2016, *Deep Compression* ([arXiv:1510.00149](https://arxiv.org/abs/1510.00149)): pruning, rounding
+#   and Huffman's code together, where it began. (Han et al. 2016)
+# - E. Frantar et al. 2023, *GPTQ* ([arXiv:2210.17323](https://arxiv.org/abs/2210.17323)): rounding that makes up for itself.
+# - X. Men et al. 2024, *ShortGPT* ([arXiv:2403.03853](https://arxiv.org/abs/2403.03853)): blocks that do little.
+# - J. Lin et al. 2024, *AWQ* ([arXiv:2306.00978](https://arxiv.org/abs/2306.00978)): scale the loud channels before rounding.
+# - A. Tseng et al. 2024, *QuIP#* ([arXiv:2402.04396](https://arxiv.org/abs/2402.04396)): two bits, after a rotation.
+#
+# **Open question.** Our codes are not used equally often: those in the middle of a grid are several times as common as those at
+# its ends. A code of Huffman's would use fewer bits for them. How much would it save on your file, and what would you then
+# choose differently? The container has no place for it yet.
+#
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
+# **Next:** this is the last lab. What you can do now is what the papers above do: choose a model that you use, and make it fit.
