@@ -67,9 +67,7 @@ def test_a_block_is_five_bits_a_weight(model, tmp_path):
 
 def test_our_blocks_are_those_of_the_format():
     """gguf's own code packs the same weights into the same bytes."""
-    weight = torch.randint(-64, 65, (3, 64), generator=torch.Generator().manual_seed(1)) / 16.0
-    weight[:, ::32], weight[:, 1::32] = -4.0, 3.5  # a step of 1 / 2, which float16 holds
+    weight = torch.randint(-8, 8, (3, 64), generator=torch.Generator().manual_seed(1)) / 2.0
+    weight[:, ::32], weight[:, 1::32] = -4.0, 3.5  # the ends of a grid whose step float16 holds
     theirs = gguf.quantize(weight.numpy(), gguf.GGMLQuantizationType.Q4_1)
-    back = gguf.dequantize(gguf_file.q4_1(*given.quantise(weight, 4, 32)), gguf.GGMLQuantizationType.Q4_1)
-    assert (torch.from_numpy(back) - weight).abs().max() <= 0.25
-    assert theirs.shape == (3, 2 * 20)
+    assert (gguf_file.q4_1(*given.quantise(weight, 4, 32)) == theirs).all()
