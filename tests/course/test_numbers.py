@@ -44,6 +44,11 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
+    "11_on_device": {
+        "0.625": "4 of 16 bits, and a float16 pair in 32 weights",
+        "1.125": "half of 2 GB, and a bit for each of a billion weights",
+        "49,152": "the vocabulary",
+    },
 }
 
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)

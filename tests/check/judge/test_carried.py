@@ -46,6 +46,10 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
     ("prune_blocks", "shrink_mlp", "the_first_ones"),
     ("prune_blocks", "shrink_mlp", "down_in_another_order"),
     ("prune_blocks", "shrink_attention", "published_order"),
+    ("prune_then_quantise", "quantise", "cut_down"),
+    ("prune_then_quantise", "quantise", "one_step_too_many"),
+    ("prune_then_quantise", "dequantise", "no_zero"),
+    ("prune_then_quantise", "dequantise", "tiled"),
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
@@ -59,6 +63,8 @@ TRIVIAL = {  # of the right form, and the same whatever the input is
     "kv_group_importance": lambda q, k, v, o, head_dim, kv_heads, *_: torch.arange(kv_heads) + 1.0,
     "shrink_mlp": lambda gate, up, down, keep: (gate * 0, up * 0, down * 0),
     "shrink_attention": lambda q, k, v, o, *_: (q * 0, k * 0, v * 0, o * 0),
+    "quantise": lambda weight, *_: ((weight * 0).byte(), weight[:, :1] * 0 + 1, weight[:, :1] * 0),
+    "dequantise": lambda codes, *_: torch.arange(codes.numel()).view(codes.shape) + 1.0,
 }
 
 

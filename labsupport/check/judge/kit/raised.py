@@ -97,6 +97,18 @@ SIGNS = (
     Sign(("recover",), "ValueError", "optimizer got an empty parameter list",
          "It looks as if the model was trained without LoRA: all its own weights are frozen, so nothing can "
          f"be trained. Add the new matrices first: {see('6.3', 'What learns and what does not')}"),
+    Sign(("quantise", "dequantise"), "RuntimeError", r"shape '\[.*\]' is invalid for input of size",
+         "It looks as if each row was cut into whole groups. The last group of a row may be shorter: split "
+         f"cuts that way, {see('11.1', 'A grid for each group')}\nTry weight.split(group, dim=1)."),
+    Sign(("dequantise",), "RuntimeError", SIZES,
+         "Codes and scales do not line up: a scale belongs to a group of codes, and has to be repeated. "
+         "Where the last group is shorter than the others, the row ends earlier.\n"
+         "Try scale.repeat_interleave(group, dim=1).shape beside codes.shape."),
+    Sign(("pack_bits",), "RuntimeError", r"shape '\[.*\]' is invalid for input of size",
+         "The bits do not fill whole bytes. Put zeros at the end first: "
+         f"{see('11.3', 'Bits in a row')}\nTry -len(flags) % 8."),
+    Sign(("prune_then_quantise",), "AttributeError", NO_MEMBER.format("tuple"),
+         "quantise returns three tensors, in a tuple: codes, scale, zero. dequantise takes them, and group."),
     Sign(("recover",), "RuntimeError", "element 0 of tensors does not require grad",
          "It looks as if the loss came from the frozen model alone, or under torch.no_grad: nothing in it "
          f"can learn. Take the loss of the model with LoRA: {see('6.3', 'What learns and what does not')}"),

@@ -1,0 +1,1 @@
+"""The judges of lab 11, one file an exercise."""
