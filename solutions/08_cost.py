@@ -725,4 +725,4 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
-# a row after each weight that goes, in closed form. Its paper is where to go on.
+# a row after each weight that goes, in closed form. [Lab 10, depth](../10_depth/10_depth.ipynb) asks where to prune at all.

@@ -44,6 +44,19 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
+    "10_depth": {
+        "0.09": "a made-up example of budgets",
+        "0.56": "0.5 + 0.09 * 2 / 3",
+        "0.53": "0.5 + 0.09 / 3",
+        "0.41": "0.5 - 0.09",
+        "0.572": "the same example by OWL's published code",
+        "0.536": "the same",
+        "0.392": "the same",
+        "0.08": "the default spread of OWL",
+        "0.95": "a sparsity to try",
+        "1.03": "0.95 + 0.08",
+        "21.70": "benchmarks/seeds.py, the dense model with seed 0",
+    },
 }
 
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)
