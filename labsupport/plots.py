@@ -185,6 +185,40 @@ def agreement_by_depth(
     show()
 
 
+def by_depth(
+    curves: dict[str, dict[int, float]], title: str, y: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
+    """One curve per name: name -> {decoder block: number}, on a log scale, which leaves out 0 and less."""
+    ax = axes(title, "decoder block", y)
+    for index, (name, points) in enumerate(curves.items()):
+        ax.plot(list(points), list(points.values()), label=name, markersize=4, **look(index))
+    ax.set_yscale("log")
+    guesses.mark(ax, *guess)
+    ax.legend(frameon=False, fontsize=9)
+    show()
+
+
+def perplexity_against_time(
+    series: dict[str, dict[str, tuple[float, float]]],
+    dense: float,
+    title: str,
+    guess: tuple[float, Any] = NO_GUESS,
+) -> None:
+    """One line per way to prune, from the dense model on: name -> {model: (time over dense, perplexity)}."""
+    ax = axes(title, "time, dense = 1", "perplexity (log scale)")
+    for index, (name, points) in enumerate(series.items()):
+        times, values = zip((1.0, dense), *points.values(), strict=True)
+        ax.plot(times, values, label=name, **look(index))
+        for model, (time, value) in points.items():
+            ax.annotate(model, (time, value), (-6, 6), textcoords="offset points", ha="right", fontsize=9)
+    ax.set_yscale("log")
+    guesses.mark(ax, *guess)
+    _plain_ticks(ax.yaxis)
+    ax.invert_xaxis()
+    ax.legend(frameon=False, fontsize=9, loc="upper left")
+    show()
+
+
 def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24, inputs: int = 48) -> None:
     """A patch of one weight's masks, method -> bool [out, in], and the share that each row keeps."""
     pairs, widths = -(-len(masks) // 2), {"width_ratios": [5, 1] * 2}
@@ -514,7 +548,7 @@ def mask_patterns(masks: dict[str, torch.Tensor], title: str) -> None:
     show()
 
 
-def perplexity_by_bytes(
+def files_and_limit(
     files: dict[str, tuple[int, float]], limit: float, title: str, guess: tuple[float, Any] = NO_GUESS
 ) -> None:
     """One mark per file: name -> (bytes, perplexity), and a line at the highest perplexity that counts."""

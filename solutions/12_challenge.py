@@ -260,7 +260,7 @@ guess = None  # your guess: the perplexity of all matrices in 3 bits and groups 
 # %% experiment
 ours, limit = expected.files(), challenge.RATIO * dense_perplexity
 files, title = ours | {"your file": (len(file), mine)}, "Perplexity against bytes of the file"
-plots.perplexity_by_bytes(files, limit, title, guess=(total / 2, guess))
+plots.files_and_limit(files, limit, title, guess=(total / 2, guess))
 
 # %% experiment
 rows = [[name, f"{size:,}", f"{value:.2f}"] for name, (size, value) in ours.items()]

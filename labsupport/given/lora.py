@@ -47,6 +47,7 @@ def recover(
     log: str | Path | None = None,
     wandb: bool | str = False,
     watch: Watch | None = None,
+    slope: Callable[[nn.Module, Batch], float] | None = None,
 ) -> list[float]:
     """Train LoRA matrices beside every pruned Linear and merge them, in place; the loss of every step.
 
@@ -55,8 +56,9 @@ def recover(
     tenth of the steps and then decays linearly to zero. Zeros remain zero; embeddings, norms and lm_head
     do not change. log: a folder for losses.jsonl, one line per step. wandb: also log to Weights & Biases,
     to the project of this name. watch: losses on windows that are held out, and checkpoints, from which the
-    training goes on with the same losses. An interrupt ends the training and keeps its result so far.
-    Raises LabError when training cannot begin and when a step gives NaN; then the model is in its state
+    training goes on with the same losses. slope: adds the gradients of a batch and returns its loss; by
+    default `backward`, with the loss of the labels. An interrupt ends the training and keeps its result so
+    far. Raises LabError when training cannot begin and when a step gives NaN; then the model is in its state
     before the training.
     Source: Hu et al. 2022 (LoRA); Ma et al. 2023 (LLM-Pruner), post_training.py.
     """
@@ -85,7 +87,7 @@ def recover(
             progress = stack.enter_context(bar(todo, "recovery", total=steps, initial=len(losses)))
             for batch in progress:
                 optimizer.zero_grad()
-                losses.append(backward(model, batch))
+                losses.append((slope or backward)(model, batch))
                 for write in loggers:
                     write(len(losses), losses[-1])
                 length = nn.utils.clip_grad_norm_(weights, 1.0)

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.lengthy, pytest.mark.usefixtures("tin
 BANK = [param.values for param in answers()]
 ON_A_MODEL = ("perplexity", "prune_magnitude", "input_norms", "prune_wanda", "prune_blocks",
               "continuation_logprob")  # fmt: skip
-LENGTHY = ("recover", "input_norms", "prune_blocks", "perplexity")  # a second for each answer
+LENGTHY = ("recover", "distill", "input_norms", "prune_blocks", "perplexity")  # a second for each answer
 FEW = 2  # answers of each kind on the stand-in: their cases on the CPU are those of other tests
 
 

@@ -50,6 +50,8 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
     ("prune_then_quantise", "quantise", "one_step_too_many"),
     ("prune_then_quantise", "dequantise", "no_zero"),
     ("prune_then_quantise", "dequantise", "tiled"),
+    ("distill", "distill_loss", "factor_forgotten"),
+    ("distill", "distill_loss", "changed_places"),
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
@@ -65,6 +67,7 @@ TRIVIAL = {  # of the right form, and the same whatever the input is
     "shrink_attention": lambda q, k, v, o, *_: (q * 0, k * 0, v * 0, o * 0),
     "quantise": lambda weight, *_: ((weight * 0).byte(), weight[:, :1] * 0 + 1, weight[:, :1] * 0),
     "dequantise": lambda codes, *_: torch.arange(codes.numel()).view(codes.shape) + 1.0,
+    "distill_loss": lambda student_logits, *_: 0 * student_logits.sum() + 1.0,
 }
 
 

@@ -112,6 +112,18 @@ SIGNS = (
     Sign(("recover",), "RuntimeError", "element 0 of tensors does not require grad",
          "It looks as if the loss came from the frozen model alone, or under torch.no_grad: nothing in it "
          f"can learn. Take the loss of the model with LoRA: {see('6.3', 'What learns and what does not')}"),
+    Sign(("block_influence",), "AttributeError", NO_MEMBER.format("list"),
+         "It looks as if the whole list was passed where one tensor is wanted: block i turns hidden[i] into "
+         f"hidden[i + 1], {see('10.1', 'How far a block turns a vector')}"),
+    Sign(("drop_blocks",), "TypeError", "cannot assign '.*' as child module 'layers'",
+         "It looks as if a plain list was put where a ModuleList stands, by which a model knows its weights: "
+         "torch.nn.ModuleList takes a list."),
+    Sign(("distill",), "ValueError", "optimizer got an empty parameter list",
+         "It looks as if the student was trained without LoRA: all its own weights are frozen, so nothing is "
+         f"left to learn. Put the new matrices in first: {see('10.5', 'A step of distillation')}"),
+    Sign(("distill",), "RuntimeError", "element 0 of tensors does not require grad",
+         "It looks as if the loss was computed under torch.no_grad, the student's part of it, too. Only the "
+         f"teacher's forward pass belongs there: {see('10.5', 'A step of distillation')}"),
 )  # fmt: skip
 
 

@@ -11,13 +11,12 @@ import math
 import torch
 
 from labsupport.check.ask.own.recover import Recovered, built, texts
-from labsupport.check.judge.kit import draw
-from labsupport.check.judge.kit.compare import Wrong, is_number, kind
+from labsupport.check.judge.kit import draw, training
+from labsupport.check.judge.kit.compare import Wrong
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.lora import LOW, ROUNDING, numerical_rank
-from labsupport.check.judge.kit.recover_causes import cause, rising
+from labsupport.check.judge.kit.recover_causes import cause
 from labsupport.given.perplexity import perplexity
-from labsupport.linears import pruned_linears
 
 LONG = 40  # steps: gradients that are never set to zero have ruined the model by then
 
@@ -52,24 +51,13 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
         return built(inputs)
 
     def layers() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        """Every pruned Linear's weight [out, in] before and after."""
-        return {
-            name: (linear.weight.cpu(), weights[f"{name}.weight"])
-            for name, linear in pruned_linears(pruned()).items()
-        }
+        return training.layers(weights, pruned())
 
     def listed() -> None:
-        if not isinstance(losses, list):
-            raise Wrong(kind(losses, "your function returned"))
-        if len(losses) != steps:
-            raise Wrong(f"yours has {len(losses)}, for {steps} steps and {len(texts(inputs)[0])} batches")
+        training.listed(losses, steps, texts(inputs)[0])
 
-    def numbers() -> None:
-        for step, loss in enumerate(losses, 1):
-            try:
-                is_number(loss)
-            except Wrong as found:
-                raise Wrong(f"that of step {step}: {found.reason}") from None
+    def named() -> None:
+        training.named(weights, pruned())
 
     def begins() -> None:
         low, high = loss_range(pruned(), texts(inputs)[0])
@@ -78,25 +66,6 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
                 f"your first loss is {losses[0]:.4g}; on these batches the pruned model has {low:.4g} to "
                 f"{high:.4g}. Before the first update LoRA changes nothing"
             )
-
-    def named() -> None:
-        wanted = pruned().state_dict()
-        if left := sorted(name for name in weights if "lora" in name.lower()):
-            raise Wrong(f"{len(left)} adapter weights are left in the model, the first is {left[0]}")
-        if odd := sorted(weights.keys() ^ wanted.keys()):
-            raise Wrong(f"{odd[0]} is {'new' if odd[0] in weights else 'gone'}")
-        for name, weight in wanted.items():
-            found = weights[name]
-            if found.shape != weight.shape or found.dtype != weight.dtype:
-                raise Wrong(f"{name} is now {tuple(found.shape)} of {found.dtype}")
-            if not bool(found.isfinite().all()):
-                raise Wrong(f"{name} holds inf or NaN")
-
-    def frozen() -> None:
-        inside = {f"{name}.weight" for name in layers()}
-        for name, weight in pruned().state_dict().items():
-            if name not in inside and not torch.equal(weights[name], weight.cpu()):
-                raise Wrong(f"{name} changed")
 
     def zeros() -> None:
         filled = sum(int((after[before == 0] != 0).sum()) for before, after in layers().values())
@@ -109,20 +78,8 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
             if (rank := numerical_rank(after - before, ROUNDING * float(before.abs().max()))) > LOW:
                 raise Wrong(f"that of {name} has rank {rank}; LoRA with r = 8 adds a product of rank 8")
 
-    def same() -> None:
-        for name, (before, after) in layers().items():
-            if not torch.allclose(before, after, rtol=1e-3, atol=1e-5):
-                raise Wrong(f"{name} changed")
-
-    def learned() -> None:
-        still = [name for name, (before, after) in layers().items() if torch.equal(before, after)]
-        if len(still) == len(layers()):
-            raise Wrong("every weight is as it was: what was learned is not in the model")
-        if still:
-            raise Wrong(f"{len(still)} of {len(layers())} are as they were, the first is {still[0]}")
-
     def falls() -> None:
-        if rising(losses, texts(inputs)[0]):
+        if training.rising(losses, texts(inputs)[0]):
             raise Wrong("they rise again", your_losses=torch.tensor(losses))
 
     def better() -> None:
@@ -135,7 +92,7 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
         return [
             Part(f"a list of {steps} losses", listed),
             Part("no adapters left", named),
-            Part("no weight changed", same),
+            Part("no weight changed", lambda: training.unmoved(weights, pruned())),
         ]
     pruning = (
         Part("every zero is still zero", zeros)
@@ -144,11 +101,14 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
     )
     return [
         Part(f"returns a list of {steps} losses, one for every step", listed),
-        Part("every loss is a finite Python number", numbers),
+        Part("every loss is a finite Python number", lambda: training.numbers(losses)),
         Part("the first loss is that of the pruned model", begins),
         Part("the model has the layers and shapes it had, and no adapters", named),
-        Part("embeddings, norms and lm_head are untouched", frozen),
-        Part("what was learned is in the weights of every Linear of the layers", learned),
+        Part("embeddings, norms and lm_head are untouched", lambda: training.frozen(weights, pruned())),
+        Part(
+            "what was learned is in the weights of every Linear of the layers",
+            lambda: training.learned(weights, pruned()),
+        ),
         pruning,
         *([Part("the losses fall to the end", falls)] if steps == LONG else []),
         Part("the perplexity on text that it did not train on fell", better),

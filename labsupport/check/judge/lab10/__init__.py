@@ -1,0 +1,1 @@
+"""The judges of lab 10, one file an exercise."""
