@@ -185,6 +185,40 @@ def agreement_by_depth(
     show()
 
 
+def errors_by_depth(
+    errors: dict[str, dict[int, float]], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
+    """One curve per method: name -> {decoder layer: relative output error, 0.3 for 30 %}."""
+    ax = axes(title, "decoder layer", "error over the size of the output")
+    for index, (name, points) in enumerate(errors.items()):
+        ax.plot(list(points), list(points.values()), label=name, markersize=5, **look(index))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_ylim(bottom=0)
+    guesses.mark(ax, *guess)
+    ax.legend(frameon=False, fontsize=9)
+    show()
+
+
+def error_by_tokens(curves: dict[str, dict[int, float]], baseline: float, title: str) -> None:
+    """One curve per damping: name -> {tokens: relative output error}, on log scales; a line for Wanda."""
+    ax = axes(
+        title, "tokens of calibration text (log scale)", "error over the size of the output (log scale)"
+    )
+    for index, (name, points) in enumerate(curves.items()):
+        ax.plot(list(points), list(points.values()), label=name, **look(index))
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.axhline(baseline, color="black", linestyle="--", linewidth=1)
+    first, *_ = counts = list(next(iter(curves.values())))
+    ax.text(first, baseline, f"Wanda {baseline:.0%}", fontsize=9, va="bottom")
+    ax.set_xticks(counts, labels=[f"{count:,}" for count in counts])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.legend(frameon=False, fontsize=9)
+    show()
+
+
 def masks_side_by_side(masks: dict, title: str, first_input: int, rows: int = 24, inputs: int = 48) -> None:
     """A patch of one weight's masks, method -> bool [out, in], and the share that each row keeps."""
     pairs, widths = -(-len(masks) // 2), {"width_ratios": [5, 1] * 2}

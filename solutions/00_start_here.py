@@ -164,6 +164,7 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # | [06 recovery](../06_recovery/06_recovery.ipynb) | train a pruned model until it has recovered |
 # | [07 zero-shot](../07_zero_shot/07_zero_shot.ipynb) | does it still choose the right answer? |
 # | [08 cost](../08_cost/08_cost.ipynb) | what was saved, and what was not |
+# | [09 SparseGPT](../09_sparsegpt/09_sparsegpt.ipynb) | let the weights that stay make up for those that go |
 #
 # A link to a lab that your instructor has not handed out yet leads nowhere. Each lab takes an hour or more. Lab 01 comes
 # first; lab 04 builds on 02 and 03.

@@ -724,5 +724,5 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** every method here leaves the surviving weights as they were, or trains them. SparseGPT does neither: it repairs
-# a row after each weight that goes, in closed form. Its paper is where to go on.
+# **Next:** every method so far leaves the surviving weights as they were, or trains them. [Lab 09,
+# SparseGPT](../09_sparsegpt/09_sparsegpt.ipynb) does neither: it repairs a row after each weight that goes, in closed form.

@@ -4,7 +4,7 @@ import re
 
 from grader import course
 
-WORDS = {"five minutes": 5, "an hour": 60, "an hour and a half": 90}
+WORDS = {"five minutes": 5, "an hour": 60, "an hour and a quarter": 75, "an hour and a half": 90}
 
 
 def said(lab: str) -> int:

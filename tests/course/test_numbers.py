@@ -44,6 +44,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
+    "09_sparsegpt": {},
 }
 
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)

@@ -53,6 +53,7 @@ def test_a_recovery_has_its_four_numbers_and_the_guess(shown):
     ("name", "numbers"),
     [
         ("agreement_by_depth", {0: 0.3, 1: -0.2}),
+        ("errors_by_depth", {"Wanda": {0: 0.3, 1: 0.2}}),
         ("mask_differences", {"layers.0.q_proj": 0.3, "layers.1.q_proj": 0.2}),
     ],
 )
@@ -60,3 +61,9 @@ def test_curves_over_the_depth_take_a_guess(shown, name, numbers):
     getattr(plots, name)(numbers, "a title", guess=(1, 0.5))
     getattr(plots, name)(numbers, "a title")
     assert ["your guess 0.5" in told for told in shown] == [True, False]
+
+
+def test_the_error_by_tokens_has_wandas_beside_it(shown):
+    """Whether solving pays at all is read off that line."""
+    plots.error_by_tokens({"damp 0.01": {256: 0.4, 512: 0.2}}, 0.3, "By tokens")
+    assert "damp 0.01: 256 = 0.4, 512 = 0.2" in shown[0] and "Wanda 30%" in shown[0]

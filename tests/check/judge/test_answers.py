@@ -15,7 +15,7 @@ from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 
 FOLDER = Path(__file__).parents[2] / "wrong_answers"
 PUBLIC, *HIDDEN = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
-LENGTHY = ("input_norms", "prune_blocks", "recover")  # a second for each answer
+LENGTHY = ("input_norms", "prune_blocks", "prune_sparsegpt", "recover")  # a second for each answer
 SEEDS = (PUBLIC, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in HIDDEN))
 
 

@@ -46,6 +46,8 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
     ("prune_blocks", "shrink_mlp", "the_first_ones"),
     ("prune_blocks", "shrink_mlp", "down_in_another_order"),
     ("prune_blocks", "shrink_attention", "published_order"),
+    ("prune_sparsegpt", "hessian", "covariance"),
+    ("prune_sparsegpt", "sparsegpt_layer", "mask_alone"),
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
@@ -59,6 +61,8 @@ TRIVIAL = {  # of the right form, and the same whatever the input is
     "kv_group_importance": lambda q, k, v, o, head_dim, kv_heads, *_: torch.arange(kv_heads) + 1.0,
     "shrink_mlp": lambda gate, up, down, keep: (gate * 0, up * 0, down * 0),
     "shrink_attention": lambda q, k, v, o, *_: (q * 0, k * 0, v * 0, o * 0),
+    "hessian": lambda x: torch.eye(x.shape[-1]),
+    "sparsegpt_layer": lambda w, *_: (w * 0, torch.arange(w.numel()).view(w.shape) % 2 == 0),
 }
 
 
