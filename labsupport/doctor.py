@@ -25,6 +25,7 @@ LABS = {
     "06 recovery": (7, 177),
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
+    "09 sparsegpt": (8, 100),
     "10 depth": (12, 110),
     "11 on_device": (17, 40),
     "12 challenge": (4, 120),

@@ -198,6 +198,20 @@ def by_depth(
     show()
 
 
+def errors_by_depth(
+    errors: dict[str, dict[int, float]], title: str, guess: tuple[float, Any] = NO_GUESS
+) -> None:
+    """One curve per method: name -> {decoder layer: relative output error, 0.3 for 30 %}."""
+    ax = axes(title, "decoder layer", "error over the size of the output")
+    for index, (name, points) in enumerate(errors.items()):
+        ax.plot(list(points), list(points.values()), label=name, markersize=5, **look(index))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set_ylim(bottom=0)
+    guesses.mark(ax, *guess)
+    ax.legend(frameon=False, fontsize=9)
+    show()
+
+
 def perplexity_against_time(
     series: dict[str, dict[str, tuple[float, float]]],
     dense: float,
@@ -216,6 +230,26 @@ def perplexity_against_time(
     _plain_ticks(ax.yaxis)
     ax.invert_xaxis()
     ax.legend(frameon=False, fontsize=9, loc="upper left")
+    show()
+
+
+def error_by_tokens(curves: dict[str, dict[int, float]], baseline: float, title: str) -> None:
+    """One curve per damping: name -> {tokens: relative output error}, on log scales; a line for Wanda."""
+    ax = axes(
+        title, "tokens of calibration text (log scale)", "error over the size of the output (log scale)"
+    )
+    for index, (name, points) in enumerate(curves.items()):
+        ax.plot(list(points), list(points.values()), label=name, **look(index))
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.axhline(baseline, color="black", linestyle="--", linewidth=1)
+    first, *_ = counts = list(next(iter(curves.values())))
+    ax.text(first, baseline, f"Wanda {baseline:.0%}", fontsize=9, va="bottom")
+    ax.set_xticks(counts, labels=[f"{count:,}" for count in counts])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.legend(frameon=False, fontsize=9)
     show()
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from labsupport import corpora, expected, models, settings
+from labsupport.given.sparsegpt import prune_sparsegpt
 from labsupport.linears import pruned_linears
 
 pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -61,6 +62,11 @@ class Bench:
             cut = numpy.partition(score, last, axis=1)[:, last : last + 1]
             mask = torch.from_numpy(score > cut).view_as(linear.weight)  # all that tie at the cut go
             linear.weight *= mask.to(linear.weight.device)
+        return self.measured(count)
+
+    @torch.no_grad()
+    def measured(self, count: int) -> float:
+        """The perplexity of the model as it is on the first `count` windows; dense again afterwards."""
         losses = [
             self.model(window[None], labels=window[None]).loss.item()
             for window in self.windows["evaluation"][:count]
@@ -98,6 +104,14 @@ def test_default_settings_at_half(bench, monkeypatch):
         assert value == pytest.approx(
             expected.perplexity(method)[0.0 if method == "dense" else 0.5], rel=0.01
         )
+
+
+@pytest.mark.parametrize(("method", "pattern"), [("SparseGPT", None), ("SparseGPT, 2:4", (2, 4))])
+def test_survivors_that_move(bench, monkeypatch, method, pattern):
+    """Lab 09's reference numbers, by the given function instead of the lab's own."""
+    monkeypatch.setattr(settings, "current", lambda: settings.CPU)
+    prune_sparsegpt(bench.model, list(bench.windows["calibration"][:4, None]), 0.5, pattern)
+    assert bench.measured(4) == pytest.approx(expected.sparsegpt()[method], rel=0.02)
 
 
 def test_loud_channels(bench, monkeypatch):

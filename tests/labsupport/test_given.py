@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from labsupport import models
+from labsupport.check.judge.kit.open_columns import damped, inverses, replayed
 from labsupport.errors import LabError
+from labsupport.given import sparsegpt
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
@@ -105,3 +107,35 @@ def test_windows_longer_than_the_context(tiny_model):
         perplexity(tiny_model, too_long)
     with pytest.raises(LabError, match="longer than the model's context"):
         input_norms(tiny_model, [too_long])
+
+
+@pytest.mark.parametrize("pattern", [None, (2, 4), (1, 8)])
+def test_sparsegpt_of_a_layer(pattern):
+    """The survivors are where an inverse for every column puts them, beyond the first block as well."""
+    generator = torch.Generator().manual_seed(3)
+    weight, x = torch.randn(12, 152, generator=generator), torch.randn(60, 152, generator=generator)
+    h = sparsegpt.hessian(x @ torch.randn(152, 152, generator=generator))
+    new, mask = sparsegpt.sparsegpt_layer(weight, sparsegpt.factor(h), 0.4, pattern)
+    right, _ = replayed(weight, mask, inverses(damped(h, 0.01)), 128)
+    torch.testing.assert_close(new.double(), right, rtol=1e-3, atol=1e-3)
+    assert bool((new[~mask] == 0).all()) and not torch.equal(new[mask], weight[mask])
+    if pattern:
+        assert set(mask.view(-1, pattern[1]).sum(dim=1).tolist()) == {pattern[0]}
+    else:
+        assert [int((~part).sum()) for part in mask.split(128, dim=1)] == [614, 115]  # 0.4 * 12 * (128, 24)
+
+
+def test_sparsegpt_needs_groups_that_fit():
+    with pytest.raises(ValueError, match="groups of 4"):
+        sparsegpt.sparsegpt_layer(torch.ones(2, 6), torch.eye(6), 0.5, (2, 4))
+
+
+def test_sparsegpt_of_a_model(model):
+    """Half of every layer goes, in place; the fixture sees that hooks and mode are as before."""
+    before = {name: linear.weight.clone() for name, linear in pruned_linears(model).items()}
+    masks = sparsegpt.prune_sparsegpt(model, drawn(6, 40).split(2), 0.5)
+    assert masks.keys() == before.keys()
+    for name, linear in pruned_linears(model).items():
+        assert int((~masks[name]).sum()) == masks[name].numel() // 2
+        assert bool((linear.weight[~masks[name]] == 0).all())
+        assert not torch.equal(linear.weight, before[name] * masks[name])

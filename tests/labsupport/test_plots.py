@@ -53,6 +53,7 @@ def test_a_recovery_has_its_four_numbers_and_the_guess(shown):
     ("name", "numbers"),
     [
         ("agreement_by_depth", {0: 0.3, 1: -0.2}),
+        ("errors_by_depth", {"Wanda": {0: 0.3, 1: 0.2}}),
         ("mask_differences", {"layers.0.q_proj": 0.3, "layers.1.q_proj": 0.2}),
     ],
 )
@@ -67,3 +68,9 @@ def test_files_stand_at_their_megabytes(shown):
     plots.files_and_limit({"four bits": (84_000_000, 24.0)}, 30.0, "Files", guess=(67e6, 40))
     for said in ("four bits: 84 = 24", "limit 30.0", "your guess 40"):
         assert said in shown[0]
+
+
+def test_the_error_by_tokens_has_wandas_beside_it(shown):
+    """Whether solving pays at all is read off that line."""
+    plots.error_by_tokens({"damp 0.01": {256: 0.4, 512: 0.2}}, 0.3, "By tokens")
+    assert "damp 0.01: 256 = 0.4, 512 = 0.2" in shown[0] and "Wanda 30%" in shown[0]

@@ -17,7 +17,9 @@ from labsupport.check.judge.kit.verdict import WIDTH, Ending, Mark
 FOLDER = Path(__file__).parents[2] / "wrong_answers"
 PUBLIC, *HIDDEN = (0, 1, 20_261_121)  # the public cases and two courses' hidden ones
 AT_ONCE = 2  # answers to each exercise that `make quick` asks for
-LENGTHY = ("distill", "drop_blocks", "input_norms", "prune_blocks", "recover")  # a second for each answer
+LENGTHY = (  # a second for each answer
+    "distill", "drop_blocks", "input_norms", "prune_blocks", "prune_sparsegpt", "recover", "smallest_file"
+)  # fmt: skip
 SEEDS = (PUBLIC, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in HIDDEN))
 
 

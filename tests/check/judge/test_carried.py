@@ -52,6 +52,8 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
     ("prune_then_quantise", "dequantise", "tiled"),
     ("distill", "distill_loss", "factor_forgotten"),
     ("distill", "distill_loss", "changed_places"),
+    ("prune_sparsegpt", "hessian", "covariance"),
+    ("prune_sparsegpt", "sparsegpt_layer", "mask_alone"),
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
@@ -68,6 +70,8 @@ TRIVIAL = {  # of the right form, and the same whatever the input is
     "quantise": lambda weight, *_: ((weight * 0).byte(), weight[:, :1] * 0 + 1, weight[:, :1] * 0),
     "dequantise": lambda codes, *_: torch.arange(codes.numel()).view(codes.shape) + 1.0,
     "distill_loss": lambda student_logits, *_: 0 * student_logits.sum() + 1.0,
+    "hessian": lambda x: torch.eye(x.shape[-1]),
+    "sparsegpt_layer": lambda w, *_: (w * 0, torch.arange(w.numel()).view(w.shape) % 2 == 0),
 }
 
 

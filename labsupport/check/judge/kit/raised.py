@@ -85,6 +85,15 @@ SIGNS = (
     Sign(("input_norms",), "TypeError", "'generator' object is not subscriptable|object of type 'generator'",
          "batches may be a generator, which has neither a length nor a first element. One loop over it is "
          "all that is needed."),
+    Sign(("sparsegpt_layer",), "RuntimeError", "linalg.cholesky: The factorization could not be completed",
+         "It looks as if the damping is missing, or came too late: with fewer tokens than inputs, or with an "
+         f"input that is always zero, H has no inverse: {see('9.3', 'Damping')}"),
+    Sign(("sparsegpt_layer",), "RuntimeError", "shape '.*' is invalid for input of size",
+         "It looks as if the inputs were cut into groups that do not fit: the last block may be narrower "
+         f"than the others: {see('9.3', 'Blocks')}"),
+    Sign(("prune_sparsegpt",), "AttributeError", NO_MEMBER.format("tuple"),
+         "A hook gets the inputs of its layer as a tuple, here of one tensor: inputs[0], "
+         f"{see('9.4', 'What the pruned layers send')}"),
     Sign(("lora_forward",), "RuntimeError", "mat1 and mat2 shapes cannot be multiplied",
          "It looks as if a matrix was not transposed: weight, a and b have one row per output, so x is "
          "multiplied by their transposes, as in x @ weight.T. Write down the shape after each step."),

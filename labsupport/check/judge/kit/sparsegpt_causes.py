@@ -1,0 +1,143 @@
+"""The likely mistakes behind a wrong weight or mask of sparsegpt_layer, lab 09."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from labsupport.check.judge.kit.causes import Cause, Named, first, see
+from labsupport.check.judge.kit.open_columns import Inverses, chosen, damped, inverses, pools, replayed
+from labsupport.check.judge.kit.score_masks import INVERTED
+
+COLUMNS = see("9.3", "Column by column")
+BLOCKS = see("9.3", "Blocks")
+DAMPING = see("9.3", "Damping")
+Agree = Callable[[torch.Tensor, torch.Tensor], bool]
+SLACK = 1e-4  # relative, of a score
+
+
+def first_scores(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
+    """Scores [out, in] of the weight as it came in: the right ones for its first group, and wrong ones."""
+    weight, hessian = inputs["weight"].double(), inputs["hessian"].double()
+    h = damped(hessian, inputs["damp"])
+    pivots = torch.stack([row[0] for row in inverses(h)])  # [in]
+    whole = torch.linalg.inv(h).diagonal()  # [in]
+    return [
+        (weight.square() / pivots, "right"),
+        (weight.square() * hessian.diagonal(), "the scores were Wanda's, w^2 times H_jj. What counts is "
+         "what is left of a drop when the others make up for it: w^2 / [H^-1]_jj"),
+        (weight.square(), "the smallest magnitudes were dropped: H had no say in the mask"),
+        (weight.square() / whole, "the scores take the diagonal of the whole inverse. The columns left of j "
+         "are settled and cannot make up for j: the inverse that counts is that of H without them"),
+        (weight.abs() / pivots, "w or the pivot was squared once too often or too rarely: the score is "
+         "w^2 / [H^-1]_jj, and an entry of the Cholesky factor is a root of that pivot"),
+        (-weight.square() / pivots, "the highest scores were dropped"),
+    ]  # fmt: skip
+
+
+def first_masks(inputs: dict, group: int, sparsity: float) -> list[tuple[torch.Tensor, Named]]:
+    """The masks [out, group] of the first group, by each of these scores, and ranked inside rows."""
+    found = []
+    for score, said in first_scores(inputs):
+        part = score[:, :group]
+        found.append((_lowest_out(part.reshape(1, -1), sparsity).view(part.shape), said))
+    right = first_scores(inputs)[0][0][:, :group]
+    return [*found, (_lowest_out(right, sparsity), "rows")]
+
+
+def _lowest_out(score: torch.Tensor, share: float) -> torch.Tensor:
+    """Bool [pools, n], True = keep: the lowest share of each pool goes."""
+    order = score.argsort(dim=1)[:, : round(share * score.shape[1])]
+    return torch.ones_like(score, dtype=torch.bool).scatter(1, order, False)
+
+
+def causes(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int, agree: Agree) -> Iterator[Named]:
+    """The mistakes that a weight and its mask, both [out, in], show."""
+    right, *mistakes = _weights(inputs, mask, group)
+    if not agree(new * mask, right[0]):
+        for wrong, said in mistakes:
+            if agree(new * mask, wrong * mask):
+                yield f"It looks as if {said}"
+    yield from _of_mask(inputs, new, mask, group)
+
+
+def _of_mask(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int) -> Iterator[Named]:
+    """Mistakes in the choice; new, mask: [out, in]."""
+    weight, pattern, each_row = inputs["weight"], inputs.get("pattern"), "pattern" in inputs
+    (right, _), *others = first_scores(inputs)  # each [out, in]
+
+    def fits(score: torch.Tensor, kept: torch.Tensor = mask, groups: int = 1, rows: bool = each_row) -> bool:
+        """Whether the first groups of a mask drop the lowest of these scores."""
+        both = zip(pools(score, group, rows), pools(kept, group, rows), strict=True)
+        return all(chosen(one, other, SLACK) for one, other in list(both)[:groups])
+
+    if bool((new[mask] == 0).all()) and bool((new[~mask] != 0).any()):
+        yield INVERTED
+    if (
+        pattern
+        and pattern[1] != 2 * pattern[0]
+        and bool((pools(mask, group, True)[0].sum(dim=1) == pattern[1] - pattern[0]).all())
+    ):
+        yield Cause(
+            f"It looks as if {pattern[0]} of every {pattern[1]} were dropped: n is the number that stays.",
+            "n dropped instead of kept",
+        )
+    if fits(right):
+        late = f"chosen at the start. It is chosen when it begins: by then its weights have moved, {BLOCKS}"
+        if each_row and fits(right, groups=weight.shape[1]):
+            yield f"It looks as if every group was {late}"
+        if not each_row and chosen(right.reshape(1, -1), mask.reshape(1, -1), SLACK):
+            yield f"It looks as if the mask of the whole layer was {late}"
+        return
+    counts = mask[:, :group].sum(dim=1)  # [out]
+    if bool((counts == counts[0]).all()) and fits(right, rows=True):
+        yield (
+            "It looks as if each row dropped the same number, as in Wanda. Here all weights of a block "
+            f"compete, whatever row they are in, {BLOCKS}"
+        )
+    for score, said in others:
+        if fits(score):
+            yield f"It looks as if {first(said).text}, {COLUMNS}"
+
+
+def _weights(inputs: dict, mask: torch.Tensor, group: int) -> list[tuple[torch.Tensor, str]]:
+    """The right weight [out, in] under a mask, those that each mistake gives, and its name."""
+    weight, hessian, block = inputs["weight"].double(), inputs["hessian"].double(), inputs["block"]
+    h = damped(hessian, inputs["damp"])  # [in, in]
+    rows, whole, own = inverses(h), torch.linalg.inv(h), torch.linalg.cholesky(h, upper=True)
+
+    def by(changed: Inverses) -> torch.Tensor:
+        return replayed(weight, mask, changed, group)[0]
+
+    def rest(times: Callable[[torch.Tensor], torch.Tensor | float]) -> torch.Tensor:
+        """The weight when all entries of an inverse but its pivot are multiplied by times(pivot)."""
+        return by([torch.cat([row[:1], row[1:] * times(row[0])]) for row in rows])
+
+    found = [
+        (by(rows), "right"),
+        (weight, f"the survivors did not move: this is the mask alone, {COLUMNS}"),
+        (by([row[: block - j % block] for j, row in enumerate(rows)]),
+         "the errors of a block never reached the columns right of it. After each block these move, too, "
+         f"by all of its errors at once, {BLOCKS}"),
+        (by([whole[j, j:] for j in range(len(whole))]),
+         "the inverse stayed that of all inputs. A column that is settled moves no more: the inverse that "
+         f"counts is that of H without it, which is no part of the whole one, {COLUMNS}"),
+        (by([row * own[j, j] for j, row in enumerate(_rows(own))]),
+         f"H itself took the place of its inverse, {COLUMNS}"),
+        (rest(lambda _: -1.0), f"the survivors moved the wrong way: the sign is minus, {COLUMNS}"),
+        (rest(torch.sqrt), "an error was not divided by the factor's diagonal, or by the pivot of an inverse "
+         f"in its place, {COLUMNS}"),
+        (rest(torch.rsqrt), f"an error was divided by the factor's diagonal twice, {COLUMNS}"),
+    ]  # fmt: skip
+    if inputs["damp"] and bool(torch.linalg.eigvalsh(hessian)[0] > 1e-6 * hessian.diagonal().mean()):
+        added = hessian + inputs["damp"] * torch.eye(len(hessian), dtype=torch.float64)
+        found += [
+            (by(inverses(hessian)), f"the damping is missing, {DAMPING}"),
+            (by(inverses(added)), "damp itself was added. It is a share of the mean of H's diagonal, so that "
+             f"it means the same for loud inputs and for quiet ones, {DAMPING}"),
+        ]  # fmt: skip
+    return found
+
+
+def _rows(factor: torch.Tensor) -> Inverses:
+    """The rows of an upper triangular matrix [in, in] from the diagonal on: [in - j] each."""
+    return [row[j:] for j, row in enumerate(factor)]

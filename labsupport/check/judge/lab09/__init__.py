@@ -1,0 +1,1 @@
+"""The judges of lab 09, one file an exercise."""

@@ -1,0 +1,34 @@
+"""9.4 prune_sparsegpt, made from solutions/09_sparsegpt.py."""
+
+import torch
+from labsupport import linears
+from labsupport.given.exercises import yours
+
+hessian = yours("hessian")
+sparsegpt_layer = yours("sparsegpt_layer")
+
+@torch.no_grad()
+def prune_sparsegpt(
+    model, batches: list[torch.Tensor], sparsity: float, pattern: tuple[int, int] | None = None
+) -> dict[str, torch.BoolTensor]:
+    """Prune every Linear of the decoder layers by SparseGPT, in place, each on what the pruned ones before it send.
+
+    batches: LongTensors [B, L] of token ids, of one length. Blocks and damping are sparsegpt_layer's own; pattern: as
+    there. Returns the masks by full module name, True = keep. Embeddings, norms and lm_head stay as they are.
+    """
+    masks, hooks = {}, []
+
+    def solve(name: str, linear, x: torch.Tensor) -> None:  # x: [B, L, in]
+        new, masks[name] = sparsegpt_layer(linear.weight, hessian(x), sparsity, pattern=pattern)
+        linear.weight.copy_(new)
+
+    try:
+        for name, linear in linears.pruned_linears(model).items():
+            hooks.append(
+                linear.register_forward_pre_hook(lambda linear, x, name=name: solve(name, linear, x[0]))
+            )
+        model.model(torch.cat(batches).to(model.device), use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return masks

@@ -1,0 +1,636 @@
+# %% [markdown]
+# # 09  SparseGPT: what the survivors can do about it
+#
+# At 50 % Wanda leaves the course model with twice its perplexity, 49 where the dense model has 24. With 2:4, the
+# pattern that hardware wants, it is 148: such a file may fit a phone, and nobody wants to read what it writes. So far
+# every weight that stayed was left as it was, or trained afterwards for minutes (lab 06).
+#
+# SparseGPT does neither. When a weight goes, those that stay in its row *move*, in closed form, so that the layer's
+# output changes as little as it can. No gradient, no training, the same four windows of text as Wanda, half a
+# minute more. On the course model that gives 45 at 50 %, and 91 with 2:4. The same loop with rounding in place of
+# dropping is GPTQ, by which many of the 4-bit models are made that phones run.
+#
+# | | |
+# |---|---|
+# | **You learn** | the Hessian of a layer, how the others make up for a weight that goes, SparseGPT's walk through the columns, and what damping is for |
+# | **You need** | lab 04 (Wanda, 2:4, sequential calibration); matrix inverses, at least as functions that one can call |
+# | **It takes** | an hour and a quarter of your time; all cells together run about three minutes on two CPU cores |
+# | **Sources** | Frantar and Alistarh 2023, *SparseGPT*; Frantar et al. 2022, *Optimal Brain Compression*; Hassibi and Stork 1993, *Optimal Brain Surgeon*; Sun et al. 2024, *Wanda* |
+
+# %%
+import torch
+from labsupport import check, corpora, expected, given, linears, models, plots, prompts, settings
+from labsupport.given.input_norms import input_norms
+from labsupport.given.perplexity import perplexity
+from labsupport.given.wanda import n_of_m_masks, wanda_masks
+from labsupport.table import columns
+
+# %% [markdown]
+# ## The model, and what Wanda makes of it
+#
+# Evaluation and calibration take their windows from different years, as in lab 04.
+
+# %%
+now = settings.current()
+model, tokenizer = models.load(), models.tokenizer()
+dense = linears.weights(model)  # [out_features, in_features] each, by name
+token_windows = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
+calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
+batches = list(calibration[:, None])  # LongTensors [1, length]
+
+# %% experiment
+linears.must_be_dense(model)
+found, texts = {"dense": perplexity(model, token_windows)}, {"dense": prompts.written(model, tokenizer)}
+norms = input_norms(model, batches)
+for name, masks in (("Wanda", wanda_masks(model, norms, 0.5)), ("Wanda, 2:4", n_of_m_masks(model, norms))):
+    with linears.masked(model, masks):
+        found[name] = perplexity(model, token_windows)
+        if "2:4" in name:
+            texts[name] = prompts.written(model, tokenizer)
+del masks
+print(*(f"{name} {value:.2f}" for name, value in found.items()), sep="   ")
+
+# %% [markdown]
+# ## Two inputs that say the same
+#
+# Wanda's score is the error that dropping one weight makes *if nobody helps*. Here is a layer with one output and
+# three inputs; the third input is the first one and a little noise. The first weight goes.
+
+# %% experiment
+generator = torch.Generator().manual_seed(9)
+x = torch.randn(100, 3, generator=generator)  # [tokens, in_features]
+x[:, 2] = x[:, 0] + 0.1 * x[:, 2]
+weight = torch.tensor([[3.0, 1.0, 2.0]])  # [out_features, in_features]
+for what, new in (("as they were", [[0.0, 1.0, 2.0]]), ("moved", [[0.0, 1.0, 5.0]])):
+    print(f"the others {what:12}  error {(x @ torch.tensor(new).T - x @ weight.T).norm():.2f}")
+
+# %% [markdown]
+# The third weight has taken over: 3 and 2 make 5. A tenth of the error is left, with the same weight gone. To know
+# who can take over from whom, the norms are not enough: one has to know which inputs move together.
+
+# %% [markdown]
+# ## 9.1 hessian
+#
+# **Goal** measure which inputs of a layer move together. | **Points** 2 | **Minutes** 10
+#
+# ### The whole matrix
+#
+# Let $X$ be all inputs of a layer, a row for each token, and let a row $w$ of its weight become $w + \delta$. The
+# output moves by $X\delta$, and the squared length of that is
+#
+# $$\lVert X\delta \rVert^2 = \delta^\top H\, \delta, \qquad H = X^\top X, \qquad H_{ij} = \sum_t x_{ti}\, x_{tj}.$$
+#
+# So all that the error needs of the text is $H$, [in, in], however many tokens there were. On its diagonal stand
+# the sums of squares of lab 03: Wanda knows the diagonal. The rest says who moves with whom. (Half of the error has
+# $H$ as its matrix of second derivatives, its *Hessian*; papers write $2XX^\top$ for the same, with tokens in
+# columns. A factor changes nothing in this lab.)
+#
+# As in lab 03: all axes of `x` but the last are tokens, matrices of batches add up, and sums are float32 whatever
+# `x` is.
+#
+# <details><summary>Hint 1</summary>
+#
+# `sum_of_squares` of lab 03 with a matrix product in the place of the square: bring `x` into the shape [tokens, in]
+# first.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Two products can be formed from [T, in] and its transpose. One has a number for each pair of tokens, the other for
+# each pair of inputs. And when does float16 end?
+#
+# </details>
+
+
+# %% exercise="hessian"
+def hessian(x: torch.Tensor) -> torch.Tensor:
+    """The sums over all tokens of the products of every two inputs, X^T X.
+
+    x: [..., in_features], of any floating type. Returns float32 [in_features, in_features].
+    Source: Frantar and Alistarh 2023, section 3, without the factor 2.
+    """
+    ### BEGIN SOLUTION
+    tokens = x.float().reshape(-1, x.shape[-1])  # [T, in]
+    return tokens.T @ tokens
+    ### END SOLUTION
+
+
+# %% check="hessian" points=2
+check.hessian(hessian)
+
+# %% [markdown]
+# Now look into the middle of the model. How much of an input can be told from the others of the same layer? One
+# number says it: $1 / (H_{jj}\,[H^{-1}]_{jj})$ is the share of input $j$ that is news, which no combination of the
+# others says. (Section 9.2 shows why. The inverse is taken of a slightly damped $H$; section 9.3 shows why.)
+
+
+# %% experiment
+@torch.no_grad()
+def inputs_of(names: list[str], windows: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The inputs [T, in] of some layers of the dense model, by name."""
+    seen, layers = {}, linears.pruned_linears(model)
+    hooks = [
+        layers[name].register_forward_pre_hook(
+            lambda _, x, name=name: seen.update({name: x[0].flatten(0, 1)})
+        )
+        for name in names
+    ]
+    try:
+        model.model(windows.to(model.device), use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+def news(h: torch.Tensor) -> torch.Tensor:
+    """The share of each input, [in], that the others do not say."""
+    h = h + 0.01 * h.diagonal().mean() * torch.eye(len(h), device=h.device)
+    return 1 / (h.diagonal() * torch.linalg.inv(h).diagonal())
+
+
+middle = len(model.model.layers) // 2
+names = [name for name in dense if f".{middle}." in name and linears.layer_kind(name)[0] in "qogd"]
+seen = inputs_of(names, calibration)
+for name in names:
+    share = news(hessian(seen[name]))
+    kind, half = linears.layer_kind(name), share.median()
+    print(f"input of {kind:9}  {len(share):5} channels, half of them with at most {half:.0%} news")
+
+# %% [markdown]
+# Most of what an input carries is said by the others, too. Wanda makes no use of that.
+
+# %% [markdown]
+# ## 9.2 obs_drop
+#
+# **Goal** drop one weight, and let the others make up for it as well as they can. | **Points** 4 | **Minutes** 15
+#
+# ### Who makes up for it
+#
+# Weight $j$ goes, so $\delta_j = -w_j$ is fixed, and every other $\delta_i$ is free. Which $\delta$ has the
+# smallest error $\delta^\top H\,\delta$? At the minimum the slope $H\delta$ is zero in all free directions: only
+# its entry $j$ is left, $H\delta = \lambda e_j$, so $\delta = \lambda H^{-1} e_j$, a multiple of *column $j$ of the
+# inverse*. That $\delta_j = -w_j$ gives the factor:
+#
+# $$\delta = -\frac{w_j}{[H^{-1}]_{jj}}\, H^{-1}_{:,j}, \qquad \delta^\top H\,\delta = \frac{w_j^2}{[H^{-1}]_{jj}}.$$
+#
+# This is *Optimal Brain Surgeon* (Hassibi and Stork 1993), thirty years older than its use here. The second formula
+# is a score: what is left of the damage when all others help. Wanda's, squared, is $w_j^2 H_{jj}$: the damage when
+# nobody does. Where the inputs never move together, $H$ is diagonal, $1/[H^{-1}]_{jj} = H_{jj}$, nothing else
+# moves, and OBS *is* Wanda.
+#
+# By hand: $w = (3, 4)$ and $H^{-1} = \begin{pmatrix} 2 & 1 \\ 1 & 2 \end{pmatrix}$; the first weight goes. $w_0 /
+# [H^{-1}]_{00} = 1.5$, and $(3, 4) - 1.5 \cdot (2, 1) = (0, 2.5)$.
+#
+# The inverse comes ready. Weight $j$ has to be *exactly* zero afterwards, and rounding may leave a tiny number
+# there.
+#
+# <details><summary>Hint 1</summary>
+#
+# It is one line of arithmetic on vectors: the row, minus a number times a column of the inverse.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A new row is returned, and the row that came in stays as it is: `a - b` makes a new tensor, `a -= b` changes the
+# old one. Then set its entry j to 0.
+#
+# </details>
+
+
+# %% exercise="obs_drop"
+def obs_drop(weight_row: torch.Tensor, inverse_hessian: torch.Tensor, j: int) -> torch.Tensor:
+    """A row of a weight after weight j was dropped and all others moved so that the output moves least.
+
+    weight_row: [in_features]; inverse_hessian: [in_features, in_features], the inverse of X^T X. Returns a new row
+    [in_features], its entry j exactly 0. Source: Hassibi and Stork 1993, equation 5.
+    """
+    ### BEGIN SOLUTION
+    new = weight_row - weight_row[j] / inverse_hessian[j, j] * inverse_hessian[:, j]  # [in]
+    new[j] = 0
+    return new
+    ### END SOLUTION
+
+
+# %% check="obs_drop" points=4
+check.obs_drop(obs_drop)
+
+# %% [markdown]
+# Back to the layer with two inputs that say the same. Does the formula find the 5?
+
+# %% experiment
+inverse = torch.linalg.inv(hessian(x))  # [3, 3]
+new = obs_drop(weight[0], inverse, 0)
+print("the row moves from", weight[0].tolist(), "to", [round(value, 2) for value in new.tolist()])
+error, first = (x @ new - x @ weight[0]).square().sum(), weight[0, 0] ** 2
+print(f"squared error {error:.3f}, by the formula {first / inverse[0, 0]:.3f}")
+print(f"Wanda's score, squared, says {first * hessian(x)[0, 0]:.0f}")
+
+# %% [markdown]
+# ## 9.3 sparsegpt_layer
+#
+# **Goal** drop half of a layer, and let the survivors make up for it. | **Points** 6 | **Minutes** 25
+#
+# ### Column by column
+#
+# With one weight gone, the next one has fewer helpers: the inverse that counts now is that of $H$ *without row and
+# column $j$*. Every row of the weight drops other weights, so every row would need inverses of its own: in a
+# `down_proj` of the course model 576 rows, each with 768 drops, each of which updates a matrix of 1536 x 1536. That
+# is a thousand billion numbers, for one layer.
+#
+# SparseGPT's idea makes one sequence of inverses serve all rows. Go through the columns from left to right, in all
+# rows at once. Whatever goes in column $j$ is made up for by the columns *right of it* alone; a column that was
+# passed moves no more. So when column $j$ is reached, the open ones are $j, j+1, \ldots$ in every row, whatever was
+# dropped before, and the inverse that counts is that of $H_{j:,\,j:}$. And all of these inverses are in one
+# triangular matrix: with the Cholesky factor $U$ of the inverse,
+#
+# $$H^{-1} = U^\top U, \quad U \text{ upper triangular}: \qquad \text{the first row of } (H_{j:,\,j:})^{-1} \text{ is } U_{jj}\, U_{j,\,j:}$$
+#
+# Put that into the formula of 9.2. For all rows that drop weight $j$:
+#
+# $$\mathrm{error} = \frac{w_j}{U_{jj}}, \qquad w_{j:} \leftarrow w_{j:} - \mathrm{error} \cdot U_{j,\,j:}, \qquad \mathrm{score}\; \frac{w_j^2}{U_{jj}^2}.$$
+#
+# Rows that keep weight $j$ have error 0.
+#
+# ### Blocks
+#
+# When is the mask chosen? If at the start, it would not know how the weights move. If at each column, every column
+# would have to lose the same share, the loud inputs like the quiet ones. So it is chosen for a *block* of 128
+# columns when its first column is reached: of all weights of the block, in all rows together, the $k =
+# \mathrm{round}(s \cdot n)$ with the lowest scores go, exactly $k$. With a *pattern* $(n, m)$ it is chosen for $m$
+# columns when the first of them is reached, and in each row the $n$ highest scores stay; `sparsity` has no say
+# then, and `block` is a multiple of $m$. If $m$ does not divide the number of inputs, that is a `ValueError`.
+#
+# Blocks also make it fast. While a block is worked on, only its own columns move. Its errors are noted, [out,
+# block], and when it is done all columns right of it move at once, by one matrix product: $W_{:,\,\mathrm{right}}
+# \leftarrow W_{:,\,\mathrm{right}} - E\, U_{\mathrm{block},\,\mathrm{right}}$.
+#
+# ### Damping
+#
+# $H$ may have no inverse: with fewer tokens than inputs some combination of inputs was never seen, and an input
+# that is always zero has a row of zeros. So add `damp` times the mean of $H$'s diagonal to the diagonal, before
+# anything else. That also keeps survivors from moving far for the sake of a few tokens; you will see how much that
+# matters.
+#
+# <details><summary>Hint 1</summary>
+#
+# The outer loop goes over blocks, `for start in range(0, in_features, block)`; the last one may be narrower. In it:
+# choose the mask, then a loop over the columns of the block, then one product for all that is right of it. Work on
+# a copy of the weight.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `torch.linalg.cholesky(h)` gives a factor of $H$, `torch.cholesky_inverse` of that the inverse,
+# `torch.linalg.cholesky(inverse, upper=True)` gives $U$. Of a block's scores, flattened to one long row, `topk(k,
+# largest=False)` gives the places to drop, and `scatter` makes a mask of places.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# One column of a block, `j`, whose mask is known. `new` is the copy of the weight, `u` is $U$, `stop` the end of
+# the block: `error = new[:, j] * ~mask[:, j] / u[j, j]` has a number for each row, [out]. `error[:, None] * u[j,
+# j:stop]` is how far each of the block's open weights moves, [out, stop - j]. Its first column takes the dropped
+# weights to zero, but for rounding: multiply by the mask at the end.
+#
+# </details>
+
+
+# %% exercise="sparsegpt_layer"
+def sparsegpt_layer(
+    weight: torch.Tensor,
+    hessian: torch.Tensor,
+    sparsity: float,
+    block: int = 128,
+    damp: float = 0.01,
+    pattern: tuple[int, int] | None = None,
+) -> tuple[torch.Tensor, torch.BoolTensor]:
+    """A weight with its lowest scores dropped column by column, and the survivors right of each moved.
+
+    weight: float32 [out_features, in_features]; hessian: [in_features, in_features]. In each block of columns exactly
+    round(sparsity * n) of its n weights go; with pattern (n, m) each row keeps n of every m consecutive inputs instead.
+    damp: what is added to the Hessian's diagonal, as a share of its mean. Returns the new weight and the mask, True =
+    keep. Raises ValueError if m does not divide in_features. Source: Frantar and Alistarh 2023, algorithm 1.
+    """
+    ### BEGIN SOLUTION
+    out, inputs = weight.shape
+    group = pattern[1] if pattern else block  # columns that are chosen at one time
+    if pattern and inputs % group:
+        raise ValueError(f"{inputs} inputs cannot be cut into groups of {group}")
+    damped = hessian + damp * hessian.diagonal().mean() * torch.eye(inputs, device=hessian.device)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    u = torch.linalg.cholesky(inverse, upper=True)  # [in, in]
+    new, mask = weight.clone(), torch.ones_like(weight, dtype=torch.bool)
+    for start in range(0, inputs, block):
+        stop = min(start + block, inputs)
+        errors = torch.zeros(out, stop - start, device=weight.device)
+        for j in range(start, stop):
+            if (j - start) % group == 0:
+                here = slice(j, min(j + group, stop))
+                score = (new[:, here] / u.diagonal()[here]).square()  # [out, group]
+                pool = score if pattern else score.reshape(1, -1)
+                drop = group - pattern[0] if pattern else round(sparsity * pool.numel())
+                places = pool.topk(drop, dim=1, largest=False, sorted=False).indices
+                keep = torch.ones_like(pool, dtype=torch.bool).scatter(1, places, False)
+                mask[:, here] = keep.view_as(score)
+            error = new[:, j] * ~mask[:, j] / u[j, j]  # [out]
+            new[:, j:stop] -= error[:, None] * u[j, j:stop]
+            errors[:, j - start] = error
+        new[:, stop:] -= errors @ u[start:stop, stop:]
+    return new * mask, mask
+    ### END SOLUTION
+
+
+# %% check="sparsegpt_layer" points=6
+check.sparsegpt_layer(sparsegpt_layer)
+
+# %% [markdown]
+# Try it on the `down_proj` in the middle of the model, with what it sees on the calibration text. Its output error
+# is measured on text that it has not seen, relative to the size of the output.
+
+# %% experiment
+down = names[-1]
+held_out = inputs_of([down], token_windows)[down]  # [T, in]
+
+
+def relative_error(new: torch.Tensor, weight: torch.Tensor, h: torch.Tensor) -> float:
+    """How far a layer's output moves, as a share of its size; h: the Hessian of the inputs that it is measured on."""
+    size = [((each @ h) * each).sum().item() for each in (new - weight, weight)]
+    return (size[0] / size[1]) ** 0.5
+
+
+h = hessian(held_out)
+new, mask = sparsegpt_layer(dense[down], hessian(seen[down]), 0.5)
+score = dense[down].abs() * norms[down]
+wanda = dense[down] * (score > score.median(dim=1, keepdim=True).values)
+for what, each in (("Wanda", wanda), ("SparseGPT's mask alone", dense[down] * mask), ("SparseGPT", new)):
+    print(f"{what:23} output error {relative_error(each, dense[down], h):.1%}")
+
+# %% [markdown]
+# The mask alone is no better than Wanda's, or not by much. What gains is that the survivors move.
+
+# %% [markdown]
+# ## 9.4 prune_sparsegpt
+#
+# **Goal** prune a whole model by SparseGPT, in place. | **Points** 4 | **Minutes** 15
+#
+# ### What the pruned layers send
+#
+# Wanda was asked for in one shot, all norms from the dense model. Here it goes *sequentially*: each layer is solved
+# for the inputs that the pruned layers before it send. These are the inputs that it will really have, and the
+# survivors move to fit them. Lab 04 has shown how, in one forward pass: a hook before each layer prunes that layer
+# at the moment when its input arrives, and then the layer runs with its new weight. (The published code goes block
+# by block, and measures all seven layers of a block while the block is dense. The check takes either.)
+#
+# All batches have the same length, so they can go through the model as one, and each $H$ is gone before the next
+# one is needed. Leave no hook behind: it would prune the model again in every later pass.
+#
+# <details><summary>Hint 1</summary>
+#
+# `linear.register_forward_pre_hook(f)` calls `f(linear, inputs)` before the layer runs, with its inputs as a tuple,
+# and returns a handle. In `f`: the Hessian of `inputs[0]`, the new weight, `linear.weight.copy_(new)`. It needs to
+# know the layer's name, too, for the masks.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `model.model(tokens, use_cache=False)` runs the decoder without the head; `torch.cat(batches)` makes one batch of
+# many. All under `@torch.no_grad()`, and the handles are removed under `finally:`, as in lab 03. A name in a lambda
+# is read late: `lambda linear, x, name=name: ...`.
+#
+# </details>
+
+
+# %% exercise="prune_sparsegpt"
+@torch.no_grad()
+def prune_sparsegpt(
+    model, batches: list[torch.Tensor], sparsity: float, pattern: tuple[int, int] | None = None
+) -> dict[str, torch.BoolTensor]:
+    """Prune every Linear of the decoder layers by SparseGPT, in place, each on what the pruned ones before it send.
+
+    batches: LongTensors [B, L] of token ids, of one length. Blocks and damping are sparsegpt_layer's own; pattern: as
+    there. Returns the masks by full module name, True = keep. Embeddings, norms and lm_head stay as they are.
+    """
+    ### BEGIN SOLUTION
+    masks, hooks = {}, []
+
+    def solve(name: str, linear, x: torch.Tensor) -> None:  # x: [B, L, in]
+        new, masks[name] = sparsegpt_layer(linear.weight, hessian(x), sparsity, pattern=pattern)
+        linear.weight.copy_(new)
+
+    try:
+        for name, linear in linears.pruned_linears(model).items():
+            hooks.append(
+                linear.register_forward_pre_hook(lambda linear, x, name=name: solve(name, linear, x[0]))
+            )
+        model.model(torch.cat(batches).to(model.device), use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return masks
+    ### END SOLUTION
+
+
+# %% check="prune_sparsegpt" points=4
+check.prune_sparsegpt(prune_sparsegpt)
+
+# %% [markdown]
+# ## Half of the course model
+#
+# Now the whole model: half a minute. `linears.masked` with masks that keep all brings back every weight after the
+# block. In it we also measure the output error of every third block's seven layers, on text that neither method has
+# seen, for three weights: those that SparseGPT leaves, the old ones under its mask, and the old ones under Wanda's
+# mask.
+
+# %% experiment
+guess = None  # your guess: SparseGPT's output error in the last block, where 0.3 would be 30 % of the output's size
+
+
+# %% experiment
+everything = {name: torch.ones((), dtype=torch.bool).expand(weight.shape) for name, weight in dense.items()}
+third = [name for name in dense if int(name.split(".")[2]) % 3 == 2 or len(model.model.layers) < 3]
+
+
+@torch.no_grad()
+def output_errors(masks: dict[str, torch.Tensor]) -> dict[str, dict[int, float]]:
+    """Method -> {block: mean relative output error of its seven layers} of the model as it is now."""
+    found, hooks = {"Wanda": {}, "SparseGPT's mask alone": {}, "SparseGPT": {}}, []
+
+    def look(name: str, linear, x: torch.Tensor) -> None:
+        h, weight, block = hessian(x), dense[name], int(name.split(".")[2])
+        score = weight.abs() * norms[name]
+        wanda = weight * (score > score.median(dim=1, keepdim=True).values)
+        for method, new in zip(found, (wanda, weight * masks[name], linear.weight), strict=True):
+            found[method][block] = found[method].get(block, 0) + relative_error(new, weight, h) / 7
+
+    try:
+        for name in third:
+            layer = linears.pruned_linears(model)[name]
+            hooks.append(
+                layer.register_forward_pre_hook(lambda linear, x, name=name: look(name, linear, x[0]))
+            )
+        model.model(token_windows.to(model.device), use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+with linears.masked(model, everything):  # whatever changes in this block comes back after it
+    masks = prune_sparsegpt(model, batches, 0.5)
+    found["SparseGPT"] = perplexity(model, token_windows)
+    errors = output_errors(masks)
+with linears.masked(model, masks):
+    found["SparseGPT's mask alone"] = perplexity(model, token_windows)
+del masks
+
+# %% experiment
+last = max(errors["SparseGPT"])
+plots.errors_by_depth(
+    errors, "Output error of a block's layers at 50 %, on text not seen", guess=(last, guess)
+)
+for method, points in errors.items():
+    print(f"{method:23} {sum(points.values()) / len(points):.1%} on average")
+
+# %% [markdown]
+# ### Mask or update?
+#
+# Two things differ between Wanda and SparseGPT: which weights go, and that the others move. Now the perplexities of
+# all four.
+
+# %% experiment
+with linears.masked(model, everything):
+    prune_sparsegpt(model, batches, 0.5, (2, 4))
+    found["SparseGPT, 2:4"] = perplexity(model, token_windows)
+    texts["SparseGPT, 2:4"] = prompts.written(model, tokenizer)
+
+# %% experiment
+pruned = {name: value for name, value in found.items() if name != "dense"}
+plots.bars(
+    pruned, found["dense"], "Perplexity at 50 %, by method and by where the zeros may stand", "perplexity"
+)
+for one, other in (
+    ("SparseGPT", "Wanda"),
+    ("SparseGPT's mask alone", "Wanda"),
+    ("SparseGPT, 2:4", "Wanda, 2:4"),
+):
+    print(f"{one:23} {found[one] / found[other]:.2f} times the perplexity of {other}")
+
+# %% [markdown]
+# What is written with 2:4, on the three prompts of lab 04:
+
+# %% experiment
+print(prompts.side_by_side(texts))
+
+# %% [markdown]
+# ## How much text is enough?
+#
+# A norm is one number, and four windows measure it well. $H$ of a `down_proj` has 1536 x 1536. With fewer tokens
+# than inputs, there are changes of a row that no token notices, and $H$ has no inverse:
+
+# %% experiment
+few = hessian(seen[down][: now.window // 2])  # [in, in], from half a window
+try:
+    sparsegpt_layer(dense[down], few, 0.5, damp=0.0)
+    print(f"half a window is enough for {len(few):,} inputs")
+except torch.linalg.LinAlgError as problem:
+    print(f"{now.window // 2} tokens, {len(few):,} inputs, no damping:", str(problem)[:110])
+
+# %% [markdown]
+# Damping gives every matrix an inverse. But how much? Here is the middle `down_proj`, solved from more and more
+# text, with three dampings. Its error is measured on other text.
+
+# %% experiment
+curves = {f"damp {damp:g}": {} for damp in (0.0001, 0.01, 1.0)}
+for count in (256, 512, 1024, 2048):
+    some = hessian(seen[down][:count])
+    for damp, points in zip((0.0001, 0.01, 1.0), curves.values(), strict=True):
+        solved, mask = sparsegpt_layer(dense[down], some, 0.5, damp=damp)
+        points[count] = relative_error(solved, dense[down], h)
+plots.error_by_tokens(
+    curves, relative_error(wanda, dense[down], h), "Output error of one layer on text not seen"
+)
+for name, points in curves.items():
+    print(f"{name:12}", *(f"{count:5} tokens {value:6.1%}" for count, value in points.items()))
+
+# %% [markdown]
+# With little damping and little text, the survivors fit the few tokens that they were shown, and do harm everywhere
+# else. It is the overfitting of lab 06 without a single step of training.
+
+# %% [markdown]
+# ## Your numbers beside ours
+
+# %% experiment
+ours = expected.sparsegpt()
+rows = [[name, f"{value:.2f}", f"{ours[name]:.2f}" if name in ours else "-"] for name, value in found.items()]
+print(columns(["at 50 %", "your perplexity", "reference"], rows))
+
+# %% [markdown]
+# ## Question 1
+#
+# In exactly which case do OBS and Wanda choose the same weight of a row to drop, and move nothing else? Name a
+# layer of the course model whose inputs are far from that case, by the numbers of section 9.1. And why does the
+# update gain more at 2:4 than where the zeros may stand anywhere?
+
+# %% [markdown] written="survivors_reflection" points=3
+# Where $H$ is diagonal: no two inputs move together. Then $1/[H^{-1}]_{jj} = H_{jj}$, so the scores are equal, and
+# column $j$ of the inverse is zero but for its entry $j$, so nothing else moves. The inputs of `down_proj` and of
+# the others in the middle block have little news: most of each can be told from the other inputs. At 2:4 the mask
+# has less choice: it must drop weights that matter and keep some that do not. More damage is done, and more free
+# weights that are of little use otherwise stand by to make up for it. The update pays where the mask is poor.
+
+# %% [markdown] answer
+# **Rubric (3 points).** One point for the diagonal $H$, with both consequences (equal scores, no move). One for
+# naming a layer with its number of news from the own notebook. One for 2:4: the choice is restricted, so larger
+# weights go and more is left to repair.
+
+# %% [markdown]
+# ## Question 2
+#
+# Weights that are dropped in the last columns of a layer are repaired worse than those in the first. Why? What
+# could one change about the walk, without making it slower? And a colleague calibrates with a single window of 512
+# tokens and gets a `down_proj` with no error at all on that window: is that good news?
+
+# %% [markdown] written="columns_reflection" points=2
+# Only columns to the right may move, so the last columns have few helpers, and the very last none. One could order
+# the columns before the walk and put them back after it: those with large $H_{jj}$ first, so that the loud ones
+# have all helpers (GPTQ calls it activation order). The colleague's layer has 1536 inputs and 512 tokens: there are
+# changes that none of these tokens notices, and the survivors can fit all of them. On other text they are worse
+# than before: measure on text that was not used, use more tokens, or damp more.
+
+# %% [markdown] answer
+# **Rubric (2 points).** One point for the helpers to the right alone, and an order of columns (loud first, or any
+# that is argued for). One for fewer tokens than inputs: a fit without error says nothing, the error must be
+# measured on other text.
+
+# %% [markdown]
+# ## Read on
+#
+# - E. Frantar and D. Alistarh 2023, *SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot*
+#   ([arXiv:2301.00774](https://arxiv.org/abs/2301.00774)): this lab.
+# - E. Frantar, S. P. Singh and D. Alistarh 2022, *Optimal Brain Compression*
+#   ([arXiv:2208.11580](https://arxiv.org/abs/2208.11580)): the exact order, row by row, and the way from OBS to SparseGPT.
+# - E. Frantar et al. 2022, *GPTQ* ([arXiv:2210.17323](https://arxiv.org/abs/2210.17323)): the same walk with rounding.
+# - X. Meng et al. 2024, *ALPS* ([arXiv:2406.07831](https://arxiv.org/abs/2406.07831)): mask and weights together, by ADMM on the same $H$.
+# - M. Sun et al. 2024, *Wanda* ([arXiv:2306.11695](https://arxiv.org/abs/2306.11695)): section 3 compares the two scores.
+# - B. Hassibi and D. Stork 1993, *Second order derivatives for network pruning: Optimal Brain Surgeon* (NIPS 5).
+#
+# **Open question.** SparseGPT never takes a drop back: what was dropped first stays dropped, though later moves may
+# have made it worth keeping. ALPS looks for mask and weights together. How near to the best is one walk? For a row
+# of 12 inputs all masks of 6 can be tried, 924 of them, each with its best weights by least squares: where does the
+# walk's mask rank among them?
+#
+# **Starred.** Put rounding in the place of dropping: in column $j$ every weight becomes the nearest of 16 values,
+# the error is what rounding took from it, divided by $U_{jj}$, and everything right of it moves as before. That is
+# GPTQ, in three changed lines of your `sparsegpt_layer`.
+#
+# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
+# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+#
+# **Next:** this was the last method that leaves a model its shape. Where a model is pruned, which of its blocks and
+# how much of each layer, is a question of its own.
