@@ -44,6 +44,12 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
+    "12_challenge": {
+        "1.25": "challenge.RATIO",
+        "3.54": "2 * 576 * (576 + 192) + 3 * 576 * 1536 weights",
+        "2.6": "1 - 81.93 / 84.15",
+        "26.4": "lab 10: one block dropped by influence",
+    },
 }
 
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)
