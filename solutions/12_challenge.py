@@ -184,50 +184,48 @@ def rounded(weight: torch.Tensor, bits: int, group: int, hessian=None) -> tuple[
     With the Hessian of its inputs, [columns, columns], each column's error is made up for by those that are
     still to be rounded. Source: Frantar et al. 2023, algorithm 1.
     """
-    weight = weight.float().clone()
-    rows, columns = weight.shape
+    left = weight.float().T.contiguous()  # [columns, rows]: a column lies in one piece
+    columns = len(left)
     group = next(size for size in range(min(group, columns), 0, -1) if columns % size == 0)
+    block = next(size for size in (32, 16, 8, 4, 2, 1) if group % size == 0)
     upper = torch.eye(columns, device=weight.device)
     if hessian is not None:
         damp = 0.01 * hessian.diagonal().mean()
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + damp * upper))
         upper = torch.linalg.cholesky(inverse, upper=True)
-    codes, scales, zeros = torch.empty_like(weight, dtype=torch.uint8), [], []
-    for start in range(0, columns, group):
-        own = slice(start, start + group)
-        scale, zero = grid(weight[:, own], bits)
-        errors = torch.zeros(rows, group, device=weight.device)
-        for place in range(start, start + group):
-            column = weight[:, place]
-            code = ((column - zero) / scale).round().clamp(0, 2**bits - 1)
-            codes[:, place] = code.to(torch.uint8)
+    codes, scales, zeros = torch.empty_like(left, dtype=torch.uint8), [], []
+    for start in range(0, columns, block):
+        if start % group == 0:
+            scale, zero = grid(left[start : start + group], bits)
+            scales.append(scale)
+            zeros.append(zero)
+        own, end = left[start : start + block], start + block
+        errors = torch.empty_like(own)
+        for place in range(block):
+            code = ((own[place] - zero) / scale).round().clamp(0, 2**bits - 1)
+            codes[start + place] = code.to(torch.uint8)
             exact = scale * code + zero
-            errors[:, place - start] = error = (column - exact) / upper[place, place]
-            weight[:, place + 1 : start + group] -= error[:, None] * upper[place, place + 1 : start + group]
-            weight[:, place] = exact
-        weight[:, start + group :] -= errors @ upper[own, start + group :]
-        scales.append(scale)
-        zeros.append(zero)
-    return codes, torch.stack(scales, dim=1), torch.stack(zeros, dim=1), weight
+            to_others = upper[start + place, start + place :]  # its own entry first
+            errors[place] = (own[place] - exact) / to_others[0]
+            own[place + 1 :] -= to_others[1 : block - place, None] * errors[place]
+            own[place] = exact
+        left[end:] -= upper[start:end, end:].T @ errors
+    return codes.T, torch.stack(scales, dim=1), torch.stack(zeros, dim=1), left.T
 
 
-def grid(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and zero, [rows] each, of one group [rows, size]: of several ranges the one with the least error."""
-    low, high = weight.amin(dim=1), weight.amax(dim=1)
-    best, least = None, torch.full_like(low, torch.inf)
+def grid(values: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and zero, [rows] each, of one group [size, rows]: of five ranges the one with the least error."""
+    low, high = values.amin(dim=0), values.amax(dim=0)
+    scale, zero, least = low, low, torch.full_like(low, torch.inf)
     for share in (1.0, 0.95, 0.9, 0.85, 0.8):
-        zero = (low * share).half().float()
-        scale = ((high - low) * share / (2**bits - 1)).clamp(min=1e-6).half().float()
-        codes = ((weight - zero[:, None]) / scale[:, None]).round().clamp(0, 2**bits - 1)
-        error = (scale[:, None] * codes + zero[:, None] - weight).square().sum(dim=1)
+        start = (low * share).half().float()
+        step = ((high - low) * share / (2**bits - 1)).clamp(min=1e-6).half().float()
+        codes = ((values - start) / step).round().clamp(0, 2**bits - 1)
+        error = (step * codes + start - values).square().sum(dim=0)
         better = error < least
-        best = (
-            (scale, zero)
-            if best is None
-            else tuple(torch.where(better, new, old) for new, old in zip((scale, zero), best, strict=True))
-        )
+        scale, zero = torch.where(better, step, scale), torch.where(better, start, zero)
         least = torch.minimum(error, least)
-    return best
+    return scale, zero
     ### END SOLUTION
 
 
@@ -305,7 +303,15 @@ pseudonym = ""
 # sum of their losses?
 
 # %% [markdown] written="challenge_reflection" points=4
-# TO BE MEASURED
+# | change | bytes before | bytes after | perplexity before | after |
+# |---|---|---|---|---|
+# | four bits, groups of 32, to the nearest | 538 million | 84,146,933 | 23.95 | 23.95 |
+# | and the block of least influence dropped | 84,146,933 | 81,931,903 | 23.95 | 26.4 |
+#
+# The first change is free, because the model arrives on such a grid. The second did not pay: 10 % more perplexity for 2.6 % of
+# the bytes. Larger groups save four times as many bytes for less. Losses do not add up because the second change meets a
+# model whose inputs the first has already moved: errors of one block pass through all later ones, and the loss is not linear in
+# them. A block that is dropped can also not be rounded badly any more.
 
 # %% [markdown] answer
 # **Rubric (4 points).** One point for three changes with bytes and perplexities before and after that fit each other (bytes can be

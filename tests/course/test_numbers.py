@@ -63,6 +63,12 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1.125": "half of 2 GB, and a bit for each of a billion weights",
         "49,152": "the vocabulary",
     },
+    "12_challenge": {
+        "1.25": "challenge.RATIO",
+        "3.54": "2 * 576 * (576 + 192) + 3 * 576 * 1536 weights",
+        "2.6": "1 - 81.93 / 84.15",
+        "26.4": "lab 10: one block dropped by influence",
+    },
 }
 
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)
