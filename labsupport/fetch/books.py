@@ -8,6 +8,7 @@ import torch
 
 from labsupport.errors import LabError
 from labsupport.fetch import hub
+from labsupport.progress import bar
 
 NAME = "bookcorpus"
 PLACE = ("bookcorpus/bookcorpus", "plain_text/train/0000.parquet", "refs/convert/parquet")
@@ -28,9 +29,11 @@ def sentences() -> Sequence[str]:
 
 
 def _rows(path: Path) -> Sequence[str]:
-    from datasets import load_dataset
+    import datasets
 
-    return load_dataset("parquet", data_files=str(path), split="train")["text"]
+    datasets.disable_progress_bars()  # they are on standard error; we show our own
+    with bar(what=f"read {NAME}"):
+        return datasets.load_dataset("parquet", data_files=str(path), split="train")["text"]
 
 
 def windows(tokenizer, count: int, length: int, seed: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer
+from scipy import sparse
 
 from grader.results.similarity.programs import Author
 
@@ -91,12 +91,11 @@ def frequent(sets: list[set[str]]) -> set[str]:
 
 def overlaps(sets: list[set[str]]) -> np.ndarray:
     """The number of common elements of each two sets, int [n, n]."""
-    if not any(sets):
-        return np.zeros((len(sets), len(sets)), dtype=np.int64)
-    as_they_are: Any = list
-    table: Any = CountVectorizer(analyzer=as_they_are, binary=True).fit_transform(
-        sets
-    )  # sparse, [n, elements]
+    column: dict[str, int] = {}
+    places = [(row, column.setdefault(one, len(column))) for row, each in enumerate(sets) for one in each]
+    at = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    ones, shape = np.ones(at.shape[1], dtype=np.int64), (len(sets), len(column))
+    table: Any = sparse.csr_array((ones, tuple(at)), shape=shape)  # [n, elements]
     return (table @ table.T).toarray()
 
 

@@ -142,10 +142,14 @@ def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:
     return math.isclose(value, expected, rel_tol=relative, abs_tol=relative * 1e-3)
 
 
+def exact(inputs: dict) -> bool:
+    """Whether a case's model is in float32; the course model may be in bfloat16, and rounding shows."""
+    return "course" not in inputs["model"] or settings.current().dtype is torch.float32
+
+
 def rounding(inputs: dict, relative: float) -> float:
-    """The relative tolerance of a number that a case's model gives; the course model may be in bfloat16."""
-    exact = "course" not in inputs["model"] or settings.current().dtype is torch.float32
-    return relative if exact else max(relative, ROUNDED)
+    """The relative tolerance of a number that a case's model gives: this one, or that of bfloat16."""
+    return relative if exact(inputs) else max(relative, ROUNDED)
 
 
 def drops_lowest(mask: torch.Tensor, scores: torch.Tensor, k: int, slack: float = 0.0) -> bool:
