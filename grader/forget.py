@@ -16,6 +16,7 @@ from grader.intake import extensions, kept, register, roster, teams
 from grader.intake.stored import DRAFT, STUDENT, TEAM
 from grader.results import lms_export, table
 from labsupport.errors import LabError
+from labsupport.progress import bar
 
 OF_STUDENTS = ("submitted", "graded", "autograded", "feedback")  # folders with a folder for each student
 BY_LAB = ("journal", "attempts")  # folders with a folder for each lab, and files STUDENT.* in it
@@ -136,7 +137,7 @@ def unbook(student: str) -> None:
 def naming(called: list[str]) -> list[str]:
     """The files of the course folder that name somebody, by their paths in it."""
     found = []
-    for root, _, files in os.walk(course.folder()):
+    for root, _, files in bar(os.walk(course.folder()), "looking for what is left", delay=1):
         paths = (Path(root, name) for name in sorted(files))
         found += [str(path.relative_to(course.folder())) for path in paths if names(path, called)]
     return sorted(found)
