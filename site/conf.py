@@ -38,6 +38,7 @@ html_theme_options = {"navigation_with_keys": False}
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_preserve_defaults = True
 default_role = "code"  # of docstrings
+highlight_language = "text"  # of blocks that name no language
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of other packages have no page here
 EMPTY = re.compile(r'<th class="head[^"]*"><p></p></th>')
 HEADLESS = re.compile(r"<thead>\s*<tr[^>]*>(?:<td></td>\s*)+</tr>\s*</thead>")

@@ -63,17 +63,18 @@ def test_no_page_has_an_error_in_a_browser(chromium, pages):
 def test_nothing_keeps_anybody_from_reading(chromium, pages):
     """axe-core finds no violation on any page: contrast, names of controls, order, what keys can reach.
 
-    On a screen by day and by night, and on a phone by night.
+    On a screen by day, its colours by night, and on a phone.
     """
     script = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
     if not script.exists() and "PRUNING_LABS_CHROMIUM" not in os.environ:
         pytest.skip("axe-core is not installed: make .venv/axe")
-    contrast = {"runOnly": ["color-contrast"]}
+    colours = {"runOnly": ["color-contrast"]}  # the rule that takes longest
+    layout = {"rules": {"color-contrast": {"enabled": False}}}
     found = []
     for path in pages:
         tab = opened(chromium, path, 1280)
         tab.add_script_tag(path=script)
-        for width, scheme, rules in ((1280, "light", {}), (1280, "dark", contrast), (390, "dark", {})):
+        for width, scheme, rules in ((1280, "light", {}), (1280, "dark", colours), (390, "light", layout)):
             tab.set_viewport_size({"width": width, "height": 900})
             tab.emulate_media(color_scheme=scheme)
             result = tab.evaluate("rules => axe.run(document, rules)", rules)
