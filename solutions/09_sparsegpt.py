@@ -632,5 +632,5 @@ print(columns(["at 50 %", "your perplexity", "reference"], rows))
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** this was the last method that leaves a model its shape. Where a model is pruned, which of its blocks and
-# how much of each layer, is a question of its own.
+# **Next:** this was the last method that leaves a model its shape. Which blocks of a model can go, and how much of each
+# layer, is a question of its own: [lab 10, depth](../10_depth/10_depth.ipynb).

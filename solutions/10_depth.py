@@ -735,4 +735,5 @@ print(
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** fewer blocks and fewer weights; and each weight with fewer bits. Lab 11 puts the two together.
+# **Next:** fewer blocks and fewer weights; and each weight with fewer bits.
+# [Lab 11, on a device](../11_on_device/11_on_device.ipynb), puts the two together.

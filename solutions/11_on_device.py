@@ -856,4 +856,5 @@ print(columns(["perplexity", "yours", "reference"], rows))
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
 #
-# **Next:** a contest. All of this fits together in many ways, and nobody knows the smallest file that still speaks.
+# **Next:** all of this fits together in many ways, and nobody knows the smallest file that still speaks:
+# [lab 12, the challenge](../12_challenge/12_challenge.ipynb).

@@ -15,7 +15,8 @@ with open(table, "w") as file:
 for words in (
     ["grades", "02", "--csv", sys.argv[1]], ["grades", "02", "--csv", sys.argv[1], "--layout", "canvas"],
     ["report", "02"], ["report"], ["extensions", "02", table], ["teams", "02", table],
-    ["essays", "02", "--to", table + "2"], ["collect", "02", sys.argv[2]], ["feedback", "02"], ["forget", "ann"],
+    ["essays", "02", "--to", table + "2"], ["collect", "02", sys.argv[2]],
+    ["feedback", "02"], ["forget", "ann"],
 ):
     assert main(words) == {"forget": 1, "feedback": 2}.get(words[0], 0), words
     loaded = {name for name, module in sys.modules.items() if module}
