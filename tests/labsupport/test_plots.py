@@ -73,4 +73,4 @@ def test_files_stand_at_their_megabytes(shown):
 def test_the_error_by_tokens_has_wandas_beside_it(shown):
     """Whether solving pays at all is read off that line."""
     plots.error_by_tokens({"damp 0.01": {256: 0.4, 512: 0.2}}, 0.3, "By tokens")
-    assert "damp 0.01: 256 = 0.4, 512 = 0.2" in shown[0] and "Wanda 30%" in shown[0]
+    assert "damp 0.01: 0.4 at 256, 0.2 at 512" in shown[0] and "Wanda 30%" in shown[0]

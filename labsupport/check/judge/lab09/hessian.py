@@ -133,7 +133,7 @@ def wrong_products(x: torch.Tensor, found: torch.Tensor) -> Iterator[Named]:
             centred.T @ centred, "covariance"),
         "each input was divided by its norm. Correlations forget how loud it is": (
             right / (size[:, None] * size).clamp_min(1e-30), "correlation"),
-        "all but the diagonal was set to zero": (right.diag(), "diagonal only"),
+        "all but the diagonal was set to zero": (right.diagonal().diag(), "diagonal only"),
         "norms were multiplied, not inputs: two loud inputs need not move together": (
             size[:, None] * size, "product of norms"),
     }  # fmt: skip

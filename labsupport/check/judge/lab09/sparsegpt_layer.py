@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -76,7 +77,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     """What must hold of the new weight and its mask, both [out, in]."""
     weight, hessian, sparsity = inputs["weight"], inputs["hessian"], inputs["sparsity"]
     pattern, group, value = inputs.get("pattern"), group_of(inputs), answer.value
-    new, mask = value if isinstance(value, tuple | list) and len(value) == 2 else (None, None)
+    both: Any = value if isinstance(value, tuple | list) and len(value) == 2 else (None, None)
+    new, mask = both  # [out, in] each
     live = hessian.diagonal() > 0  # [in]
     rows = inverses(damped(hessian, inputs["damp"]))
 
