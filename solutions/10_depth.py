@@ -226,9 +226,8 @@ plots.by_depth(
     "What a block does, and what is lost without it",
     "influence, or nats (log scale)",
 )
-ranks = torch.tensor(
-    [[list_.index(i) for i in range(depth)] for list_ in (order, sorted(rise, key=rise.get))]
-)
+by_rise = sorted(range(depth), key=lambda index: rise[index])
+ranks = torch.tensor([[each.index(index) for index in range(depth)] for each in (order, by_rise)])
 print(f"rank correlation of the two: {torch.corrcoef(ranks.double())[0, 1]:.2f}")
 worst = max(rise, key=rise.get)
 print(
@@ -236,8 +235,8 @@ print(
 )
 
 # %% [markdown]
-# The two curves run alike, without being the same. Influence finds blocks that can be missed; it cannot say what their
-# absence costs.
+# A high rank correlation says that the cheap measure finds the blocks that can be missed. It does not say what their
+# absence costs: that is in nats, and only the second curve has it.
 
 # %% [markdown]
 # ### Fewer blocks, or narrower ones?
@@ -263,11 +262,9 @@ def measured(smaller) -> dict[str, float]:
     """What a smaller model lost, its perplexity, and its time for 1 token and for 128 over the dense model's."""
     gone = sum(weight.numel() for weight in model.parameters()) - sum(w.numel() for w in smaller.parameters())
     found = {"M weights gone": gone / 1e6, "perplexity": perplexity(smaller, token_windows)}
-    times = {
-        f"time, {count} tokens": time_of(smaller, token_windows[:1, :count].to(model.device))
-        for count in (1, 128)
-    }
-    return found | times
+    for name, count in (("one token", 1), ("128 tokens", 128)):
+        found[f"time, {name}"] = time_of(smaller, token_windows[:1, :count].to(model.device))
+    return found
 
 
 # %% experiment
@@ -288,7 +285,7 @@ sliced = None
 # %% experiment
 series = {"whole blocks": blocks, "slices by taylor": slices}
 points = {
-    name: {model_: (each["time, 1 tokens"], each["perplexity"]) for model_, each in every.items()}
+    name: {model_: (each["time, one token"], each["perplexity"]) for model_, each in every.items()}
     for name, every in series.items()
 }
 last = list(blocks.values())[-1]
@@ -296,11 +293,11 @@ plots.perplexity_against_time(
     points,
     dense_perplexity,
     "Perplexity against the time for one token",
-    guess=(last["time, 1 tokens"], guess),
+    guess=(last["time, one token"], guess),
 )
 for name, every in series.items():
     for which, each in every.items():
-        saved = 100 * (1 - each["time, 1 tokens"]) / each["M weights gone"]
+        saved = 100 * (1 - each["time, one token"]) / each["M weights gone"]
         print(f"{name}, {which:6} {saved:.2f} % of the time of one token saved per million weights")
 
 # %% experiment
@@ -318,7 +315,7 @@ print(columns(["", "", *last], rows))
 # a time, that narrower matrices hardly save any time at all.) Which is better depends on what you wait for: compare points at equal *time*.
 #
 # **What if** the six were chosen one at a time, each by the influence in the model that is left? Or by `rise`? Try
-# `perplexity(without(sorted(rise, key=rise.get)[:6]), token_windows)`.
+# `perplexity(without(by_rise[:6]), token_windows)`.
 
 # %% [markdown]
 # ## Question 1
