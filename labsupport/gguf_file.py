@@ -83,6 +83,7 @@ def _paired(rows: np.ndarray, heads: int) -> np.ndarray:
 
 def _describe(writer: gguf.GGUFWriter, config: Any) -> None:
     """What an engine must know before the first weight."""
+    writer.add_name("written by pruning-labs")
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -109,9 +110,10 @@ def _tokens(writer: gguf.GGUFWriter, tokenizer: PreTrainedTokenizerFast) -> None
     kinds = (gguf.TokenType.CONTROL if index in special else gguf.TokenType.NORMAL for _, index in vocabulary)
     writer.add_token_types(list(kinds))
     writer.add_token_merges([each if isinstance(each, str) else " ".join(each) for each in merges])
-    for add, index in (
-        (writer.add_bos_token_id, tokenizer.bos_token_id),
-        (writer.add_eos_token_id, tokenizer.eos_token_id),
-    ):
+    ends: Any = {
+        writer.add_bos_token_id: tokenizer.bos_token_id,
+        writer.add_eos_token_id: tokenizer.eos_token_id,
+    }
+    for add, index in ends.items():
         if index is not None:
             add(index)

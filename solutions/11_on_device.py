@@ -762,6 +762,12 @@ print(f"{ours.numel():,} logits, the largest difference {(ours - theirs).abs().m
 del phone, ours, theirs
 
 # %% [markdown]
+# Does an engine run it? llama.cpp's own package for Python comes as source and compiles for minutes, so this course goes
+# without. The package `gpt4all` has a llama.cpp of 2024 in its wheel, 122 MB of it, and we tried that once: a small
+# random model, written by `gguf_file` with your kind of blocks, continued a prompt with the same twelve tokens in
+# `gpt4all` and in `transformers`. (The course model's tokenizer is newer than that llama.cpp, so for this test it was
+# announced as `gpt-2`. A llama.cpp of today knows it.) For time, the ceiling of 11.7 has to do here.
+#
 # What is in the file besides your count are norms and the tokenizer. The model that a phone would load is the one that
 # you have measured, number for number.
 #

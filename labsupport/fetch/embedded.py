@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import torch
@@ -126,7 +127,10 @@ def read(gguf: Path, what: str) -> LlamaForCausalLM:
         return bar(tensors, what)
 
     with mock.patch.object(gguf_reader, "tqdm", ours, create=True):
-        return AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        found: Any = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+        )
+    return found
 
 
 def convert(gguf: Path, folder: Path) -> None:

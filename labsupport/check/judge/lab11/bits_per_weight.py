@@ -16,15 +16,13 @@ def cases(seed: int) -> list[Case]:
     """Bits and groups on which no two mistakes agree, each pattern, and what must be refused."""
     source = draw.rng(seed, "bits_per_weight")
 
-    def asked(pattern: str, sparsity: float | None = None) -> dict:
-        some = source.choice((0.3, 0.4, 0.6, 0.7)) if sparsity is None else sparsity
-        group = source.choice((16, 128))
-        return {"sparsity": some, "bits": source.choice((3, 5, 6)), "group": group, "pattern": pattern}
+    def asked(pattern: str, sparsity: float) -> dict:
+        group, bits = source.choice((16, 128)), source.choice((3, 5, 6))
+        return {"sparsity": sparsity, "bits": bits, "group": group, "pattern": pattern}
 
-    scattered, ordered, dense = (
-        draw.until(lambda each=each: asked(*each), _suits)
-        for each in (("bitmask",), ("2:4", 0.5), ("dense", 0.0))
-    )
+    scattered = draw.until(lambda: asked("bitmask", source.choice((0.3, 0.4, 0.6, 0.7))), _suits)
+    ordered = draw.until(lambda: asked("2:4", 0.5), _suits)
+    dense = draw.until(lambda: asked("dense", 0.0), _suits)
     by_hand = {"sparsity": 0.5, "bits": 4, "group": 32}
     return [
         Case(f"{scattered['bits']} bits, {scattered['sparsity']:.0%} dropped, a bitmask", scattered),

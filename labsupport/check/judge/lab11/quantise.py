@@ -99,7 +99,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             raise Wrong(**shown(), **{"largest - smallest": (high - low).float()})
 
     def nearest() -> None:
-        error = (grids.values(*found, group) - weight.double()).abs()  # [out, in]
+        codes, scale, zero = found
+        error = (grids.values(codes, scale, zero, group) - weight.double()).abs()  # [out, in]
         bound = grids.spread(step, group, width) / 2 * 1.001 + 1e-6 * weight.double().abs()
         if not bool((error <= bound).all()):
             raise Wrong(f"off by up to {float(error.amax()):.4g}", **shown(), half_a_step=(step / 2).float())
