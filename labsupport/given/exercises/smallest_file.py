@@ -12,7 +12,6 @@ def smallest_file(model, batches, seconds: float) -> dict[str, torch.Tensor]:
     NAME.zero, NAME.mask, NAME.left, NAME.right, and "dropped".
     """
     parts = {name: weight.half() for name, weight in model.named_parameters() if weight.dim() == 1}
-    rest = {f"{name}.weight": linear for name, linear in linears.pruned_linears(model).items()}
 
     def pack(name: str, owner, bits: int, group: int, hessian=None) -> None:
         """Round a weight, put its parts into the file, and go on with what the file holds."""
@@ -20,17 +19,20 @@ def smallest_file(model, batches, seconds: float) -> dict[str, torch.Tensor]:
         parts.update({f"{name}.codes{bits}": codes, f"{name}.scale": scale, f"{name}.zero": zero})
         owner.weight.copy_(weight)
 
-    def on_arrival(
-        name: str, linear, x: torch.Tensor
-    ) -> None:  # x: [B, L, in], after all that was rounded before
-        x = x.flatten(0, 1).float()
-        pack(name, linear, *budget(name), hessian=x.T @ x)
+    def on_arrival(name: str):
+        """A hook that rounds a Linear as its input comes, after all that was rounded before it."""
+
+        def hook(linear, inputs) -> None:
+            x = inputs[0].flatten(0, 1).float()  # [tokens, in]
+            pack(name, linear, *budget(name), hessian=x.T @ x)
+
+        return hook
 
     with torch.no_grad():
-        pack("model.embed_tokens.weight", model.get_input_embeddings(), 4, 64)
+        pack("model.embed_tokens.weight", model.get_input_embeddings(), 4, 192)
         hooks = [
-            linear.register_forward_pre_hook(lambda _, x, name=name, own=linear: on_arrival(name, own, x[0]))
-            for name, linear in rest.items()
+            linear.register_forward_pre_hook(on_arrival(f"{name}.weight"))
+            for name, linear in linears.pruned_linears(model).items()
         ]
         try:
             model.model(torch.cat(list(batches)).to(model.device), use_cache=False)
@@ -42,7 +44,7 @@ def smallest_file(model, batches, seconds: float) -> dict[str, torch.Tensor]:
 
 def budget(name: str) -> tuple[int, int]:
     """Bits and group of a matrix, by its name."""
-    return (3, 64) if "gate" in name or "up" in name else (4, 64)
+    return (3, 64) if "gate" in name or "up" in name else (4, 192)
 
 
 def rounded(weight: torch.Tensor, bits: int, group: int, hessian=None) -> tuple[torch.Tensor, ...]:
