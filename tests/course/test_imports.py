@@ -37,7 +37,8 @@ try:
     main(["--help"])
 except SystemExit as end:
     assert not end.code
-others = {name.partition(".")[0] for name in sys.modules.keys() - before} - sys.stdlib_module_names
+loaded = {name.partition(".")[0] for name, module in sys.modules.items() if module and name not in before}
+others = loaded - sys.stdlib_module_names
 assert others == {"labsupport", sys.argv[1].partition(".")[0]}, others
 """
 
