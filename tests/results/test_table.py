@@ -316,7 +316,7 @@ def class_of_four(folder, book):
     record("zoe", 0, 0, 0)
     hand_in(book, "ann", timedelta(days=2, hours=3), penalty=3)
     hand_in(book, "bob")
-    by_hand(book, "ann", WRITTEN, manual_score=3.0)
+    by_hand(book, "ann", WRITTEN, manual_score=3.0, needs_manual_grade=False)
     (folder / "roster.csv").write_text(ROSTER)
     (folder / course.OWN).write_text(f"{course.OWN_TEXT}{RULE}")
 
