@@ -570,8 +570,8 @@ for name, points in curves.items():
 # %% [markdown]
 # With little damping and little text, the survivors fit the few tokens that they were shown, and do harm everywhere
 # else: the error is far above Wanda's, which moves nothing. It is worst where there are nearly as many tokens as
-# inputs, so that the fit is just possible and all of it is used up. More damping holds the survivors back, and more
-# text makes that unnecessary. It is overfitting, without a single step of training.
+# inputs, so that the fit is just possible and all of it is used up. More damping holds the survivors back, and with
+# more text less of it is needed. It is overfitting, without a single step of training.
 #
 # **What if** `prune_sparsegpt` damped more, `damp=0.1` in its call of `sparsegpt_layer`? Which layers would gain on
 # other text, and does the perplexity follow?
