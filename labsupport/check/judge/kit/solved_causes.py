@@ -7,7 +7,7 @@ import torch
 from labsupport.check.ask import recipes
 from labsupport.check.ask.own.prune_sparsegpt import Solved
 from labsupport.check.judge.kit.causes import Named, see
-from labsupport.check.judge.kit.score_masks import INVERTED
+from labsupport.check.judge.kit.score_masks import INVERTED, comparable
 from labsupport.check.judge.kit.solved_model import answered_model, flowing, misfits
 from labsupport.linears import pruned_linears
 
@@ -27,6 +27,8 @@ def causes(inputs: dict, answer: Solved) -> Iterator[Named]:
     masks, weights = answer.value, answer.weights
     model = recipes.model(inputs["model"])
     dense = {name: linear.weight.cpu() for name, linear in pruned_linears(model).items()}  # [out, in] each
+    if not isinstance(masks, dict) or not all(comparable(masks.get(name), dense[name]) for name in dense):
+        return
     new = {name: weights[f"{name}.weight"] for name in dense}  # [out, in] each
     if all(bool((new[name][masks[name]] == 0).all()) for name in dense if not bool(masks[name].all())):
         yield INVERTED
