@@ -25,7 +25,7 @@ LABS = {
     "06 recovery": (7, 177),
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
-    "10 depth": (12, 110),
+    "10 depth": (13, 115),
 }
 BUSY = 0.25  # share of the processor that other programs may take
 

@@ -254,7 +254,7 @@ guess = None  # your guess: the perplexity without the six blocks of least influ
 def time_of(smaller, ids: torch.Tensor) -> float:
     """The median time of one pass over ids [1, L] over the dense model's, measured in turns."""
     actions = {"dense": lambda: model(ids, use_cache=False), "smaller": lambda: smaller(ids, use_cache=False)}
-    times = cost.latencies(actions, repeats=9)
+    times = cost.latencies(actions, repeats=5)
     return times["smaller"][0] / times["dense"][0]
 
 
@@ -630,7 +630,7 @@ guess = None  # your guess: the perplexity of the student that learned from the 
 # %% experiment
 from labsupport.given import distillation, lora
 
-steps, length = 24, now.window // 2
+steps, length = 16, now.window // 2
 practice = corpora.windows(now.text, tokenizer, "calibration", length, steps)[:, None]  # [steps, 1, length]
 gone = order[: counts[-1]]
 
