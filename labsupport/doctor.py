@@ -26,7 +26,7 @@ LABS = {
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
     "09 sparsegpt": (8, 100),
-    "10 depth": (12, 110),
+    "10 depth": (13, 115),
     "11 on_device": (17, 40),
     "12 challenge": (4, 120),
 }
