@@ -25,7 +25,7 @@ LABS = {
     "06 recovery": (7, 177),
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
-    "11 on_device": (17, 40),
+    "11 on_device": (13, 60),
 }
 BUSY = 0.25  # share of the processor that other programs may take
 
