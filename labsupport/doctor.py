@@ -27,7 +27,7 @@ LABS = {
     "08 cost": (10, 350),
     "09 sparsegpt": (8, 100),
     "10 depth": (13, 115),
-    "11 on_device": (17, 40),
+    "11 on_device": (13, 60),
     "12 challenge": (4, 120),
 }
 BUSY = 0.25  # share of the processor that other programs may take

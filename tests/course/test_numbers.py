@@ -59,8 +59,12 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "21.70": "benchmarks/seeds.py, the dense model with seed 0",
     },
     "11_on_device": {
-        "0.625": "4 of 16 bits, and a float16 pair in 32 weights",
+        "0.5": "32 / 64 bits of grids",
+        "0.625": "5 bits for each of a billion weights",
         "1.125": "half of 2 GB, and a bit for each of a billion weights",
+        "2.5": "an answer without its mask",
+        "4.5": "4 + 32 / 64 bits",
+        "8.5": "ggml, block_q8_0: 34 bytes for 32 weights",
         "49,152": "the vocabulary",
     },
     "12_challenge": {
