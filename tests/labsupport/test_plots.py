@@ -66,7 +66,7 @@ def test_curves_over_the_depth_take_a_guess(shown, name, numbers):
 def test_files_stand_at_their_megabytes(shown):
     """A file's point has its name, and the limit and the guess are told."""
     plots.files_and_limit({"four bits": (84_000_000, 24.0)}, 30.0, "Files", guess=(67e6, 40))
-    for said in ("four bits: 84 = 24", "limit 30.0", "your guess 40"):
+    for said in ("four bits: 24 at 84", "limit 30.0", "your guess 40"):
         assert said in shown[0]
 
 
