@@ -12,7 +12,7 @@ from PIL import Image
 
 from grader.grade import pictures
 from grader.grade.pictures import JPEG, PNG, TEXT, pasted, renewed
-from grader.grade.sanitize import Room
+from grader.grade.sanitize import LONGEST, Room
 from grader.results import filters
 from tests.pages import parsed, submission
 
@@ -128,3 +128,11 @@ def test_a_flood_of_pictures_is_cut():
     cells = [nbformat.v4.new_markdown_cell("x", attachments=many) for _ in range(3)]
     shown = [len(cell.get("attachments", {})) for cell in submission(*cells).cells]
     assert sum(shown) == Room.pictures
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("trap", ["![](attachment:", "![", "<img ", "<img src='attachment:", "![]("])
+def test_what_looks_like_a_reference_takes_no_time(trap):
+    """A text of the longest length that is formatted, of nothing but beginnings."""
+    text = trap * (LONGEST // len(trap))
+    assert not [match for match in filters.REFERENCE.finditer(text) if filters.named(match)]
