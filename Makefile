@@ -48,6 +48,7 @@ test: setup sandbox model
 # The properties again, on thousands of examples that no run has drawn before: what fails here is a find.
 explore: setup
 	$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=explore
+	$(BIN)/python -m pytest -m rare
 
 # Every lab, answers in place, on the real model.
 labs: setup model

@@ -41,6 +41,15 @@ def pytest_configure():
         providers._get_local_constants = providers.Constants
 
 
+def pytest_collection_modifyitems(config, items):
+    """What is rare is run where it is asked for by name."""
+    if "rare" in config.option.markexpr:
+        return
+    rare = [item for item in items if item.get_closest_marker("rare")]
+    config.hook.pytest_deselected(items=rare)
+    items[:] = [item for item in items if item not in set(rare)]
+
+
 def pytest_collection_finish():
     """What is there before the first test stays to the end: no collection of garbage need look at it."""
     gc.collect()

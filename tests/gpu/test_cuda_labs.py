@@ -9,7 +9,7 @@ from tests.course.lab_runs import execute
 from tests.course.test_labs import assert_ran_clean
 from tests.gpu.conftest import REAL
 
-pytestmark = [pytest.mark.gpu, pytest.mark.lengthy]
+pytestmark = [pytest.mark.gpu, pytest.mark.lengthy, pytest.mark.thorough]
 ON_THE_STANDIN = """
 from labsupport import settings
 from tests.gpu import standin

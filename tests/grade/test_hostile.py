@@ -42,7 +42,7 @@ def hand_in(student: str, files: dict) -> None:
             (folder / name).symlink_to(content)
 
 
-@pytest.fixture(scope="module", params=["warm", pytest.param("cold", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["warm", pytest.param("cold", marks=pytest.mark.rare)])
 def graded(request, tmp_path_factory, course_seed):
     """The whole class, graded once with each way to start: records by student."""
     with pytest.MonkeyPatch.context() as patch:
