@@ -11,8 +11,11 @@ from tests.check.judge.test_answers import answers, verdict
 from tests.gpu.conftest import REAL
 
 pytestmark = [
-    pytest.mark.gpu, pytest.mark.lengthy, pytest.mark.thorough, pytest.mark.usefixtures("tiny_course", "card"),
-]  # fmt: skip
+    pytest.mark.gpu,
+    pytest.mark.lengthy,
+    pytest.mark.thorough,
+    pytest.mark.usefixtures("tiny_course", "card"),
+]
 BANK = [param.values for param in answers()]
 ON_A_MODEL = ("perplexity", "prune_magnitude", "input_norms", "prune_wanda", "prune_blocks",
               "continuation_logprob")  # fmt: skip
