@@ -189,14 +189,6 @@ def test_another_code_page_is_not_guessed(tmp_path, text, encoding):
 # Ids that a spreadsheet takes for something else
 
 
-@pytest.mark.parametrize("student", ["NaN", "None", "007", "1e5", "TRUE", "null", "0", "3-4", "1.5"])
-def test_an_id_is_a_text_whatever_it_looks_like(tmp_path, student):
-    people = written(tmp_path, f"student_id,name\n{student},Ann Lee\nb,Bo\n")
-    arrivals = collect(LAB, zipped(tmp_path, f"leeann_11_22_{NOTEBOOK}"), tmp_path / "s", people)
-    assert [arrival.student for arrival in arrivals] == [student]
-    assert (tmp_path / "s" / student / LAB / NOTEBOOK).exists()
-
-
 def test_ids_that_differ_in_signs_alone_are_different_people(tmp_path):
     """An exchange's user names are ids, letter by letter; on a platform such names fit nobody."""
     people = written(tmp_path, "student_id,name\na-b,Ann\nab,Ben\nAB,Cem\n")
