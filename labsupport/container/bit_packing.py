@@ -8,11 +8,12 @@ import itertools
 
 import numpy as np
 
-PAIRS = np.array(list(itertools.combinations(range(4), 2)))  # [6, 2]: 01 02 03 12 13 23
-PATTERNS = np.zeros((6, 4), dtype=bool)  # the six ways to keep 2 of 4, in the order of PAIRS
-np.put_along_axis(PATTERNS, PAIRS, values=True, axis=1)
+PAIRS = list(itertools.combinations(range(4), 2))  # 01 02 03 12 13 23
+PATTERNS = np.array(
+    [[place in pair for place in range(4)] for pair in PAIRS]
+)  # [6, 4], the ways to keep 2 of 4
 NUMBERS = np.full(16, 255, dtype=np.uint8)  # four bits, the first one lowest -> the number of a pattern
-NUMBERS[PATTERNS @ (1, 2, 4, 8)] = range(6)
+NUMBERS[[sum(1 << place for place in pair) for pair in PAIRS]] = range(6)
 
 
 def packed_codes(codes: np.ndarray, bits: int) -> bytes:
@@ -25,7 +26,7 @@ def packed_codes(codes: np.ndarray, bits: int) -> bytes:
     return words.view(np.uint8).reshape(-1, 8)[:, :bits].tobytes()[: code_bytes(len(codes), bits)]
 
 
-def unpacked_codes(packed: bytes, count: int, bits: int) -> np.ndarray:
+def unpacked_codes(packed: bytes | memoryview, count: int, bits: int) -> np.ndarray:
     """`count` codes, uint8 [count], from exactly code_bytes(count, bits) bytes."""
     words = np.zeros((-(-count // 8), 8), dtype=np.uint8)
     rows = np.zeros(len(words) * bits, dtype=np.uint8)
@@ -56,7 +57,7 @@ def packed_two_of_four(mask: np.ndarray) -> bytes:
     return (threes @ np.array((1, 6, 36), dtype=np.uint8)).tobytes()
 
 
-def unpacked_two_of_four(packed: bytes, count: int) -> np.ndarray:
+def unpacked_two_of_four(packed: bytes | memoryview, count: int) -> np.ndarray:
     """The mask, bool [count], from two_of_four_bytes(count) bytes; ValueError for a byte above 215."""
     values = np.frombuffer(packed, dtype=np.uint8)
     if len(values) and values.max() > 215:

@@ -53,7 +53,7 @@ def read(file: bytes, config: Any) -> File:
 @torch.no_grad()
 def restore(model: LlamaForCausalLM, file: File) -> None:
     """Turn the dense model into the one of a file that was read for it, in place."""
-    kept = [layer for number, layer in enumerate(model.model.layers) if number not in file.dropped]
+    kept: list[Any] = [layer for number, layer in enumerate(model.model.layers) if number not in file.dropped]
     for name, weight in file.weights():
         owner: Any = model.get_submodule(name.rpartition(".")[0])
         weight = weight.to(owner.weight.device, owner.weight.dtype)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -93,7 +93,7 @@ class _Encoding:
             raise Refused(f"{self.name}: left [rows, rank] and right [rank, columns] go together.")
         return (sides[0].shape[1], sides) if sides else (0, [])
 
-    def _masked(self, shape: list[int]) -> tuple[str, list[bytes]]:
+    def _masked(self, shape: list[int]) -> tuple[Literal["", "bits", "2:4"], list[bytes]]:
         if self.mask is None:
             return "", []
         if self.mask.dtype is not torch.bool or list(self.mask.shape) != shape or not self.base:

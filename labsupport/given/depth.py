@@ -33,8 +33,9 @@ def drop_blocks(model: PreTrainedModel, keep: list[int]) -> None:
     there are, so that a saved model can be loaded.
     """
     decoder: Any = model.model  # attributes of nn.Module are untyped
-    decoder.layers = nn.ModuleList([decoder.layers[index] for index in keep])
-    for place, layer in enumerate(decoder.layers):
+    kept: list[Any] = [decoder.layers[index] for index in keep]
+    decoder.layers = nn.ModuleList(kept)
+    for place, layer in enumerate(kept):
         layer.self_attn.layer_idx = place
     config: Any = model.config
     config.num_hidden_layers = len(keep)

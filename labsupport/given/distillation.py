@@ -51,7 +51,7 @@ def distill(
     batches: LongTensors [B, L] of token ids. All else is as in lora.recover: schedule, interrupt, errors,
     zeros that stay zeros. The teacher does not change; it must not share weights with the student.
     """
-    slope = partial(backward, teacher=teacher, temperature=temperature)
+    slope: Any = partial(backward, teacher=teacher, temperature=temperature)
     return recover(student, batches, steps, learning_rate, seed=seed, slope=slope)
 
 

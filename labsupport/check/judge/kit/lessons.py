@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ TEMPERATURE = 2.0
 
 
 @torch.no_grad()
-def logits_of(model: nn.Module, windows: torch.Tensor) -> torch.Tensor:
+def logits_of(model: Any, windows: torch.Tensor) -> torch.Tensor:
     """The logits [B, L, V] of a model on windows [B, L], on the CPU."""
     return model(windows.to(model.device), use_cache=False).logits.cpu()
 

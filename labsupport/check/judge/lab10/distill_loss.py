@@ -64,16 +64,16 @@ def suits(inputs: dict) -> bool:
 
 def right(inputs: dict) -> float:
     """T squared times the mean divergence over all guesses that have a target."""
-    *logits, _, temperature = inputs.values()
-    windows = divergences(*logits, temperature)  # [B][L]
+    student, teacher, _, temperature = inputs.values()
+    windows = divergences(student, teacher, temperature)  # [B][L]
     targets = [each for window in windows for each in window[:-1]]
     return temperature**2 * math.fsum(targets) / len(targets)
 
 
 def parts(inputs: dict, answer: Distilled) -> list[Part]:
     """What must hold of the loss, float32 [], and of its gradients."""
-    *logits, _, temperature = inputs.values()
-    batch, length, vocabulary = logits[0].shape
+    student, teacher, _, temperature = inputs.values()
+    batch, length, vocabulary = student.shape
     value = answer.value
 
     def scalar() -> None:
@@ -88,7 +88,7 @@ def parts(inputs: dict, answer: Distilled) -> list[Part]:
             show = {}
             if vocabulary == 4:
                 show = {f"8 p of the {who} at T = 3": (8 * (each / 3).softmax(dim=-1)).round()
-                        for who, each in zip(("student", "teacher"), logits, strict=True)}  # fmt: skip
+                        for who, each in (("student", student), ("teacher", teacher))}  # fmt: skip
             raise Wrong(**show, your_loss=float(value), expected=expected)
 
     def slopes() -> list:
@@ -105,9 +105,9 @@ def parts(inputs: dict, answer: Distilled) -> list[Part]:
         found, _ = slopes()
         if found is None:
             raise Wrong("none arrives")
-        if not isinstance(found, torch.Tensor) or found.shape != logits[0].shape:
+        if not isinstance(found, torch.Tensor) or found.shape != student.shape:
             raise Wrong(NOT_SENT)
-        expected = slope(*logits, temperature)  # [B, L, V]
+        expected = slope(student, teacher, temperature)  # [B, L, V]
         room = 1e-2 if found.dtype is torch.bfloat16 else 1e-4
         if not torch.allclose(
             found.double(), expected, rtol=room, atol=room * float(expected.abs().max()) + 1e-6
@@ -137,12 +137,12 @@ def cause(inputs: dict, answer: Distilled) -> Iterator[Named]:
     """The mistake that a wrong loss, or a wrong gradient, shows."""
     value, expected, slopes = float(answer.value), right(inputs), answer.slopes
     if math.isclose(value, expected, rel_tol=1e-4, abs_tol=1e-5):
-        if slopes.error:
+        if slopes and slopes.error:
             yield (
                 "It looks as if the loss was cut off from the student's logits, by detach(), item() or "
                 f"no_grad(): nothing could learn from it. Only the teacher is cut off, {TEACHES}"
             )
-        elif slopes.value[1] is not None:
+        elif slopes and slopes.value[1] is not None:
             yield (
                 "It looks as if gradients flow into the teacher. It is a target, like a label: "
                 f"{TEACHES}\nTry teacher_logits.detach()."

@@ -102,6 +102,7 @@ def place(inputs: dict, answer: Packed) -> Place:
 
 def measured(inputs: dict, answer: Packed) -> float:
     """The judge's perplexity of a file's model."""
+    assert answer.file is not None  # what has no file has no place
     key = memo.key("file", {"evaluation": inputs["evaluation"]}, {"file": answer.file})
     return memo.at(key, lambda: challenge.perplexity(_bytes(answer), windows(inputs)))
 
