@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 MORE = [
     "solutions/*.py", "notebooks/*/*.ipynb", "start.py", "nbgrader_config.py", "environment.yml", "Makefile",
-    "pyproject.toml", "constraints.txt", "README.md", "LICENSE",
+    "pyproject.toml", "constraints.txt", "README.md", "LICENSE", "LICENSE-TEXTS",
 ]  # fmt: skip
 
 

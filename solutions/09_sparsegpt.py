@@ -19,6 +19,7 @@
 
 # %%
 import torch
+from functools import partial
 from labsupport import check, corpora, expected, given, linears, models, plots, prompts, settings
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
@@ -410,8 +411,8 @@ print(columns(["layer", "weight", "calibration text", "other text"], rows, left=
 # <details><summary>Hint 2</summary>
 #
 # `model.model(tokens, use_cache=False)` runs the decoder without the head; `torch.cat(batches)` makes one batch of
-# many. All under `@torch.no_grad()`, and the handles are removed under `finally:`, as in lab 03. A name in a lambda
-# is read late: `lambda linear, x, name=name: ...`.
+# many. All under `@torch.no_grad()`, and the handles are removed under `finally:`, as in lab 03. `partial(f, name)`
+# is a function that gets the name first, and then what the hook passes.
 #
 # </details>
 
@@ -429,15 +430,13 @@ def prune_sparsegpt(
     ### BEGIN SOLUTION
     masks, hooks = {}, []
 
-    def solve(name: str, linear, x: torch.Tensor) -> None:  # x: [B, L, in]
-        new, masks[name] = sparsegpt_layer(linear.weight, hessian(x), sparsity, pattern=pattern)
+    def solve(name: str, linear, inputs: tuple) -> None:  # inputs[0]: [B, L, in]
+        new, masks[name] = sparsegpt_layer(linear.weight, hessian(inputs[0]), sparsity, pattern=pattern)
         linear.weight.copy_(new)
 
     try:
         for name, linear in linears.pruned_linears(model).items():
-            hooks.append(
-                linear.register_forward_pre_hook(lambda linear, x, name=name: solve(name, linear, x[0]))
-            )
+            hooks.append(linear.register_forward_pre_hook(partial(solve, name)))
         model.model(torch.cat(batches).to(model.device), use_cache=False)
     finally:
         for hook in hooks:

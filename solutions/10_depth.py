@@ -163,7 +163,7 @@ print(f"a cosine of {1 - influence[order[0]]:.3f} is an angle of {degrees:.0f} d
 # From its config a saved model is built again. It must say how many blocks there are: `num_hidden_layers`. Some
 # configs also hold *lists with one entry a block*: `layer_types` (Qwen2: full or sliding attention) and
 # `layer_widths` (ours, of models whose blocks lab 05 cut unequally). Where there is such a list, it loses the entries of
-# the blocks that go. A Llama has none: `getattr(config, name, None)` asks without an error.
+# the blocks that go. A Llama has none: `hasattr(config, "layer_types")` asks without an error.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -191,9 +191,10 @@ def drop_blocks(model, keep: list[int]) -> None:
     for place, layer in enumerate(model.model.layers):
         layer.self_attn.layer_idx = place
     model.config.num_hidden_layers = len(keep)
-    for name in ("layer_types", "layer_widths"):
-        if listed := getattr(model.config, name, None):
-            setattr(model.config, name, [listed[index] for index in keep])
+    if hasattr(model.config, "layer_types") and model.config.layer_types:
+        model.config.layer_types = [model.config.layer_types[index] for index in keep]
+    if hasattr(model.config, "layer_widths") and model.config.layer_widths:
+        model.config.layer_widths = [model.config.layer_widths[index] for index in keep]
     ### END SOLUTION
 
 
@@ -349,7 +350,7 @@ print(columns(["", "", *last], rows))
 # ### From a ratio to a budget
 #
 # `outlier_ratio` [layers] is the share of scores in each layer that are above five times the layer's mean. Let
-# $d_i = \bar r - r_i$ be the distance of layer $i$ *below* the mean ratio. Its budget, the share of weights that are dropped, is
+# $d_i = \mathrm{mean}(r) - r_i$ be the distance of layer $i$ *below* the mean ratio. Its budget, the share of weights that are dropped, is
 #
 # $$s_i = S + \lambda\, \frac{d_i}{\max_j \lvert d_j \rvert}$$
 #

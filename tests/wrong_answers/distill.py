@@ -197,7 +197,7 @@ def one_pass(student, teacher, batches, steps, learning_rate):
 
 
 def its_own_rate(student, teacher, batches, steps, learning_rate):
-    """the learning rate that you were given has no say"""
+    """the given learning_rate was not used"""
     return _distill(student, teacher, batches, steps, 0.01)
 
 

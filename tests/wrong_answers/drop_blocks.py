@@ -30,12 +30,6 @@ def right_ours(model, keep):
     return ours.drop_blocks(model, keep)
 
 
-def right_module_list(model, keep):
-    _choose(model, keep)
-    _renumber(model)
-    _note(model, keep)
-
-
 def right_deletes_from_the_back(model, keep):
     for index in reversed(range(len(model.model.layers))):
         if index not in keep:
@@ -117,7 +111,7 @@ def widths_left_alone(model, keep):
 def dropped_are_kept(model, keep):
     """the blocks of `keep` were dropped"""
     others = [index for index in range(len(model.model.layers)) if index not in keep]
-    right_module_list(model, others)
+    right_deletes_from_the_back(model, others)
 
 
 def first_blocks(model, keep):
@@ -145,13 +139,13 @@ def another_order(model, keep):
 def copies(model, keep):
     """changes the model in place and returns None"""
     smaller = copy.deepcopy(model)
-    right_module_list(smaller, keep)
+    right_deletes_from_the_back(smaller, keep)
     return smaller
 
 
 def copies_and_forgets(model, keep):
     """the model stayed as it came"""
-    right_module_list(copy.deepcopy(model), keep)
+    right_deletes_from_the_back(copy.deepcopy(model), keep)
 
 
 class _Through(nn.Module):
@@ -184,7 +178,7 @@ def plain_list(model, keep):
 
 def norm_scaled(model, keep):
     """model.norm.weight changed"""
-    right_module_list(model, keep)
+    right_deletes_from_the_back(model, keep)
     with torch.no_grad():
         model.model.norm.weight *= 2
 

@@ -23,13 +23,6 @@ def right_numpy(codes, bits):
     return _bytes(_bits(codes, bits))
 
 
-def right_shifts(codes, bits):
-    codes = _checked(codes, bits)
-    flags = torch.stack([codes >> place & 1 for place in reversed(range(bits))], dim=1).flatten()
-    flags = torch.nn.functional.pad(flags, (0, -len(flags) % 8)).view(-1, 8)
-    return sum(flags[:, place] << (7 - place) for place in range(8))
-
-
 def right_one_number(codes, bits):
     """All codes as one long Python number."""
     whole, size = 0, codes.numel() * bits

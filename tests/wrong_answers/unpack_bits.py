@@ -24,13 +24,6 @@ def right_numpy(packed, bits, count):
     return _codes(_flags(_checked(packed, bits, count)), bits, count)
 
 
-def right_shifts(packed, bits, count):
-    packed = _checked(packed, bits, count)
-    flags = torch.stack([packed >> place & 1 for place in reversed(range(8))], dim=1).flatten()
-    flags = flags[: count * bits].view(count, bits)
-    return sum(flags[:, place] << (bits - 1 - place) for place in range(bits))
-
-
 def right_one_number(packed, bits, count):
     whole = int.from_bytes(bytes(_checked(packed, bits, count).tolist()), "big") >> (-count * bits % 8)
     codes = [whole >> bits * place & 2**bits - 1 for place in reversed(range(count))]

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from labsupport.check.ask import wire
 from labsupport.check.ask.answer import Answer, Attempt, Failure
 
 LIBRARIES = (Path(__file__).parents[2], sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+MANY = 20_000  # values of an answer; a message may hold COUNT_LIMIT of them
 
 
 def call(function: Callable, inputs: dict) -> Answer:
@@ -32,11 +34,25 @@ def call(function: Callable, inputs: dict) -> Answer:
 def attempt(action: Callable) -> Attempt:
     """The value of an action, its tensors not moved, or its error."""
     try:
-        return Attempt(value=wire.bare(action()), error=None)
+        return Attempt(value=_bounded(wire.bare(action())), error=None)
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
         return Attempt(value=None, error=failure(problem))
+
+
+def _bounded(value: Any) -> Any:
+    """Plain data as it is; what has too many parts for a message as `Opaque`."""
+    count, rest = 0, [value]
+    while rest:
+        item = rest.pop()
+        count += 1
+        if count > MANY:
+            return wire.Opaque(f"a {type(value).__name__} of more than {MANY:,} values")
+        rest.extend(
+            item.values() if isinstance(item, dict) else item if isinstance(item, list | tuple) else ()
+        )
+    return value
 
 
 def answered(found: Attempt, changed: list[str] | None = None) -> Answer:

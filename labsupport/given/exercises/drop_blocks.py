@@ -12,6 +12,7 @@ def drop_blocks(model, keep: list[int]) -> None:
     for place, layer in enumerate(model.model.layers):
         layer.self_attn.layer_idx = place
     model.config.num_hidden_layers = len(keep)
-    for name in ("layer_types", "layer_widths"):
-        if listed := getattr(model.config, name, None):
-            setattr(model.config, name, [listed[index] for index in keep])
+    if hasattr(model.config, "layer_types") and model.config.layer_types:
+        model.config.layer_types = [model.config.layer_types[index] for index in keep]
+    if hasattr(model.config, "layer_widths") and model.config.layer_widths:
+        model.config.layer_widths = [model.config.layer_widths[index] for index in keep]

@@ -1,6 +1,7 @@
 """9.4 prune_sparsegpt, made from solutions/09_sparsegpt.py."""
 
 import torch
+from functools import partial
 from labsupport import linears
 from labsupport.given.exercises import yours
 
@@ -18,15 +19,13 @@ def prune_sparsegpt(
     """
     masks, hooks = {}, []
 
-    def solve(name: str, linear, x: torch.Tensor) -> None:  # x: [B, L, in]
-        new, masks[name] = sparsegpt_layer(linear.weight, hessian(x), sparsity, pattern=pattern)
+    def solve(name: str, linear, inputs: tuple) -> None:  # inputs[0]: [B, L, in]
+        new, masks[name] = sparsegpt_layer(linear.weight, hessian(inputs[0]), sparsity, pattern=pattern)
         linear.weight.copy_(new)
 
     try:
         for name, linear in linears.pruned_linears(model).items():
-            hooks.append(
-                linear.register_forward_pre_hook(lambda linear, x, name=name: solve(name, linear, x[0]))
-            )
+            hooks.append(linear.register_forward_pre_hook(partial(solve, name)))
         model.model(torch.cat(batches).to(model.device), use_cache=False)
     finally:
         for hook in hooks:

@@ -50,8 +50,8 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
     ("prune_then_quantise", "quantise", "one_step_too_many"),
     ("prune_then_quantise", "dequantise", "no_zero"),
     ("prune_then_quantise", "dequantise", "tiled"),
-    ("distill", "distill_loss", "factor_forgotten"),
     ("distill", "distill_loss", "changed_places"),
+    ("distill", "distill_loss", "factor_forgotten"),
     ("prune_sparsegpt", "hessian", "covariance"),
     ("prune_sparsegpt", "sparsegpt_layer", "mask_alone"),
 ]
