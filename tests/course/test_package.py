@@ -67,7 +67,7 @@ def test_the_extra_is_enough_for_a_course():
 def test_a_wheel_holds_what_a_course_is_made_from():
     """`release` and `archive` find every file that they take from beside the packages."""
     text = (course.ROOT / "setup.py").read_text(encoding="utf-8")
-    named = set(re.findall(r'"([\w.*/]+)"', text))
+    named = set(re.findall(r'"([\w.*/-]+)"', text))
     assert {*BESIDE, *archive.BESIDE, "solutions/*.py", "notebooks/*/*.ipynb"} <= named
 
 

@@ -36,21 +36,11 @@ try:
 except ImportError:
     print("no judge")
 """
-EVERY = set(
-    [
-        "cutting",
-        "patterns",
-        "perplexity",
-        "masks",
-        "input_norms",
-        "wanda",
-        "macs",
-        "plans",
-        "blocks",
-        "lora",
-        "packing",
-    ]
-)
+OLD = {
+    "cutting", "patterns", "perplexity", "masks", "input_norms", "wanda", "macs", "plans", "blocks", "lora",
+    "packing",
+}  # fmt: skip
+EVERY = OLD | {"sparsegpt", "depth", "distillation"}
 HERE = {  # what a lab has of given/ while it is graded
     0: {"cutting", "patterns"},
     1: {"patterns"},
@@ -58,9 +48,13 @@ HERE = {  # what a lab has of given/ while it is graded
     3: {"cutting", "patterns", "perplexity", "masks"},
     4: {"cutting", "perplexity", "input_norms"},
     5: {"cutting", "patterns", "perplexity", "masks", "input_norms", "wanda"},
-    6: EVERY - {"lora", "packing"},
-    7: EVERY - {"packing"},
-    8: EVERY - {"macs", "plans", "packing"},
+    6: OLD - {"lora", "packing"},
+    7: OLD - {"packing"},
+    8: OLD - {"macs", "plans", "packing"},
+    9: OLD,
+    10: EVERY - {"depth", "distillation"},
+    11: EVERY,
+    12: EVERY,
 }
 SEARCH = """
 import gc, importlib, inspect, os, pkgutil, sys, warnings
