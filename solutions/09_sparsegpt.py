@@ -7,7 +7,7 @@
 #
 # SparseGPT does neither. When a weight goes, those that stay in its row *move*, in closed form, so that the layer's
 # output changes as little as it can. No gradient, no training, the same four windows of text as Wanda, half a
-# minute more. On the course model that gives 45 at 50 %, and 91 with 2:4. The same loop with rounding in place of
+# minute more. On the course model that gives 47 at 50 %, and 89 with 2:4. The same loop with rounding in place of
 # dropping is GPTQ, by which many of the 4-bit models are made that phones run.
 #
 # | | |
@@ -395,7 +395,8 @@ print(columns(["layer", "weight", "calibration text", "other text"], rows, left=
 # for the inputs that the pruned layers before it send. These are the inputs that it will really have, and the
 # survivors move to fit them. Lab 04 has shown how, in one forward pass: a hook before each layer prunes that layer
 # at the moment when its input arrives, and then the layer runs with its new weight. (The published code goes block
-# by block, and measures all seven layers of a block while the block is dense. The check takes either.)
+# by block, and measures all seven layers of a block while the block is dense. On the course model that gives 45.9 at
+# 50 %, and layer by layer 47.3. The check takes either.)
 #
 # All batches have the same length, so they can go through the model as one, and each $H$ is gone before the next
 # one is needed. Leave no hook behind: it would prune the model again in every later pass.

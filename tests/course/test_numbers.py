@@ -44,7 +44,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
-    "09_sparsegpt": {},
+    "09_sparsegpt": {"45.9": "labsupport/given/sparsegpt.py, with Hessians block by block"},
     "10_depth": {
         "0.09": "a made-up example of budgets",
         "0.56": "0.5 + 0.09 * 2 / 3",
