@@ -76,7 +76,13 @@ def wrong(lab: str, turn: int) -> nbformat.NotebookNode:
 
 
 SHORT = {"00_start_here", "02_magnitude_pruning"}  # the others take longer and say the same
-EACH = [pytest.param(lab, marks=() if lab in SHORT else pytest.mark.thorough) for lab in course.labs()]
+KINDS = {"05_structured_pruning", "09_sparsegpt", "10_depth", "11_on_device", "12_challenge"}  # of exercises
+EACH = [
+    pytest.param(
+        lab, marks=() if lab in SHORT else pytest.mark.thorough if lab in KINDS else pytest.mark.rare
+    )
+    for lab in course.labs()
+]
 
 
 @pytest.fixture(scope="module", params=EACH)
