@@ -24,8 +24,8 @@ from labsupport.table import columns
 # 1. Your function gets the course model, calibration text and a number of seconds. It returns a dict of tensors. The course
 #    packs them into **one file**; its length in bytes is your number. Nothing else travels: no code, no second file.
 # 2. The examiner unpacks the file with the course's decoder, counts its bytes, and measures the perplexity of the model in
-#    it, on addresses that you have not seen. **At most 1.25 times the dense model's** counts: on the public addresses that is
-#    about 30. A file above the limit earns nothing, however small it is.
+#    it, on addresses that you have not seen. **At most 1.3 times the dense model's** counts: on the public addresses that is
+#    about 31. A file above the limit earns nothing, however small it is.
 # 3. Points go by bytes, by the table below. The last rung is our own best file. A better one is possible.
 # 4. One call of your function has three minutes on the course model. The grader ends a cell after five, its own
 #    measurement included.

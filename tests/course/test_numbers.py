@@ -68,7 +68,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "49,152": "the vocabulary",
     },
     "12_challenge": {
-        "1.25": "challenge.RATIO",
+        "1.3": "challenge.RATIO",
         "3.54": "2 * 576 * (576 + 192) + 3 * 576 * 1536 weights",
         "2.2": "40.26 / 39.41 - 1",
         "2.6": "1 - 81.93 / 84.15",
