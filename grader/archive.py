@@ -24,6 +24,7 @@ from msgspec import Struct
 from sqlalchemy.engine import make_url
 
 from grader import course
+from grader.author import release
 from grader.grade import version
 from labsupport import files
 from labsupport.errors import LabError
@@ -32,15 +33,7 @@ from labsupport.progress import bar
 ABOUT = "archive.json"
 MACHINES = re.compile(r"\.grading.*|\.lock-.*|\.collect-.*|.*\.underway|__pycache__|nbgrader_config\.py")
 FOLDERS = ("grader", "labsupport", "solutions", "docs")  # of this project: what `make setup` and `grade` need
-BESIDE = (
-    "pyproject.toml",
-    "constraints.txt",
-    "Makefile",
-    "README.md",
-    "LICENSE",
-    "LICENSE-TEXTS",
-    "start.py",
-)
+BESIDE = (*release.BESIDE, "Makefile", "README.md")
 NAMED = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DEVICE", "PRUNING_LABS_DTYPE")
 
 
@@ -112,7 +105,7 @@ def project() -> Iterator[tuple[str, Path]]:
     for name in FOLDERS:
         yield from below(folders.get(name, course.ROOT / name), f"{name}/")
     yield f"grader/{course.CONFIG.name}", course.CONFIG  # named like a course folder's own
-    for path in (course.ROOT / name for name in (course.CONFIG.name, *BESIDE)):
+    for path in (course.ROOT / name for name in BESIDE):
         if path.is_file():
             yield path.name, path
 

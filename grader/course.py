@@ -66,6 +66,12 @@ def number(name: str) -> int:
     return int(name[:2])
 
 
+def title(name: str) -> str:
+    """What people read in place of a lab's full name: "Lab 02: magnitude pruning"."""
+    number, words = name.split("_", 1)
+    return f"Lab {number}: {words.replace('_', ' ')}"
+
+
 def source(name: str) -> Path:
     """The source of a lab, by its full name."""
     return SOLUTIONS / f"{name}.py"

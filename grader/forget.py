@@ -89,7 +89,7 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
         if student in register.read(folder / "submitted", lab).students:
             yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, lab))
         for what, titles in ((extensions.WHAT, extensions.TITLES), (teams.WHAT, teams.TITLES)):
-            if student in kept.lines(kept.path(what, lab), titles):
+            if student in kept.read(what, lab, titles):
                 yield Trace(f"a line in {what}/{lab}.csv", partial(unlist, student, what, lab, titles))
     for mark in sorted((folder / "submitted").glob(f"*/*/{TEAM}")):
         if teams.of(mark.parent.parent.name, mark.parent.name) == student:
@@ -114,7 +114,7 @@ def unregister(student: str, lab: str) -> None:
 
 def unlist(student: str, what: str, lab: str, titles: tuple[str, ...]) -> None:
     """Remove the student's line from what the course keeps of a lab: an extension, or a team."""
-    lines = kept.lines(kept.path(what, lab), titles)
+    lines = kept.read(what, lab, titles)
     del lines[student]
     kept.write(what, lab, titles, lines)
 

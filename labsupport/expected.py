@@ -63,9 +63,7 @@ def perplexity(method: str) -> dict[float, float]:
     "magnitude" ranks within each matrix, "wanda" within each output row, calibrated on the dense model.
     Empty for a model, a text, a dtype or sizes without a measurement.
     """
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    return dict(PERPLEXITY.get(counts, {}).get(method, {})) if _is_course(now) else {}
+    return dict(_known(PERPLEXITY).get(method, {}))
 
 
 def norms() -> dict[str, float]:
@@ -79,6 +77,12 @@ def norms() -> dict[str, float]:
 
 def _is_course(now: settings.Settings) -> bool:
     return (now.model, now.text, now.window, now.dtype) == ("smollm2-135m", "sotu", 512, torch.float32)
+
+
+def _known(table: dict[tuple[int, int], dict]) -> dict:
+    """What a table has for the current model, text and counts of windows; empty without a measurement."""
+    now = settings.current()
+    return table.get((now.evaluation_windows, now.calibration_windows), {}) if _is_course(now) else {}
 
 
 # Exact counts of lab 08: half of the weights zero, or half of every layer removed by l1
@@ -108,9 +112,7 @@ BY_SHARE: dict[tuple[int, int], dict[float, tuple[float, ...]]] = {
 
 def by_share(share: float) -> tuple[float, ...]:
     """Perplexity with this share gone, 0 to 1: magnitude, Wanda, blocks by taylor. Empty if not measured."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    return BY_SHARE.get(counts, {}).get(round(100 * share, 1), ()) if _is_course(now) else ()
+    return _known(BY_SHARE).get(round(100 * share, 1), ())
 
 
 # (evaluation, calibration windows) -> bits a weight, in groups of 32 -> perplexity; lab 11
@@ -121,9 +123,7 @@ ON_DEVICE: dict[tuple[int, int], dict[str, float]] = {
 
 def on_device() -> dict[str, float]:
     """Perplexity of lab 11 by the names in its table. Empty for a model or sizes without a measurement."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    return dict(ON_DEVICE.get(counts, {})) if _is_course(now) else {}
+    return dict(_known(ON_DEVICE))
 
 
 # (evaluation, calibration windows) -> method -> perplexity before and after 32 steps of LoRA, lab 06
@@ -134,9 +134,7 @@ RECOVERY: dict[tuple[int, int], dict[str, tuple[float, float]]] = {
 
 def recovery() -> dict[str, tuple[float, float]]:
     """Perplexity before and after lab 06's training, for "wanda" at 50 % and "sliced" at 35 %."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    return dict(RECOVERY.get(counts, {})) if _is_course(now) else {}
+    return dict(_known(RECOVERY))
 
 
 # (evaluation, calibration windows) -> method at 50 % -> perplexity; lab 09
@@ -149,9 +147,7 @@ SPARSEGPT: dict[tuple[int, int], dict[str, float]] = {
 
 def sparsegpt() -> dict[str, float]:
     """Perplexity at 50 % by method, by the names in lab 09's table. Empty without a measurement."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    return dict(SPARSEGPT.get(counts, {})) if _is_course(now) else {}
+    return dict(_known(SPARSEGPT))
 
 
 # method at 50 % -> (acc, acc_norm) on the 80 documents of the task `addresses`, lm-eval 0.4.13
@@ -187,10 +183,7 @@ REPORT = {
 
 def structured() -> dict[tuple[str, float], str]:
     """Perplexity by criterion and ratio at the current settings, as text; empty without a measurement."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    known = STRUCTURED.get(counts, {}) if _is_course(now) else {}
-    return {key: f"{value:#.4g}".rstrip(".") for key, value in known.items()}
+    return {key: f"{value:#.4g}".rstrip(".") for key, value in _known(STRUCTURED).items()}
 
 
 # (evaluation, calibration windows) -> file -> bytes and perplexity, lab 12: each is the whole model
@@ -207,9 +200,7 @@ FILES: dict[tuple[int, int], dict[str, tuple[int, float]]] = {
 
 def files() -> dict[str, tuple[int, float]]:
     """Bytes and perplexity of the course's own files of lab 12, at the current settings."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    return dict(FILES.get(counts, {})) if _is_course(now) else {}
+    return dict(_known(FILES))
 
 
 # (evaluation, calibration windows) -> lab 10's measurements by the names in its table: perplexities
@@ -224,7 +215,4 @@ DEPTH: dict[tuple[int, int], dict[str, float]] = {
 
 def depth() -> dict[str, str]:
     """The perplexities of lab 10 by the names in its table, as text; empty without a measurement."""
-    now = settings.current()
-    counts = (now.evaluation_windows, now.calibration_windows)
-    known = DEPTH.get(counts, {}) if _is_course(now) else {}
-    return {name: f"{value:#.4g}".rstrip(".") for name, value in known.items()}
+    return {name: f"{value:#.4g}".rstrip(".") for name, value in _known(DEPTH).items()}

@@ -100,7 +100,7 @@ def tell_if_sparse(model: nn.Module) -> None:
     """Print one line when somebody watches and a model is sparse outside of every `masked` block."""
     if nobody_watches() or model in WITH_MASKS or (share := model_sparsity(model)) <= FEW_ZEROS:
         return
-    print(f"(Measured with {share:.0%} of the model's weights at zero. Dense again: load the model anew.)")
+    print(f"(Measured with {share:.0%} of the model's weights at zero. For the dense model, load it again.)")
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -261,7 +261,7 @@ print(f"Wanda's score, squared, says {first * hessian(x)[0, 0]:.0f}")
 # would have to lose the same share, the loud inputs like the quiet ones. So it is chosen for a *block* of 128
 # columns when its first column is reached: of all weights of the block, in all rows together, the $k =
 # \mathrm{round}(s \cdot n)$ with the lowest scores go, exactly $k$. With a *pattern* $(n, m)$ it is chosen for $m$
-# columns when the first of them is reached, and in each row the $n$ highest scores stay; `sparsity` has no say
+# columns when the first of them is reached, and in each row the $n$ highest scores stay; `sparsity` is not used
 # then, and `block` is a multiple of $m$. If $m$ does not divide the number of inputs, that is a `ValueError`.
 #
 # Blocks also make it fast. While a block is worked on, only its own columns move. Its errors are noted, [out,

@@ -493,7 +493,7 @@ for name, each in chosen.items():
 #
 # It is zero where both guess alike, and never below. The loss is its *mean over all guesses that have a target*, times $T^2$. As in lab 01
 # the last guess of every window has none: $B\,(L - 1)$ guesses count. Student and teacher guess the same token at the same position, so
-# neither is shifted. `token_ids` [B, L] say how many targets there are. *Which* tokens they are has no say here.
+# neither is shifted. `token_ids` [B, L] say how many targets there are. *Which* tokens they are does not matter here.
 #
 # Logits are [B, L, V] and may come in half precision: compute in float32, and take the log-softmax in one step.
 #
@@ -566,7 +566,7 @@ check.distill_loss(distill_loss)
 # 3. `distill_loss` at $T = 2$ goes back into the LoRA matrices, and the optimiser takes a step.
 #
 # When all steps are done, the matrices are merged. The teacher is afterwards what it was before, bit for bit. `batches` are LongTensors [B, L] on the CPU, wherever
-# the models are; a step is one batch and one update; when the batches are through, begin anew. Return one loss a step, as plain
+# the models are; a step is one batch and one update; after the last batch, start again with the first. Return one loss a step, as plain
 # numbers. The student is a smaller model, not a masked one: there are no zeros to keep.
 #
 # <details><summary>Hint 1</summary>
@@ -587,7 +587,7 @@ check.distill_loss(distill_loss)
 def distill(student, teacher, batches: list[torch.Tensor], steps: int, learning_rate: float) -> list[float]:
     """Train LoRA matrices (r = 8) in the student on the teacher's guesses at T = 2, and merge them, in place.
 
-    batches: LongTensors [B, L] of token ids, begun anew when the steps outrun them. Returns the loss of every
+    batches: LongTensors [B, L] of token ids, begun again when there are more steps than batches. Returns the loss of every
     step. The teacher does not change; no adapter is left in the student. Source: Muralidharan et al. 2024.
     """
     ### BEGIN SOLUTION

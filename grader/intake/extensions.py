@@ -44,7 +44,7 @@ class Extension(Struct, frozen=True):
 def read(lab: str) -> dict[str, Extension]:
     """What students are granted in a lab. Raises LabError for a damaged file."""
     place = kept.path(WHAT, lab)
-    return {student: granted(place, line) for student, line in kept.lines(place, TITLES).items()}
+    return {student: granted(place, line) for student, line in kept.read(WHAT, lab, TITLES).items()}
 
 
 def keep(lab: str, new: Path) -> dict[str, Extension]:
@@ -54,7 +54,7 @@ def keep(lab: str, new: Path) -> dict[str, Extension]:
     """
     added = kept.lines(new, TITLES)
     said = {student: granted(new, line) for student, line in added.items()}
-    kept.write(WHAT, lab, TITLES, kept.lines(kept.path(WHAT, lab), TITLES) | added)
+    kept.add(WHAT, lab, TITLES, added)
     return said
 
 

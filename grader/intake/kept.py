@@ -18,10 +18,18 @@ def path(what: str, lab: str) -> Path:
     return course.folder() / what / f"{lab}.csv"
 
 
+def read(what: str, lab: str, titles: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The kept lines of a lab by student id; none without its file. Raises LabError for a damaged one."""
+    return lines(path(what, lab), titles) if path(what, lab).exists() else {}
+
+
+def add(what: str, lab: str, titles: Sequence[str], added: dict[str, dict[str, str]]) -> None:
+    """Keep these lines besides those that are kept. Raises LabError."""
+    write(what, lab, titles, read(what, lab, titles) | added)
+
+
 def lines(source: Path, titles: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The lines of a CSV by student id; none without the file of a lab. Raises LabError."""
-    if not source.exists() and source.is_relative_to(course.folder()):
-        return {}
+    """The lines of a CSV by student id. Raises LabError."""
     table = spreadsheet.table(source)
     there, others = set(spreadsheet.titles_of(table)), titles[1:]
     if titles[0] not in there or not there & {*others}:

@@ -83,9 +83,14 @@ def put(target: Path, new: Path, draft: Path) -> None:
 
 
 def recover(submitted: Path) -> None:
-    """Bring back what a call that was killed had moved aside. Raises OSError."""
+    """Bring back what a call that was killed had moved aside, unless newer work took its place.
+
+    Raises OSError.
+    """
     for old in submitted.glob(f"{DRAFT}*/old/*/*"):
         target = submitted / old.parent.name / old.name
-        if not target.exists():
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
             target.parent.mkdir(exist_ok=True)
             old.rename(target)

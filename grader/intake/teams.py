@@ -27,13 +27,13 @@ UNCLEAR = (
 
 def read(lab: str) -> dict[str, str]:
     """The team of each student who has one. Raises LabError for a damaged file."""
-    lines = kept.lines(kept.path(WHAT, lab), TITLES)
+    lines = kept.read(WHAT, lab, TITLES)
     return {student: line["team"] for student, line in lines.items() if line["team"]}
 
 
 def counting(lab: str) -> set[str]:
     """The students whose work counts for their teams, whatever the times are."""
-    lines = kept.lines(kept.path(WHAT, lab), TITLES)
+    lines = kept.read(WHAT, lab, TITLES)
     return {student for student, line in lines.items() if line["counts"].casefold() in kept.YES}
 
 
@@ -43,7 +43,7 @@ def keep(lab: str, new: Path) -> list[str]:
     for student in added:
         if not STUDENT.fullmatch(student):
             raise LabError(f"{new} has '{shown(student)}' as a student_id: {ALLOWED}.")
-    kept.write(WHAT, lab, TITLES, kept.lines(kept.path(WHAT, lab), TITLES) | added)
+    kept.add(WHAT, lab, TITLES, added)
     return list(added)
 
 

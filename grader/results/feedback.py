@@ -12,6 +12,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
 
+from grader import course
 from grader.author.source import Cell
 from grader.grade import journal
 from grader.grade.journal import Record
@@ -88,7 +89,6 @@ def dark() -> str:
 
 def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
     """The head of a student's page. name: from the roster, "" without one."""
-    number, words = record.lab.split("_", 1)
     waits = sum(cell.kind == "written" and row.scores[cell.name] is None for cell in asked)
     none = "not counted" if row.status == Status.EXEMPT else "no score yet"
     total = none if row.total is None else f"{points(row.total)} of {points(row.most)} points"
@@ -105,7 +105,7 @@ def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
         NEWER if row.newer else EARLIER if record.submission and not record.notebook else "",
     ]
     return Page(
-        title=f"Lab {number}: {words.replace('_', ' ')}",
+        title=course.title(record.lab),
         student=record.student,
         name=name,
         total=total,
@@ -134,10 +134,8 @@ def notes(lab: str) -> list[str]:
     """Sentences for the instructor on what the pages of a class leave open."""
     rows, asked = table.rows(lab), table.questions(lab)
     waits = sum(lms_export.waiting(row, asked) for row in rows)
-    open_ = sum(bool(row.notes) for row in rows)
     said = (
         waits and f"With a written answer that waits to be graded: {waits} of {len(rows)} students.",
-        open_
-        and f"With something to decide or to renew: {open_}; `python -m grader report {lab[:2]}` says what.",
+        lms_export.to_decide(lab, rows),
     )
     return [sentence for sentence in said if sentence]

@@ -41,8 +41,7 @@ def lines(lab: str, layout: str, column: str = "") -> list[list[str]]:
 
 def canvas(lab: str, column: str = "") -> Iterator[list[str]]:
     """For Canvas. A column 'Lab 2 (4711)' is assignment 4711; an unknown title makes a new assignment."""
-    number, words = lab.split("_", 1)
-    yield [*CANVAS, column or f"Lab {number}: {words.replace('_', ' ')}", STATUS]
+    yield [*CANVAS, column or course.title(lab), STATUS]
     asked = table.questions(lab)
     most = points(sum(cell.points for cell in asked))
     yield ["    Points Possible", "", "", "", "", most, "(read only)"]
@@ -139,6 +138,13 @@ def value(who: dict[str, str], what: str) -> str:
     return next((who[title] for title in SAYS[what] if who.get(title)), "")
 
 
+def to_decide(lab: str, found: list[Row]) -> str:
+    """A sentence where an instructor has something to decide or to renew; "" if not."""
+    count = sum(bool(row.notes) for row in found)
+    again = f"`python -m grader report {lab[:2]}` says what."
+    return f"With something to decide or to renew: {count}; {again}" if count else ""
+
+
 def notes(lab: str) -> str:
     """Notes to read before importing the file, one per line."""
     lab = course.lab(lab)
@@ -147,15 +153,13 @@ def notes(lab: str) -> str:
     late = sum(row.late is True for row in found)
     waits = sum(waiting(row, asked) for row in found)
     partly = sum(row.status == Status.PARTLY_GRADED for row in found)
-    open_ = sum(bool(row.notes) for row in found)
     strangers = sum(row.student not in people for row in found)
     lines = (
         f"{scored} of {len(found)} students have a score; the others' cells are empty, not 0.",
         late and f"Late: {late}.",
         waits and f"With a written answer to be graded, and a total without it: {waits}.",
         partly and f"With an exercise whose judge failed, and a total without it: {partly}.",
-        open_
-        and f"With something to decide or to renew: {open_}; `python -m grader report {lab[:2]}` says what.",
+        to_decide(lab, found),
         strangers and f"Not on the roster, and identified by the student id alone: {strangers}.",
     )
     return "\n".join(line for line in lines if line)

@@ -16,7 +16,7 @@ from grader.intake import register
 from grader.results import exercises, lms_export, places, summary, table
 from grader.results.person import KINDS, Person
 from grader.results.similarity import page as side_by_side
-from grader.results.similarity.likeness import Likeness, likeness
+from grader.results.similarity.likeness import likeness
 from grader.results.templating import template
 from grader.status import Status
 from labsupport import files
@@ -41,13 +41,18 @@ MEANING = {
 def write(lab: str, path: Path) -> Path:
     """Write the report on a lab atomically; its path."""
     path, lab = Path(path).absolute(), course.lab(lab)
-    found = likeness(lab)
+    found, records = likeness(lab), journal.records(lab)
+    shared = summary.shared(records)
+    people = everybody(lab, records, shared, path.parent)
+    standings = places.standings(people)
     pages = path.with_name(f"{path.stem}_pairs")
+    about = {"title": course.title(lab), "made": f"{datetime.now():%d %B %Y, %H:%M}", "standings": standings}
+    beside = {"likeness": found, "pages": pages.name, "class_page": class_page(path).name}
     try:
         side_by_side.write(found.pairs, pages, path.name)
-        files.write_whole(path, page(lab, path.parent, found, pages.name, class_page(path).name).encode())
-        if shown := for_class(lab):
-            files.write_whole(class_page(path), shown.encode())
+        files.write_whole(path, page(lab, records, people, shared, **about, **beside).encode())
+        if standings:
+            files.write_whole(class_page(path), template("places.html").render(**about).encode())
     except OSError as problem:
         raise LabError(f"The report cannot be written to {path}: {problem.strerror}.") from problem
     return path
@@ -58,47 +63,24 @@ def class_page(report: Path) -> Path:
     return report.with_name(f"{report.stem}_table.html")
 
 
-def for_class(lab: str) -> str:
-    """The table of a challenge as HTML, without names or ids; "" for a lab in which no file has a place."""
-    standings = places.standings(everybody(lab, journal.records(lab), set(), course.folder()))
-    if not standings:
-        return ""
-    return template("places.html").render(
-        title=_title(lab), made=f"{datetime.now():%d %B %Y, %H:%M}", standings=standings
-    )
-
-
-def page(lab: str, folder: Path, found: Likeness, pages: str, class_page: str = "") -> str:
-    """The report as HTML; `folder`: its later folder, for relative links to the feedback.
-
-    pages: the name of the folder beside it with a page for each pair of `found`; class_page: of the file
-    beside it with the table for the class.
-    """
-    records = journal.records(lab)
-    shared = summary.shared(records)
-    people = everybody(lab, records, shared, folder)
+def page(lab: str, records: list[journal.Record], people: list[Person], shared: set[str], **more) -> str:
+    """The report as HTML. shared: the limits that were enforced for nobody; more: see `write`."""
     scored = [person for person in people if person.row.total is not None]
     questions = table.questions(lab)
     checks = [exercises.summary(cell, people) for cell in questions if cell.kind == "check"]
     written = [cell for cell in questions if cell.kind == "written"]
     return template("report.html").render(
-        title=_title(lab), made=f"{datetime.now():%d %B %Y, %H:%M}",
-        standings=places.standings(people), class_page=class_page,
-        people=people, scored=scored, exercises=checks, written=written, kinds=KINDS, MEANING=MEANING,
+        **more, people=people, scored=scored, exercises=checks, written=written, kinds=KINDS,
+        MEANING=MEANING,
         PHASES=summary.PHASES, spread=summary.spread(scored, checks, written),
         hardest=summary.hardest(checks), statuses=summary.statuses(people), late=summary.late(people),
         time=summary.time(records), slowest=summary.slowest(people), look=summary.look(people),
         flags=summary.groups((person, person.flags) for person in people),
         unenforced=summary.groups((person, person.unenforced) for person in people),
-        flagged=sum(bool(person.flags) for person in people), shared=shared, likeness=found, pages=pages,
+        flagged=sum(bool(person.flags) for person in people), shared=shared,
         by_student={person.row.student: person for person in people},
         unmatched=register.read(course.folder() / "submitted", lab).unmatched,
     )  # fmt: skip
-
-
-def _title(lab: str) -> str:
-    number, words = lab.split("_", 1)
-    return f"Lab {number}: {words.replace('_', ' ')}"
 
 
 def everybody(lab: str, records: list[journal.Record], shared: set[str], folder: Path) -> list[Person]:

@@ -53,7 +53,10 @@ def read(file: bytes, config: Any) -> File:
 @torch.no_grad()
 def restore(model: LlamaForCausalLM, file: File) -> None:
     """Turn the dense model into the one of a file that was read for it, in place."""
-    kept: list[Any] = [layer for number, layer in enumerate(model.model.layers) if number not in file.dropped]
+    from labsupport.given.depth import (
+        drop_blocks,
+    )  # an exercise of lab 10, while which is graded it is withheld
+
     for name, weight in file.weights():
         owner: Any = model.get_submodule(name.rpartition(".")[0])
         weight = weight.to(owner.weight.device, owner.weight.dtype)
@@ -61,10 +64,7 @@ def restore(model: LlamaForCausalLM, file: File) -> None:
             widths.replace(owner, weight)
         else:
             owner.weight.copy_(weight)
-    model.model.layers = nn.ModuleList(kept)
-    for place, layer in enumerate(kept):
-        layer.self_attn.layer_idx = place  # of the KV cache
-    model.config.num_hidden_layers = len(kept)
+    drop_blocks(model, [number for number in range(len(model.model.layers)) if number not in file.dropped])
     widths.note(model)
 
 

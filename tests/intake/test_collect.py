@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import stat
 import struct
 import zipfile
@@ -498,6 +499,17 @@ def test_what_a_killed_collect_had_moved_aside_comes_back(tmp_path, submitted):
     (aside / NOTEBOOK).write_bytes(b"before")
     collect(LAB, zipped(tmp_path, {f"ben/{LAB}/{NOTEBOOK}": b"ben"}), submitted)
     assert landed(submitted) == {f"ann/{LAB}/{NOTEBOOK}": b"before", f"ben/{LAB}/{NOTEBOOK}": b"ben"}
+
+
+def test_what_newer_work_replaced_never_comes_back(tmp_path, submitted):
+    """Killed after the exchange, and then the new work was taken away on purpose."""
+    aside = submitted / ".collect-x" / "old" / "ann" / LAB
+    aside.mkdir(parents=True)
+    (aside / NOTEBOOK).write_bytes(b"before")
+    collect(LAB, zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"after"}), submitted)
+    shutil.rmtree(submitted / "ann")
+    collect(LAB, zipped(tmp_path, {f"ben/{LAB}/{NOTEBOOK}": b"ben"}), submitted)
+    assert landed(submitted) == {f"ben/{LAB}/{NOTEBOOK}": b"ben"}
 
 
 # The roster

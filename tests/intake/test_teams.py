@@ -114,6 +114,14 @@ def test_a_file_that_is_not_clear_changes_nothing(empty, tmp_path, text, capsys)
     assert "bad.csv" in capsys.readouterr().err and not (empty / "teams").exists()
 
 
+@pytest.mark.parametrize("command", ["teams", "extensions"])
+def test_a_file_that_is_not_there_is_said(empty, command, capsys):
+    """Also where the name is one of a file in the course folder."""
+    hand_in("ann", b"ann")
+    assert main([command, LAB, str(empty / "typo.csv")]) == 2
+    assert "typo.csv" in capsys.readouterr().err and not (empty / command).exists()
+
+
 def test_who_is_not_known_is_said(empty, tmp_path, capsys):
     hand_in("ann", b"ann")
     assert together(tmp_path, "ann,1", "anm,1") == 1

@@ -189,6 +189,21 @@ def test_no_function_in_reach_answers(lab):
     assert said.splitlines()[-1] == "True ['control'] []"
 
 
+def test_the_container_drops_no_blocks_for_lab_10():
+    """What reads lab 12's files has no drop_blocks of its own."""
+    code = """
+from labsupport import container, models
+model = models.tiny()
+try:
+    container.restore(model, container.File([1], [], {}))
+except Exception as problem:
+    print(problem)
+print(len(model.model.layers))
+"""
+    (said,) = run("cold", 10, code)
+    assert said == "labsupport.given.depth is given from lab 11 on.\n2\n"
+
+
 @pytest.mark.parametrize("lab", BORROWED)
 def test_what_answered_once_is_gone(lab):
     """By none of its former names."""

@@ -114,7 +114,7 @@ def student_alone_softened(student_logits, teacher_logits, token_ids, temperatur
 
 
 def temperature_left_out(student_logits, teacher_logits, token_ids, temperature):
-    """the temperature has no say"""
+    """the temperature was not used"""
     student, teacher = _soft(student_logits, 1), _soft(teacher_logits.detach(), 1)
     return (teacher.exp() * (teacher - student)).sum(dim=-1).mean()
 

@@ -136,7 +136,7 @@ def mended_after_clipping(outlier_ratio, sparsity, spread=0.08):
 
 
 def default_spread(outlier_ratio, sparsity, spread=0.08):
-    """`spread` has no say"""
+    """`spread` is not used"""
     return right_smaller_spread(outlier_ratio, sparsity)
 
 

@@ -137,7 +137,7 @@ def not_in_place(model, batches, sparsity, pattern=None):
 
 
 def no_pattern(model, batches, sparsity, pattern=None):
-    """the pattern had no say"""
+    """the pattern was not used"""
     return _in_passing(model, torch.cat(batches), sparsity, None)
 
 

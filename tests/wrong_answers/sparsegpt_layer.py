@@ -131,7 +131,7 @@ def wanda_then_update(weight, hessian, sparsity, block=128, damp=0.01, pattern=N
 
 
 def magnitudes(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
-    """H had no say in the mask"""
+    """H was not used in the mask"""
     return _walk(
         weight, hessian, sparsity, block, damp, pattern, score=lambda new, _u, here: new[:, here].abs()
     )

@@ -11,7 +11,7 @@ distill_loss = yours("distill_loss")
 def distill(student, teacher, batches: list[torch.Tensor], steps: int, learning_rate: float) -> list[float]:
     """Train LoRA matrices (r = 8) in the student on the teacher's guesses at T = 2, and merge them, in place.
 
-    batches: LongTensors [B, L] of token ids, begun anew when the steps outrun them. Returns the loss of every
+    batches: LongTensors [B, L] of token ids, begun again when there are more steps than batches. Returns the loss of every
     step. The teacher does not change; no adapter is left in the student. Source: Muralidharan et al. 2024.
     """
     names = list(linears.pruned_linears(student))

@@ -61,7 +61,7 @@ def mistakes(
         (sparsity - spread * (ratio - ratio.mean()) / ratio.std(), deviation),
         (sparsity - spread * (ratio - ratio.mean()) / ratio.std(correction=0), deviation),
         (sparsity * (1 - ratio) / (1 - ratio).mean(),
-         f"It looks as if the budgets are in proportion to 1 - ratio: then `spread` has no say, {RULE}"),
+         f"It looks as if the budgets are in proportion to 1 - ratio: then `spread` is not used, {RULE}"),
         (sparsity - (ratio - ratio.mean()), unscaled),
         (sparsity - spread * (ratio - ratio.mean()), unscaled),
         (sparsity + spread * (1 - 2 * ranks),

@@ -109,7 +109,7 @@ def mistakes(
          "It looks as if the logits were multiplied by T. A high temperature makes guesses softer: divide."),
         (t * t * apart(student / t, teacher) / targets, one_side),
         (t * t * apart(student, teacher / t) / targets, one_side),
-        (apart(student, teacher) / targets, "It looks as if the temperature has no say: divide logits by T."),
+        (apart(student, teacher) / targets, "It looks as if the temperature was not used: divide by T."),
         (t * t * apart(student, teacher) / targets, "It looks as if the logits were not divided by T."),
         (hard, labels),
         (hard + loss, labels),

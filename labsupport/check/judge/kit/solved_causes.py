@@ -42,4 +42,4 @@ def causes(inputs: dict, answer: Solved) -> Iterator[Named]:
             yield f"It looks as if only the {place} batch was counted: H is a sum over all batches, {SENT}"
     if inputs.get("pattern") and all(bool((mask.sum(dim=1) != mask.shape[1] * inputs["pattern"][0]
        // inputs["pattern"][1]).any()) for mask in masks.values()):  # fmt: skip
-        yield f"It looks as if the pattern had no say: pass it on to sparsegpt_layer, {SENT}"
+        yield f"It looks as if the pattern was not used: pass it on to sparsegpt_layer, {SENT}"

@@ -25,7 +25,7 @@ def first_scores(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
         (weight.square() / pivots, "right"),
         (weight.square() * hessian.diagonal(), "the scores were Wanda's, w^2 times H_jj. What counts is "
          "what is left of a drop when the others make up for it: w^2 / [H^-1]_jj"),
-        (weight.square(), "the smallest magnitudes were dropped: H had no say in the mask"),
+        (weight.square(), "the smallest magnitudes were dropped: H was not used in the mask"),
         (weight.square() / whole, "the scores take the diagonal of the whole inverse. The columns left of j "
          "are settled and cannot make up for j: the inverse that counts is that of H without them"),
         (weight.abs() / pivots, "w or the pivot was squared once too often or too rarely: the score is "

@@ -122,7 +122,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if bool(found.isnan().any()) and bool(right.isnan().all()):
         yield f"It looks as if 0 was divided by 0: where all layers are alike, no distance is left, {EDGE}"
     if "spread" in inputs and alike(found, budgets(inputs["outlier_ratio"], inputs["sparsity"])):
-        yield "It looks as if `spread` has no say: its default, 0.08, was used."
+        yield "It looks as if `spread` is not used: its default, 0.08, was used."
     if bool((right < 0).any()) or bool((right > 1).any()):
         if alike(found, right):
             yield f"It looks as if nothing keeps the budgets between 0 and 1, {EDGE}"
