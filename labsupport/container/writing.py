@@ -18,7 +18,8 @@ PARTS = "NAME.codes4 (1 to 8 bits), NAME.scale, NAME.zero, NAME.mask, NAME.left,
 def encode(parts: Mapping[str, torch.Tensor], config: Any) -> bytes:
     """The file of these tensors for a model of this config. Raises Refused with one sentence."""
     if not isinstance(parts, Mapping):
-        raise Refused(f"A file is made of a dict of tensors by name; this is a {type(parts).__name__}.")
+        what = "None: is a return missing?" if parts is None else f"a {type(parts).__name__}."
+        raise Refused(f"A file is made of a dict of tensors by name; this is {what}")
     for name, tensor in parts.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             kind = type(tensor).__name__

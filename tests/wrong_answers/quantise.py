@@ -34,6 +34,14 @@ def right_split(weight, bits, group):
     return _asymmetric(weight, bits, group)
 
 
+def left_in_groups(weight, bits, group):
+    """the codes still have the shape of the groups"""
+    groups = weight.float().view(-1, group)
+    low, high = groups.aminmax(dim=1, keepdim=True)
+    scale = (high - low) / (2**bits - 1)
+    return ((groups - low) / scale).round().to(torch.uint8), scale, low
+
+
 def right_padded(weight, bits, group):
     """The short group is filled up with its own last weight."""
     _checked(bits)

@@ -195,3 +195,8 @@ def too_few_bits(model, batches, seconds):
 def not_written(model, batches, seconds):
     """not written yet"""
     raise NotImplementedError()
+
+
+def saved_and_not_returned(model, batches, seconds):
+    """None: is a return missing?"""
+    _ = dict(model.named_parameters())
