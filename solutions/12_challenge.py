@@ -328,7 +328,7 @@ pseudonym = ""
 # ## Read on
 #
 # - S. Han, H. Mao and W. Dally 2016, *Deep Compression* ([arXiv:1510.00149](https://arxiv.org/abs/1510.00149)): pruning, rounding
-#   and Huffman's code together, where it began. (Han et al. 2016)
+#   and Huffman's code together, where it began.
 # - E. Frantar et al. 2023, *GPTQ* ([arXiv:2210.17323](https://arxiv.org/abs/2210.17323)): rounding that makes up for itself.
 # - X. Men et al. 2024, *ShortGPT* ([arXiv:2403.03853](https://arxiv.org/abs/2403.03853)): blocks that do little.
 # - J. Lin et al. 2024, *AWQ* ([arXiv:2306.00978](https://arxiv.org/abs/2306.00978)): scale the loud channels before rounding.

@@ -132,7 +132,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         yield looks(f"the last, shorter group was left out. It has a scale and a zero, too, {GRID}")
     if scale.numel() == -(-weight.numel() // group) != low.numel():
         yield looks(f"the rows were joined before they were cut. A group never crosses rows, {GRID}")
-    if codes.numel() == weight.numel() and codes.shape != weight.shape:
+    if codes.numel() == weight.numel() and codes.dim() and codes.shape[-1] == group != width:
         yield looks(f"the codes still have the shape of the groups. They go back into the weight's, {GRID}")
     if scale.shape != low.shape or zero.shape != low.shape or codes.shape != weight.shape:
         return
