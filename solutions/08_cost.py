@@ -614,21 +614,23 @@ print(columns(["gone", *curves, *(f"{name} (ours)" for name in curves)], rows))
 # %% [markdown]
 # ## Every method in one table
 #
-# Now the whole course in one table: every method at one setting, half of the weights, or 30 % of all
-# blocks but the first and last four, each measured in the same way. The accuracy is that of lab 07's task on 48
+# Now all methods of labs 02 to 06 in one table: each at one setting, half of the weights, or 30 % of all
+# blocks but the first and last four, and each measured in the same way. The accuracy is that of lab 07's task on 48
 # documents, plus or minus one standard error; chance is 0.25. Peak memory, MACs and time belong to one pass over
-# 128 tokens; each time is taken in turns with the dense model's.
+# 128 tokens; each time is taken in turns with the dense model's. The last two columns are a file with 16 bits a value: bits
+# for each weight of the dense decoder, a bitmask or the places of 2:4 included, and megabytes in all.
 #
 # Each of the next two cells takes under three minutes on two CPU cores the first time: the first sets zeros, the second
 # cuts out. Each method is saved as soon as it is measured: an interrupted cell goes on where it stopped, and a second run
-# only reads. `python -m labsupport compare` does the same outside a notebook, and for TinyLlama it puts the report's
-# published numbers beside ours.
+# only reads. `python -m labsupport compare` does the same outside a notebook, with the methods of labs 09 and 10 as well,
+# and for TinyLlama it puts the report's published numbers beside ours.
 
 # %% experiment
-methods = comparison.compare(setting, methods=[name for name in comparison.METHODS if "blocks" not in name])
+names = list(comparison.UNTIL_LAB_08)
+methods = comparison.compare(setting, methods=[name for name in names if "blocks" not in name])
 
 # %% experiment
-methods = comparison.compare(setting)
+methods = comparison.compare(setting, methods=names)
 print(comparison.as_text(setting, methods))
 
 # %% [markdown]

@@ -23,6 +23,7 @@ import warnings
 import torch
 from labsupport import check, corpora, cost, expected, given, linears, models, plots, prompts, residual
 from labsupport import settings
+from labsupport.given import outliers
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.masks import kept
@@ -425,18 +426,6 @@ check.layer_budgets(layer_budgets)
 norms = input_norms(model, batches)
 
 
-def outliers(index: int, times: float = 5.0) -> float:
-    """The share of a block's Wanda scores that are above `times` their mean, over all seven Linears."""
-    front = f"model.layers.{index}."
-    scores = [
-        (linear.weight.abs() * norms[name]).flatten()
-        for name, linear in linears.pruned_linears(model).items()
-        if name.startswith(front)
-    ]
-    score = torch.cat(scores)
-    return (score > times * score.mean()).float().mean().item()
-
-
 def masks_of(budgets: list[float]) -> dict[str, torch.Tensor]:
     """Wanda's masks, each layer with the sparsity of its block."""
     return {
@@ -449,7 +438,7 @@ def masks_of(budgets: list[float]) -> dict[str, torch.Tensor]:
 guess = None  # your guess: the highest outlier ratio of a block, in percent
 
 # %% experiment
-ratio = torch.tensor([outliers(index) for index in range(depth)])
+ratio = outliers.ratios(model, norms).cpu()  # [blocks]: the share of scores above five times the block's mean
 plots.by_depth(
     {"scores above five times their mean": dict(enumerate((100 * ratio).tolist()))},
     "Outliers among the Wanda scores of each block",

@@ -24,6 +24,7 @@ import tempfile
 import warnings
 from pathlib import Path
 from labsupport import check, corpora, cost, expected, gguf_file, given, linears, models, plots, settings
+from labsupport.front import front
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.macs import model_macs
@@ -705,20 +706,9 @@ for ratio in (0.2, 0.3):
     families["blocks, taylor"][f"{ratio:.0%} cut, 4"] = (size, perplexity(sliced, token_windows))
     del sliced, left
 
-
-# %% experiment
-def front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The files that no other file beats in both, from the smallest on."""
-    best = []
-    for size, loss in sorted(points):
-        if not best or loss < best[-1][1]:
-            best.append((size, loss))
-    return best
-
-
 # %% experiment
 points = {f"{family} {name}": place for family, some in families.items() for name, place in some.items()}
-best = front(list(points.values()))
+best = front(list(points.values()))  # no other file beats these in both
 plots.perplexity_by_bytes(families, best, "Perplexity against the bytes of the file", (90, guess))
 rows = [
     [name, f"{size:.1f}", f"{loss:,.2f}", "front" if (size, loss) in best else ""]

@@ -17,7 +17,7 @@ def wanda_masks(model: nn.Module, norms: dict[str, torch.Tensor], sparsity: floa
 
     norms: what calibration.input_norms measured. Source: Wanda (Sun et al. 2024), equation 1.
     """
-    return {name: kept(score, sparsity) for name, score in _scores(model, norms)}
+    return {name: kept(score, sparsity) for name, score in scores(model, norms)}
 
 
 def n_of_m_masks(
@@ -28,7 +28,7 @@ def n_of_m_masks(
     Without norms the scores are magnitudes. Raises ValueError for a layer whose inputs are no multiple of m.
     """
     masks = {}
-    for name, score in _scores(model, norms):
+    for name, score in scores(model, norms):
         if score.shape[1] % m:
             raise ValueError(f"{name} has {score.shape[1]} inputs, which are no multiple of {m}")
         groups = score.unflatten(1, (-1, m))  # [out, groups, m]
@@ -37,7 +37,7 @@ def n_of_m_masks(
     return masks
 
 
-def _scores(model: nn.Module, norms: dict[str, torch.Tensor] | None) -> Iterator[tuple[str, torch.Tensor]]:
+def scores(model: nn.Module, norms: dict[str, torch.Tensor] | None) -> Iterator[tuple[str, torch.Tensor]]:
     """Name and scores [out, in], one layer at a time, because all of them are as large as the model."""
     for name, linear in pruned_linears(model).items():
         magnitude = linear.weight.detach().abs()
