@@ -210,7 +210,7 @@ def _reported(method: str) -> dict:
 
 REPORTED = {name: _reported(name) for name in METHODS
             if name == "dense" or (name.startswith("blocks, ") and len(METHODS[name]) == 1)}  # fmt: skip
-HEADER = ["method", "zeros or gone", "perplexity", "accuracy", "parameters", "GMACs", "peak MB", "time/dense",
+HEADER = ["method", "gone", "perplexity", "accuracy", "parameters", "GMACs", "peak MB", "time",
           "bits", "file MB"]  # fmt: skip
 
 
