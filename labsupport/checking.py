@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -37,17 +37,21 @@ LATE = {"ename": "Timeout", "evalue": f"it ran for more than {waits.AT_HOME} s",
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one graded cell: exercise or question, status, and the full reason."""
+    """The result of one graded cell: exercise or question, status, and the full reason.
+
+    starred: whether it has no points, so that nothing is missing without it.
+    """
 
     name: str
     status: str
     detail: str = ""  # a few words
     message: str = ""  # the judge's message, or the error
+    starred: bool = False
 
     @property
     def fine(self) -> bool:
-        """Whether the cell passes, is left to a person's grading, or takes a given function."""
-        return self.status in (PASSED, WRITTEN, GIVEN)
+        """Whether the cell passes, waits for a person, takes a given function, or has no points."""
+        return self.starred or self.status in (PASSED, WRITTEN, GIVEN)
 
 
 def check(path: Path) -> list[Finding]:
@@ -55,7 +59,7 @@ def check(path: Path) -> list[Finding]:
     notebook = read(path)
     ran, verdicts = run(notebook, path.parent)
     return [
-        finding(cell, notebook, index in ran, verdicts)
+        replace(finding(cell, notebook, index in ran, verdicts), starred=not cell.metadata.nbgrader.points)
         for index, cell in enumerate(notebook.cells)
         if utils.is_grade(cell)
     ]
@@ -127,7 +131,7 @@ def finding(cell: NotebookNode, notebook: NotebookNode, ran: bool, verdicts: dic
         return Finding(name, UNWRITTEN)
     if not ran:
         return Finding(name, NOT_RUN, "the kernel died before: out of memory, or ended by a cell")
-    if score == most:
+    if score == most and not utils.has_failed(cell):  # of 0 points, a cell that failed has all
         told = verdicts.get(name)
         if told and told.status == Ending.GIVEN:
             return Finding(name, GIVEN, "0 points")
@@ -174,7 +178,7 @@ def report(path: Path) -> tuple[str, bool]:
     start = time.perf_counter()
     findings = check(path)
     seconds = time.perf_counter() - start
-    rows = [[each.name, each.status, each.detail] for each in findings]
+    rows = [[each.name + ", starred" * each.starred, each.status, each.detail] for each in findings]
     blocks = [
         f"{path.name}, all cells in a fresh kernel, {seconds:.0f} s",
         "\n".join(f"  {line}" for line in columns(["", "", ""], rows, left=3).splitlines()[2:]),
@@ -183,6 +187,7 @@ def report(path: Path) -> tuple[str, bool]:
         if each.message:
             known = each.message.startswith("Check ")
             blocks.append(each.message.rstrip() if known else f"{each.name}: {each.detail}\n\n{each.message}")
-    done = sum(each.fine for each in findings)
-    blocks.append("All done." if done == len(findings) else f"{done} of {len(findings)} done.")
-    return "\n\n".join(blocks), done == len(findings)
+    counting = [each for each in findings if not each.starred]
+    done = sum(each.fine for each in counting)
+    blocks.append("All done." if done == len(counting) else f"{done} of {len(counting)} done.")
+    return "\n\n".join(blocks), done == len(counting)

@@ -49,6 +49,11 @@ class Graded:
     points: float
     written: bool  # a person grades it
 
+    @property
+    def starred(self) -> bool:
+        """Whether it is for the fun of it: it has no points, and nothing is missing without it."""
+        return not self.points
+
 
 def folder() -> Path:
     """The folder with one file for every exercise: in PRUNING_LABS_CACHE, or among the user's data.
@@ -117,10 +122,11 @@ def report() -> str:
     rows, lab = [], ""
     for cell in checks:
         title = "" if cell.lab == lab else cell.lab.replace("_", " ")
-        points = f"{earned[cell.name]:.3g} of {cell.points:g}"
+        points = "starred" if cell.starred else f"{earned[cell.name]:.3g} of {cell.points:g}"
         rows.append([title, cell.name, found[cell.name].words(), points])
         lab = cell.lab
-    unfinished = [cell for cell in checks if found[cell.name].status not in ("right", "given")]
+    counting = [cell for cell in checks if not cell.starred]
+    unfinished = [cell for cell in counting if found[cell.name].status not in ("right", "given")]
     ahead = [f"Go on with {cell.name} in lab {cell.lab[:2]}." for cell in unfinished]
     most, by_hand = (sum(cell.points for cell in cells if cell.written == hand) for hand in (False, True))
     return (

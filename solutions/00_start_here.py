@@ -150,7 +150,8 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 #     .venv/bin/python -m labsupport check notebooks/00_start_here/00_start_here.ipynb
 #
 # Both run the notebook in a fresh kernel, so both find what only works because of a cell that you have
-# deleted since. Save first; then hand in the file under the name it has.
+# deleted since. Both also name a starred exercise (★) that you have left out: it has no points, so hand in without it.
+# Save first; then hand in the file under the name it has.
 
 # %% [markdown]
 # ## The labs, in order
@@ -183,7 +184,8 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 print(standing.report())
 
 # %% [markdown]
-# *open* is a check that you have not run yet, *given* an exercise that takes the course's own function: 0 points. The
+# *open* is a check that you have not run yet, *given* an exercise that takes the course's own function: 0 points. A
+# *starred* exercise (★ in its heading) is for the fun of it: it has no points, and you lose none without it. The
 # points are what the checks say here, on your machine. They are not your grade: grading asks other questions, and a
 # person grades the written answers.
 #

@@ -95,7 +95,9 @@ def _cell(lab: str, position: int, raw) -> Cell:
         if points is not None:
             raise cell.refuse("only a check or a written question has points")
     elif type(points) is not int or points < 0:
-        raise cell.refuse("it needs points=N, a whole number; 0 where it no longer counts")
+        raise cell.refuse(
+            "it needs points=N, a whole number; 0 for a starred one, or where it counts no more"
+        )
     return cell
 
 

@@ -76,7 +76,7 @@ class Person:
     @property
     def nothing(self) -> bool:
         """Whether the submission ran to its end and no exercise earned a point."""
-        kinds = {self.kind(name) for name in self.verdicts}
+        kinds = {self.kind(name) for name, verdict in self.verdicts.items() if verdict.points}
         return self.status == Status.GRADED and bool(kinds) and not kinds & {Kind.RIGHT, Kind.PARTLY}
 
     @property

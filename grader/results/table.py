@@ -99,7 +99,7 @@ def columns(lab: str) -> list[str]:
 
 
 def questions(lab: str) -> list[source.Cell]:
-    """The cells of a lab with points: its checks, then its written questions."""
+    """The cells of a lab with points: its checks without the starred ones, then its written questions."""
     cells = [cell for cell in source.read(course.lab(lab)) if cell.points]
     return sorted(cells, key=lambda cell: cell.kind == "written")
 

@@ -386,10 +386,11 @@ def test_every_exercise_has_its_place(lab):
         if cell.kind == "prose":
             header = cell.text if cell.text.startswith("## ") else f"{header}\n{cell.text}"
         elif cell.kind == "exercise":
-            assert header.splitlines()[0] == f"## {EXERCISES[cell.name].number} {cell.name}"
+            star = "" if points[cell.name] else " ★"
+            assert header.splitlines()[0] == f"## {EXERCISES[cell.name].number} {cell.name}{star}"
             for said in (
                 "**Goal** ",
-                f"| **Points** {points[cell.name]} |",
+                f"| **Points** {points[cell.name] or 'none, for the fun of it'} |",
                 "| **Minutes** ",
                 "Hint 1<",
                 "Hint 2<",

@@ -8,16 +8,22 @@ from grader import course
 from grader.author import source
 from labsupport.check.judge import EXERCISES
 
+STARRED = "none, for the fun of it"
 HEADER = re.compile(
-    r"^# ## \d+\.\d+ (\w+)\n#\n# \*\*Goal\*\* .* \| \*\*Points\*\* (\d+) \| \*\*Minutes\*\* (\d+)$", re.M
+    r"^# ## \d+\.\d+ (\w+)( ★)?\n#\n"
+    rf"# \*\*Goal\*\* .* \| \*\*Points\*\* (\d+|{STARRED}) \| \*\*Minutes\*\* (\d+)$",
+    re.M,
 )
 
 
 def headers() -> dict[str, tuple[int, int]]:
-    """Points and minutes of every exercise, by its heading."""
+    """Points and minutes of every exercise, by its heading; a star says that there are no points."""
     texts = [course.source(lab).read_text(encoding="utf-8") for lab in course.labs()]
     found = [match for text in texts for match in HEADER.findall(text)]
-    return {name: (int(points), int(minutes)) for name, points, minutes in found}
+    assert all(bool(star) == (points == STARRED) for _, star, points, _ in found)
+    return {
+        name: (0 if points == STARRED else int(points), int(minutes)) for name, _, points, minutes in found
+    }
 
 
 @pytest.mark.parametrize("name", EXERCISES)
