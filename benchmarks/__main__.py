@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import table
 from labsupport.errors import LabError
 
-NAMES = ("classes", "growth", "perplexity", "selection", "pruning", "card")
+NAMES = ("classes", "growth", "perplexity", "selection", "pruning", "peers", "card")
 
 
 def main(arguments: list[str] | None = None) -> int:

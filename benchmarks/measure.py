@@ -15,14 +15,14 @@ from labsupport.errors import LabError
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def fresh(job: str, **arguments) -> dict:
+def fresh(job: str, python: str = sys.executable, **arguments) -> dict:
     """What a job returns in a process of its own, with `wall`, the seconds that process lived.
 
-    job: "module:function", one that returns a dict of plain values. As many threads as torch takes by itself,
-    one a core, unless the job says otherwise.
+    job: "module:function", one that returns a dict of plain values; python: the interpreter that runs it.
+    As many threads as torch takes by itself, one a core, unless the job says otherwise.
     Raises LabError, with the last line on standard error, when it fails.
     """
-    command = [sys.executable, "-m", "benchmarks.job", job, json.dumps(arguments)]
+    command = [python, "-m", "benchmarks.job", job, json.dumps(arguments)]
     environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     started = time.monotonic()
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

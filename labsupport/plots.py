@@ -512,17 +512,23 @@ def perplexity_by_bytes(
 ) -> None:
     """Perplexity over the megabytes of a file: family -> {name: (megabytes, perplexity)}.
 
-    front: the points that no other one beats in both, from the smallest file on; a line joins them.
+    front: the points that no other one beats in both, from the smallest file on; a line joins them. A name
+    that would lie on an earlier one is left out.
     """
     ax = axes(title, "megabytes of the file", "perplexity (log scale)", width=8.5, height=5.0)
     sizes, losses = zip(*front, strict=True)
     ax.plot(sizes, losses, color="black", linewidth=1, drawstyle="steps-post", label="no file is better")
+    ax.set_yscale("log")
     for index, (family, points) in enumerate(families.items()):
         style: dict[str, Any] = {**look(index), "linestyle": "", "markersize": 8}
         ax.plot(*zip(*points.values(), strict=True), label=family, **style)
-        for name, place in points.items():
+    ax.autoscale_view()  # the limits are settled now, so that places are known
+    taken: list[tuple[float, float]] = []  # in points of 1/72 inch
+    for name, place in (item for points in families.values() for item in points.items()):
+        x, y = ax.transData.transform(place) * 72 / ax.figure.dpi
+        if all(abs(x - left) > 6 * len(name) or abs(y - low) > 9 for left, low in taken):
             ax.annotate(name, place, (6, 4), textcoords="offset points", fontsize=8)
-    ax.set_yscale("log")
+            taken.append((x, y))
     guesses.mark(ax, *guess)
     _plain_ticks(ax.yaxis)
     ax.legend(frameon=False, fontsize=9)

@@ -14,7 +14,9 @@
 
 # %%
 import torch
-from labsupport import challenge, check, container, corpora, expected, given, linears, models, plots, settings
+from labsupport import challenge, check, container, corpora, expected, given, linears, models
+from labsupport import plots, settings
+from labsupport.front import front
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
 
@@ -263,6 +265,27 @@ plots.files_and_limit(files, limit, title, guess=(4.5 / 8 * total, guess))
 rows = [[name, f"{size:,}", f"{value:.2f}"] for name, (size, value) in ours.items()]
 rows.append(["your file", f"{len(file):,}", f"{mine:.2f}"])
 print(columns(["file", "bytes", "perplexity"], rows))
+
+# %% [markdown]
+# ### The whole course in one figure
+#
+# Each method of labs 02 to 10 stands here alone, in a file with 16 bits a value, its zeros left out and their places
+# counted. `python -m labsupport compare` measured them, on these windows; type it to see the whole table, with accuracies
+# and times. Beside them stand the files of this lab.
+
+# %% experiment
+families = {}
+for name, place in expected.methods().items():  # name -> (megabytes, perplexity)
+    kind = "2:4" if "2:4" in name else "smaller" if "blocks" in name else "zeros" if name != "dense" else name
+    families.setdefault(kind, {})[name] = place
+families["few bits"] = {name: (size / 1e6, value) for name, (size, value) in files.items()}
+best = front([place for points in families.values() for place in points.values()])
+plots.perplexity_by_bytes(families, best, "Perplexity against the bytes of the file, the whole course")
+
+# %% [markdown]
+# No method with 16 bits a value stands on the front, but the dense model. Zeros and smaller matrices remove half of the bytes at most before the
+# model stops to speak; four bits take three quarters, and lose nothing here. So few bits come first, and what you know about
+# zeros and blocks is for what is left.
 
 # %% [markdown]
 # ### Which weights suffered?

@@ -212,4 +212,4 @@ def test_make_benchmark():
     command = ["make", "--no-print-directory", "-n", "benchmark"]
     plan = subprocess.run(command, cwd=course.ROOT, capture_output=True, text=True)
     assert plan.stdout.rstrip().endswith("-m benchmarks")
-    assert set(NAMES) == {"classes", "growth", "perplexity", "selection", "pruning", "card"}
+    assert set(NAMES) == {"classes", "growth", "perplexity", "selection", "pruning", "peers", "card"}

@@ -15,19 +15,20 @@ from grader.results import report, table
 from tests.grade.mixed import another_course, without_torch
 from tests.grade.test_hostile import hand_in
 from tests.hostile.submissions import FILE, LAB
+from tests.sample import few
 
 pytestmark = pytest.mark.alone
 
 SLEEPS = without_torch("import time; time.sleep(25)")
 
 
-@pytest.mark.parametrize("more", [("--cold",), ("--isolation", "none"), ("--workers", "2")])
+@pytest.mark.parametrize("more", few(["--cold", "--isolation none", "--workers 2"], of=["--isolation none"]))
 def test_nothing_outlives_a_killed_grader(deadly, more):
     """Its workers, zygote, sandboxes and kernels end, and the killed submission is graded the next time."""
     with another_course():
         hand_in("ada", SLEEPS)
         hand_in("ben", SLEEPS)
-        command = [sys.executable, "-m", "grader", "grade", LAB, *more]
+        command = [sys.executable, "-m", "grader", "grade", LAB, *more.split()]
         with subprocess.Popen(command, cwd=deadly, stdout=subprocess.DEVNULL) as run:
             whole = psutil.Process(run.pid)
             for _ in range(250):
@@ -114,6 +115,7 @@ def test_set_aside_one_after_the_other(deadly):
         assert not list(journal.folder(LAB).glob("*.underway"))
 
 
+@pytest.mark.thorough
 def test_set_aside_by_workers(deadly, tmp_path):
     """A worker that ends costs one submission only, in the same run; table and report name the status."""
     with another_course():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from labsupport import plots
+from labsupport.front import front
 
 FAMILIES = {"dense": {"16 bits": (240.0, 24.0), "4": (97.0, 24.0)}, "Wanda": {"50 % of 4": (83.0, 49.0)}}
 FRONT = [(83.0, 49.0), (97.0, 24.0)]
@@ -25,6 +26,23 @@ def test_the_stairs_never_promise_what_no_file_has():
     assert stairs.get_drawstyle() == "steps-post"
     assert list(zip(*stairs.get_data(), strict=True)) == FRONT
     assert {text.get_text() for text in plt.gca().texts} >= {"16 bits", "4", "50 % of 4"}
+
+
+def test_no_name_lies_on_another():
+    """Two files of nearly the same place: the first one's name is shown, the other stands in the table."""
+    plots.perplexity_by_bytes(
+        {"zeros": {"Wanda": (176.0, 49.05), "OWL": (176.0, 48.9)}, "few bits": {"4 bits": (84.0, 24.0)}},
+        [(84.0, 24.0)],
+        "title",
+    )
+    assert {"Wanda", "4 bits"} <= {text.get_text() for text in plt.gca().texts}
+    assert "OWL" not in {text.get_text() for text in plt.gca().texts}
+
+
+def test_the_front_is_what_nothing_beats():
+    """A larger file stays only if it loses less; of two equal ones one stays."""
+    assert front([(97.0, 24.0), (83.0, 49.0), (90.0, 60.0), (83.0, 49.0), (240.0, 24.0)]) == FRONT
+    assert front([]) == []
 
 
 def test_each_family_has_all_its_files_and_a_guess_its_star():

@@ -226,14 +226,16 @@ def slow():
     sys.stdout.flush = flush
     time.sleep(4)
 sys.stdout.flush = slow"""
+BIT_BY_BIT = "for _ in range(300): print('x' * 1_000_000, end='', flush=True)"
+FIGURES = "import IPython\nfor _ in range(300): display({'image/png': 'A' * 10**6}, raw=True)"
 
 
 @pytest.mark.parametrize(
     ("source", "rest"),
     [
         ("print('x' * 300_000_000, end='')", "next\n"),
-        ("for _ in range(300): print('x' * 1_000_000, end='', flush=True)", "next\n"),
-        ("import IPython\nfor _ in range(300): display({'image/png': 'A' * 10**6}, raw=True)", "next\n"),
+        pytest.param(BIT_BY_BIT, "next\n", marks=pytest.mark.thorough),
+        pytest.param(FIGURES, "next\n", marks=pytest.mark.thorough),
         (REPLIES, "next\n"),
         ("while True:\n    try: print('x' * 1_000_000)\n    except KeyboardInterrupt: pass", ""),
     ],

@@ -40,7 +40,8 @@ def answers() -> list:
             if not name.startswith("_") and function.__module__ == module.__name__
         ]
         for number, (name, function) in enumerate(own):
-            marks = pytest.mark.lengthy if path.stem in LENGTHY or number >= AT_ONCE else ()
+            long, more = path.stem in LENGTHY, number >= AT_ONCE
+            marks = [pytest.mark.lengthy] * (long or more) + [pytest.mark.thorough] * (long and more)
             found.append(pytest.param(path.stem, name, function, marks=marks, id=f"{path.stem}-{name}"))
     return found
 

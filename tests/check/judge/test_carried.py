@@ -16,6 +16,7 @@ from labsupport.check.judge.kit.carried import DRAWS, judge_again
 from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, CheckFailed, Ending
 from tests.check.judge.test_answers import answers
+from tests.sample import few
 
 pytestmark = [pytest.mark.lengthy, pytest.mark.usefixtures("tiny_course")]
 
@@ -57,6 +58,7 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
+COSTLY = {"prune_blocks", "prune_sparsegpt", "prune_wanda", "distill", "perplexity"}  # seconds each
 TRIVIAL = {  # of the right form, and the same whatever the input is
     "window_nll": lambda logits, token_ids: (torch.tensor(3.0), 2),
     "magnitude_mask": lambda weight, sparsity: torch.ones_like(weight, dtype=torch.bool),
@@ -99,7 +101,7 @@ def quickly(triple: tuple) -> bool:
 
 @pytest.mark.parametrize(
     ("later", "earlier", "wrong"),
-    [pytest.param(*each, marks=[] if quickly(each) else pytest.mark.thorough) for each in CARRIED],
+    few(CARRIED, of=[each for each in CARRIED if quickly(each)]),
 )
 def test_what_follows_earns_its_points(later, earlier, wrong):
     """The right function that calls a wrong earlier one is right, and told what to mend first."""
@@ -115,7 +117,10 @@ def test_what_follows_earns_its_points(later, earlier, wrong):
     assert all(len(line) <= WIDTH for line in second.message().splitlines())
 
 
-@pytest.mark.parametrize(("pair", "wrong"), PAIRS)
+@pytest.mark.parametrize(
+    ("pair", "wrong"),
+    few(PAIRS, of=[each for each in PAIRS if each[0][0] not in COSTLY]),
+)
 def test_what_does_not_follow_earns_nothing(pair, wrong):
     """A wrong later function earns no more than it did, however wrong the earlier one is."""
     later, earlier = pair

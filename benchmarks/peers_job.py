@@ -1,0 +1,62 @@
+"""One model pruned by one tool in a process of its own; theirs runs where this project is not installed."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.job import peak
+
+
+def ours(method: str, folder: str) -> dict:
+    """CPU seconds and peak memory of our function; the model is left in the folder."""
+    from labsupport.given.input_norms import input_norms
+    from labsupport.given.sparsegpt import prune_sparsegpt
+    from labsupport.given.wanda import wanda_masks
+    from labsupport.linears import apply_masks
+
+    def prune(model, windows: torch.Tensor) -> None:
+        batches = list(windows[:, None])
+        if method == "Wanda":
+            apply_masks(model, wanda_masks(model, input_norms(model, batches), 0.5))
+        else:
+            prune_sparsegpt(model, batches, 0.5, (2, 4) if "2:4" in method else None)
+
+    return _measured(prune, Path(folder), "ours")
+
+
+def theirs(method: str, folder: str) -> dict:
+    """The same of llmcompressor's modifier."""
+    from datasets import Dataset
+    from llmcompressor import oneshot
+    from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
+
+    kind: Any = WandaPruningModifier if method == "Wanda" else SparseGPTModifier
+    structure = "2:4" if "2:4" in method else "0:0"
+
+    def prune(model, windows: torch.Tensor) -> None:
+        tokens = windows.tolist()
+        data = Dataset.from_dict({"input_ids": tokens, "attention_mask": [[1] * len(row) for row in tokens]})
+        recipe = kind(sparsity=0.5, mask_structure=structure, targets=["Linear"], ignore=["re:.*lm_head"])
+        oneshot(
+            model=model, dataset=data, recipe=recipe, max_seq_length=windows.shape[1],
+            num_calibration_samples=len(windows), shuffle_calibration_samples=False,
+        )  # fmt: skip
+
+    return _measured(prune, Path(folder), "theirs")
+
+
+def _measured(prune, folder: Path, way: str) -> dict:
+    from transformers import AutoModelForCausalLM
+
+    torch.set_num_threads(1)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder / "dense", dtype=torch.float32)
+    windows = torch.load(folder / "windows.pt")
+    with torch.no_grad():
+        model(windows[:1, :16])  # code is loaded on the first call
+    started = time.process_time()
+    prune(model.eval(), windows)
+    taken, most = time.process_time() - started, peak()
+    model.save_pretrained(folder / way)
+    return {"seconds": taken, "peak": most}
