@@ -19,7 +19,7 @@ from benchmarks.measure import ROOT, fresh, in_turn
 from benchmarks.pruning import calibration
 from benchmarks.selection import SPARSITY
 from benchmarks.table import KEPT, Row, megabytes, seconds
-from labsupport import settings
+from labsupport import models, settings
 from labsupport.errors import LabError
 from labsupport.given.perplexity import perplexity
 
@@ -34,6 +34,7 @@ def run(rounds: int = 1) -> tuple[list[Row], list[str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workload.model().save_pretrained(folder / "dense")
+        models.tokenizer(workload.name()).save_pretrained(folder / "dense")  # the peer looks for one
         torch.save(torch.cat(calibration()), folder / "windows.pt")  # [n, L]
         for method in METHODS:
             jobs = {
