@@ -466,7 +466,7 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # So what is trained is what is merged (*SparsePEFT* in Muñoz et al. 2024). Dropped places add nothing, and they teach
 # nothing: the gradient that reaches $BA$ is masked as well,
 #
-# $$\frac{\partial L}{\partial (BA)} = s\, \Bigl(\frac{\partial L}{\partial y}\Bigr)^{\!\top} x \odot M.$$
+# $$\frac{\partial L}{\partial (BA)} = s\, \Bigl(\frac{\partial L}{\partial y}\Bigr)^{\top} x \odot M.$$
 #
 # Autograd does that by itself, as long as it sees the mask. The price: the mask has the shape of $W$, so $BA$ must be
 # formed in every step. (Or go one rank at a time, with the mask in between.)
