@@ -793,12 +793,120 @@ print(columns(header, rows))
 # of them; the figure by depth may serve as evidence.
 
 # %% [markdown]
+# ## 5.7 compensation ★
+#
+# **Goal** put back, as a bias, what cut channels added on average. | **Points** none, for the fun of it | **Minutes** 10
+#
+# ### What a constant can replace
+#
+# Channel $c$ adds $w_c\, x_c$ to the output of the MLP: column $c$ of down, times a number that changes from token to
+# token. Where the channel is cut, a constant can replace the mean of that. All these constants together are one *bias*
+# for each output:
+#
+# $$b = \sum_{c\ \text{cut}} w_c\, \bar x_c, \qquad \bar x_c = \text{the mean of}\ x_c\ \text{over all tokens.}$$
+#
+# With it the smaller layer is right *on average*. What no constant can replace is the *fluctuation*: for channel $c$
+# alone, the mean squared error falls from $\lVert w_c\rVert^2\, \overline{x_c^2}$ to
+# $\lVert w_c\rVert^2\, \mathrm{Var}(x_c)$. FLAP (An et al. 2024) cuts the channels for which the latter is small, and
+# adds the bias.
+#
+# By hand: one output, `down_weight` [[2, 3]], and two tokens, `x` [[1, 4], [1, 6]]. If channel 0 is cut, the bias is
+# 2 * 1 = 2, and nothing is lost. If channel 1 is cut, it is 3 * 5 = 15, where the tokens needed 12 and 18.
+#
+# `x` is the input of down, [..., channels]. All axes but the last are tokens; there may be several of them, or none.
+# Compute in float32, whatever the inputs are.
+#
+# <details><summary>Hint 1</summary>
+#
+# `keep` names what stays. A bool vector over all channels, True at first and False at `keep`, names the others.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `x.reshape(-1, x.shape[-1])` is [tokens, channels] for every x. Its mean has one number per channel. A matrix times
+# this vector is the sum of the formula.
+#
+# </details>
+
+
+# %% exercise="compensation"
+def compensation(down_weight: torch.Tensor, x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """The bias that replaces the mean contribution of the channels that are not in `keep`: float32 [hidden].
+
+    down_weight: [hidden, channels]; x: [..., channels], the input of down, all axes but the last are tokens;
+    keep: LongTensor of channels, in any order. Source: An et al. 2024 (FLAP), baseline bias compensation.
+    """
+    ### BEGIN SOLUTION
+    cut_away = torch.ones(x.shape[-1], dtype=torch.bool, device=keep.device).index_fill(0, keep, False)
+    mean = x.float().reshape(-1, x.shape[-1]).mean(dim=0)  # [channels]
+    return down_weight[:, cut_away].float() @ mean[cut_away]
+    ### END SOLUTION
+
+
+# %% check="compensation" points=0
+check.compensation(compensation)
+
+# %% [markdown]
+# ### How much is a constant?
+#
+# Cut 30 % of one layer's channels, chosen in four ways. The bias comes from the calibration windows, and the error is
+# measured on two evaluation windows.
+
+# %% experiment
+small, model = None, models.load()  # memory for one model at a time
+mlp = structured.mlp(model, layers[-1])
+down = list(mlp.values())[-1]  # a Linear
+
+
+def inputs_of(linear, windows: torch.Tensor) -> torch.Tensor:
+    """What reaches a Linear of the model: [windows, L, in_features]."""
+    found = []
+    hook = linear.register_forward_pre_hook(lambda _module, inputs: found.append(inputs[0]))
+    with torch.no_grad():
+        for each in windows:
+            model.model(each[None].to(model.device))  # without the head
+    hook.remove()
+    return torch.cat(found)
+
+
+# %% experiment
+weight, x, new = down.weight.detach(), inputs_of(down, calibration), inputs_of(down, token_windows[:2])
+column, per_channel = weight.square().sum(dim=0), x.flatten(0, 1)  # [channels], [tokens, channels]
+choices = {
+    "by chance": torch.rand(width, generator=torch.Generator().manual_seed(0)).to(x.device),
+    "l1": channel_importance(*structured.weights(mlp), "l1"),
+    "mean square": column * per_channel.square().mean(dim=0),
+    "fluctuation": column * per_channel.var(dim=0),
+}
+
+# %% experiment
+rows, whole = [], (new @ weight.T).square().sum()
+for choice, importance in choices.items():
+    keep = structured.most_important(importance, width * 7 // 10)
+    lost = new @ weight.T - new[..., keep] @ weight[:, keep].T  # [windows, L, hidden]
+    errors = [(lost - bias).square().sum() / whole for bias in (0, compensation(weight, x, keep))]
+    rows.append([choice, *(f"{error:.1%}" for error in errors), f"{1 - errors[1] / errors[0]:.0%}"])
+print("squared error of the MLP's output, as a share of the output's own square")
+print(columns(["channels chosen", "without bias", "with it", "repaired"], rows))
+
+# %% [markdown]
+# On the course model the bias repairs a fifth of l1's error and a few percent of the others', and a better choice saves
+# far more than any bias. A channel is a product, $\mathrm{silu}(\mathrm{gate}\,x) \odot \mathrm{up}\,x$, and up has both
+# signs: most means are close to zero, and nearly all of a channel is fluctuation. Then the two last choices hardly
+# differ, either.
+#
+# **What if** you take another layer? Change `layers[-1]` where `mlp` is chosen, and run the cells below it again.
+
+# %% [markdown]
 # ## Read on
 #
 # - X. Ma et al. 2023, *LLM-Pruner* ([arXiv:2305.11627](https://arxiv.org/abs/2305.11627)): the tool of the report.
 # - J. Ainslie et al. 2023, *GQA* ([arXiv:2305.13245](https://arxiv.org/abs/2305.13245)): why heads share keys.
 # - S. Ashkboos et al. 2024, *SliceGPT* ([arXiv:2401.15024](https://arxiv.org/abs/2401.15024)): the residual stream
 #   gets narrower, too.
+# - Y. An et al. 2024, *Fluctuation-based adaptive structured pruning for large language models*
+#   ([arXiv:2312.11983](https://arxiv.org/abs/2312.11983)): FLAP, of 5.7.
 #
 # **Open question.** Every layer, and every kind of structure, was given the same ratio. How many channels is a head
 # worth, and how much of a late layer is as good as an early one? Can one know it without trying?

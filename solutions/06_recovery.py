@@ -452,6 +452,136 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # control trained likewise, or evaluation on other text or tasks.
 
 # %% [markdown]
+# ## 6.4 masked_lora_forward ★
+#
+# **Goal** train what will be merged: LoRA under the mask. | **Points** none, for the fun of it | **Minutes** 10
+#
+# ### One mask for both paths
+#
+# While 6.3 trains, LoRA's path is open: $BA$ works at dropped places, too, and the merge throws that part away. The mask
+# can be there from the first step instead:
+#
+# $$y = x\, \bigl((W + s\,BA) \odot M\bigr)^{\top}.$$
+#
+# So what is trained is what is merged (*SparsePEFT* in Muñoz et al. 2024). Dropped places add nothing, and they teach
+# nothing: the gradient that reaches $BA$ is masked as well,
+#
+# $$\frac{\partial L}{\partial (BA)} = s\, \Bigl(\frac{\partial L}{\partial y}\Bigr)^{\top} x \odot M.$$
+#
+# Autograd does that by itself, as long as it sees the mask. The price: the mask has the shape of $W$, so $BA$ must be
+# formed in every step. (Or go one rank at a time, with the mask in between.)
+#
+# By hand: `weight` [[1, 0]], `mask` [[True, False]], `a` [[1, 1]], `b` [[2]], scaling 1 and `x` [1, 1]. $BA$ is
+# [[2, 2]]. `lora_forward` gives 1 + 4 = 5. The merged weight is [[3, 0]] and gives 3, and so must this function.
+#
+# The arguments are those of `lora_forward`, and then `mask`, bool [out, in]. It decides, as in 6.2, for `weight` and for
+# $BA$ alike.
+#
+# <details><summary>Hint 1</summary>
+#
+# The line of 6.2 makes the matrix, and `x` times its transpose is the output.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Autograd sees a product with the mask, `torch.where` and `masked_fill`. It does not see what is done to `.data` or
+# under `torch.no_grad()`.
+#
+# </details>
+
+
+# %% exercise="masked_lora_forward"
+def masked_lora_forward(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    scaling: float,
+    mask: torch.BoolTensor,
+) -> torch.Tensor:
+    """The output of a frozen linear layer with LoRA, both under the mask, so that gradients are masked as well.
+
+    x: [..., in_features]; weight: [out_features, in_features]; a: [r, in_features]; b: [out_features, r];
+    mask: bool [out, in], True = keep. Returns [..., out_features]. Source: Muñoz et al. 2024, SparsePEFT.
+    """
+    ### BEGIN SOLUTION
+    return x @ ((weight + scaling * b @ a) * mask).T
+    ### END SOLUTION
+
+
+# %% check="masked_lora_forward" points=0
+check.masked_lora_forward(masked_lora_forward)
+
+# %% [markdown]
+# ### What the merge throws away
+#
+# One layer of the dense model loses half of its weights to Wanda. Its LoRA learns, on one window, to give the dense
+# layer's outputs again: once with an open path, once under the mask.
+
+# %% experiment
+masked = sliced = patients = None  # memory for one model at a time
+dense = models.load()
+linear = dense.model.layers[depth // 2].mlp.down_proj
+
+
+def inputs_of(window: torch.Tensor) -> torch.Tensor:
+    """What reaches the layer: [L, in_features]. window: LongTensor [L]."""
+    found = []
+    hook = linear.register_forward_pre_hook(lambda _module, inputs: found.append(inputs[0][0]))
+    with torch.no_grad():
+        dense.model(window[None].to(dense.device))  # without the head
+    hook.remove()
+    return found[0]
+
+
+# %% experiment
+weight, x, new = linear.weight.detach(), inputs_of(calibration[0]), inputs_of(token_windows[0])
+score = weight.abs() * x.norm(dim=0)
+mask = score > score.median(dim=1, keepdim=True).values  # half of every row
+pruned = weight * mask
+
+
+def error(outputs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """The squared distance from the dense layer's outputs, as a share of theirs: one number."""
+    wanted = inputs @ weight.T
+    return (outputs - wanted).square().sum() / wanted.square().sum()
+
+
+def trained(forward) -> tuple[torch.Tensor, torch.Tensor]:
+    """a [8, in] and b [out, 8] after 64 steps of AdamW."""
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(8, weight.shape[1], generator=generator).to(weight) / weight.shape[1] ** 0.5
+    a, b = a.requires_grad_(), torch.zeros_like(weight[:, :8]).requires_grad_()
+    optimizer = torch.optim.AdamW([a, b], lr=1e-3)
+    for _ in range(64):
+        optimizer.zero_grad()
+        error(forward(x, pruned, a, b, 2.0), x).backward()
+        optimizer.step()
+    return a.detach(), b.detach()
+
+
+# %% experiment
+def under_the_mask(*arguments) -> torch.Tensor:
+    return masked_lora_forward(*arguments, mask)
+
+
+print(f"before training: error {error(new @ pruned.T, new):.2%} on new text")
+rows = []
+for path, forward in {"open path": lora_forward, "under the mask": under_the_mask}.items():
+    a, b = trained(forward)
+    as_trained, as_merged = forward(new, pruned, a, b, 2.0), new @ merge_lora(pruned, a, b, 2.0, mask).T
+    thrown = (b @ a)[~mask].square().sum() / (b @ a).square().sum()
+    rows.append([path, *(f"{error(y, new):.2%}" for y in (as_trained, as_merged)), f"{thrown:.0%}"])
+print(columns(["", "as trained", "as merged", "of BA at dropped places"], rows))
+
+# %% [markdown]
+# Half of $BA$, by squares, lies at dropped places. The open path makes use of it and loses it in the merge. Under the
+# mask that half is never used, and nothing is lost. In the end the two come out close to each other, as the whole model
+# did in our one run of each (6.3: 36.1 under the mask, 35.8 with an open path, in two thirds of the time). That is why
+# the given `recover` masks once, at the end.
+
+# %% [markdown]
 # ## Read on
 #
 # - E. Hu et al. 2022, *LoRA* ([arXiv:2106.09685](https://arxiv.org/abs/2106.09685)): section 7 looks at what was learned.
@@ -460,6 +590,8 @@ print(columns(["", "before", "reference", "after", "reference", "ratio"], rows))
 # - D. Biderman et al. 2024, *LoRA Learns Less and Forgets Less*
 #   ([arXiv:2405.09673](https://arxiv.org/abs/2405.09673)).
 # - X. Ma et al. 2023, *LLM-Pruner* ([arXiv:2305.11627](https://arxiv.org/abs/2305.11627)): pruning, then LoRA.
+# - J. P. Muñoz et al. 2024, *SQFT: Low-cost model adaptation in low-precision sparse foundation models*
+#   ([arXiv:2410.03750](https://arxiv.org/abs/2410.03750)): LoRA under the mask, of 6.4.
 #
 # **Open question.** Our models were trained on the kind of text on which they were measured. On which text, and on how
 # little of it, does a pruned model learn again what it could do on *all* texts?

@@ -94,7 +94,7 @@ SIGNS = (
     Sign(("prune_sparsegpt",), "AttributeError", NO_MEMBER.format("tuple"),
          "A hook gets the inputs of its layer as a tuple, here of one tensor: inputs[0], "
          f"{see('9.4', 'What the pruned layers send')}"),
-    Sign(("lora_forward",), "RuntimeError", "mat1 and mat2 shapes cannot be multiplied",
+    Sign(("lora_forward", "masked_lora_forward"), "RuntimeError", "mat1 and mat2 shapes cannot be multiplied",
          "It looks as if a matrix was not transposed: weight, a and b have one row per output, so x is "
          "multiplied by their transposes, as in x @ weight.T. Write down the shape after each step."),
     Sign(("merge_lora",), "RuntimeError", "Boolean value of Tensor with more than one value is ambiguous",
