@@ -506,7 +506,7 @@ linears.must_be_dense(model)
 masks = {name: magnitude_mask(weight, budget[linears.layer_kind(name)]) for name, weight in dense.items()}
 with linears.masked(model, masks):
     budget_perplexity = perplexity(model, token_windows)
-gone = 1 - sum(mask.sum() for mask in masks.values()) / counts.sum()
+gone = 1 - sum(mask.sum().item() for mask in masks.values()) / counts.sum().item()
 print(
     f"{gone:.1%} of all weights are gone; perplexity {budget_perplexity:.1f}, with equal budgets {magnitude[0.5]:.1f}"
 )

@@ -14,7 +14,7 @@
 # |---|---|
 # | **You learn** | the Hessian of a layer, how the others make up for a weight that goes, SparseGPT's walk through the columns, and what damping is for |
 # | **You need** | lab 04 (Wanda, 2:4, sequential calibration); matrix inverses, at least as functions that one can call |
-# | **It takes** | an hour and a quarter of your time; all cells together run about three minutes on two CPU cores |
+# | **It takes** | an hour and a quarter of your time; all cells together run about three minutes on two CPU cores. The starred exercise is extra: 20 minutes |
 # | **Sources** | Frantar and Alistarh 2023, *SparseGPT*; Frantar et al. 2022, *Optimal Brain Compression*; Hassibi and Stork 1993, *Optimal Brain Surgeon*; Sun et al. 2024, *Wanda* |
 
 # %%
@@ -66,8 +66,8 @@ for what, new in (("as they were", [[0.0, 1.0, 2.0]]), ("moved", [[0.0, 1.0, 5.0
     print(f"the others {what:12}  error {(x @ torch.tensor(new).T - x @ weight.T).norm():.2f}")
 
 # %% [markdown]
-# The third weight has taken over: 3 and 2 make 5. A tenth of the error is left, with the same weight gone. To know
-# who can take over from whom, the norms are not enough: one has to know which inputs move together.
+# The third weight has taken over: 3 and 2 make 5. A tenth of the error is left, with the same weight gone. The norms
+# do not say which weight can take over from which: for that one has to know which inputs move together.
 
 # %% [markdown]
 # ## 9.1 hessian
@@ -82,9 +82,9 @@ for what, new in (("as they were", [[0.0, 1.0, 2.0]]), ("moved", [[0.0, 1.0, 5.0
 # $$\lVert X\delta \rVert^2 = \delta^\top H\, \delta, \qquad H = X^\top X, \qquad H_{ij} = \sum_t x_{ti}\, x_{tj}.$$
 #
 # So all that the error needs of the text is $H$, [in, in], however many tokens there were. On its diagonal stand
-# the sums of squares of lab 03: Wanda knows the diagonal. The rest says who moves with whom. (Half of the error has
-# $H$ as its matrix of second derivatives, its *Hessian*; papers write $2XX^\top$ for the same, with tokens in
-# columns. A factor changes nothing in this lab.)
+# the sums of squares of lab 03: this is the part that Wanda knows. The rest says which inputs move together. (Half of
+# the error has $H$ as its matrix of second derivatives, its *Hessian*; papers write $2XX^\top$ for the whole error,
+# with tokens in columns. A factor changes nothing in this lab.)
 #
 # As in lab 03: all axes of `x` but the last are tokens, matrices of batches add up, and sums are float32 whatever
 # `x` is.
@@ -99,7 +99,7 @@ for what, new in (("as they were", [[0.0, 1.0, 2.0]]), ("moved", [[0.0, 1.0, 5.0
 # <details><summary>Hint 2</summary>
 #
 # Two products can be formed from [T, in] and its transpose. One has a number for each pair of tokens, the other for
-# each pair of inputs. And when does float16 end?
+# each pair of inputs. And what is the largest number in float16?
 #
 # </details>
 
@@ -121,9 +121,9 @@ def hessian(x: torch.Tensor) -> torch.Tensor:
 check.hessian(hessian)
 
 # %% [markdown]
-# Now look into the middle of the model. How much of an input can be told from the others of the same layer? One
-# number says it: $1 / (H_{jj}\,[H^{-1}]_{jj})$ is the share of input $j$ that is news, which no combination of the
-# others says. (Section 9.2 shows why. The inverse is taken of a slightly damped $H$; section 9.3 shows why.)
+# Now look into the middle of the model. How much of an input is news, something that no combination of the layer's
+# other inputs says? One number measures it: $1 / (H_{jj}\,[H^{-1}]_{jj})$ is the share of input $j$ that is news.
+# (Section 9.2 shows why. The inverse is taken of a slightly damped $H$; section 9.3 shows why.)
 
 
 # %% experiment
@@ -237,9 +237,9 @@ print(f"Wanda's score, squared, says {first * hessian(x)[0, 0]:.0f}")
 # ### Column by column
 #
 # With one weight gone, the next one has fewer helpers: the inverse that counts now is that of $H$ *without row and
-# column $j$*. Every row of the weight drops other weights, so every row would need inverses of its own: in a
-# `down_proj` of the course model 576 rows, each with 768 drops, each of which updates a matrix of 1536 x 1536. That
-# is a thousand billion numbers, for one layer.
+# column $j$*. Every row of the weight drops other weights, so every row would need inverses of its own. A `down_proj`
+# of the course model has 576 rows, each row drops 768 weights, and each drop updates a matrix of 1536 x 1536: a
+# thousand billion numbers, for one layer.
 #
 # SparseGPT's idea makes one sequence of inverses serve all rows. Go through the columns from left to right, in all
 # rows at once. Whatever goes in column $j$ is made up for by the columns *right of it* alone; a column that was
@@ -257,12 +257,12 @@ print(f"Wanda's score, squared, says {first * hessian(x)[0, 0]:.0f}")
 #
 # ### Blocks
 #
-# When is the mask chosen? If at the start, it would not know how the weights move. If at each column, every column
-# would have to lose the same share, the loud inputs like the quiet ones. So it is chosen for a *block* of 128
-# columns when its first column is reached: of all weights of the block, in all rows together, the $k =
-# \mathrm{round}(s \cdot n)$ with the lowest scores go, exactly $k$. With a *pattern* $(n, m)$ it is chosen for $m$
-# columns when the first of them is reached, and in each row the $n$ highest scores stay; `sparsity` is not used
-# then, and `block` is a multiple of $m$. If $m$ does not divide the number of inputs, that is a `ValueError`.
+# When is the mask chosen? Chosen at the start, it would not know how the weights move. Chosen at each column, it would
+# take the same share from every column, from loud inputs and from quiet ones. So it is chosen for a *block* of 128
+# columns when its first column is reached. Of the $N$ weights of the block, in all rows together, exactly $k =
+# \mathrm{round}(s \cdot N)$ go, those with the lowest scores; $s$ is the sparsity. With a *pattern* $(n, m)$ the mask
+# is chosen for $m$ columns when the first of them is reached, and in each row the $n$ highest scores stay; `sparsity`
+# is not used then, and `block` is a multiple of $m$. If $m$ does not divide the number of inputs, raise a `ValueError`.
 #
 # Blocks also make it fast. While a block is worked on, only its own columns move. Its errors are noted, [out,
 # block], and when it is done all columns right of it move at once, by one matrix product: $W_{:,\,\mathrm{right}}
@@ -379,9 +379,9 @@ for name in names:
 print(columns(["layer", "weight", "calibration text", "other text"], rows, left=2))
 
 # %% [markdown]
-# Compare the lines of a layer. SparseGPT's mask alone is sometimes better than Wanda's and sometimes worse: what
-# gains everywhere is that the survivors move. And compare the columns. Wanda's errors are nearly the same on both
-# texts. SparseGPT's are larger on the text that it has not seen, most of all in `down_proj`: 1536 inputs were
+# Compare the lines of a layer. SparseGPT's mask alone is sometimes better than Wanda's and sometimes worse: the gain
+# on every layer comes from the move of the survivors. And compare the columns. Wanda's errors are nearly the same on
+# both texts. SparseGPT's are larger on the text that it has not seen, most of all in `down_proj`: 1536 inputs were
 # fitted to 2048 tokens. The last section comes back to that.
 
 # %% [markdown]
@@ -391,9 +391,9 @@ print(columns(["layer", "weight", "calibration text", "other text"], rows, left=
 #
 # ### What the pruned layers send
 #
-# Wanda was asked for in one shot, all norms from the dense model. Here it goes *sequentially*: each layer is solved
-# for the inputs that the pruned layers before it send. These are the inputs that it will really have, and the
-# survivors move to fit them. Lab 04 has shown how, in one forward pass: a hook before each layer prunes that layer
+# Lab 04 asked for Wanda's masks in one shot, with all norms from the dense model. Here you go *sequentially*: each
+# layer is solved for the inputs that the pruned layers before it send. These are the inputs that it will really have,
+# and the survivors move to fit them. Lab 04 has shown how, in one forward pass: a hook before each layer prunes it
 # at the moment when its input arrives, and then the layer runs with its new weight. (The published code goes block
 # by block, and measures all seven layers of a block while the block is dense. On the course model that gives 45.9 at
 # 50 %, and layer by layer 47.3. The check takes either.)
@@ -509,8 +509,8 @@ for method, points in errors.items():
 # %% [markdown]
 # ### Mask or update?
 #
-# Two things differ between Wanda and SparseGPT: which weights go, and that the others move. Now the perplexities of
-# all four.
+# Two things differ between Wanda and SparseGPT: which weights go, and that the others move. The perplexities tell the
+# two apart, and 2:4 comes last.
 
 # %% experiment
 with linears.masked(model, everything):
@@ -623,6 +623,114 @@ print(columns(["at 50 %", "your perplexity", "reference"], rows))
 # measured on other text.
 
 # %% [markdown]
+# ## 9.5 gptq_layer ★
+#
+# **Goal** round a layer to a few bits, and let what is not yet rounded make up for it. | **Points** none, for the fun of it | **Minutes** 20
+#
+# ### Rounding in the place of dropping
+#
+# Dropping a weight replaces it by 0. Rounding replaces it by the nearest of a few values, so that a file needs only
+# a few bits for it. The walk does not care which of the two happens. Column $j$ of the weight becomes $q_j$, all rows
+# at once, and the columns right of it make up for the difference:
+#
+# $$\mathrm{error} = \frac{w_j - q_j}{U_{jj}}, \qquad w_{j:} \leftarrow w_{j:} - \mathrm{error} \cdot U_{j,\,j:}.$$
+#
+# With $q_j = 0$ these are the formulas of 9.3. This is *GPTQ*. There is no mask and nothing to choose: every weight
+# is rounded. The factor $U$, the damping and the blocks with their late updates stay as they are.
+#
+# ### A grid for each group
+#
+# With $b$ bits there are $2^b$ values. Every `group` neighbouring inputs of a row share one set of them, a *grid*.
+# It is made when the first column of the group is reached: from the smallest to the largest weight of the group *as
+# they stand by then*, moved by all that was rounded before, in $2^b - 1$ equal steps. It then stays to the last
+# column of the group. So a later weight may move beyond the grid, and its nearest value is then an end of it.
+#
+# By hand, one row, one group, 2 bits, $w = (0,\ 1.4,\ 2.4,\ 3)$. The grid is 0, 1, 2, 3. The first weight stays.
+# The second becomes 1: rounding took 0.4. Let its row of $U$ be $(1, -\tfrac12, 0)$ from the diagonal on: the third
+# weight becomes $2.4 + 0.4 \cdot \tfrac12 = 2.6$ and is rounded to 3. Without the move it would be 2.
+#
+# `block` is a multiple of `group`, so a group never lies in two blocks; the last group may be narrower. If all
+# weights of a group are equal, they stay as they are, and nothing becomes NaN. (Lab 11 keeps the number of the value
+# on the grid, the *code*, and packs it into bits. Here the values themselves are enough.)
+#
+# <details><summary>Hint 1</summary>
+#
+# Copy your `sparsegpt_layer`. Where a mask was chosen, a grid is made: `aminmax(dim=1)` of the group gives its ends,
+# [out] each. Where the error was `new[:, j] * ~mask[:, j] / u[j, j]`, it is what rounding took, divided by the same.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# How many steps is a weight above the smallest one? Round that number, keep it between 0 and $2^b - 1$ (`clamp`), and
+# go back to a value. Where smallest and largest are equal, a step is 0: divide by something else there,
+# `torch.where` chooses.
+#
+# </details>
+
+
+# %% exercise="gptq_layer"
+def gptq_layer(
+    weight: torch.Tensor, hessian: torch.Tensor, bits: int, group: int, block: int = 128, damp: float = 0.01
+) -> torch.Tensor:
+    """A weight rounded column by column to 2**bits values, the columns right of each moved to make up for it.
+
+    weight: float32 [out_features, in_features]; hessian: [in_features, in_features]. Every `group` consecutive inputs
+    of a row share a grid, from the smallest to the largest weight of the group when its first column is reached.
+    block: a multiple of group, does not change the result; damp: as in sparsegpt_layer. Returns a new weight [out, in].
+    Source: Frantar et al. 2022, GPTQ, algorithm 1, with a grid for each group.
+    """
+    ### BEGIN SOLUTION
+    out, inputs = weight.shape
+    damped = hessian + damp * hessian.diagonal().mean() * torch.eye(inputs, device=hessian.device)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    u = torch.linalg.cholesky(inverse, upper=True)  # [in, in]
+    new = weight.clone()
+    for start in range(0, inputs, block):
+        stop = min(start + block, inputs)
+        errors = torch.zeros(out, stop - start, device=weight.device)
+        for j in range(start, stop):
+            if (j - start) % group == 0:
+                low, high = new[:, j : min(j + group, stop)].aminmax(dim=1)  # [out] each
+                step = torch.where(high > low, (high - low) / (2**bits - 1), 1)  # [out]
+            value = low + step * ((new[:, j] - low) / step).round().clamp(0, 2**bits - 1)  # [out]
+            error = (new[:, j] - value) / u[j, j]  # [out]
+            new[:, j:stop] -= error[:, None] * u[j, j:stop]
+            new[:, j] = value
+            errors[:, j - start] = error
+        new[:, stop:] -= errors @ u[start:stop, stop:]
+    return new
+    ### END SOLUTION
+
+
+# %% check="gptq_layer" points=0
+check.gptq_layer(gptq_layer)
+
+# %% [markdown]
+# The four layers in the middle again, at 3 and at 2 bits in groups of 32. With a diagonal $H$ nothing moves, so your
+# function also rounds to nearest: give it the identity. (At 4 bits there is nothing to see. The course model was
+# stored in 4 bits, in groups of 32 neighbours: its weights lie on such grids, and rounding takes nothing from them.)
+
+# %% experiment
+rows = []
+for name in names:
+    h, unseen = (hessian(each[name]) for each in (seen, held_out))  # [in, in] each
+    for bits in (3, 2):
+        nearest = gptq_layer(dense[name], torch.eye(len(h), device=h.device), bits, 32)
+        moved = [gptq_layer(dense[name], h, bits, 32, damp=damp) for damp in (0.01, 0.1)]
+        off = [f"{relative_error(each, dense[name], unseen):.1%}" for each in (nearest, *moved)]
+        rows.append([linears.layer_kind(name), f"{bits} bits", *off])
+print("Output error of a layer on text not seen")
+print(columns(["layer", "", "to nearest", "GPTQ", "GPTQ, damp 0.1"], rows, left=2))
+
+# %% [markdown]
+# A file has the same size in all three columns. On three of the layers GPTQ's error is clearly below that of rounding
+# to nearest, in `q_proj` half of it. In `down_proj` it is above: 1536 inputs were fitted to 2048 tokens. This is the
+# overfitting of *How much text is enough?*, and damping is the remedy again: with ten times as much every layer gains.
+#
+# **What if** you go on, `damp=1.0`? Which layer still gains, and which one loses?
+
+# %% [markdown]
 # ## Read on
 #
 # - E. Frantar and D. Alistarh 2023, *SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot*
@@ -638,10 +746,6 @@ print(columns(["at 50 %", "your perplexity", "reference"], rows))
 # have made it worth keeping. ALPS looks for mask and weights together. How near to the best is one walk? For a row
 # of 12 inputs all masks of 6 can be tried, 924 of them, each with its best weights by least squares: where does the
 # walk's mask rank among them?
-#
-# **Starred.** Put rounding in the place of dropping: in column $j$ every weight becomes the nearest of 16 values,
-# the error is what rounding took from it, divided by $U_{jj}$, and everything right of it moves as before. That is
-# GPTQ, in three changed lines of your `sparsegpt_layer`.
 #
 # **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
 # (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)

@@ -85,7 +85,8 @@ SIGNS = (
     Sign(("input_norms",), "TypeError", "'generator' object is not subscriptable|object of type 'generator'",
          "batches may be a generator, which has neither a length nor a first element. One loop over it is "
          "all that is needed."),
-    Sign(("sparsegpt_layer",), "RuntimeError", "linalg.cholesky: The factorization could not be completed",
+    Sign(("sparsegpt_layer", "gptq_layer"), "RuntimeError",
+         "linalg.cholesky: The factorization could not be completed",
          "It looks as if the damping is missing, or came too late: with fewer tokens than inputs, or with an "
          f"input that is always zero, H has no inverse: {see('9.3', 'Damping')}"),
     Sign(("sparsegpt_layer",), "RuntimeError", "shape '.*' is invalid for input of size",

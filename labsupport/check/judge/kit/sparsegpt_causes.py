@@ -101,29 +101,35 @@ def _of_mask(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int) ->
 
 def _weights(inputs: dict, mask: torch.Tensor, group: int) -> list[tuple[torch.Tensor, str]]:
     """The right weight [out, in] under a mask, those that each mistake gives, and its name."""
-    weight, hessian, block = inputs["weight"].double(), inputs["hessian"].double(), inputs["block"]
+    weight = inputs["weight"].double()
+    right = inverses(damped(inputs["hessian"].double(), inputs["damp"]))
+    return [
+        (replayed(weight, mask, right, group)[0], "right"),
+        (weight, f"the survivors did not move: this is the mask alone, {COLUMNS}"),
+        *((replayed(weight, mask, rows, group)[0], said) for rows, said in wrong_inverses(inputs)),
+    ]
+
+
+def wrong_inverses(inputs: dict) -> list[tuple[Inverses, str]]:
+    """What mistakes take for the inverses of the open columns, and their names."""
+    hessian, block = inputs["hessian"].double(), inputs["block"]
     h = damped(hessian, inputs["damp"])  # [in, in]
     rows, whole, own = inverses(h), torch.linalg.inv(h), torch.linalg.cholesky(h, upper=True)
 
-    def by(changed: Inverses) -> torch.Tensor:
-        return replayed(weight, mask, changed, group)[0]
-
-    def rest(times: Callable[[torch.Tensor], torch.Tensor | float]) -> torch.Tensor:
-        """The weight when all entries of an inverse but its pivot are multiplied by times(pivot)."""
-        return by([torch.cat([row[:1], row[1:] * times(row[0])]) for row in rows])
+    def rest(times: Callable[[torch.Tensor], torch.Tensor | float]) -> Inverses:
+        """The inverses with all their entries but the pivot multiplied by times(pivot)."""
+        return [torch.cat([row[:1], row[1:] * times(row[0])]) for row in rows]
 
     found = [
-        (by(rows), "right"),
-        (weight, f"the survivors did not move: this is the mask alone, {COLUMNS}"),
-        (by([row[: block - j % block] for j, row in enumerate(rows)]),
+        ([row[: block - j % block] for j, row in enumerate(rows)],
          "the errors of a block never reached the columns right of it. After each block these move, too, "
          f"by all of its errors at once, {BLOCKS}"),
-        (by([whole[j, j:] for j in range(len(whole))]),
+        ([whole[j, j:] for j in range(len(whole))],
          "the inverse stayed that of all inputs. A column that is settled moves no more: the inverse that "
          f"counts is that of H without it, which is no part of the whole one, {COLUMNS}"),
-        (by([row * own[j, j] for j, row in enumerate(_rows(own))]),
+        ([row * own[j, j] for j, row in enumerate(_rows(own))],
          f"H itself took the place of its inverse, {COLUMNS}"),
-        (rest(lambda _: -1.0), f"the survivors moved the wrong way: the sign is minus, {COLUMNS}"),
+        (rest(lambda _: -1.0), f"the other weights moved the wrong way: the sign is minus, {COLUMNS}"),
         (rest(torch.sqrt), "an error was not divided by the factor's diagonal, or by the pivot of an inverse "
          f"in its place, {COLUMNS}"),
         (rest(torch.rsqrt), f"an error was divided by the factor's diagonal twice, {COLUMNS}"),
@@ -131,8 +137,8 @@ def _weights(inputs: dict, mask: torch.Tensor, group: int) -> list[tuple[torch.T
     if inputs["damp"] and bool(torch.linalg.eigvalsh(hessian)[0] > 1e-6 * hessian.diagonal().mean()):
         added = hessian + inputs["damp"] * torch.eye(len(hessian), dtype=torch.float64)
         found += [
-            (by(inverses(hessian)), f"the damping is missing, {DAMPING}"),
-            (by(inverses(added)), "damp itself was added. It is a share of the mean of H's diagonal, so that "
+            (inverses(hessian), f"the damping is missing, {DAMPING}"),
+            (inverses(added), "damp itself was added. It is a share of the mean of H's diagonal, so that "
              f"it means the same for loud inputs and for quiet ones, {DAMPING}"),
         ]  # fmt: skip
     return found

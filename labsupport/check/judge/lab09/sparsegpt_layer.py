@@ -1,6 +1,5 @@
 """Judges sparsegpt_layer, exercise 9.3: one layer, column by column, its survivors moved."""
 
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Named
 from labsupport.check.judge.kit.compare import Wrong, is_mask, is_tensor, kind
+from labsupport.check.judge.kit.correlated import layer, quiet
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.open_columns import chosen, damped, error, inverses, pools, replayed
 from labsupport.check.judge.kit.sparsegpt_causes import causes, first_masks
@@ -48,19 +48,6 @@ def cases(seed: int) -> list[Case]:
             raises="ValueError",
         ),
     ]
-
-
-def layer(source: random.Random, out: int, count: int, tokens: int, numbers=draw.normal) -> dict:
-    """A weight [out, in], and the Hessian [in, in] of inputs that share much of what they say."""
-    shared = draw.normal(source, tokens, count // 4) @ draw.normal(source, count // 4, count)  # [T, in]
-    loud = torch.tensor([source.choice((0.5, 1.0, 3.0)) for _ in range(count)])  # [in]
-    x = (draw.normal(source, tokens, count) + shared) * loud
-    return {"weight": numbers(source, out, count), "hessian": x.T @ x}
-
-
-def quiet(inputs: dict) -> dict:
-    """The same layer with quiet inputs, so that a damping that is no share of H is another one."""
-    return {**inputs, "hessian": inputs["hessian"] / 16, "damp": 0.1}
 
 
 def suits(inputs: dict) -> bool:
