@@ -414,6 +414,119 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 # scratch under the mask, other texts, or a random mask of the same sparsity as a control.
 
 # %% [markdown]
+# ## 2.4 sensitivity_budgets ★
+#
+# **Goal** let each kind of layer lose a share of its own. | **Points** none, for the fun of it | **Minutes** 15
+#
+# ### From a rise to a budget
+#
+# You have measured what the model suffers when one kind of layer alone loses half. So let a kind that suffers
+# little lose more, and one that suffers much lose less, at the same sparsity for all of them together.
+#
+# A *group* $g$ has $n_g$ weights, and pruned alone it raises the loss, the logarithm of the perplexity, by $r_g$. A
+# large group has more to lose, so what counts is the rise per weight, $r_g / n_g$. The budget of the group, its own
+# sparsity, is
+#
+# $$s_g = \frac{c}{\sqrt{r_g / n_g}},$$
+#
+# with the one $c$ for which all groups together drop the share $s$ of all weights: $\sum_g n_g s_g = s \sum_g n_g$.
+#
+# Why the root? Suppose that the rise of a group grows with the cube of its sparsity. Then dropping a little more
+# costs $3 r_g s_g^2 / n_g$ for each weight, up to a factor. If that were less in one group than in another, it would
+# pay to drop more there and less here; with the budgets above it is equal everywhere.
+#
+# | group | weights | rise | rise per weight | 1 / root | budget at $s = 0.35$ | at $s = 0.9$ |
+# |---|---|---|---|---|---|---|
+# | A | 100 | 1 | 0.01 | 10 | 0.4 | 1 |
+# | B | 100 | 4 | 0.04 | 5 | 0.2 | 0.6 |
+# | C | 200 | 2 | 0.01 | 10 | 0.4 | 1 |
+#
+# At $s = 0.35$, $c$ is 0.04: the groups drop 40, 20 and 80 weights, which is 35 % of 400.
+#
+# ### No group loses more than all
+#
+# At $s = 0.9$ the formula alone gives A and C more than 1. A group that would lose more than all is *full*: its budget
+# is 1, and what is left to drop goes to the other groups by the same formula, with a $c$ of their own. A and C lose
+# their 300 weights, and 60 of 360 are left for B. Now another group may be above 1: go on until none is.
+#
+# <details><summary>Hint 1</summary>
+#
+# Begin without full groups. Compute $1 / \sqrt{r_g / n_g}$ for all groups, then $c$ from the sum of these times the sizes.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Keep a bool tensor `full`, all `False` at first, and a loop. Each turn computes the weights that are left to drop,
+# and $c$ from the groups that are not full; then it adds those above 1 to `full`, or ends.
+#
+# </details>
+
+
+# %% exercise="sensitivity_budgets"
+def sensitivity_budgets(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float) -> torch.Tensor:
+    """A sparsity for each group of weights, lower where the loss rises more per weight.
+
+    rise: float32 [groups], of the loss when the group alone is pruned, all above 0; sizes: int64 [groups], the
+    weights of each group; sparsity: from 0 to 1, of all weights together. Returns float32 [groups], each from
+    0 to 1: proportional to 1 / sqrt(rise / sizes), but 1 for a group that would be above it.
+    """
+    ### BEGIN SOLUTION
+    ease = (sizes / rise).sqrt()  # [groups]
+    full = torch.zeros_like(ease, dtype=torch.bool)
+    while True:
+        left = sparsity * sizes.sum() - sizes[full].sum()  # weights that the other groups drop
+        budgets = torch.where(full, 1.0, ease * left / (ease * sizes)[~full].sum())
+        above = budgets > 1
+        if not above.any():
+            return budgets
+        full = full | above
+    ### END SOLUTION
+
+
+# %% check="sensitivity_budgets" points=0
+check.sensitivity_budgets(sensitivity_budgets)
+
+# %% [markdown]
+# Now give each kind its budget, from the perplexities that you measured above, and prune the model by them. (A kind
+# that suffers nothing, as in a model of random weights, gets a very small rise.)
+
+# %% experiment
+rise = (torch.tensor(list(by_kind.values())) / dense_perplexity).log().clamp(min=1e-3)  # [kinds]
+counts = torch.tensor([sizes[kind] for kind in by_kind])  # [kinds]
+budget = dict(zip(by_kind, sensitivity_budgets(rise, counts, 0.5).tolist(), strict=True))
+rows = [
+    [kind, f"{each:.2f}", f"{sizes[kind] / counts.sum():.0%}", f"{budget[kind]:.0%}"]
+    for kind, each in zip(by_kind, rise, strict=True)
+]
+print(columns(["kind", "rise of the loss", "of all weights", "its budget"], rows))
+
+# %% experiment
+linears.must_be_dense(model)
+masks = {name: magnitude_mask(weight, budget[linears.layer_kind(name)]) for name, weight in dense.items()}
+with linears.masked(model, masks):
+    budget_perplexity = perplexity(model, token_windows)
+gone = 1 - sum(mask.sum() for mask in masks.values()) / counts.sum()
+print(
+    f"{gone:.1%} of all weights are gone; perplexity {budget_perplexity:.1f}, with equal budgets {magnitude[0.5]:.1f}"
+)
+
+# %% experiment
+together = torch.tensor(magnitude[0.5] / dense_perplexity).log()
+print(
+    f"the rises of the kinds add up to {rise.sum():.2f}; all kinds together, at 50 % each, have {together:.2f}"
+)
+
+# %% [markdown]
+# The same number of weights is gone, only from other places. The budgets rest on two guesses: that the kinds do not
+# disturb each other, so that their rises add up, and that a rise grows with the cube of the sparsity. The last line
+# tests the first guess, and your curve the second: by which factor does the loss rise more at 60 % than at 30 %? A cube
+# would make it 8.
+#
+# **What if** the budgets went by $n_g / r_g$ without the root, as if a rise grew with the square? Write
+# `rise**2 / counts` for `rise` in the call, which does just that, and run the two cells again.
+
+# %% [markdown]
 # ## Read on
 #
 # - S. Han et al. 2015, *Learning both Weights and Connections for Efficient Neural Networks*

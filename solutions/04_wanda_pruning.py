@@ -592,6 +592,77 @@ print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "referen
 # kernels and a compact format; unstructured zeros do not make anything faster by themselves.
 
 # %% [markdown]
+# ## 4.5 score_alpha ★
+#
+# **Goal** put magnitude and Wanda on one scale, and go on from there. | **Points** none, for the fun of it | **Minutes** 5
+#
+# ### From magnitude to Wanda, and beyond
+#
+# Lab 02 ranked weights by $|W_{ij}|$, this lab by $|W_{ij}| \cdot \lVert X_j \rVert$. Both belong to one family:
+#
+# $$S_{ij} = |W_{ij}| \cdot \lVert X_j \rVert_2^{\,\alpha}$$
+#
+# With $\alpha = 0$ that is magnitude, with $\alpha = 1$ Wanda. Between the two a loud input counts, but less; above 1 it
+# counts more than Wanda says. Only the norm gets the power: a power of the whole score would change no ranking. For
+# the weights `[[2, -3]]` and the norms `[16, 1]` the scores are
+#
+# | $\alpha$ | 0 | 0.5 | 1 | 1.5 |
+# |---|---|---|---|---|
+# | scores | 2, 3 | 8, 3 | 32, 3 | 128, 3 |
+#
+# An input that is always zero has norm 0. With $\alpha = 0$ its weights score their magnitude like all others, since
+# $0^0 = 1$; with any $\alpha$ above 0 they score 0.
+#
+# <details><summary>Hint 1</summary>
+#
+# Your `wanda_score` is the case $\alpha = 1$. Which of its two factors changes?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `**` works on a tensor entry by entry, and `torch.zeros(1) ** 0` is 1: norms of 0 need no case of their own.
+#
+# </details>
+
+
+# %% exercise="score_alpha"
+def score_alpha(weight: torch.Tensor, input_norm: torch.Tensor, alpha: float) -> torch.Tensor:
+    """The magnitude of every weight times a power of the norm of its input: 0 is magnitude, 1 is Wanda.
+
+    weight: [out_features, in_features]; input_norm: float32 [in_features], not negative; alpha: 0 or more.
+    Returns [out_features, in_features]. A norm of 0 makes the factor 0, and 1 where alpha is 0.
+    """
+    ### BEGIN SOLUTION
+    return weight.abs() * input_norm**alpha
+    ### END SOLUTION
+
+
+# %% check="score_alpha" points=0
+check.score_alpha(score_alpha)
+
+# %% [markdown]
+# Is Wanda's power the best one? Three more perplexities at 50 %, ranked inside rows; that of $\alpha = 1$ is known.
+
+# %% experiment
+linears.must_be_dense(model)
+by_alpha = {1.0: wanda[0.5]}
+for alpha in (0.0, 0.5, 1.5):
+    masks = {name: row_mask(score_alpha(weight, norms[name], alpha), 0.5) for name, weight in dense.items()}
+    by_alpha[alpha] = measured(masks)
+
+# %% experiment
+for alpha, value in sorted(by_alpha.items()):
+    print(f"alpha {alpha:.1f}  perplexity {value:8.2f}, {value / wanda[0.5]:.2f} times that of Wanda")
+
+# %% [markdown]
+# Section 4.1 shows that $\alpha = 1$ gives the exact error of dropping *one* weight. A mask drops half of a row at once,
+# where the errors add up like vectors, so another power may do as well or better. (Zhang et al. 2024 take 0.5, with
+# another score of the weights.)
+#
+# **What if** you look closer? Put the powers around the best one into the loop: how flat is the valley?
+
+# %% [markdown]
 # ## Read on
 #
 # - M. Sun et al. 2024, *A Simple and Effective Pruning Approach for Large Language Models* (Wanda,
@@ -600,6 +671,8 @@ print(columns(["sparsity", "your magnitude", "reference", "your Wanda", "referen
 #   ([arXiv:2104.08378](https://arxiv.org/abs/2104.08378)): 2:4, and the hardware that wants it.
 # - E. Frantar and D. Alistarh 2023, *SparseGPT*
 #   ([arXiv:2301.00774](https://arxiv.org/abs/2301.00774)): the whole matrix in place of its diagonal.
+# - Y. Zhang et al. 2024, *Plug-and-Play: An Efficient Post-training Pruning Method for Large Language Models*
+#   ([ICLR 2024](https://iclr.cc/virtual/2024/poster/18549)): another power, and another score of the weight.
 # - Z. Liu et al. 2024, *MobileLLM* ([arXiv:2402.14905](https://arxiv.org/abs/2402.14905)): what a phone can carry.
 #
 # **Open question.** The score is exact for one weight alone. Is there a score, nearly as cheap, that sees which

@@ -17,7 +17,14 @@ from tests.course.lab_runs import ON_COURSE_MODEL
 ELSEWHERE: dict[str, dict[str, str]] = {
     "00_start_here": {"0.25": "a hint's own small mask"},
     "01_perplexity": {"0.24": "a line of code and its sum", "65,504": "the largest float16"},
-    "02_magnitude_pruning": {"6.4": "JEDEC JESD209-5, LPDDR5"},
+    "02_magnitude_pruning": {
+        "6.4": "JEDEC JESD209-5, LPDDR5",
+        "0.01": "a made-up example of budgets",
+        "0.04": "the same",
+        "0.4": "0.04 / sqrt(0.01)",
+        "0.2": "0.04 / sqrt(0.04)",
+        "0.6": "60 / 100 weights",
+    },
     "03_wanda_calibration": {
         "0.14": "7 GB at 51 GB a second",
         "0.27": "14 GB at 51 GB a second",

@@ -5,14 +5,17 @@ import shutil
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from nbgrader.api import Gradebook
 
 from grader import course
 from grader.__main__ import main
+from grader.author import source
 from grader.grade import journal
 from grader.grade.journal import Judged, Record
 from grader.intake import stored
 from grader.results import course_page, lms_export, table
+from grader.results.person import Person
 from grader.status import ENDED_EARLY, Status
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
@@ -110,6 +113,19 @@ def test_points_are_shares_of_what_each_exercise_is_worth():
     assert (found["total"], found["max"], found["status"]) == ("7", "13", Status.GRADED)
     assert (found["submission"], found["submitted_at"]) == ("0123456789ab", "2026-11-20 11:00:00 UTC")
     assert list(found) == table.columns(LAB)
+
+
+def test_a_starred_exercise_costs_and_earns_nothing():
+    """It has no column and is in no maximum; whoever has only that right still has no points."""
+    (starred,) = (cell.name for cell in source.read(LAB) if cell.kind == "check" and not cell.points)
+    for student, share, status in (("ann", 1, Ending.UNWRITTEN), ("ben", 0.0, Ending.RIGHT)):
+        one = record(student, share, share, share)
+        first = one.verdicts["magnitude_mask"]
+        one.verdicts[starred] = replace(first, exercise=starred, status=status, share=1 - share, points=0)
+        journal.write(one)
+        assert Person("a", table.rows(LAB)[-1], one, "", []).nothing == (student == "ben")
+    assert starred not in table.columns(LAB)
+    assert [(found["total"], found["max"]) for found in rows()] == [("10", "13"), ("0", "13")]
 
 
 def test_the_total_is_of_the_points_and_not_of_what_was_rounded():
