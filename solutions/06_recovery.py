@@ -576,10 +576,10 @@ for path, forward in {"open path": lora_forward, "under the mask": under_the_mas
 print(columns(["", "as trained", "as merged", "of BA at dropped places"], rows))
 
 # %% [markdown]
-# Half of $BA$, by squares, lies at dropped places. The open path makes use of it and loses it in the merge. Under the
-# mask that half is never used, and nothing is lost. In the end the two come out close to each other, as the whole model
-# did in our one run of each (6.3: 36.1 under the mask, 35.8 with an open path, in two thirds of the time). That is why
-# the given `recover` masks once, at the end.
+# Half of $BA$, by squares, lies at dropped places. The open path makes use of it, and on the course model the merge
+# takes back a quarter of what it has gained. Under the mask that half is never used, and the merge costs nothing. In
+# the end the two come out close to each other, as the whole model did in our one run of each (6.3: 36.1 under the mask,
+# 35.8 with an open path, in two thirds of the time). That is why the given `recover` masks once, at the end.
 
 # %% [markdown]
 # ## Read on

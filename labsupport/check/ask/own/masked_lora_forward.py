@@ -1,6 +1,7 @@
 """The ask of masked_lora_forward: the answer holds the outputs, and the gradients of x, a and b."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ class Learning(Answer, frozen=True):
 
 def ask(function: Callable, inputs: dict) -> Learning:
     """Call the function; go back from its outputs, whose own gradient [..., out] is the case's `upstream`."""
-    arguments = {name: copied(value) for name, value in inputs.items() if name != "upstream"}
+    arguments: dict[str, Any] = {name: copied(value) for name, value in inputs.items() if name != "upstream"}
     leaves, returned = [arguments[name].requires_grad_() for name in LEARN], []
 
     def outputs():
