@@ -48,7 +48,12 @@ def run(rounds: int = 1) -> tuple[list[Row], list[str]]:
             rows += [
                 Row(f"{what}: CPU time", *map(seconds, times), ratio=times[0] / times[1], goal=">= 2"),
                 Row(f"{what}: peak memory", *map(megabytes, peaks), ratio=peaks[1] / peaks[0], goal="<= 1"),
-                Row(f"{what}: perplexity", *(f"{x:.2f}" for x in losses), losses[1] / losses[0], goal="<= 1"),
+                Row(
+                    f"{what}: perplexity",
+                    *(f"{x:.2f}" for x in losses),
+                    ratio=losses[1] / losses[0],
+                    goal="<= 1",
+                ),
             ]
     return rows, [
         f"{PEER} goes layer after layer: each is pruned on what the pruned ones before it send. Our Wanda is "

@@ -29,10 +29,10 @@ def ours(method: str, folder: str) -> dict:
 def theirs(method: str, folder: str) -> dict:
     """The same of llmcompressor's modifier."""
     from datasets import Dataset
-    from llmcompressor import oneshot
-    from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
+    from llmcompressor import oneshot  # pyright: ignore[reportMissingImports]
+    from llmcompressor.modifiers import pruning  # pyright: ignore[reportMissingImports]
 
-    kind: Any = WandaPruningModifier if method == "Wanda" else SparseGPTModifier
+    kind: Any = pruning.WandaPruningModifier if method == "Wanda" else pruning.SparseGPTModifier
     structure = "2:4" if "2:4" in method else "0:0"
 
     def prune(model, windows: torch.Tensor) -> None:

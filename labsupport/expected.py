@@ -203,6 +203,16 @@ def files() -> dict[str, tuple[int, float]]:
     return dict(_known(FILES))
 
 
+# (evaluation, calibration windows) -> method alone, as `compare` measures it -> megabytes of a file of 16 bits a
+# value, and perplexity; lab 12
+METHODS: dict[tuple[int, int], dict[str, tuple[float, float]]] = {}
+
+
+def methods() -> dict[str, tuple[float, float]]:
+    """Megabytes and perplexity of every method of the course alone, at the current settings."""
+    return dict(_known(METHODS))
+
+
 # (evaluation, calibration windows) -> lab 10's measurements by the names in its table: perplexities
 DEPTH: dict[tuple[int, int], dict[str, float]] = {
     (4, 4): {

@@ -11,12 +11,10 @@ import torch
 from labsupport.check.judge.kit.open_columns import Inverses
 
 Two = tuple[torch.Tensor, torch.Tensor]
-Ends = Callable[
-    [torch.Tensor, int, int], Two
-]  # [out, in] as it stands, start and stop of a group -> [out, 1]
-Rounding = Callable[
-    [int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor
-]  # j, column, its ends: [out]
+# The weight as it stands [out, in], start and stop of a group -> the ends of its grids, [out, 1] each
+Ends = Callable[[torch.Tensor, int, int], Two]
+# j, its column [out], the ends of its grids [out] each -> the column rounded
+Rounding = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Walk(NamedTuple):
@@ -35,6 +33,11 @@ def nearest(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: i
     """The nearest value of a grid of 2**bits values between two ends, all of one shape."""
     step = ((high - low) / (2**bits - 1)).clamp_min(1e-30)
     return low + step * ((values - low) / step).round().clamp(0, 2**bits - 1)
+
+
+def to_nearest(bits: int) -> Rounding:
+    """The rounding that takes the nearest value of the grid."""
+    return lambda _, values, low, high: nearest(values, low, high, bits)
 
 
 def own_ends(new: torch.Tensor, start: int, stop: int) -> Two:
