@@ -427,19 +427,19 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 # large group has more to lose, so what counts is the rise per weight, $r_g / n_g$. The budget of the group, its own
 # sparsity, is
 #
-# $$s_g = \frac{c}{\sqrt{r_g / n_g}},$$
+# $$s_g = \frac{c}{\sqrt[3]{r_g / n_g}},$$
 #
 # with the one $c$ for which all groups together drop the share $s$ of all weights: $\sum_g n_g s_g = s \sum_g n_g$.
 #
-# Why the root? Suppose that the rise of a group grows with the cube of its sparsity. Then dropping a little more
-# costs $3 r_g s_g^2 / n_g$ for each weight, up to a factor. If that were less in one group than in another, it would
+# Why the cube root? Suppose that the rise of a group grows with the fourth power of its sparsity. Then dropping a
+# little more costs $4 r_g s_g^3 / n_g$ for each weight, up to a factor. If that were less in one group than in another, it would
 # pay to drop more there and less here; with the budgets above it is equal everywhere.
 #
-# | group | weights | rise | rise per weight | 1 / root | budget at $s = 0.35$ | at $s = 0.9$ |
+# | group | weights | rise | rise per weight | 1 / cube root | budget at $s = 0.35$ | at $s = 0.9$ |
 # |---|---|---|---|---|---|---|
-# | A | 100 | 1 | 0.01 | 10 | 0.4 | 1 |
-# | B | 100 | 4 | 0.04 | 5 | 0.2 | 0.6 |
-# | C | 200 | 2 | 0.01 | 10 | 0.4 | 1 |
+# | A | 100 | 0.1 | 0.001 | 10 | 0.4 | 1 |
+# | B | 100 | 0.8 | 0.008 | 5 | 0.2 | 0.6 |
+# | C | 200 | 0.2 | 0.001 | 10 | 0.4 | 1 |
 #
 # At $s = 0.35$, $c$ is 0.04: the groups drop 40, 20 and 80 weights, which is 35 % of 400.
 #
@@ -451,7 +451,7 @@ print(columns(["sparsity", "your perplexity", "reference"], rows))
 #
 # <details><summary>Hint 1</summary>
 #
-# Begin without full groups. Compute $1 / \sqrt{r_g / n_g}$ for all groups, then $c$ from the sum of these times the sizes.
+# Begin without full groups. Compute $1 / \sqrt[3]{r_g / n_g}$ for all groups, then $c$ from the sum of these times the sizes.
 #
 # </details>
 #
@@ -469,10 +469,10 @@ def sensitivity_budgets(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float
 
     rise: float32 [groups], of the loss when the group alone is pruned, all above 0; sizes: int64 [groups], the
     weights of each group; sparsity: from 0 to 1, of all weights together. Returns float32 [groups], each from
-    0 to 1: proportional to 1 / sqrt(rise / sizes), but 1 for a group that would be above it.
+    0 to 1: proportional to 1 over the cube root of rise / sizes, but 1 for a group that would be above it.
     """
     ### BEGIN SOLUTION
-    ease = (sizes / rise).sqrt()  # [groups]
+    ease = (sizes / rise) ** (1 / 3)  # [groups]
     full = torch.zeros_like(ease, dtype=torch.bool)
     while True:
         left = sparsity * sizes.sum() - sizes[full].sum()  # weights that the other groups drop
@@ -518,13 +518,14 @@ print(
 )
 
 # %% [markdown]
-# The same number of weights is gone, only from other places. The budgets rest on two guesses: that the kinds do not
-# disturb each other, so that their rises add up, and that a rise grows with the cube of the sparsity. The last line
-# tests the first guess, and your curve the second: by which factor does the loss rise more at 60 % than at 30 %? A cube
-# would make it 8.
+# The same number of weights is gone, only from other places, and on the course model the perplexity is a quarter
+# lower. The budgets rest on two guesses: that the kinds do not
+# disturb each other, so that their rises add up, and that a rise grows with the fourth power of the sparsity. The last
+# line tests the first guess, and your curve the second: by which factor does the loss rise more at 60 % than at 30 %? A
+# cube would make it 8, a fourth power 16.
 #
-# **What if** the budgets went by $n_g / r_g$ without the root, as if a rise grew with the square? Write
-# `rise**2 / counts` for `rise` in the call, which does just that, and run the two cells again.
+# **What if** the budgets went by $n_g / r_g$ itself, without the root, as if a rise grew with the square? Write
+# `rise**3 / counts**2` for `rise` in the call, which does just that, and run the two cells again. Which kind pays for it?
 
 # %% [markdown]
 # ## Read on

@@ -19,10 +19,13 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "01_perplexity": {"0.24": "a line of code and its sum", "65,504": "the largest float16"},
     "02_magnitude_pruning": {
         "6.4": "JEDEC JESD209-5, LPDDR5",
-        "0.01": "a made-up example of budgets",
-        "0.04": "the same",
-        "0.4": "0.04 / sqrt(0.01)",
-        "0.2": "0.04 / sqrt(0.04)",
+        "0.1": "a made-up example of budgets",
+        "0.8": "the same",
+        "0.001": "0.1 / 100 weights",
+        "0.008": "0.8 / 100 weights",
+        "0.04": "35 % of 400 weights over their sum of 10, 5 and 10",
+        "0.4": "0.04 * 10",
+        "0.2": "0.04 * 5",
         "0.6": "60 / 100 weights",
     },
     "03_wanda_calibration": {

@@ -1,12 +1,10 @@
 """Answers to sensitivity_budgets. A wrong one's docstring is the phrase that must name its mistake."""
 
-import math
-
 import torch
 
 
 def right_loop(rise, sizes, sparsity):
-    values = (sizes / rise).sqrt()
+    values = (sizes / rise) ** (1 / 3)
     budgets = torch.zeros_like(values)
     full = torch.zeros_like(values, dtype=torch.bool)
     while not full.all():
@@ -19,7 +17,7 @@ def right_loop(rise, sizes, sparsity):
 
 
 def right_by_bisection(rise, sizes, sparsity):
-    values = (sizes / rise).double().sqrt()
+    values = (sizes / rise).double() ** (1 / 3)
     low, high = 0.0, 1 / values.min().item()
     for _ in range(100):
         middle = (low + high) / 2
@@ -31,7 +29,7 @@ def right_by_bisection(rise, sizes, sparsity):
 def right_sorted_in_python(rise, sizes, sparsity):
     """The easiest groups first: each is full, or from it on all get their proportion."""
     rises, counts = rise.tolist(), sizes.tolist()
-    ease = [math.sqrt(count / each) for each, count in zip(rises, counts, strict=True)]
+    ease = [(count / each) ** (1 / 3) for each, count in zip(rises, counts, strict=True)]
     order = sorted(range(len(ease)), key=lambda group: -ease[group])
     left, budgets = sparsity * sum(counts), [1.0] * len(ease)
     for place, group in enumerate(order):
@@ -47,7 +45,7 @@ def right_sorted_in_python(rise, sizes, sparsity):
 def right_clipped_again_and_again(rise, sizes, sparsity):
     """Clip, and scale those below 1, until the mean fits."""
     weights = sizes / sizes.sum()
-    budgets = (1e-6 * (sizes / rise).sqrt()).double() if sparsity else torch.zeros_like(rise)
+    budgets = (1e-6 * (sizes / rise) ** (1 / 3)).double() if sparsity else torch.zeros_like(rise)
     for _ in range(len(rise) + 1 if sparsity else 0):
         free = budgets < 1
         if not free.any():
@@ -65,18 +63,18 @@ def _shared(values, sizes, sparsity):
 
 def whole_rise(rise, sizes, sparsity):
     """the rise of a whole group was taken"""
-    return _shared(1 / rise.sqrt(), sizes, sparsity)
+    return _shared(rise ** (-1 / 3), sizes, sparsity)
 
 
 def no_sizes_at_all(rise, sizes, sparsity):
     """the rise of a whole group was taken"""
-    values = 1 / rise.sqrt()
+    values = rise ** (-1 / 3)
     return values * sparsity / values.mean()
 
 
 def plain_mean(rise, sizes, sparsity):
     """every group counts the same in the mean"""
-    values = (sizes / rise).sqrt()
+    values = (sizes / rise) ** (1 / 3)
     return values * sparsity / values.mean()
 
 
@@ -85,9 +83,14 @@ def no_root(rise, sizes, sparsity):
     return _shared(sizes / rise, sizes, sparsity)
 
 
+def square_root(rise, sizes, sparsity):
+    """the square root was taken"""
+    return _shared((sizes / rise).sqrt(), sizes, sparsity)
+
+
 def turned_round(rise, sizes, sparsity):
     """the groups that suffer most lose most"""
-    return _shared((rise / sizes).sqrt(), sizes, sparsity)
+    return _shared((rise / sizes) ** (1 / 3), sizes, sparsity)
 
 
 def densities(rise, sizes, sparsity):
@@ -97,22 +100,22 @@ def densities(rise, sizes, sparsity):
 
 def kept_in_proportion(rise, sizes, sparsity):
     """the shares that stay were made proportional"""
-    return 1 - _shared((rise / sizes).sqrt(), sizes, 1 - sparsity)
+    return 1 - _shared((rise / sizes) ** (1 / 3), sizes, 1 - sparsity)
 
 
 def times_size(rise, sizes, sparsity):
     """the rise was multiplied by the size"""
-    return _shared(1 / (rise * sizes).sqrt(), sizes, sparsity)
+    return _shared((rise * sizes) ** (-1 / 3), sizes, sparsity)
 
 
 def not_scaled(rise, sizes, sparsity):
     """the right proportions, and not the right size"""
-    return (sizes / rise).sqrt()
+    return (sizes / rise) ** (1 / 3)
 
 
 def sums_to_sparsity(rise, sizes, sparsity):
     """the right proportions, and not the right size"""
-    values = (sizes / rise).sqrt()
+    values = (sizes / rise) ** (1 / 3)
     return sparsity * values / values.sum()
 
 
@@ -123,7 +126,7 @@ def uniform(rise, sizes, sparsity):
 
 def above_one(rise, sizes, sparsity):
     """nothing keeps the budgets at 1 or below"""
-    return _shared((sizes / rise).sqrt(), sizes, sparsity)
+    return _shared((sizes / rise) ** (1 / 3), sizes, sparsity)
 
 
 def clipped(rise, sizes, sparsity):
@@ -148,7 +151,7 @@ def shared_evenly(rise, sizes, sparsity):
 
 def clipped_once(rise, sizes, sparsity):
     """groups were clipped once"""
-    values = (sizes / rise).sqrt()
+    values = (sizes / rise) ** (1 / 3)
     full = above_one(rise, sizes, sparsity) >= 1
     if full.all() or not full.any():
         return clipped(rise, sizes, sparsity)

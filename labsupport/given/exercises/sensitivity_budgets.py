@@ -7,9 +7,9 @@ def sensitivity_budgets(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float
 
     rise: float32 [groups], of the loss when the group alone is pruned, all above 0; sizes: int64 [groups], the
     weights of each group; sparsity: from 0 to 1, of all weights together. Returns float32 [groups], each from
-    0 to 1: proportional to 1 / sqrt(rise / sizes), but 1 for a group that would be above it.
+    0 to 1: proportional to 1 over the cube root of rise / sizes, but 1 for a group that would be above it.
     """
-    ease = (sizes / rise).sqrt()  # [groups]
+    ease = (sizes / rise) ** (1 / 3)  # [groups]
     full = torch.zeros_like(ease, dtype=torch.bool)
     while True:
         left = sparsity * sizes.sum() - sizes[full].sum()  # weights that the other groups drop

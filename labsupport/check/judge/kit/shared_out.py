@@ -17,8 +17,8 @@ def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def ease(rise: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
-    """What the budgets are proportional to: 1 over the root of the rise per weight, float64 [groups]."""
-    return (sizes.double() / rise.double()).sqrt()
+    """What the budgets are proportional to: 1 over the cube root of the rise per weight, float64 [groups]."""
+    return (sizes.double() / rise.double()) ** (1 / 3)
 
 
 def mean(values: torch.Tensor, sizes: torch.Tensor) -> float:
@@ -56,7 +56,7 @@ def once(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float, in_proportion
 
 def mistakes(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float) -> Iterator[tuple[torch.Tensor, str]]:
     """The budgets that each mistake gives where no group is full, float64 [groups], and its sentence."""
-    values, alone = ease(rise, sizes), 1 / rise.double().sqrt()
+    values, alone = ease(rise, sizes), rise.double() ** (-1 / 3)
     right = scaled(values, sizes, sparsity)
     whole = (
         "It looks as if the rise of a whole group was taken. A large group has more to lose: divide its rise "
@@ -70,8 +70,12 @@ def mistakes(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float) -> Iterat
         f"the dropped ones, budget * size, add up to sparsity times all weights, {RULE}",
     )
     yield (
-        scaled(values**2, sizes, sparsity),
-        f"It looks as if the root is missing: budgets go by 1 over the root of the rise per weight, {RULE}",
+        scaled(values**3, sizes, sparsity),
+        f"It looks as if the root is missing: budgets go by 1 over the cube root of rise per weight, {RULE}",
+    )
+    yield (
+        scaled(values**1.5, sizes, sparsity),
+        f"It looks as if the square root was taken: the rule has the cube root, {RULE}",
     )
     yield (
         scaled(1 / values, sizes, sparsity),
@@ -80,11 +84,11 @@ def mistakes(rise: torch.Tensor, sizes: torch.Tensor, sparsity: float) -> Iterat
     yield 1 - right, f"It looks as if these are the shares that stay. A budget is what goes, {RULE}"
     yield (
         1 - scaled(1 / values, sizes, 1 - sparsity),
-        "It looks as if the shares that stay were made proportional to the root of the rise per weight. "
+        "It looks as if the shares that stay were made proportional to the cube root of the rise per weight. "
         f"Here the shares that go are proportional, to 1 over it, {RULE}",
     )
     yield (
-        scaled(1 / (rise.double() * sizes).sqrt(), sizes, sparsity),
+        scaled((rise.double() * sizes) ** (-1 / 3), sizes, sparsity),
         f"It looks as if the rise was multiplied by the size: per weight means divided by it, {RULE}",
     )
     unscaled = (

@@ -27,10 +27,10 @@ def cases(seed: int) -> list[Case]:
     source = draw.rng(seed, "sensitivity_budgets")
 
     def some(count: int, sparsity: float, largest: int = 9) -> dict:
-        """Groups of 100 to 900 weights; the root of the rise per weight is a tenth of a whole number."""
+        """Groups of 100 to 900 weights; the cube root of the rise per weight is a tenth of a whole number."""
         sizes = torch.tensor([100 * source.randrange(1, 10) for _ in range(count)])
         roots = torch.tensor(source.choices(range(1, largest + 1), k=count))
-        return {"rise": sizes * roots**2 / 100, "sizes": sizes, "sparsity": sparsity}
+        return {"rise": sizes * roots**3 / 1000, "sizes": sizes, "sparsity": sparsity}
 
     def rounds(inputs: dict) -> int:
         """How often groups are clipped until none is above 1."""
@@ -42,7 +42,7 @@ def cases(seed: int) -> list[Case]:
         return found
 
     same = {**some(4, 0.6), "sparsity": 0.6}
-    same["rise"] = same["sizes"] / 400
+    same["rise"] = same["sizes"] / 1000
     return [
         Case("four groups", draw.until(lambda: some(4, source.choice((0.2, 0.3, 0.4)), 5), suits)),
         Case("thirty groups", draw.until(lambda: some(30, 0.25), lambda inputs: rounds(inputs) == 0)),
@@ -96,8 +96,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def proportional() -> None:
         if not alike(found, budgets(**inputs)):
-            each = (rise.double() / sizes).sqrt()  # [groups]
-            shown = {"root of rise / size": each, "your budget * root": found * each} if few else {}
+            each = (rise.double() / sizes) ** (1 / 3)  # [groups]
+            shown = {"cube root of rise / size": each, "your budget * cube root": found * each} if few else {}
             raise Wrong(**few, your_budgets=found, **shown)
 
     return [
@@ -106,7 +106,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         Part("on the device of the rises", lambda: on_same_device(answer)),
         Part("each budget is a share, from 0 to 1", shares),
         Part(f"together they drop {sparsity:g} of all weights", adds_up),
-        Part("budget * root of the rise per weight is the same for all groups below 1", proportional),
+        Part("budget * cube root of the rise per weight is the same for all groups below 1", proportional),
     ]
 
 
