@@ -813,7 +813,7 @@ print(columns(header, rows))
 # By hand: one output, `down_weight` [[2, 3]], and two tokens, `x` [[1, 4], [1, 6]]. If channel 0 is cut, the bias is
 # 2 * 1 = 2, and nothing is lost. If channel 1 is cut, it is 3 * 5 = 15, where the tokens needed 12 and 18.
 #
-# `x` is the input of down, [..., channels]. All axes but the last are tokens; there may be several of them, or none.
+# `x` is the input of down, [..., channels]. All axes but the last are tokens; a single token has none of these axes.
 # Compute in float32, whatever the inputs are.
 #
 # <details><summary>Hint 1</summary>
@@ -867,11 +867,12 @@ def inputs_of(linear, windows: torch.Tensor) -> torch.Tensor:
         for each in windows:
             model.model(each[None].to(model.device))  # without the head
     hook.remove()
-    return torch.cat(found)
+    return torch.cat(found).float()
 
 
 # %% experiment
-weight, x, new = down.weight.detach(), inputs_of(down, calibration), inputs_of(down, token_windows[:2])
+weight = down.weight.detach().float()
+x, new = inputs_of(down, calibration), inputs_of(down, token_windows[:2])
 column, per_channel = weight.square().sum(dim=0), x.flatten(0, 1)  # [channels], [tokens, channels]
 choices = {
     "by chance": torch.rand(width, generator=torch.Generator().manual_seed(0)).to(x.device),

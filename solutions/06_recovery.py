@@ -532,11 +532,11 @@ def inputs_of(window: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         dense.model(window[None].to(dense.device))  # without the head
     hook.remove()
-    return found[0]
+    return found[0].float()
 
 
 # %% experiment
-weight, x, new = linear.weight.detach(), inputs_of(calibration[0]), inputs_of(token_windows[0])
+weight, x, new = linear.weight.detach().float(), inputs_of(calibration[0]), inputs_of(token_windows[0])
 score = weight.abs() * x.norm(dim=0)
 mask = score > score.median(dim=1, keepdim=True).values  # half of every row
 pruned = weight * mask
