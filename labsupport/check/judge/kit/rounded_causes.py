@@ -7,7 +7,7 @@ import torch
 from labsupport.check.judge.kit import grids
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.open_columns import damped, inverses
-from labsupport.check.judge.kit.rounded_columns import Ends, Two, Walk, nearest, own_ends, walked
+from labsupport.check.judge.kit.rounded_columns import Ends, Two, Walk, nearest, own_ends, to_nearest, walked
 from labsupport.check.judge.kit.sparsegpt_causes import COLUMNS, wrong_inverses
 
 ROUNDING = see("9.5", "Rounding in the place of dropping")
@@ -17,7 +17,7 @@ GRID = see("9.5", "A grid for each group")
 def right(inputs: dict) -> Walk:
     """The walk with every weight rounded to the nearest value of its grid."""
     bits, h = inputs["bits"], damped(inputs["hessian"], inputs["damp"])
-    return walked(inputs["weight"], inverses(h), inputs["group"], lambda _, *each: nearest(*each, bits))
+    return walked(inputs["weight"], inverses(h), inputs["group"], to_nearest(bits))
 
 
 def mistakes(inputs: dict) -> Iterator[tuple[torch.Tensor, Named]]:
@@ -26,7 +26,7 @@ def mistakes(inputs: dict) -> Iterator[tuple[torch.Tensor, Named]]:
     alone = "no other weight moved to make up for what rounding took: this is rounding to nearest alone"
     yield grids.rounded(weight, bits, group), f"{alone}, {ROUNDING}"
     for rows, said in wrong_inverses(inputs):
-        yield walked(weight, rows, group, lambda _, *each: nearest(*each, bits)).rounded, said
+        yield walked(weight, rows, group, to_nearest(bits)).rounded, said
     left = "the columns left of j moved, too. They are settled, and only those right of j may move"
     yield _with_left_ones(inputs), f"{left}, {COLUMNS}"
     yield from _of_grids(inputs)
@@ -51,7 +51,7 @@ def _of_grids(inputs: dict) -> Iterator[tuple[torch.Tensor, Named]]:
     rows = inverses(damped(inputs["hessian"], inputs["damp"]))
 
     def by(ends: Ends, group: int = group) -> torch.Tensor:
-        return walked(weight, rows, group, lambda _, *each: nearest(*each, bits), ends).rounded
+        return walked(weight, rows, group, to_nearest(bits), ends).rounded
 
     def as_block_began(new: torch.Tensor, start: int, stop: int) -> Two:
         if start % block == 0:

@@ -37,6 +37,11 @@ def nearest(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: i
     return low + step * ((values - low) / step).round().clamp(0, 2**bits - 1)
 
 
+def to_nearest(bits: int) -> Rounding:
+    """Each weight becomes the nearest value of its grid."""
+    return lambda _, values, low, high: nearest(values, low, high, bits)
+
+
 def own_ends(new: torch.Tensor, start: int, stop: int) -> Two:
     """The smallest and the largest weight of each row of a group: [out, in] -> [out, 1] each."""
     return new[:, start:stop].amin(dim=1, keepdim=True), new[:, start:stop].amax(dim=1, keepdim=True)
