@@ -8,7 +8,7 @@
 # SparseGPT does neither. When a weight goes, those that stay in its row *move*, in closed form, so that the layer's
 # output changes as little as it can. No gradient, no training, the same four windows of text as Wanda, half a
 # minute more. On the course model that gives 47 at 50 %, and 89 with 2:4. The same loop with rounding in place of
-# dropping is GPTQ, by which many of the 4-bit models are made that phones run.
+# dropping is GPTQ, by which many of the 4-bit models are made that phones run: the starred exercise at the end.
 #
 # | | |
 # |---|---|
@@ -646,7 +646,7 @@ print(columns(["at 50 %", "your perplexity", "reference"], rows))
 # column of the group. So a later weight may move beyond the grid, and its nearest value is then an end of it.
 #
 # By hand, one row, one group, 2 bits, $w = (0,\ 1.4,\ 2.4,\ 3)$. The grid is 0, 1, 2, 3. The first weight stays.
-# The second becomes 1: rounding took 0.4. Let its row of $U$ be $(1, -\tfrac12, 0)$ from the diagonal on: the third
+# The second becomes 1: rounding took $0.4$. Let its row of $U$ be $(1, -\tfrac12, 0)$ from the diagonal on: the third
 # weight becomes $2.4 + 0.4 \cdot \tfrac12 = 2.6$ and is rounded to 3. Without the move it would be 2.
 #
 # `block` is a multiple of `group`, so a group never lies in two blocks; the last group may be narrower. If all
@@ -656,7 +656,8 @@ print(columns(["at 50 %", "your perplexity", "reference"], rows))
 # <details><summary>Hint 1</summary>
 #
 # Copy your `sparsegpt_layer`. Where a mask was chosen, a grid is made: `aminmax(dim=1)` of the group gives its ends,
-# [out] each. Where the error was `new[:, j] * ~mask[:, j] / u[j, j]`, it is what rounding took, divided by the same.
+# [out] each. Where the error was `new[:, j] * ~mask[:, j] / u[j, j]`, it is now the weight minus its rounded value,
+# divided by the same `u[j, j]`.
 #
 # </details>
 #

@@ -36,7 +36,7 @@ def nearest(values: torch.Tensor, low: torch.Tensor, high: torch.Tensor, bits: i
 
 
 def to_nearest(bits: int) -> Rounding:
-    """The rounding that takes the nearest value of the grid."""
+    """Each weight becomes the nearest value of its grid."""
     return lambda _, values, low, high: nearest(values, low, high, bits)
 
 
