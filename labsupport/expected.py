@@ -203,8 +203,8 @@ def files() -> dict[str, tuple[int, float]]:
     return dict(_known(FILES))
 
 
-# (evaluation, calibration windows) -> method alone, as `compare` measures it -> megabytes of a file with 16 bits
-# a value, and perplexity; lab 12
+# (evaluation, calibration windows) -> method alone, as `compare` measures it -> megabytes of a file with
+# 16 bits a value, and perplexity; lab 12
 METHODS: dict[tuple[int, int], dict[str, tuple[float, float]]] = {}
 
 

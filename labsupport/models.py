@@ -1,6 +1,7 @@
 """Course models by name: source, device and dtype."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ from labsupport.widths import KINDS
 
 logging.disable_progress_bar()  # transformers writes its bars to standard error; we show our own
 logging.set_verbosity_error()
+# peft uses a name that transformers has deprecated
+warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 HUB = {
     "smollm2-135m-hub": "HuggingFaceTB/SmolLM2-135M-Instruct",

@@ -1,13 +1,8 @@
-"""The size of LoRA, and a filter for a warning of peft."""
-
-import warnings
+"""The size of LoRA."""
 
 from torch import nn
 
 from labsupport.linears import pruned_linears
-
-# peft uses a name that transformers has deprecated
-warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def trainable(model: nn.Module, rank: int = 8) -> int:

@@ -21,7 +21,6 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-import labsupport.recovery  # noqa: F401  it filters a warning of peft
 from labsupport.checkpoints import Watch
 from labsupport.errors import LabError
 from labsupport.fetch.instructions import IGNORED, alpaca

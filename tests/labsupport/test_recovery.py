@@ -17,7 +17,7 @@ from labsupport.given import blocks, lora
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import apply_masks, model_sparsity, pruned_linears
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")  # as recovery.py has it
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")  # as models.py has it
 
 ROUND = torch.randperm(256, generator=torch.Generator().manual_seed(1))[:8]  # eight tokens going round
 WINDOWS = torch.stack([ROUND.roll(start).repeat(4) for start in (0, 3, 5, 6, 1, 4, 2, 7)])  # [8, 32]
