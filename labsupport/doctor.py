@@ -25,10 +25,10 @@ LABS = {
     "06 recovery": (7, 177),
     "07 zero_shot": (0, 82),
     "08 cost": (10, 350),
-    "09 sparsegpt": (8, 100),
-    "10 depth": (13, 115),
-    "11 on_device": (13, 60),
-    "12 challenge": (4, 120),
+    "09 sparsegpt": (8, 130),
+    "10 depth": (13, 240),
+    "11 on_device": (13, 90),
+    "12 challenge": (4, 250),
 }
 BUSY = 0.25  # share of the processor that other programs may take
 

@@ -193,6 +193,7 @@ def by_depth(
     for index, (name, points) in enumerate(curves.items()):
         ax.plot(list(points), list(points.values()), label=name, markersize=4, **look(index))
     ax.set_yscale("log")
+    _plain_ticks(ax.yaxis)
     guesses.mark(ax, *guess)
     ax.legend(frameon=False, fontsize=9)
     show()

@@ -15,7 +15,7 @@
 # |---|---|
 # | **You learn** | to round weights to a few bits, to pack the bits, to prune and quantise together, what a weight costs in a file, and how fast a phone can write at best |
 # | **You need** | lab 04 (Wanda) and lab 08 (bytes, the KV cache); the given `labsupport.given` has masks, norms and multiplications |
-# | **It takes** | an hour and a quarter of your time; all cells together run about three minutes on two CPU cores |
+# | **It takes** | an hour and a quarter of your time; all cells together run about four minutes on two CPU cores |
 # | **Sources** | Dettmers and Zettlemoyer 2023, *The case for 4-bit precision*; Frantar et al. 2023, *GPTQ*; Harma et al. 2025, *Effective interplay between sparsity and quantization* |
 
 # %%
@@ -739,17 +739,18 @@ print(columns(["file", "MB", "perplexity", ""], rows))
 
 # %% experiment
 text = token_windows[:1, :128]
+with torch.no_grad():
+    ours = model(text.to(model.device), use_cache=False).logits.float().cpu()
 blocks = {name: quantise(weight, 4, 32) for name, weight in dense.items() if weight.shape[1] % 32 == 0}
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     path = Path(folder) / "phone.gguf"
     gguf_file.write(path, model, tokenizer, blocks)
     print(f"{path.stat().st_size / 1e6:.1f} MB in the file, {megabytes(four):.1f} MB by your count")
+    model = dense = blocks = None  # memory for one model at a time
     phone = gguf_file.read(path)
-del blocks
 
 # %% experiment
 with torch.no_grad():
-    ours = model(text.to(model.device), use_cache=False).logits.float().cpu()
     theirs = phone(text, use_cache=False).logits
 print(f"{ours.numel():,} logits, the largest difference {(ours - theirs).abs().max():.2g}")
 del phone, ours, theirs

@@ -9,7 +9,7 @@
 # |---|---|
 # | **You learn** | to spend bytes where they count: what combines, what does not, and how to find out fast |
 # | **You need** | what you like of labs 02 to 11; lab 11's codes are the shortest way in |
-# | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run about three minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run about five minutes on two CPU cores |
 # | **Sources** | Frantar et al. 2023, *GPTQ*; Han et al. 2016, *Deep compression*; Men et al. 2024, *ShortGPT* |
 
 # %%
