@@ -40,14 +40,16 @@ first, last = setting.layers
 display(
     Markdown(
         f"The model is `{setting.model}`, the text `{setting.text}`, on a {settings.device().type.upper()}. "
-        f"*Magnitude* and *Wanda* set {setting.sparsity:.0%} of the decoder's weights to zero; *blocks* cuts "
-        f"{setting.ratio:.0%} of the channels and heads out of layers {first} to {last - 1}; *LoRA* trains "
-        f"{setting.steps} steps afterwards."
+        f"*Magnitude*, *Wanda* and *SparseGPT* set {setting.sparsity:.0%} of the decoder's weights to zero, "
+        "*OWL* not as many in each block; *blocks* cuts "
+        f"{setting.ratio:.0%} of the channels and heads out of layers {first} to {last - 1}; *blocks dropped* "
+        f"lacks a fifth of all blocks. *LoRA* trains {setting.steps} steps afterwards, *teacher* as many, on "
+        "the dense model's guesses."
     )
 )
 
 # %%
-lines = ["| method | gone | perplexity | accuracy | MACs | memory | time |", "|:--|--:|--:|--:|--:|--:|--:|"]
+lines = ["| method | gone | perplexity | accuracy | MACs | memory | time | file |", "|:--|" + "--:|" * 7]
 for row in rows:
     cells = [
         row.method,
@@ -56,6 +58,7 @@ for row in rows:
         f"{row.accuracy:.2f} ± {row.accuracy_stderr:.2f}",
         *(f"{share:.2f}" for share in (row.macs / found["dense"].macs, row.memory / found["dense"].memory)),
         f"{row.seconds / row.dense_seconds:.2f}",
+        f"{comparison.file_bytes(setting, row) / 1e6:,.0f} MB",
     ]
     lines.append("| " + " | ".join(cells) + " |")
 display(Markdown("\n".join(lines)))
@@ -63,11 +66,13 @@ display(Markdown("\n".join(lines)))
 # %% [markdown]
 # *Gone* is the share of the decoder's weights that are zero or cut out. Perplexity: lower is better.
 # Accuracy: a multiple-choice task of the same texts, chance is 0.25, with its standard error. MACs,
-# memory and time: of one pass over 128 tokens, the dense model's being 1.
+# memory and time: of one pass over 128 tokens, the dense model's being 1. File: with 16 bits a value,
+# without the zeros, the places of the others counted.
 
 # %%
 plots.comparison(rows, "The choice of weights decides the quality; only smaller matrices save anything")
 
 # %% [markdown]
 # Read it column by column: zeros, wherever they stand, save no multiplication, no memory and no time
-# by themselves. [Lab 08](../08_cost/08_cost.ipynb) makes this table, and says why.
+# by themselves; a file that leaves them out is smaller. [Lab 08](../08_cost/08_cost.ipynb) makes this
+# table, and says why.
