@@ -41,9 +41,8 @@ display(
     Markdown(
         f"The model is `{setting.model}`, the text `{setting.text}`, on a {settings.device().type.upper()}. "
         f"*Magnitude*, *Wanda* and *SparseGPT* set {setting.sparsity:.0%} of the decoder's weights to zero, "
-        "*OWL* not as many in each block; *blocks* cuts "
-        f"{setting.ratio:.0%} of the channels and heads out of layers {first} to {last - 1}; *blocks dropped* "
-        f"lacks a fifth of all blocks. *LoRA* trains {setting.steps} steps afterwards, *teacher* as many, on "
+        f"*OWL* not as many in each block; *blocks* cuts {setting.ratio:.0%} of the channels and heads out of "
+        f"layers {first} to {last - 1}; *blocks dropped* lacks a fifth of all blocks. *LoRA* trains {setting.steps} steps afterwards, *teacher* as many, on "
         "the dense model's guesses."
     )
 )
