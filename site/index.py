@@ -41,7 +41,7 @@ display(
     Markdown(
         f"The model is `{setting.model}`, the text `{setting.text}`, on a {settings.device().type.upper()}. "
         f"*Magnitude*, *Wanda* and *SparseGPT* set {setting.sparsity:.0%} of the decoder's weights to zero, "
-        f"*OWL* not as many in each block; *blocks* cuts {setting.ratio:.0%} of the channels and heads out of "
+        f"*OWL* not as many in each block; *blocks* cuts {setting.ratio:.0%} of channels and heads out of "
         f"layers {first} to {last - 1}; *blocks dropped* lacks a fifth of all blocks. *LoRA* "
         f"trains {setting.steps} steps afterwards, *teacher* as many, on the dense model's guesses."
     )
