@@ -803,7 +803,7 @@ print(columns(header, rows))
 # token. Where the channel is cut, a constant can replace the mean of that. All these constants together are one *bias*
 # for each output:
 #
-# $$b = \sum_{c\ \text{cut}} w_c\, \bar x_c, \qquad \bar x_c = \text{the mean of}\ x_c\ \text{over all tokens.}$$
+# $$b = \sum_{c\ \text{cut}} w_c\, \mu_c, \qquad \mu_c = \text{the mean of}\ x_c\ \text{over all tokens.}$$
 #
 # With it the smaller layer is right *on average*. What no constant can replace is the *fluctuation*: for channel $c$
 # alone, the mean squared error falls from $\lVert w_c\rVert^2\, \overline{x_c^2}$ to

@@ -3,19 +3,6 @@
 import torch
 
 
-def right_loop(rise, sizes, sparsity):
-    values = (sizes / rise) ** (1 / 3)
-    budgets = torch.zeros_like(values)
-    full = torch.zeros_like(values, dtype=torch.bool)
-    while not full.all():
-        left = sparsity * sizes.sum() - sizes[full].sum()
-        budgets = torch.where(full, 1.0, values * left / (values * sizes)[~full].sum())
-        if not (budgets > 1).any():
-            break
-        full = full | (budgets >= 1)
-    return budgets.clamp(max=1)
-
-
 def right_by_bisection(rise, sizes, sparsity):
     values = (sizes / rise).double() ** (1 / 3)
     low, high = 0.0, 1 / values.min().item()
@@ -95,7 +82,7 @@ def turned_round(rise, sizes, sparsity):
 
 def densities(rise, sizes, sparsity):
     """these are the shares that stay"""
-    return 1 - right_loop(rise, sizes, sparsity)
+    return 1 - right_by_bisection(rise, sizes, sparsity).float()
 
 
 def kept_in_proportion(rise, sizes, sparsity):
@@ -161,12 +148,12 @@ def clipped_once(rise, sizes, sparsity):
 
 def changes_rise(rise, sizes, sparsity):
     """changed rise in place"""
-    return right_loop(rise.clone(), sizes, sparsity).mul_(rise.div_(rise))
+    return right_by_bisection(rise.clone(), sizes, sparsity).float().mul_(rise.div_(rise))
 
 
 def a_list(rise, sizes, sparsity):
     """of type list"""
-    return right_loop(rise, sizes, sparsity).tolist()
+    return right_by_bisection(rise, sizes, sparsity).float().tolist()
 
 
 def not_written(rise, sizes, sparsity):
