@@ -247,6 +247,7 @@ def test_a_changed_experiment_is_run(handed_in):
 
 
 @pytest.mark.lengthy
+@pytest.mark.thorough
 def test_through_the_sandbox(empty_course):
     """The score is that of a notebook whose cells all run, and the page says which did not."""
     lean, whole = notebooks.solved_notebook(LAB), notebooks.solved_notebook(LAB)

@@ -97,6 +97,7 @@ def test_work_handed_in_since_is_not_called_a_success(folder, tmp_path):
     assert f"ann handed in other work since: run `python -m grader grade {LAB}`" in done.stderr
 
 
+@pytest.mark.thorough
 def test_feedback_goes_back_through_the_exchange(folder, tmp_path):
     """From nbgrader's release to its fetch_feedback; work that came by mail does not stop the release."""
     exchange, home = tmp_path / "exchange", tmp_path / "home"

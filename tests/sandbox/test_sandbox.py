@@ -227,6 +227,7 @@ def slow():
     time.sleep(4)
 sys.stdout.flush = slow"""
 BIT_BY_BIT = "for _ in range(300): print('x' * 1_000_000, end='', flush=True)"
+SWALLOWS = "while True:\n    try: print('x' * 1_000_000)\n    except KeyboardInterrupt: pass"
 FIGURES = "import IPython\nfor _ in range(300): display({'image/png': 'A' * 10**6}, raw=True)"
 
 
@@ -237,7 +238,7 @@ FIGURES = "import IPython\nfor _ in range(300): display({'image/png': 'A' * 10**
         pytest.param(BIT_BY_BIT, "next\n", marks=pytest.mark.thorough),
         pytest.param(FIGURES, "next\n", marks=pytest.mark.thorough),
         (REPLIES, "next\n"),
-        ("while True:\n    try: print('x' * 1_000_000)\n    except KeyboardInterrupt: pass", ""),
+        pytest.param(SWALLOWS, "", marks=pytest.mark.thorough),
     ],
     ids=["at once", "bit by bit", "figures", "while it replies", "swallows the interrupt"],
 )  # fmt: skip

@@ -56,6 +56,7 @@ SAME = {
 }
 
 
+@pytest.mark.thorough
 def test_as_if_started_afresh():
     """A forked kernel is where, who and what a fresh one is: a student's code cannot behave differently."""
     forked, fresh = (run(*SAME.values(), cold=cold) for cold in (False, True))
