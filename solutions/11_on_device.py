@@ -652,9 +652,12 @@ guess = None  # your guess: the lowest perplexity in 90 MB; the dense model has 
 
 
 # %% experiment
+embedding = model.model.embed_tokens.weight.numel()
+
+
 def megabytes(bits: float, weights: int = sum(weight.numel() for weight in dense.values())) -> float:
     """The size of a file whose decoder has so many weights, of so many bits each."""
-    return (weights * bits + model.model.embed_tokens.weight.numel() * 8.5) / 8e6
+    return (weights * bits + embedding * 8.5) / 8e6
 
 
 def masked_and_rounded(masks: dict[str, torch.Tensor], bits: int):
@@ -694,6 +697,7 @@ families["Wanda, 2:4"] = {"of 4": (size, measured(masked_and_rounded(masks, 4)))
 depth = model.config.num_hidden_layers
 layers = range(depth * 2 // 15, depth - depth * 2 // 15)
 families["blocks, taylor"] = {}
+model = dense = masks = None  # memory for one model at a time
 for ratio in (0.2, 0.3):
     sliced = models.load()
     with warnings.catch_warnings():
@@ -705,6 +709,8 @@ for ratio in (0.2, 0.3):
     size = megabytes(four, sum(weight.numel() for weight in left.values()))
     families["blocks, taylor"][f"{ratio:.0%} cut, 4"] = (size, perplexity(sliced, token_windows))
     del sliced, left
+model = models.load()
+dense = linears.weights(model)
 
 # %% experiment
 points = {f"{family} {name}": place for family, some in families.items() for name, place in some.items()}
