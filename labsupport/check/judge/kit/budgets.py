@@ -3,11 +3,11 @@
 import torch
 
 from labsupport.check.judge.kit.causes import see
+from labsupport.check.judge.kit.shares import SLACK
 
 RULE = see("10.3", "From a ratio to a budget")
 EDGE = see("10.3", "At the ends of the range")
 SPREAD = 0.08  # the default
-SLACK = 1e-5
 
 
 def alike(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import torch
 
 from labsupport.check.judge.kit.causes import see
+from labsupport.check.judge.kit.shares import SLACK
 
 RULE = see("2.4", "From a rise to a budget")
 FULL = see("2.4", "No group loses more than all")
-SLACK = 1e-5
 
 
 def alike(one: torch.Tensor, other: torch.Tensor) -> bool:

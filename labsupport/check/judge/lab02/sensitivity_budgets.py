@@ -7,11 +7,10 @@ import torch
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Named
-from labsupport.check.judge.kit.compare import Wrong, WrongForm, has_shape, is_tensor, on_same_device
+from labsupport.check.judge.kit.compare import Wrong, has_shape, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.shared_out import (
     FULL,
-    SLACK,
     alike,
     budgets,
     ease,
@@ -20,6 +19,7 @@ from labsupport.check.judge.kit.shared_out import (
     once,
     scaled,
 )
+from labsupport.check.judge.kit.shares import SLACK, are_numbers, are_shares
 
 
 def cases(seed: int) -> list[Case]:
@@ -78,17 +78,6 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     rise, sizes, sparsity, found = inputs["rise"], inputs["sizes"], inputs["sparsity"], answer.value
     few = {"rise": rise, "sizes": sizes} if len(rise) <= 8 else {}
 
-    def typed() -> None:
-        is_tensor(found)
-        if found.dtype not in (torch.float32, torch.float64):
-            raise WrongForm(f"it is {found.dtype}")
-        if bool(found.isnan().any()):
-            raise Wrong("there is NaN in it", **few)
-
-    def shares() -> None:
-        if bool((found < -SLACK).any()) or bool((found > 1 + SLACK).any()):
-            raise Wrong(f"yours go from {found.min():.4f} to {found.max():.4f}", **few, your_budgets=found)
-
     def adds_up() -> None:
         gone = mean(found, sizes)
         if not abs(gone - sparsity) < SLACK:
@@ -101,10 +90,10 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             raise Wrong(**few, your_budgets=found, **shown)
 
     return [
-        Part("a tensor of torch.float32 without NaN", typed),
+        Part("a tensor of torch.float32 without NaN", lambda: are_numbers(found, few)),
         Part(f"shape (groups,) = ({len(rise)},)", lambda: has_shape(found, rise.shape)),
         Part("on the device of the rises", lambda: on_same_device(answer)),
-        Part("each budget is a share, from 0 to 1", shares),
+        Part("each budget is a share, from 0 to 1", lambda: are_shares(found, few)),
         Part(f"together they drop {sparsity:g} of all weights", adds_up),
         Part("budget * cube root of the rise per weight is the same for all groups below 1", proportional),
     ]
@@ -133,9 +122,8 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
                 "It looks as if what a full group cannot lose was shared out evenly. The others keep their "
                 f"proportions, {FULL}"
             )
-        if float(right.min()) < 1 and alike(found, once(**inputs, in_proportion=True).clamp(max=1)):
-            yield f"It looks as if groups were clipped once: then another one may be above 1, {FULL}"
-        if float(right.min()) < 1 and alike(found, once(**inputs, in_proportion=True)):
+        again = once(**inputs, in_proportion=True)
+        if float(right.min()) < 1 and (alike(found, again) or alike(found, again.clamp(max=1))):
             yield f"It looks as if groups were clipped once: then another one may be above 1, {FULL}"
     for wrong, said in mistakes(**inputs):
         if alike(found, wrong):

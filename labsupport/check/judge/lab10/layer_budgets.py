@@ -7,10 +7,11 @@ import torch
 
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
-from labsupport.check.judge.kit.budgets import EDGE, SLACK, SPREAD, alike, budgets, mistakes
+from labsupport.check.judge.kit.budgets import EDGE, SPREAD, alike, budgets, mistakes
 from labsupport.check.judge.kit.causes import Named
-from labsupport.check.judge.kit.compare import Wrong, WrongForm, has_shape, is_tensor, on_same_device
+from labsupport.check.judge.kit.compare import Wrong, has_shape, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.shares import SLACK, are_numbers, are_shares
 
 
 def cases(seed: int) -> list[Case]:
@@ -58,17 +59,6 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     spread = inputs.get("spread", SPREAD)
     few = {"outlier_ratio": ratio} if len(ratio) <= 8 else {}
 
-    def typed() -> None:
-        is_tensor(found)
-        if found.dtype not in (torch.float32, torch.float64):
-            raise WrongForm(f"it is {found.dtype}")
-        if bool(found.isnan().any()):
-            raise Wrong("there is NaN in it", **few)
-
-    def shares() -> None:
-        if bool((found < -SLACK).any()) or bool((found > 1 + SLACK).any()):
-            raise Wrong(f"yours go from {found.min():.4f} to {found.max():.4f}", **few, your_budgets=found)
-
     def mean() -> None:
         if not abs(found.double().mean().item() - sparsity) < 1e-6:
             raise Wrong(f"yours is {found.double().mean():.6f}", **few, your_budgets=found)
@@ -105,10 +95,10 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         "is the spread"
     )
     return [
-        Part("a tensor of torch.float32 without NaN", typed),
+        Part("a tensor of torch.float32 without NaN", lambda: are_numbers(found, few)),
         Part(f"shape (layers,) = ({len(ratio)},)", lambda: has_shape(found, ratio.shape)),
         Part("on the device of the ratios", lambda: on_same_device(answer)),
-        Part("each budget is a share, from 0 to 1", shares),
+        Part("each budget is a share, from 0 to 1", lambda: are_shares(found, few)),
         Part(f"their mean is the sparsity, {sparsity:g}", mean),
         Part(f"none is further than {spread:g} from it", near),
         Part("the more outliers, the lower the budget; equal ratios, equal budgets", ordered),
