@@ -217,6 +217,12 @@ def around_zero(weight, hessian, bits, group, block=128, damp=0.01):
     return _walk(weight, hessian, bits, group, block, damp, ends=ends)
 
 
+def first_attempt(weight, hessian, bits, group, block=128, damp=0.01):
+    """this is rounding to nearest alone, and one grid serves a whole row"""
+    low, high = weight.aminmax(dim=1, keepdim=True)
+    return _unclamped(weight, low, high, bits)
+
+
 def one_grid_a_row(weight, hessian, bits, group, block=128, damp=0.01):
     """one grid serves a whole row"""
     return _walk(weight, hessian, bits, weight.shape[1], weight.shape[1], damp)

@@ -25,6 +25,8 @@ def mistakes(inputs: dict) -> Iterator[tuple[torch.Tensor, Named]]:
     weight, bits, group = inputs["weight"].double(), inputs["bits"], inputs["group"]
     alone = "no other weight moved to make up for what rounding took: this is rounding to nearest alone"
     yield grids.rounded(weight, bits, group), f"{alone}, {ROUNDING}"
+    row = weight.shape[1]
+    yield grids.rounded(weight, bits, row), f"{alone}, and one grid serves a whole row, {ROUNDING}"
     for rows, said in wrong_inverses(inputs):
         yield walked(weight, rows, group, to_nearest(bits)).rounded, said
     left = "the columns left of j moved, too. They are settled, and only those right of j may move"
