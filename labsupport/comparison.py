@@ -150,10 +150,6 @@ class Bench:
             step(self, model)
         return model
 
-    def dense(self):
-        """The dense model, to learn from."""
-        return models.load(self.chosen.model)
-
     def row(self, method: str) -> Row:
         """Prune a fresh model, and measure it."""
         from labsupport.given import macs  # withheld while lab 08 is graded

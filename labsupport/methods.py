@@ -7,7 +7,7 @@ imported where it runs: the sandbox of that lab has no answer to it.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from labsupport import linears, residual
+from labsupport import linears, models, residual
 from labsupport.steps import prune
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def _drop_a_fifth(bench: "Bench", model: Any) -> None:
 def _distill(bench: "Bench", model: Any) -> None:
     from labsupport.given import distillation
 
-    distillation.distill(model, bench.dense(), bench.training(), bench.chosen.steps, LEARNING_RATE)
+    teacher = models.load(bench.chosen.model)
+    distillation.distill(model, teacher, bench.training(), bench.chosen.steps, LEARNING_RATE)
 
 
 UNTIL_LAB_08: dict[str, list[Step]] = {

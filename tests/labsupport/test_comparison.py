@@ -3,11 +3,13 @@
 import json
 
 import pytest
+import torch
 
 from labsupport import __main__ as command
-from labsupport import comparison
+from labsupport import comparison, linears, models
 from labsupport.comparison import Bench, Row, compare, setting
 from labsupport.errors import LabError
+from labsupport.given import outliers
 
 
 @pytest.fixture
@@ -125,3 +127,39 @@ def test_the_report_stands_beside_tinyllama(tiny):
     assert text.count("as reported") == 5
     assert "15.19" in text and "921,651,200" in text
     assert "as reported" not in comparison.as_text(tiny, rows)
+
+
+def row_of(method: str, sparsity: float, parameters: int) -> Row:
+    return Row(method, sparsity, 20.0, 0.4, 0.01, parameters, 10**9, 10**9, 1.0, 1.0)
+
+
+def test_a_file_holds_what_is_left_and_where_it_stands(tiny):
+    """Counted on tensors: 16 bits a value, and a bit for each place, or two for each value of 2:4."""
+    model = models.load("tiny")
+    whole = sum(weight.numel() for weight in model.parameters())
+    decoder = sum(linear.weight.numel() for linear in linears.pruned_linears(model).values())
+    for method, sparsity, parameters, bits in (
+        ("dense", 0.0, whole, 16 * whole),
+        ("Wanda", 0.5, whole, 16 * (whole - decoder) + 8 * decoder + decoder),
+        ("Wanda 2:4", 0.5, whole, 16 * (whole - decoder) + 8 * decoder + 2 * decoder // 2),
+        ("blocks dropped", 0.25, whole - decoder // 4, 16 * (whole - decoder // 4)),
+    ):
+        assert comparison.file_bytes(tiny, row_of(method, sparsity, parameters)) == bits // 8, method
+
+
+def test_outliers_are_counted_for_each_block(tiny_model):
+    """Over all of its layers together: one loud input makes outliers of the weights that read it."""
+    names = linears.pruned_linears(tiny_model)
+    norms = {name: torch.ones(linear.in_features) for name, linear in names.items()}
+    norms["model.layers.1.mlp.down_proj"][0] = 1e6
+    for times in (5.0, 0.5):
+        found = outliers.ratios(tiny_model, norms, times)
+        for block, ratio in enumerate(found.tolist()):
+            scores = torch.cat([
+                (linear.weight.abs() * norms[name]).flatten()
+                for name, linear in names.items() if f".layers.{block}." in name
+            ])  # fmt: skip
+            assert ratio == pytest.approx(sum(scores > times * scores.mean()).item() / len(scores))
+    loud = len(names["model.layers.1.mlp.down_proj"].weight)
+    count = sum(linear.weight.numel() for name, linear in names.items() if ".layers.1." in name)
+    assert 0 < outliers.ratios(tiny_model, norms)[1] <= loud / count

@@ -236,10 +236,12 @@ def test_proxy_is_respected(monkeypatch):
 
 @pytest.mark.lengthy
 def test_nothing_on_standard_error(tmp_path):
-    """nbgrader scores a check cell 0 for one line on standard error: loading must write none."""
+    """nbgrader scores a check cell 0 for one line on standard error: neither loading nor LoRA writes one."""
     code = (
         "import sys; from labsupport import models\n"
-        "models.load(sys.argv[1]); models.tokenizer(sys.argv[1]); models.load('tiny').generation_config"
+        "models.load(sys.argv[1]); models.tokenizer(sys.argv[1]); models.load('tiny').generation_config\n"
+        "from peft import LoraConfig, get_peft_model\n"
+        "get_peft_model(models.load('tiny'), LoraConfig(r=2, target_modules=['q_proj']))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(saved(tmp_path))], capture_output=True, text=True)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
