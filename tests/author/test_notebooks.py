@@ -349,6 +349,7 @@ def students() -> dict[Path, bytes]:
     return notebooks.student_notebooks()
 
 
+@pytest.mark.lengthy
 def test_notebooks_are_what_the_sources_give(students):
     """Who changes a source must rebuild: `python -m grader build`."""
     assert students

@@ -36,6 +36,7 @@ def test_everything_a_student_needs(archive):
     assert any(name.endswith(".yaml") for name in names)  # lab 07 reads its task from one
 
 
+@pytest.mark.lengthy
 def test_nothing_that_grades(archive):
     """No solutions, no grader, no tests, no seed; all in one folder, no link, no absolute path."""
     for info in archive.infolist():

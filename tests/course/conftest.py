@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from benchmarks.lab_runs import Run, execute
 from grader.author import notebooks
-from tests.course.lab_runs import Run, execute
 from tests.course.site_pages import LABS, build
 
 

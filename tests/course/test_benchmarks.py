@@ -7,8 +7,20 @@ import subprocess
 import nbformat
 import pytest
 import torch
+from nbformat import v4
 
-from benchmarks import classes, growth, measure, perplexity, pruning, seeds, selection, submissions, table
+from benchmarks import (
+    classes,
+    growth,
+    measure,
+    minutes,
+    perplexity,
+    pruning,
+    seeds,
+    selection,
+    submissions,
+    table,
+)
 from benchmarks.__main__ import NAMES, main
 from benchmarks.table import Row
 from grader import course
@@ -105,6 +117,7 @@ def test_another_perplexity_is_no_comparison(tiny, monkeypatch):
         small("perplexity")
 
 
+@pytest.mark.lengthy
 def test_a_class_is_mixed():
     """Twenty different files: 11 right, 5 mistaken, and four that came to less, one of them damaged."""
     mix = submissions.mixed()
@@ -118,6 +131,7 @@ def test_a_class_is_mixed():
     assert refused == ["damaged"]
 
 
+@pytest.mark.lengthy
 def test_a_class_that_fails_is_no_comparison(monkeypatch):
     """A way that is fast because the students' code does not run there wins nothing."""
     result = {"wall": 1.0, "phases": {}, "peak": 1, "full": ["right-1"]}
@@ -207,9 +221,39 @@ def test_bad_words(tiny, monkeypatch, capsys):
     assert file.read_text() == "old"
 
 
+@pytest.mark.lengthy
+def test_minutes(monkeypatch):
+    """A check is no other cell, a cell with a bar is not the longest silence, and a lab's cells add up."""
+    source = v4.new_notebook(cells=[
+        v4.new_markdown_cell("Prose."),
+        v4.new_code_cell("import time; time.sleep(0.6); print('\\r 50%|#####     |')"),
+        v4.new_code_cell("import time; time.sleep(0.2)"),
+        v4.new_code_cell("check = time.sleep(0.1)", metadata={"nbgrader": {"grade": True}}),
+    ])  # fmt: skip
+    monkeypatch.setattr(minutes.course, "labs", lambda: ["00_alone"])
+    monkeypatch.setattr(minutes.notebooks, "source_notebook", lambda lab: source)
+    rows, _ = minutes.run()
+    found = {row.what: row.ratio for row in rows}
+    assert set(found) == {
+        "00_alone: all cells", "00_alone: peak memory",
+        "the longest check: 00_alone, `check = time.sleep(0.1)`",
+        "the longest cell without a bar: 00_alone, `import time; time.sleep(0.2)`",
+    }  # fmt: skip
+    assert found["00_alone: all cells"] * minutes.LAB >= 0.9
+
+
 def test_make_benchmark():
     """`make benchmark` sets up what it needs and runs them all."""
     command = ["make", "--no-print-directory", "-n", "benchmark"]
     plan = subprocess.run(command, cwd=course.ROOT, capture_output=True, text=True)
     assert plan.stdout.rstrip().endswith("-m benchmarks")
-    assert set(NAMES) == {"classes", "growth", "perplexity", "selection", "pruning", "peers", "card"}
+    assert set(NAMES) == {
+        "classes",
+        "growth",
+        "perplexity",
+        "selection",
+        "pruning",
+        "peers",
+        "minutes",
+        "card",
+    }

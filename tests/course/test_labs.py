@@ -6,9 +6,10 @@ import sys
 import pytest
 from nbformat import NotebookNode, v4
 
+from benchmarks.lab_runs import execute
 from grader import course
 from grader.author import notebooks
-from tests.course.lab_runs import ON_COURSE_MODEL, execute
+from tests.course.lab_runs import ON_COURSE_MODEL
 from tests.sample import few
 
 SHORT = ("00_start_here", "02_magnitude_pruning", "12_challenge")
@@ -33,6 +34,7 @@ def assert_ran_clean(notebook: NotebookNode) -> None:
     assert figures
 
 
+@pytest.mark.lengthy
 def test_the_kernel_is_this_interpreter():
     """A python3 kernel of another environment would test, and grade with, other packages."""
     notebook = v4.new_notebook(cells=[v4.new_code_cell("import sys; print(sys.executable)")])

@@ -5,8 +5,9 @@ import sys
 import pytest
 from nbformat import v4
 
+from benchmarks.lab_runs import execute
 from labsupport import settings
-from tests.course.lab_runs import ON_COURSE_MODEL, execute
+from tests.course.lab_runs import ON_COURSE_MODEL
 
 LIMIT = 2_500_000_000  # bytes, resident, torch and the mapped weights included
 

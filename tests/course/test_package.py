@@ -52,6 +52,7 @@ def missing(modules: set[str], names: set[str]) -> list[str]:
     return sorted(modules - brought)
 
 
+@pytest.mark.lengthy
 def test_labsupport_alone_is_light():
     """A student's kernel, Colab or a hub installs what the notebooks import; no JupyterLab, no nbgrader."""
     light = bare.closure()
@@ -59,6 +60,7 @@ def test_labsupport_alone_is_light():
     assert not light & {"jupyterlab", "nbgrader", "notebook", "nbconvert", "sqlalchemy", "jupytext"}
 
 
+@pytest.mark.lengthy
 def test_the_extra_is_enough_for_a_course():
     """Whoever installs `pruning-labs[course]` has all that the grader and `labsupport check` import."""
     assert not missing(imported("labsupport") | imported("grader") - LATER, bare.closure("course"))

@@ -27,6 +27,7 @@ def here(tiny_course, monkeypatch):
         monkeypatch.setattr(module, "fresh", run)
 
 
+@pytest.mark.lengthy
 @pytest.mark.usefixtures("here", "card")
 @pytest.mark.parametrize("dtype", settings.DTYPES)
 def test_every_row(dtype, monkeypatch):
@@ -40,6 +41,7 @@ def test_every_row(dtype, monkeypatch):
     assert REAL or "no 2:4 kernel" in reasons[0]
 
 
+@pytest.mark.lengthy
 @pytest.mark.usefixtures("here", "card")
 def test_the_shared_rows_run_there_too():
     """Wanda end to end against the plain loop, and the deck's perplexity: same masks, same number."""

@@ -3,9 +3,9 @@
 import pytest
 from nbformat import v4
 
+from benchmarks.lab_runs import execute
 from grader import course
 from grader.author import notebooks
-from tests.course.lab_runs import execute
 from tests.course.test_labs import assert_ran_clean
 from tests.gpu.conftest import REAL
 

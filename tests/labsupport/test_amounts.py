@@ -54,6 +54,7 @@ def test_every_method_at_every_share(tiny):
     assert len({value for points in curves.values() for value in points.values()}) == 9
 
 
+@pytest.mark.lengthy
 def test_an_interrupt_keeps_what_was_measured(tiny, asked, tmp_path, monkeypatch):
     """The file is whole after every point, and the next run measures the others alone."""
     place = tmp_path / "amounts.json"

@@ -39,6 +39,7 @@ def sliced():
     return model
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("end", [EOFError(), KeyboardInterrupt()])
 def test_dense_and_pruned_side_by_side(end, small, monkeypatch, capsys):
     """A kept model answers beside the course model; the end of the input is one line."""

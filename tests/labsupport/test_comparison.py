@@ -41,6 +41,7 @@ def test_every_method_is_measured(tiny):
     assert rows["blocks, taylor + LoRA"].parameters == rows["blocks, taylor"].parameters
 
 
+@pytest.mark.lengthy
 def test_what_is_there_is_not_run_again(tiny, asked, tmp_path):
     """A run that was interrupted goes on with the method that it was at; the first rows stay as they were."""
     place = tmp_path / "results.json"
@@ -52,6 +53,7 @@ def test_what_is_there_is_not_run_again(tiny, asked, tmp_path):
     assert compare(tiny, place) == every and len(asked) == len(comparison.METHODS)
 
 
+@pytest.mark.lengthy
 def test_an_interrupt_keeps_what_was_measured(tiny, asked, tmp_path, monkeypatch):
     """The file on disk is whole after every method."""
     place = tmp_path / "results.json"
@@ -90,6 +92,7 @@ def test_a_damaged_file_is_named_and_left_alone(tiny, asked, tmp_path, damage):
     assert place.read_text() == damage and not asked
 
 
+@pytest.mark.lengthy
 def test_another_setting_needs_another_file(tiny, asked, tmp_path):
     """Numbers of two settings never stand in one table."""
     place = tmp_path / "results.json"
@@ -118,6 +121,7 @@ def test_bad_input_is_one_sentence(tiny, capsys, tmp_path):
         assert phrase in said.lower() and said.count("\n") == 1
 
 
+@pytest.mark.lengthy
 def test_the_report_stands_beside_tinyllama(tiny):
     """Its published numbers are shown for its model, and for no other."""
     rows = [Row(name, 0.2, 20.0, 0.4, 0.01, 10**9, 10**9, 10**9, 1.0, 1.0) for name in comparison.METHODS]

@@ -209,6 +209,7 @@ def test_a_sliced_model_comes_back():
 # Files from strangers
 
 
+@pytest.mark.lengthy
 def test_a_file_that_ends_too_early_is_refused_wherever_it_ends(small):
     file = rich(small)
     container.read(file, CONFIG)
@@ -217,6 +218,7 @@ def test_a_file_that_ends_too_early_is_refused_wherever_it_ends(small):
             container.read(file[:length], CONFIG)
 
 
+@pytest.mark.lengthy
 def test_a_changed_byte_is_refused_or_makes_another_weight(small):
     """Each byte in turn: nothing but Refused comes out of it, and no weight is larger than the model's."""
     file, known = rich(small), {name: weight.shape for name, weight in floats(small).items()}

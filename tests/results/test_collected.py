@@ -97,6 +97,7 @@ def collected(folder, tmp_path, *files):
     return main(["collect", LAB, str(path)])
 
 
+@pytest.mark.lengthy
 def test_a_right_one_after_a_wrong_one_is_the_last_word(folder, tmp_path, capsys):
     collected(folder, tmp_path, (f"ann/{LAB}/essay.pdf", b""))
     assert "ann" in register.read(folder / "submitted", LAB).students

@@ -27,6 +27,7 @@ def parts(found: BeautifulSoup) -> list[list[str]]:
     return [[cell.get_text() for cell in row.find_all("td")] for row in found.select("#parts tr")]
 
 
+@pytest.mark.lengthy
 def test_the_head_says_the_total_and_what_is_open(folder):
     """With the roster's name; a comment and points by hand are there, a plain 0 nowhere."""
     (folder / "roster.csv").write_text("student_id,name\nann,Ann <b>Lee\n")
@@ -60,6 +61,7 @@ def test_whoever_is_graded_by_hand_sees_all(folder):
     assert parts(found)[-1][1:] == ["", "2 of 3"]
 
 
+@pytest.mark.lengthy
 def test_the_page_is_its_own(folder):
     """No foreign style sheet, nothing from a network, no script; light and dark, and `a < b` as typed."""
     record = graded("ann")
@@ -89,6 +91,7 @@ def test_a_pasted_picture_is_on_the_page(folder):
     assert shown["src"] == "data:image/png;base64,aGk="
 
 
+@pytest.mark.lengthy
 def test_a_page_on_earlier_work_says_so(folder):
     """Handed in since, or not gradable: what stands below is not what was handed in last."""
     gradebook.hand_over(LAB, [graded("ann"), graded("bob")])
@@ -106,6 +109,7 @@ def test_who_is_exempt_is_not_told_to_wait():
     assert feedback.head(record, row, [], "").total == "not counted"
 
 
+@pytest.mark.lengthy
 def test_feedback_says_what_waits(folder, capsys):
     gradebook.hand_over(LAB, [graded("ann"), graded("bob")])
     manual("bob", WRITTEN, 2)
@@ -120,6 +124,7 @@ def test_feedback_says_what_waits(folder, capsys):
     assert course_page.page(folder).count("*</td>") == 1
 
 
+@pytest.mark.lengthy
 def test_long_work_shows_its_progress(folder, capsys, monkeypatch):
     """Where somebody watches: entering a class, and making its pages."""
     monkeypatch.setattr("labsupport.progress.nobody_watches", lambda: False)

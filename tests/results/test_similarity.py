@@ -146,6 +146,7 @@ def test_a_copied_notebook_is_found_in_a_class(course_folder):
         shutil.rmtree(course_folder / "submitted" / "copy")
 
 
+@pytest.mark.lengthy
 def test_a_helper_in_another_cell_belongs_to_the_function(course_folder):
     """The function alone has one line; what it calls stands in a cell of the student's own."""
     long = right_answers("prune_magnitude")["right_by_product"][0]
@@ -157,6 +158,7 @@ def test_a_helper_in_another_cell_belongs_to_the_function(course_folder):
     assert found() == [("ann", "ben")]
 
 
+@pytest.mark.lengthy
 def test_the_courses_own_code_is_found(course_folder):
     """A copy of the solution, and an answer made of a function from given/."""
     cells = notebooks.solved_notebook(LAB).cells
@@ -170,6 +172,7 @@ def test_the_courses_own_code_is_found(course_folder):
     assert "the course's own <bdi>given/masks.py</bdi>" in html
 
 
+@pytest.mark.lengthy
 def test_what_half_of_the_class_wrote_accuses_nobody(course_folder):
     """The same answer from 7 of 12, in different names; a copy of a rare one is found all the same."""
     for number in range(7):
@@ -183,6 +186,7 @@ def test_what_half_of_the_class_wrote_accuses_nobody(course_folder):
     assert found() == [("copy", "rare")]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("size", [1, 12])
 def test_untouched_notebooks_are_not_alike(course_folder, size):
     """They are byte-identical too, and nobody's work."""
@@ -204,6 +208,7 @@ def test_no_submission_and_no_release(course_folder):
 # Byte-identical notebooks
 
 
+@pytest.mark.lengthy
 def test_identical_notebooks_are_said_when_graded_and_in_the_report(course_folder, monkeypatch, capsys):
     """Also when their functions are too short to be compared, and only a written answer is the same."""
     written = nbformat.reads(course.notebook(LAB).read_text("utf-8"), as_version=4)
@@ -250,6 +255,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.lengthy
 def test_code_that_cannot_be_compared_is_said_and_stops_nobody(course_folder):
     """The others are compared, and the report is written."""
     for kind, text in HOSTILE.items():
@@ -262,6 +268,7 @@ def test_code_that_cannot_be_compared_is_said_and_stops_nobody(course_folder):
         assert f"{kind}: magnitude_mask is not compared: " in text
 
 
+@pytest.mark.lengthy
 def test_nothing_that_a_student_wrote_acts_on_a_page(course_folder):
     """Markup in code, in a name and in a comment; a later report has no page of an earlier one."""
     text = right_answers("prune_magnitude")["right_by_product"][0]

@@ -163,6 +163,7 @@ def test_what_was_judged_before_the_end_stands_and_the_rest_is_empty(status):
 # Who is in the table
 
 
+@pytest.mark.lengthy
 def test_nobody_is_missing(folder, book):
     """Not those on the roster, in the gradebook or with a folder in submitted/ alone."""
     record("ann", 1, 1, 1)
@@ -221,6 +222,7 @@ def test_a_person_overrules_the_examiner(book):
     assert [row("ann")[name] for name in (*POINTS, "total")] == ["1.5", "4", "3", "8.5"]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("late", "penalty", "expected"),
     [
@@ -390,6 +392,7 @@ def test_moodle_reads_points_percent_and_comments(class_of_four, tmp_path):
     assert (zoe["Username"], zoe["Grade"]) == ("zoe", "0")
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("layout", ["canvas", "moodle"])
 def test_a_spreadsheet_calculates_nothing_in_a_platforms_layout(layout, class_of_four, tmp_path):
     _, lines = typed(tmp_path / "p.csv", "--layout", layout, "--column", "=1+1")

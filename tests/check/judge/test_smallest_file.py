@@ -55,6 +55,7 @@ def right_file() -> bytes:
     return container.encode(answers().right_nearest(model, [], 1), model.config)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("limits", "share"), [
     ((1, 1, 1, 1), 0.0), ((10**6, 1, 1, 1), 0.3), ((10**6, 10**6, 1, 1), 0.6),
     ((10**6, 10**6, 10**6, 1), 0.8), ((10**6,) * 4, 1.0),

@@ -1,0 +1,68 @@
+"""Runs a lab in a kernel of its own, and watches that kernel's memory and the time of each cell."""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from grader import course
+
+
+@dataclass(frozen=True)
+class Run:
+    """An executed lab, the seconds that it took, and the peak memory of its kernel in bytes."""
+
+    notebook: NotebookNode
+    seconds: float
+    peak: int
+
+
+def execute(notebook: NotebookNode) -> Run:
+    """Run a notebook in the python3 kernel, an error ending it with its message.
+
+    The peak is that of the resident memory, mapped files included; 0 on a system without /proc. Labs 05 and
+    08 reset the kernel's own high-water mark, so a thread reads it again and again.
+    """
+    client = NotebookClient(
+        notebook, kernel_name="python3", timeout=1800, resources={"metadata": {"path": course.ROOT}}
+    )
+    peak, ended = 0, threading.Event()
+
+    def watch(pid: int) -> None:
+        nonlocal peak
+        while not ended.wait(0.005):
+            peak = max(peak, high_water(pid))
+
+    def begin(notebook: NotebookNode) -> None:
+        kernel: Any = client.km
+        threading.Thread(target=watch, args=[kernel.provisioner.pid], daemon=True).start()
+
+    client.on_notebook_start = begin
+    start = time.perf_counter()
+    try:
+        client.execute()
+    finally:
+        ended.set()
+    return Run(notebook, time.perf_counter() - start, peak)
+
+
+def high_water(pid: int) -> int:
+    """The peak resident memory of a process in bytes, since its mark was reset; 0 if it cannot be read."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def cell_seconds(cell: NotebookNode) -> float:
+    """How long an executed cell kept its kernel busy, by the kernel's own messages."""
+    busy, idle = (
+        datetime.fromisoformat(cell.metadata.execution[f"iopub.status.{state}"]) for state in ("busy", "idle")
+    )
+    return (idle - busy).total_seconds()
