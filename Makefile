@@ -83,6 +83,11 @@ site: setup model .venv/site
 	npm install --silent --no-audit --no-fund --prefix $@ axe-core@4.14.1
 	@touch $@
 
+# An engine that runs lab 11's files; the course does without, and .ci/run installs it.
+.venv/engine: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[engine]
+	@touch $@
+
 # What tests of a JupyterHub need; only .ci/run installs it.
 .venv/hub: .venv/ready
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[hub]

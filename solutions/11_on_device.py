@@ -23,7 +23,9 @@ import torch
 import tempfile
 import warnings
 from pathlib import Path
-from labsupport import check, corpora, cost, expected, gguf_file, given, linears, models, plots, settings
+from labsupport import check, corpora, cost, expected, given, linears, models, plots, settings
+from labsupport import engine, gguf_file
+from labsupport.errors import LabError
 from labsupport.front import front
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.input_norms import input_norms
@@ -741,35 +743,101 @@ print(columns(["file", "MB", "perplexity", ""], rows))
 # yours: byte $j$ holds code $j$ and code $j + 16$. And llama.cpp keeps the rows of `q_proj` and `k_proj` in an order of
 # its own. `labsupport/gguf_file.py` takes care of both, in a hundred lines.)
 #
-# The embedding goes along in 8.5 bits, the tokenizer as well. Then `transformers` reads the file back.
+# The embedding goes along in 8.5 bits, the tokenizer as well. Three files: the whole model; the same with half of its
+# weights pruned by Wanda before they are rounded; and the model without the fifth of its blocks in the middle.
 
 # %% experiment
-text = token_windows[:1, :128]
-with torch.no_grad():
-    ours = model(text.to(model.device), use_cache=False).logits.float().cpu()
-blocks = {name: quantise(weight, 4, 32) for name, weight in dense.items() if weight.shape[1] % 32 == 0}
-with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-    path = Path(folder) / "phone.gguf"
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+text = token_windows[:1, :128].to(model.device)
+
+
+def write(name: str, change=lambda name, weight: weight) -> Path:
+    """The model as a file, its matrices changed and then rounded to 4 bits."""
+    blocks = {
+        layer: quantise(change(layer, weight), 4, 32)
+        for layer, weight in linears.weights(model).items()
+        if weight.shape[1] % 32 == 0
+    }
+    path = Path(folder.name) / f"{name}.gguf"
     gguf_file.write(path, model, tokenizer, blocks)
-    print(f"{path.stat().st_size / 1e6:.1f} MB in the file, {megabytes(four):.1f} MB by your count")
-    model = dense = blocks = None  # memory for one model at a time
-    phone = gguf_file.read(path)
+    return path
+
+
+@torch.no_grad()
+def logits(model) -> torch.Tensor:
+    return model(text.to(model.device), use_cache=False).logits.float().cpu()
+
 
 # %% experiment
-with torch.no_grad():
-    theirs = phone(text, use_cache=False).logits
-print(f"{ours.numel():,} logits, the largest difference {(ours - theirs).abs().max():.2g}")
-del phone, ours, theirs
+files = {"whole": write("whole"), "half of it zeros": write("half", joint(0.5, 4))}
+print(f"{files['whole'].stat().st_size / 1e6:.1f} MB in the file, {megabytes(four):.1f} MB by your count")
+as_read = measured(lambda _, weight: dequantise(*engine.as_read(*quantise(weight, 4, 32)), 32))
+before = {"whole": logits(model)}
+middle = range(depth * 2 // 5, depth * 3 // 5)
+given.drop_blocks(model, [block for block in range(depth) if block not in middle])
+for weight in linears.weights(model).values():
+    weight.copy_(rounded(weight, 4))
+files["a fifth of its blocks gone"], before["a fifth of its blocks gone"] = write("small"), logits(model)
 
 # %% [markdown]
-# Does an engine run it? llama.cpp's own package for Python comes as source and compiles for minutes, so this course
-# goes without. The package `gpt4all` has a llama.cpp of 2024 in its wheel, 122 MB of it, and we tried that once: a
-# small random model, written by `gguf_file` with your kind of blocks, continued a prompt with the same twelve tokens in
-# `gpt4all` and in `transformers`. (The course model's tokenizer is newer than that llama.cpp, so for this test it was
-# announced as `gpt-2`. A llama.cpp of today knows it.) For time, the ceiling of 11.7 has to do here.
-#
+# Does `transformers` read from these files what you have measured?
+
+# %% experiment
+model = dense = None  # memory for one model at a time
+for name, ours in before.items():
+    phone = gguf_file.read(files[name])
+    largest = (ours - logits(phone)).abs().max()
+    print(f"{name}: {ours.numel():,} logits, the largest difference {largest:.2g}")
+    del phone, ours
+
+# %% [markdown]
 # What is in the file besides your count are norms and the tokenizer. The model that a phone would load is the one that
 # you have measured, number for number.
+#
+# Does an engine run it? OpenVINO reads GGUF, and has wheels for every system: `pip install openvino-genai`, 200 MB. The
+# course does not depend on it. Without it the next cell says so, and you can read on. (llama.cpp's own package for
+# Python comes as source and compiles for minutes.) Each file continues one prompt in a process of its own; *at most* is
+# the ceiling of 11.7, the bandwidth of this machine over the bytes of the file.
+
+# %% experiment
+prompt = "The state of the union is"
+try:
+    runs = {name: engine.run(path, prompt, 48) for name, path in files.items()}
+    print(f"{prompt}{runs['whole'].text}\n")
+except LabError as problem:
+    runs = {}
+    print(problem)
+
+# %% experiment
+rows = []
+for name, ran in runs.items():
+    size, speed = files[name].stat().st_size, ran.tokens_per_second
+    share = f"{speed / runs['whole'].tokens_per_second:.2f} x"
+    rows.append(
+        [
+            name,
+            f"{size / 1e6:.1f}",
+            f"{speed:.1f}",
+            share,
+            f"{bandwidth / size:.0f}",
+            f"{ran.peak / 1e6:,.0f}",
+        ]
+    )
+print(columns(["file", "MB", "tokens a second", "", "at most", "peak MB"], rows))
+
+# %% [markdown]
+# A file with zeros is as large and as slow as one without: the engine reads every code, whatever it stands for. Blocks
+# that are gone are neither stored nor read nor multiplied, so time falls with them. Nobody had to write a kernel for it.
+#
+# One more thing that only a real engine tells. In your grid the zero of a group is any number; OpenVINO keeps it as a
+# *code*, a whole number from 0 to 15 (llama.cpp keeps it as it is). That rounds every weight of the group once more:
+
+# %% experiment
+print(f"perplexity {by_bits[4]:.2f} as you wrote it, {as_read:.2f} as OpenVINO reads it")
+
+# %% [markdown]
+# Who had only measured the file in `transformers` would ship that without knowing. What counts is what the engine
+# computes.
 #
 # And the pruned ones? GGUF knows some thirty formats for a matrix, and not one leaves zeros out. A model with half of
 # its weights at zero takes the same 20 bytes a block, and since a grid has no mark at 0, its zeros would not even stay
