@@ -274,7 +274,7 @@ def test_through_the_sandbox(empty_course):
 BOTH_WAYS = ("honest-ben", "check-is-a-variable", "function-above-its-stub")
 
 
-@pytest.mark.lengthy
+@pytest.mark.thorough
 def test_scores_are_the_same_with_and_without(empty_course, monkeypatch):
     """Every verdict is that of a run of all cells, for hostile submissions whose experiments are skipped."""
     released = nbformat.read(course.notebook(LAB), as_version=4)
