@@ -147,7 +147,7 @@ def test_nothing_of_the_machine_can_be_written():
 @pytest.mark.parametrize(
     "source",
     [
-        "print('before')\nwhile True: pass",
+        pytest.param("print('before')\nwhile True: pass", marks=pytest.mark.thorough),
         "print('before')\nwhile True:\n    try:\n        while True: pass\n"
         "    except KeyboardInterrupt: print('no')",
         "print('before')\nimport signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(999)",
@@ -175,7 +175,11 @@ def test_many_slow_cells():
 @BOTH
 @pytest.mark.parametrize(
     "source",
-    ["import os; os._exit(0)", "import os; os.kill(os.getpid(), 9)", "import ctypes; ctypes.string_at(0)"],
+    [
+        "import os; os._exit(0)",
+        pytest.param("import os; os.kill(os.getpid(), 9)", marks=pytest.mark.thorough),
+        pytest.param("import ctypes; ctypes.string_at(0)", marks=pytest.mark.thorough),
+    ],
     ids=["exit", "kill", "segfault"],
 )
 def test_kernel_dies(source, isolation):
