@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import table
 from labsupport.errors import LabError
 
-NAMES = ("classes", "growth", "perplexity", "selection", "pruning", "peers", "minutes", "card")
+NAMES = ("classes", "growth", "perplexity", "selection", "pruning", "peers", "minutes", "records", "card")
 
 
 def main(arguments: list[str] | None = None) -> int:

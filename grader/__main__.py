@@ -157,6 +157,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(feedback, "a feedback page for each student")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
+    one.add_argument("--student", metavar="ID", default="", help="the page of this student only")
 
     one = command(grades, "scores as CSV")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
@@ -376,7 +377,7 @@ def feedback(chosen) -> int:
     from grader.results import gradebook
 
     lab = course.lab(chosen.lab)
-    print(gradebook.feedback(lab), *pages.notes(lab), sep="\n")
+    print(gradebook.feedback(lab, chosen.student), *pages.notes(lab), sep="\n")
     return 0
 
 

@@ -637,6 +637,7 @@ with torch.no_grad():
 ceiling = tokens_per_second(model.config, 8 * matrices[0].element_size(), bandwidth, 0)
 print(f"{bandwidth / 1e9:.1f} GB a second: at most {ceiling:.1f} tokens a second")
 print(f"measured: {1 / measured_seconds:.1f} a second, {1 / measured_seconds / ceiling:.0%} of that")
+matrices = None  # they would keep the memory of this model
 
 # %% [markdown]
 # A number above 100 % would mean that adding up was not the fastest way to read. Far below it, something else than
@@ -777,6 +778,7 @@ middle = range(depth * 2 // 5, depth * 3 // 5)
 given.drop_blocks(model, [block for block in range(depth) if block not in middle])
 for weight in linears.weights(model).values():
     weight.copy_(rounded(weight, 4))
+del weight
 files["a fifth of its blocks gone"], before["a fifth of its blocks gone"] = write("small"), logits(model)
 
 # %% [markdown]

@@ -46,7 +46,7 @@ def grade_class(
         raise LabError(
             f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first."
         )
-    found = [s for s in submissions(lab) if student in (None, s.student)]
+    found = submissions(lab, student)
     if not found:
         whose = f"of {student} " if student else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")

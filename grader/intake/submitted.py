@@ -30,18 +30,20 @@ class Submission:
     mate: str = ""
 
 
-def submissions(lab: str) -> list[Submission]:
+def submissions(lab: str, student: str | None = None) -> list[Submission]:
     """The submissions in submitted/STUDENT/LAB by student; follows no link and runs nothing.
 
-    A student who sent something of which `collect` could take nothing is one of them.
+    A student who sent something of which `collect` could take nothing is one of them. student: only this
+    one; no other file is read.
     """
     place = course.folder() / "submitted"
     handed = register.read(place, lab).students
     students = {path.name for path in place.glob("*") if not path.name.startswith(".")}
-    students |= {student for student, one in handed.items() if one.refused}
+    students |= {name for name, one in handed.items() if one.refused}
+    if student is not None:
+        students &= {student}
     return [
-        submission(student, lab, place / student / lab, handed.get(student, Handed()))
-        for student in sorted(students)
+        submission(name, lab, place / name / lab, handed.get(name, Handed())) for name in sorted(students)
     ]
 
 
