@@ -16,6 +16,7 @@ from benchmarks import (
     minutes,
     perplexity,
     pruning,
+    records,
     seeds,
     selection,
     submissions,
@@ -242,6 +243,25 @@ def test_minutes(monkeypatch):
     assert found["00_alone: all cells"] * minutes.LAB >= 0.9
 
 
+def test_records(monkeypatch):
+    """A command that costs the same whatever lies there has another goal than one that reads everything."""
+    cost = {1: {"grades": 1.0, "grade one more": 2.0}, 10: {"grades": 5.0, "grade one more": 2.0}}
+    monkeypatch.setattr(records, "_course", lambda size, url: {
+        what: {"seconds": seconds, "peak": 10 * size} for what, seconds in cost[size].items()
+    })  # fmt: skip
+    rows, _ = records.run((1, 10))
+    assert [(row.ratio, row.goal) for row in rows if "time" in row.what] == [(5.0, "<= 10"), (1.0, "<= 1.2")]
+
+
+@pytest.mark.slow
+def test_records_for_real(monkeypatch):
+    """A student graded and entered, and one who comes later: each command runs there, and says its cost."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    found = records._course(1, "")
+    assert len(found) == 5
+    assert all(cost["seconds"] > 0 and cost["peak"] > 0 for cost in found.values())
+
+
 def test_make_benchmark():
     """`make benchmark` sets up what it needs and runs them all."""
     command = ["make", "--no-print-directory", "-n", "benchmark"]
@@ -255,5 +275,6 @@ def test_make_benchmark():
         "pruning",
         "peers",
         "minutes",
+        "records",
         "card",
     }
