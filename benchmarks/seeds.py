@@ -23,7 +23,7 @@ STEPS = 32
 
 
 def main() -> None:
-    """Train each model with each seed on the lab's text; print perplexity before and after."""
+    """Train each model with each seed; print perplexity before and after, line by line and as a table."""
     now, tokenizer = settings.current(), models.tokenizer()
     evaluation = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
     calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
@@ -37,6 +37,7 @@ def main() -> None:
             before = perplexity(model, evaluation)
             lora.recover(model, list(practice), STEPS, 1e-3, seed=seed)
             after.append(perplexity(model, evaluation))
+            print(f"{name}, seed {seed}: {before:.2f}, then {after[-1]:.2f}", flush=True)
         numbers = (before, *after, statistics.mean(after), max(after) - min(after))
         rows.append([name, *(f"{number:.2f}" for number in numbers)])
     print(columns(["", "before", *(f"seed {seed}" for seed in SEEDS), "mean", "range"], rows))

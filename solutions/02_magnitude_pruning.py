@@ -52,7 +52,7 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 # %% [markdown]
 # ## 2.1 magnitude_mask
 #
-# **Goal** decide which weights of one matrix stay. | **Points** 3 | **Minutes** 15
+# **Goal** decide which weights of one matrix stay. | **Points** 5 | **Minutes** 20
 #
 # ### The smallest go first
 #
@@ -112,7 +112,7 @@ def magnitude_mask(weight: torch.Tensor, sparsity: float) -> torch.BoolTensor:
     ### END SOLUTION
 
 
-# %% check="magnitude_mask" points=3
+# %% check="magnitude_mask" points=5
 check.magnitude_mask(magnitude_mask)
 
 # %% [markdown]
@@ -300,7 +300,7 @@ print(f"\n{rows[0][0]} suffers most, {rows[-1][0]} least")
 # %% [markdown]
 # ## 2.3 global_magnitude_masks
 #
-# **Goal** let all layers share one threshold. | **Points** 3 | **Minutes** 10
+# **Goal** let all layers share one threshold. | **Points** 1 | **Minutes** 5
 #
 # ### One threshold for all
 #
@@ -339,7 +339,7 @@ def global_magnitude_masks(weights: dict[str, torch.Tensor], sparsity: float) ->
     ### END SOLUTION
 
 
-# %% check="global_magnitude_masks" points=3
+# %% check="global_magnitude_masks" points=1
 check.global_magnitude_masks(global_magnitude_masks)
 
 # %% [markdown]

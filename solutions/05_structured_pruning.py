@@ -12,7 +12,7 @@
 # |---|---|
 # | **You learn** | to count a Llama's weights, coupled structures, four criteria of importance, slicing, and why a sliced model equals a masked one |
 # | **You need** | lab 01 (perplexity) and an idea of what a gradient is |
-# | **It takes** | an hour and a half of your time; all cells together run three to four minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; all cells together run three to four minutes on two CPU cores. It can be done in two sittings: 5.1 and Question 1 need no model, and half an hour |
 # | **Sources** | Ma et al. 2023, *LLM-Pruner: On the structural pruning of large language models*; Ainslie et al. 2023, *GQA*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025) |
 
 # %%
@@ -143,9 +143,9 @@ print(f"a dense layer: {preview.layers[0]}\na pruned one:  {preview.layers[4]}")
 # **Rubric (3 points).** One point for the column "before" and the line of `k_proj` or `v_proj` (grouped-query attention
 # ignored). One for 22 * 2 * (2048 * 2048 - 2048 * 256) = 161,480,704, or for calling `count_parameters` with
 # `num_key_value_heads = 32` and taking the difference. One for 17 % of the MACs (16 to 18 % accepted, with 54.785 and 66.203 or their
-# equivalents named). How could it happen? A tool that was written before GQA, or one that measured a model in which the
-# key-value heads had been repeated, has no line for narrow keys. The report's own log of the pruning run,
-# elsewhere in it, says `#Param before: 1100048384`: a second count would have told.
+# equivalents named). How could it happen? LLM-Pruner's `test_speedup.py` loads the model "before" into a Llama class of
+# its own (`LLMPruner/models/hf_llama`), which was written before GQA: its `k_proj` and `v_proj` are as wide as `q_proj`.
+# The report's own log of the pruning run, elsewhere in it, says `#Param before: 1100048384`: a second count would have told.
 
 # %% [markdown]
 # ## The model and two texts
@@ -167,8 +167,8 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 # ### What depends on what
 #
 # A Llama's MLP computes $\mathrm{down}\,(\mathrm{silu}(\mathrm{gate}\,x) \odot \mathrm{up}\,x)$.
-# In between are $m$ numbers for each token; each is called a *channel*. Row $c$ of gate and row $c$ of up make
-# channel $c$, and column $c$ of down uses it:
+# In between are $m$ numbers for each token, the *channels*. Row $c$ of gate and row $c$ of up make channel $c$, and
+# column $c$ of down uses it:
 #
 #          gate [m, h]        up [m, h]          down [h, m]
 #        . . . . . .        . . . . . .        . . # . .
@@ -313,7 +313,13 @@ check.kv_group_importance(kv_group_importance)
 #
 # <details><summary>Hint 2</summary>
 #
-# `weight[:, keep]` picks columns.
+# An index after a comma picks columns. Which of the three weights has its channels there?
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# The first and the last column of a matrix: `torch.arange(6).view(2, 3)[:, [0, 2]]` is [[0, 2], [3, 5]].
 #
 # </details>
 
@@ -562,10 +568,9 @@ for some in (batches[:2], batches):
     print(f"{len(some)} batches: gradients of {held / 1e6:.1f} MB, {peak / 1e6:.0f} MB at the worst moment")
 
 # %% [markdown]
-# The gradients take exactly as much as the weights. The rest of the peak are the activations of *one* batch, so more
-# batches take more time and hardly more memory. (The report logged a peak of 4130.38 MiB for taylor and 1783.69 MiB
-# for l1, 2347 MiB less: the published tool takes the gradients of *all* weights, in half precision about as much as
-# the model.)
+# The gradients take exactly as much as the weights. The rest of the peak is the activations of *one* batch, so more
+# batches take more time and hardly more memory. (The report logged a peak of 4130.38 MiB for taylor and 1783.69 MiB for
+# l1: the published tool takes the gradients of *all* weights. In half precision they take as much as the model.)
 
 # %% [markdown]
 # ### What the criteria see
@@ -629,8 +634,8 @@ for ratio in ratios:
     print(f"     a pruned layer has {preview.layers[layers[0]]}", *preview.notes, sep="\n     ")
 
 # %% [markdown]
-# A ratio that does not amount to a whole head leaves attention alone. (The published tool crashes there.) Every
-# method starts from a freshly loaded model. One random draw alone may be lucky or unlucky, so "random" has three.
+# A ratio that does not amount to a whole head leaves attention alone. (The published tool crashes there.) One random
+# draw may be lucky or unlucky, so "random" has three.
 
 # %% experiment
 guess = None  # your guess: the perplexity of "random" at 35 %
@@ -746,8 +751,8 @@ print(f"                         after loading {perplexity(small, token_windows[
 print(prompts.side_by_side(texts))
 
 # %% [markdown]
-# Is it still a sentence, and is it still true? Perplexity alone does not show which of the two is lost first.
-# Ask the model yourself: this cell keeps it in your cache folder, and says how to talk to it beside the dense one.
+# Is it still a sentence, and is it still true? Ask the model yourself: this cell keeps it in your cache folder, and
+# says how to talk to it beside the dense one.
 
 # %% experiment
 chat.keep(small, f"{settings.current().model}-taylor-{ratios[-1]:.0%}".rstrip("%"))

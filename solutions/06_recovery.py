@@ -355,7 +355,8 @@ for name, value in after.items():
     print(f"{name}: {was:.2f} times the perplexity of the dense model before, {still:.2f} times after")
 
 # %% [markdown]
-# The zeros are all still there. The kept weights have learned to compensate for the dropped ones.
+# The zeros are all still there: only weights that were kept have changed. Question 2 asks how much of the fall is
+# recovery, and 6.4 looks at what one layer can make up for.
 #
 # LoRA begins with random numbers, and this is one draw. **What if** you draw again? Run the cell that makes `masked`,
 # then `lora.recover(masked, list(practice), steps, 1e-3, seed=1)` and `perplexity(masked, token_windows)`: how far

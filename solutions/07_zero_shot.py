@@ -303,7 +303,8 @@ print(f"the right answer in {(dense_scores.answers == shortest).float().mean():.
 # ## Pruned models
 #
 # Half of the weights go, once by magnitude and once by Wanda, with the rules of labs 02 and 04. The pruned model
-# goes into the harness as it is: no file, no export. Before you look: which share will the Wanda model answer rightly?
+# goes into the harness as it is: no file, no export. Before you look: what share of the questions will Wanda's model
+# get right?
 
 # %% experiment
 guess = None  # your guess: acc_norm of Wanda at 50 %, such as 0.6

@@ -11,7 +11,7 @@
 # |---|---|
 # | **You learn** | MACs and FLOPs, the cost of attention, four storage formats, peak memory, the KV cache, how to measure a latency, and why zeros alone make nothing faster |
 # | **You need** | lab 02 (masks) and lab 05 (sliced models; the given `labsupport.given.blocks` makes them here) |
-# | **It takes** | an hour of your time; all cells together run a minute or two on two CPU cores, and the closing tables seven more the first time |
+# | **It takes** | an hour and a quarter of your time; all cells together run a minute or two on two CPU cores, and the closing tables seven more the first time |
 # | **Sources** | K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), chapter on compute requirements; Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); the PyTorch documentation of sparse tensors |
 
 # %%
@@ -349,7 +349,7 @@ print(f"dense, 5 bits a weight: {count * 5 / 8 / 1e6:.1f} MB")
 # make a *file* smaller than a dense one in float32 or float16. To compute with it, ordinary kernels need the dense
 # matrix again. And zeros are not the only way to a small file: the dense course model was stored in blocks of 32
 # numbers of 4 bits with a scale and an offset, 5 bits a weight. Its weights still lie on that grid, so a file of the
-# size in the last line holds the dense model without any loss. The bitmask in float16 takes nearly twice as much, for
+# size in the last line holds the dense model without any loss (lab 11 writes it, and measures). The bitmask in float16 takes nearly twice as much, for
 # a model with 16 times the perplexity (lab 02). Compare zeros with fewer *bits*, not with float32 alone.
 
 # %% [markdown]
@@ -657,7 +657,7 @@ for share in shares:
 #
 # In the table magnitude looks much worse than blocks by taylor, but that compares a half with a sixth. At each of the
 # three amounts Wanda's zeros cost least. The marks of LoRA show how much 24 steps of training take
-# back. (Random blocks and LoRA are one draw each; labs 05 and 06 show how far draws differ.) What blocks give in
+# back. (Random blocks and LoRA are one draw each; lab 05 shows how far draws differ.) What blocks give in
 # return is in the next figure.
 
 # %% experiment
@@ -681,8 +681,8 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 #    all that differs between the two counts besides the pruning.
 # 2. It prints a "GPU memory requirement" of 2427.31 MiB before and 1793.30 MiB after, for weights of 2 bytes. Which number of
 #    parameters does the first agree with, 1261.53 M or 1100.05 M? Is it a peak?
-# 3. Its logs of the pruning itself say 1783.69 MiB for the criterion l1 and 4130.38 MiB for taylor. The model after pruning is
-#    the same size. What are the other 2347 MiB?
+# 3. Its log of the pruning itself says 4130.38 MiB for taylor. The published tool holds the gradients of all weights
+#    then (lab 05). Which peak would be left if it held only those of the layers 4 to 17, which it prunes?
 
 # %% [markdown] written="report_reflection" points=3
 # 1: Attention's own products, 0.369 G, are counted twice. Once they are in the listing, in the lines of the attention
@@ -693,14 +693,15 @@ plots.comparison(methods, "What each method costs, at the amount that it removes
 # 2: The memory fits the wide model: 1261.53 M x 2 bytes are 2406 MiB, while 1100.05 M take 2098 MiB; so the model that was measured
 # "before" really had wide keys and values and was not TinyLlama. It is hardly more than the weights (21 MiB before, 35 MiB
 # after), so it is what was allocated, not a peak with the activations in it.
-# 3: Taylor needs a gradient of the loss for the weights. A gradient of all 1,100.05 M weights in 2 bytes takes 2098 MiB; the other
-# 249 MiB are activations that the backward pass keeps. l1 looks at the weights alone.
+# 3: A layer has 2 x 2048 x 2048 + 2 x 2048 x 256 + 3 x 2048 x 5632 = 44.04 M weights in its matrices, and 14 of them 616.56 M.
+# So gradients of 1,100.05 - 616.56 = 483.49 M weights would be saved, 922 MiB in 2 bytes, and 3208 MiB would be left.
 
 # %% [markdown] answer
 # **Rubric (3 points).** One point for attention's products, 0.37 G, counted twice before and not at all after (one of
 # the two halves: half a point; "the tool counts attention differently" without a number: none). One for the first memory: 2427 MiB agrees
 # with 1261.53 M weights of 2 bytes and not with 1100.05 M, and it is allocated memory, since next to nothing is left for activations.
-# One for the second: gradients of all weights, 2098 MiB, named with the size; the rest is activations.
+# One for the peak: the gradients of the other layers, embedding and head are saved, about 920 MiB, so about 3200 MiB are
+# left (with or without the norms); half a point for the gradients of 14 layers alone, 1176 MiB.
 
 # %% [markdown]
 # ## Question 2

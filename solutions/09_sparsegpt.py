@@ -7,14 +7,14 @@
 #
 # SparseGPT does neither. When a weight goes, those that stay in its row *move*, in closed form, so that the layer's
 # output changes as little as it can. No gradient, no training, the same four windows of text as Wanda, half a
-# minute more. On the course model that gives 46 at 50 %, and 88 with 2:4. The same loop with rounding in place of
-# dropping is GPTQ, by which many of the 4-bit models are made that phones run: the starred exercise at the end.
+# minute more. On the course model that gives 45 to 47 at 50 %, and about 90 with 2:4. The same loop with rounding in
+# place of dropping is GPTQ, which made many of the 4-bit models that phones run: the starred exercise at the end.
 #
 # | | |
 # |---|---|
 # | **You learn** | the Hessian of a layer, how the others make up for a weight that goes, SparseGPT's walk through the columns, and what damping is for |
 # | **You need** | lab 04 (Wanda, 2:4, sequential calibration); matrix inverses, at least as functions that one can call |
-# | **It takes** | an hour and a quarter of your time; all cells together run about four minutes on two CPU cores. The starred exercise is extra: 20 minutes |
+# | **It takes** | an hour and a half of your time; all cells together run about four minutes on two CPU cores. The starred exercise is extra: 20 minutes |
 # | **Sources** | Frantar and Alistarh 2023, *SparseGPT*; Frantar et al. 2022, *Optimal Brain Compression*; Hassibi and Stork 1993, *Optimal Brain Surgeon*; Sun et al. 2024, *Wanda* |
 
 # %%

@@ -129,7 +129,7 @@ plots.by_depth(
     guess=(depth // 2, guess),
 )
 order = sorted(range(depth), key=lambda index: influence[index])  # the least influence first
-for what, some in (("least", order[:7]), ("most", order[::-1][:4])):
+for what, some in (("least", order[:8]), ("most", order[::-1][:4])):
     print(f"{what}: " + ", ".join(f"block {index} {influence[index]:.3f}" for index in some))
 degrees = math.degrees(math.acos(1 - influence[order[0]]))
 print(f"a cosine of {1 - influence[order[0]]:.3f} is an angle of {degrees:.0f} degrees")
@@ -205,8 +205,8 @@ check.drop_blocks(drop_blocks)
 # %% [markdown]
 # ### Does influence tell who is needed?
 #
-# Take each block out alone, and measure by how much the loss rises on 256 tokens. `residual.twin` copies a model that
-# *shares* all weights with the first: a shorter list costs no memory.
+# Take each block out alone, and measure by how much the loss rises on three short windows. `residual.twin` copies a model
+# that *shares* all weights with the first: a shorter list costs no memory.
 
 
 # %% experiment
@@ -218,9 +218,15 @@ def without(gone: list[int]):
 
 
 # %% experiment
-short = token_windows[:1, : now.window // 2]  # [1, 256]
-whole = math.log(perplexity(model, short))
-rise = {index: math.log(perplexity(without([index]), short)) - whole for index in range(depth)}
+def losses_of(smaller) -> torch.Tensor:
+    """The mean loss of each of three windows of 128 tokens, [3]."""
+    short = token_windows[:3, None, : now.window // 4]  # [3, 1, 128]
+    return torch.tensor([math.log(perplexity(smaller, window)) for window in short])
+
+
+whole = losses_of(model)
+rises = torch.stack([losses_of(without([index])) - whole for index in range(depth)])  # [depth, 3]
+rise = dict(enumerate(rises.mean(dim=1).tolist()))
 
 # %% experiment
 plots.by_depth(
@@ -229,16 +235,18 @@ plots.by_depth(
     "influence, or nats (log scale)",
 )
 by_rise = sorted(range(depth), key=lambda index: rise[index])
-ranks = torch.tensor([[each.index(index) for index in range(depth)] for each in (order, by_rise)])
-print(f"rank correlation of the two: {torch.corrcoef(ranks.double())[0, 1]:.2f}")
+measures = [torch.tensor(influence), rises.mean(dim=1), *rises.T]  # 5 of [depth]
+ranks = torch.stack([each.argsort().argsort().double() for each in measures])  # [5, depth]
+with_influence = [f"{value:.2f}" for value in torch.corrcoef(ranks)[0, 1:].tolist()]
+print(f"rank correlation of the two: {with_influence[0]}; by single windows {', '.join(with_influence[1:])}")
 worst = max(rise, key=rise.get)
 print(
     f"most is lost without block {worst}: {rise[worst]:.2f} nats, perplexity {math.exp(rise[worst]):,.1f} times as high"
 )
 
 # %% [markdown]
-# A high rank correlation says that the cheap measure finds the blocks that can be missed. It does not say what their
-# absence costs: that is in nats, and only the second curve has it.
+# A high rank correlation says that the cheap measure finds the blocks that can be missed. Do the three windows agree? It
+# does not say what their absence costs: that is in nats, and only the second curve has it.
 
 # %% [markdown]
 # ### Fewer blocks, or narrower ones?
@@ -506,8 +514,8 @@ for name, each in chosen.items():
 #
 # <details><summary>Hint 2</summary>
 #
-# `torch.nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)` takes two log-softmaxes, the student's first, and
-# divides by the size of the *first axis*. `reduction="mean"` divides by the vocabulary, too.
+# Whoever takes `torch.nn.functional.kl_div` should read what it expects as its first and as its second argument, and what its
+# reductions divide by: `mean` by the vocabulary, too, `batchmean` by the size of the *first axis*.
 #
 # </details>
 #
@@ -662,8 +670,8 @@ for name, value in after.items():
 print(prompts.side_by_side(texts))
 
 # %% [markdown]
-# Perplexity is measured on labels, which the first student was trained on and the second never saw. Question 2 asks what
-# that means. And read what both write: a teacher passes on its facts and its phrases alike.
+# These are one draw each, as in lab 06. Perplexity is measured on labels, which the first student
+# was trained on and the second never saw: Question 2 asks what that means. And read what both write: a teacher passes on its facts and its phrases alike.
 #
 # **What if** the temperature were 1 or 4? `distillation.distill` takes `temperature`. And what if the student lacked one block only: is
 # there anything left to learn from the teacher?
@@ -692,20 +700,19 @@ print(
 # %% [markdown]
 # ## Question 2
 #
-# In lab 06 the *dense* model was trained on labels of these years, and its perplexity fell from 23.95 to 21.70, although nothing was wrong
-# with it. What does that say about the student that learned from labels, and does it hold for the one that learned from the teacher? Which of the two
-# numbers says more about what pruning took away? Name one situation in which you would take the teacher in spite of its price.
+# In lab 06 the *dense* model itself, trained on labels of these years, fell from 23.95 to 21.70: labels also teach the style of a
+# text. How far down can the student come that learns from the teacher, and why? So which of the two numbers says more about
+# what pruning took away? Name one situation in which you would take the teacher in spite of its price.
 
 # %% [markdown] written="teacher_reflection" points=2
-# Labels also teach the style of these addresses. So a student trained on labels is given back what it lost and practises the
-# text besides; it may in principle fall below the dense model, as the dense model itself did, and its number mixes recovery and practice. The teacher's guesses
-# hold only what the dense model knows already: the best student that it can make is one like itself, 23.95. So the number of
+# The teacher's guesses hold only what the dense model knows already: the best student that it can make is one like itself, 23.95.
+# A student of the labels has no such bound, and its number mixes recovery with practice of the text. So the number of
 # the distilled student is the cleaner measure of recovery. A teacher is worth a second forward pass when the text at hand
 # is not what the model will be used for, or when there is little of it: each token then teaches a whole distribution and not one word.
 
 # %% [markdown] answer
-# **Rubric (2 points).** One point for practice on the kind of text as a part of what labels give, and for the teacher as the bound
-# of what distillation can give, so that the distilled number speaks of recovery. One for a situation: other text than the one
+# **Rubric (2 points).** One point for the teacher, 23.95, as the bound of what distillation can give, with the reason, so that
+# the distilled number speaks of recovery. One for a situation: other text than the one
 # of use, little text, no labels of quality, keeping the dense model's behaviour (its facts, its tone, its refusals).
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 # |---|---|
 # | **You learn** | to round weights to a few bits, to pack the bits, to prune and quantise together, what a weight costs in a file, and how fast a phone can write at best |
 # | **You need** | lab 04 (Wanda) and lab 08 (bytes, the KV cache); the given `labsupport.given` has masks, norms and multiplications |
-# | **It takes** | an hour and a quarter of your time; all cells together run about four minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; all cells together run about four minutes on two CPU cores |
 # | **Sources** | Dettmers and Zettlemoyer 2023, *The case for 4-bit precision*; Frantar et al. 2023, *GPTQ*; Harma et al. 2025, *Effective interplay between sparsity and quantization* |
 
 # %%
@@ -197,7 +197,8 @@ plots.weights_on_grids(group[0], grids, f"The first 32 weights of {name}, and th
 #
 # ### Every matrix with fewer bits
 #
-# Now the whole decoder. `measured` puts other weights in place, takes the perplexity, and heals the model.
+# Now the whole decoder. `measured` puts other weights in place, takes the perplexity, and puts the
+# dense weights back.
 
 # %% experiment
 guess = None  # your guess: the perplexity with 3 bits a weight; with 4 it is 24 on the course model

@@ -98,7 +98,7 @@ print(columns(["part", "weights", "share"], rows))
 #
 # - **Larger groups.** A group of 32 pays one bit a weight for its scale and zero, a group of 192 a sixth of one.
 #   The grid becomes coarser, since one large weight stretches it for more neighbours.
-#   Which matrices mind, and which do not?
+#   Which matrices suffer, and which do not?
 # - **Budgets by layer.** Bits are not owed to every matrix alike (lab 10 has budgets for zeros).
 #   Take one bit from one kind of matrix at a time, and measure: seven numbers, two minutes.
 #   Then take it from those that cost least for each byte that they save.
@@ -251,7 +251,7 @@ mine = challenge.perplexity(file, token_windows)
 print(f"{len(file):,} bytes, {8 * len(file) / total:.2f} bits a weight, perplexity {mine:.2f}")
 
 # %% [markdown]
-# Below the level line is the land of files that count; to the left of you is where to go.
+# Files below the horizontal line count. Smaller ones stand to the left of yours.
 
 # %% experiment
 guess = None  # your guess: the perplexity of 4 bits in groups of 64, where groups of 32 lose nothing

@@ -42,26 +42,26 @@ def test_an_exercise_of_no_points_counts_no_more(source):
     """What the sentence says works: the class is graded again, and table and total are without it."""
     text = source.read_text()
     source.write_text(
-        text.replace('check="global_magnitude_masks" points=3', 'check="global_magnitude_masks" points=0')
+        text.replace('check="global_magnitude_masks" points=1', 'check="global_magnitude_masks" points=0')
     )
     assert source.read_text() != text
     release([LAB])
     gradebook.hand_over(LAB, [graded("ann")])
     (row,) = table.rows(LAB)
-    assert (row.total, row.most) == (7, 10) and "global_magnitude_masks" not in row.scores
-    assert gradebook.students(LAB)["ann"].score == 7
+    assert (row.total, row.most) == (9, 12) and "global_magnitude_masks" not in row.scores
+    assert gradebook.students(LAB)["ann"].score == 9
 
 
 def test_a_dropped_exercise_is_in_no_penalty(source):
     """Points by hand for it stay in nbgrader's gradebook; a tenth for lateness is a tenth of the total."""
     due("2026-11-20 12:00:00")
     penalty("return score / 10")
-    manual("ann", "check_global_magnitude_masks", 3)
+    manual("ann", "check_global_magnitude_masks", 1)
     text = source.read_text()
     source.write_text(
-        text.replace('check="global_magnitude_masks" points=3', 'check="global_magnitude_masks" points=0')
+        text.replace('check="global_magnitude_masks" points=1', 'check="global_magnitude_masks" points=0')
     )
     release([LAB])
     gradebook.hand_over(LAB, [graded("ann", at=LATE)])
     (row,) = table.rows(LAB)
-    assert (round(row.penalty, 6), round(row.total or 0, 6)) == (0.7, 6.3)
+    assert (round(row.penalty, 6), round(row.total or 0, 6)) == (0.9, 8.1)

@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
+
 from grader import course
+from grader.author import source
 
 WORDS = {"five minutes": 5, "an hour": 60, "an hour and a quarter": 75, "an hour and a half": 90}
 
@@ -26,3 +29,28 @@ def test_the_exercises_leave_time_to_read():
             r"\*\*Points\*\* \d+ \| \*\*Minutes\*\* (\d+)", course.source(lab).read_text(encoding="utf-8")
         )
         assert 0 < sum(map(int, each)) < said(lab), lab
+
+
+def needed(lab: str) -> float:
+    """The minutes of the exercises, of reading 200 words a minute, and 5 for each written question.
+
+    Folds and all that comes after the questions are left out: starred exercises, and what to read on.
+    """
+    minutes, starred = 0.0, False
+    for cell in source.read(lab):
+        text = re.sub(r"<details>.*?</details>", "", cell.text, flags=re.DOTALL)
+        if heading := re.search(r"^## .*", text, re.MULTILINE):
+            if heading[0] == "## Read on":
+                break
+            starred = "★" in heading[0]
+        if cell.kind == "prose" and not starred:
+            minutes += len(re.findall(r"\w+", text)) / 200
+            minutes += sum(map(int, re.findall(r"\*\*Minutes\*\* (\d+)", text)))
+        minutes += 5 * (cell.kind == "written")
+    return minutes
+
+
+@pytest.mark.parametrize("lab", course.labs()[1:])
+def test_a_lab_leaves_time_for_all_of_it(lab):
+    """Exercises, prose and questions take what the lab says, or a tenth more; 90 minutes are not 150."""
+    assert needed(lab) <= 1.1 * said(lab)

@@ -49,7 +49,6 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "07_zero_shot": {"1.25": "100 / 80 questions", "1.96": "the normal distribution"},
     "08_cost": {
         "0.25": "one choice in four",
-        "1783.69": "the report, log of pruning by l1",
         "4130.38": "the report, log of pruning by taylor",
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
@@ -128,6 +127,7 @@ def of_shapes() -> list[float]:
     layers, hidden, channels = dense.num_hidden_layers, dense.hidden_size, dense.intermediate_size
     small = 64 * (2 * (2 * layers + 1) * hidden + layers * channels) / 1e9  # norms and activations
     lora = recovery.trainable(model)
+    layer = (weights - hidden - 2 * dense.vocab_size * hidden) / layers - 2 * hidden  # its matrices alone
     return [
         weights, wide_weights, left, surplus,
         weights / 1e6, wide_weights / 1e6, left / 1e6, hidden**2 / 1e6,
@@ -137,6 +137,7 @@ def of_shapes() -> list[float]:
         76.94 - wide_macs - attention_macs(dense, 64) / 1e9,
         2 * weights / 1e9, 2 * weights / 1e6, weights / 1e9,  # bytes in half precision
         16 * weights / 1e9, (4 * weights + 16 * lora) / 1e9,  # bytes of training: all weights, and LoRA
+        layer / 1e6, 14 * layer / 1e6, (weights - 14 * layer) / 1e6,  # 14 layers, and the rest
         2 * (51_760 - 2_000) / 64,  # steps of two epochs
         *(0.5 + 0.5 * 2 / 8 / size for size in (2, 4)),  # bytes of 2:4 over dense
     ]  # fmt: skip

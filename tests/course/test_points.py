@@ -40,6 +40,9 @@ def test_the_real_exercises_pay_more_a_minute():
     del rates["sparsity"]  # three minutes, to meet the checks
     easy = {name: rate for name, (points, rate) in rates.items() if points == 1}
     real = {name: rate for name, (points, rate) in rates.items() if points >= 4}
-    assert {"wanda_score", "shrink_mlp", "lora_forward", "merge_lora", "standard_error"} <= set(easy)
+    repeats = {"global_magnitude_masks"}  # 2.1 with a longer list
+    assert repeats | {"wanda_score", "shrink_mlp", "lora_forward", "merge_lora", "standard_error"} <= set(
+        easy
+    )
     assert {"perplexity", "input_norms", "prune_blocks", "recover", "paired_p_value"} <= set(real)
     assert max(easy.values()) <= min(real.values())

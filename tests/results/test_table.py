@@ -383,7 +383,7 @@ def test_moodle_reads_points_percent_and_comments(class_of_four, tmp_path):
     assert [ann[title] for title in who] == ["Lee, Ann", "S-1", "ann@uni.edu", "10", "13", "76.92"]
     said = ann["Feedback comments"]
     assert (
-        said.startswith("10 of 13 points: magnitude_mask 3 of 3,")
+        said.startswith("10 of 13 points: magnitude_mask 3 of 5,")
         and "Late by 2 d 3 h, 3 points off." in said
     )
     assert "magnitude_reflection – of 3. A written answer is not graded yet." in bob["Feedback comments"]
