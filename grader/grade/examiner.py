@@ -61,9 +61,10 @@ class Examiner:
 
     A requested perplexity is that of the course model on the course's evaluation windows, under masks that
     the submission sends; nothing else is measured for it. No exercise of a lab that may request one asks
-    for that number: the judges of prune_magnitude, prune_wanda and prune_blocks compare the masks and the
-    weights themselves, and measure the perplexity again. In lab 01 the number is an exercise's answer, so
-    requests get None. A request reveals one thing about the class: by the time that it takes, whether these
+    for that number: the judges of prune_magnitude, prune_wanda, prune_blocks and drop_blocks compare the
+    masks and the weights themselves, and measure the perplexity again; that of smallest_file measures on
+    other text, which is not sent. Requests get None in lab 01, where the number is an exercise's answer, and
+    in lab 00. A request reveals one thing about the class: by the time that it takes, whether these
     very masks were measured before.
     """
 

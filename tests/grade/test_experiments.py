@@ -1,12 +1,17 @@
 """The labs' own experiments are not run again for the grade, unless something that runs may need them."""
 
+import ast
+from pathlib import Path
+
 import nbformat
 import pytest
 
+import labsupport
 from grader import course
 from grader.author import notebooks
 from grader.grade import experiments, journal
 from grader.grade.class_run import grade_class
+from grader.grade.opaque import opaque
 from grader.intake.admit import admit
 from tests.grade.test_hostile import hand_in
 from tests.hostile.submissions import ENTRIES, FILE, LAB, find
@@ -165,6 +170,13 @@ REFLECTS = [
     "plots.plt.gcf()",
     "import typing\ntyping.get_type_hints(torch.nn.Module)",
     "torch.jit.script(torch.nn.ReLU())",
+    "from labsupport.check.ask.client import earlier\nearlier(magnitude_mask, 'half')",
+    "from labsupport.check.ask import client as c\nc.earlier(magnitude_mask, 'half')",
+    "import labsupport.check.ask.client as c\nc.earlier(magnitude_mask, 'half')",
+    "check.ask.client.earlier(magnitude_mask, 'half')",
+    "from labsupport.given.exercises import yours\nyours('half')()",
+    "from labsupport.given import exercises as e\ne.yours('half')()",
+    "from functools import singledispatchmethod as s",
     "def broken(:",
     "(" * 5000 + "1" + ")" * 5000,
     "-" * 50_000 + "1",
@@ -226,6 +238,28 @@ def test_what_reads_none_changes_nothing(handed_in, more):
     notebook, released = handed_in
     notebook.cells.append(nbformat.v4.new_code_cell(more))
     assert experiments.spared(notebook, released) == tagged(released)
+
+
+LOOKS = ("__main__", "__globals__", "user_ns", "f_globals", "get_ipython", "_getframe")
+
+
+def test_what_reads_the_notebook_for_us_counts_too():
+    """Each function of labsupport that looks up names of the notebook, by any way to import it."""
+    root, found = Path(labsupport.__file__).parent, []
+    for path in root.rglob("*.py"):
+        text = path.read_text("utf-8")
+        module = ".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__")
+        if ".judge" in module:  # no sandbox has one
+            continue
+        for node in ast.walk(ast.parse(text)):
+            source = ast.get_source_segment(text, node) or "" if isinstance(node, ast.FunctionDef) else ""
+            if any(word in source for word in LOOKS):
+                package, _, last = module.rpartition(".")
+                assert opaque(f"import {module} as m\nm.{node.name}"), (module, node.name)
+                assert opaque(f"from {module} import {node.name}"), (module, node.name)
+                assert opaque(f"from {package} import {last} as m\nm.{node.name}"), (module, node.name)
+                found.append(node.name)
+    assert {"earlier", "yours"} <= {*found}
 
 
 def test_an_answer_that_reads_one_has_all_of_them_run(handed_in):

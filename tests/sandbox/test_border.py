@@ -1,7 +1,13 @@
 """The border: while a lab is graded, no judge and none of its answers is anywhere a submission can look."""
 
+from pathlib import Path
+
+import nbformat
 import pytest
 
+import labsupport
+from grader import course
+from grader.author import source
 from grader.author.given import withheld
 from grader.sandbox import zygote_client
 from grader.sandbox.limits import Limits
@@ -15,6 +21,7 @@ pytestmark = pytest.mark.sandbox
 LOOK = """
 import gc, os, sys, labsupport
 from labsupport import check
+gc.unfreeze()  # a zygote freezes what it has loaded, and get_objects() leaves that out
 root = os.path.dirname(labsupport.__file__)
 print(sorted(name for name in sys.modules if ".judge" in name), os.listdir(root + "/check/judge"))
 owned = [str(getattr(each, "__module__", "")) for each in gc.get_objects() if callable(each)]
@@ -131,6 +138,54 @@ for place in {}:
 """
 
 
+EVERYWHERE = """
+import gc, importlib, os, pkgutil, sys, types, warnings
+import labsupport
+warnings.simplefilter("ignore")
+gc.unfreeze()
+names = [each.name for each in pkgutil.walk_packages(labsupport.__path__, "labsupport.", lambda _: None)]
+for name in [*names, "grader", "grader.author.reference", "solutions", "runner", "zygote"]:
+    try:
+        importlib.import_module(name)
+    except BaseException:
+        pass
+frame, reachable = sys._getframe(), []
+while frame:
+    reachable += [*frame.f_globals.values(), *frame.f_locals.values()]
+    frame = frame.f_back
+reachable += [each for module in list(sys.modules.values()) for each in vars(module or os).values()]
+files = {each.__code__.co_filename for each in gc.get_objects() + reachable
+         if isinstance(each, types.FunctionType)}
+print(len(files) > 500, sorted(file for file in files if any(part in file for part in HIDDEN)))
+OTHERS = {"labsupport", "grader", "solutions", "notebooks", "tests", "site"}
+found = set()
+for root, folders, files in os.walk("/"):
+    if root.endswith(("-packages", "/python3")):
+        folders[:] = [name for name in folders if name in OTHERS]
+    if root == "/":
+        folders[:] = [name for name in folders if name not in ("proc", "sys", "dev")]
+    for name in files:
+        path = os.path.join(root, name)
+        if name.endswith((".py", ".ipynb", ".txt", ".md", ".json")) and os.path.getsize(path) < 2**22:
+            text = open(path, errors="replace").read().replace('\\\\"', '"')
+            found |= {(exercise, path) for exercise, lines in ANSWERS.items()
+                      if all(line in text for line in lines)}
+print(sorted(found))
+"""
+
+
+def own_lines(lab: str) -> dict[str, list[str]]:
+    """The lines that each answer of a lab holds and its release does not, by exercise."""
+    released = "\n".join(cell.source for cell in nbformat.read(course.notebook(lab), as_version=4).cells)
+    found = {}
+    for cell in source.read(lab):
+        if cell.kind == "exercise":
+            lines = [line.strip() for line in cell.text.splitlines()]
+            lines = [line for line in lines if len(line) > 9 and "###" not in line]
+            found[cell.name] = [line for line in lines if line not in released]
+    return found
+
+
 @pytest.fixture(scope="module", params=["cold", "warm"])
 def started(request):
     """How the sandbox starts: afresh, or as a fork of a zygote made for lab 02."""
@@ -180,6 +235,26 @@ def test_what_is_withheld(lab):
     assert home.keys() <= graded.keys()
     assert all("is given from lab" in text for text in home.values())
     assert all("raise LabError" in text for text in graded.values())
+
+
+@pytest.mark.parametrize("lab", few(HERE, of=[11]))
+def test_no_answer_of_the_lab_is_anywhere(lab, monkeypatch):
+    """For every exercise: no function in memory, and no file, but of the one that is taken openly."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    answers = own_lines(course.lab(str(lab)))
+    assert answers.keys() == {name for name in EXERCISES if EXERCISES.lab(name) == lab}
+    assert all(answers.values())
+    taken = list(answers)[-1]
+    hidden = ["labsupport/check/judge/", "labsupport/given/exercises/", "/grader/", "/solutions/"]
+    hidden += [f"labsupport/given/{name}" for name in withheld(lab, grading=True)]
+    cell = f"HIDDEN, ANSWERS = {hidden!r}, {answers!r}\n{EVERYWHERE}"
+    outcome = run_notebook(notebook(cell), None, Limits(cell_seconds=300), lab=lab, taken=[taken])
+    assert outcome.status == "FINISHED", outcome.reason
+    memory, disk = texts(outcome)[0].splitlines()
+    folder = f"{Path(labsupport.__file__).parent}/given/exercises"
+    loaded = [f"{folder}/__init__.py", f"{folder}/{taken}.py"]
+    assert memory == f"True {loaded}"
+    assert disk == str([(taken, f"{folder}/{taken}.py")])
 
 
 @pytest.mark.parametrize("lab", few(PROBES, of=[4]))

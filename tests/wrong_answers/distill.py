@@ -4,7 +4,9 @@ import itertools
 
 import torch
 from peft import LoraConfig, get_peft_model
+from torch import nn
 from torch.nn import functional
+from torch.nn.utils import prune
 
 from labsupport.given import distillation as ours
 from labsupport.linears import pruned_linears
@@ -209,6 +211,37 @@ def tensors(student, teacher, batches, steps, learning_rate):
 def no_lora(student, teacher, batches, steps, learning_rate):
     """the student was trained without LoRA"""
     return _train(student, teacher, batches, steps, learning_rate)
+
+
+def torch_prune_left_in(student, teacher, batches, steps, learning_rate):
+    """keeps weight_orig beside its mask: torch's prune.remove"""
+    losses = _distill(student, teacher, batches, steps, learning_rate)
+    for linear in pruned_linears(student).values():
+        prune.identity(linear, "weight")
+    return losses
+
+
+def stored_sparse(student, teacher, batches, steps, learning_rate):
+    """is no dense tensor of the model any more"""
+    losses = _distill(student, teacher, batches, steps, learning_rate)
+    for linear in pruned_linears(student).values():
+        linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
+    return losses
+
+
+def no_zero_grad(student, teacher, batches, steps, learning_rate):
+    """zero_grad"""
+    lora, losses = _wrapped(student), []
+    learner = torch.optim.AdamW([w for w in lora.parameters() if w.requires_grad], lr=learning_rate)
+    for batch in itertools.islice(itertools.cycle(batches), steps):
+        with torch.no_grad():
+            wanted = teacher(input_ids=batch.to(teacher.device)).logits
+        loss = _kl(lora(input_ids=batch.to(student.device)).logits, wanted, batch, 2.0)
+        loss.backward()
+        learner.step()
+        losses.append(loss.item())
+    lora.merge_and_unload()
+    return losses
 
 
 def not_written(student, teacher, batches, steps, learning_rate):

@@ -4,8 +4,10 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from labsupport.given import depth as ours
+from labsupport.linears import pruned_linears
 
 LISTS = ("layer_types", "layer_widths")
 
@@ -181,6 +183,20 @@ def norm_scaled(model, keep):
     right_deletes_from_the_back(model, keep)
     with torch.no_grad():
         model.model.norm.weight *= 2
+
+
+def torch_prune_left_in(model, keep):
+    """keeps weight_orig beside its mask: torch's prune.remove"""
+    ours.drop_blocks(model, keep)
+    for linear in pruned_linears(model).values():
+        prune.identity(linear, "weight")
+
+
+def stored_sparse(model, keep):
+    """is not that of block"""
+    ours.drop_blocks(model, keep)
+    for linear in pruned_linears(model).values():
+        linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
 
 
 def not_written(model, keep):

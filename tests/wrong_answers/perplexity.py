@@ -82,6 +82,31 @@ def average_of_perplexities(model, token_windows):
     return _evaluate(model, measure)
 
 
+def _mean_of_means(model, token_windows, size):
+    """exp of the mean of the mean losses of batches: a smaller last one counts as much as a full one."""
+
+    def measure():
+        means = [_nll(model, batch) / _targets(batch) for batch in token_windows.split(size)]
+        return math.exp(sum(means) / len(means))
+
+    return _evaluate(model, measure)
+
+
+def means_of_four(model, token_windows):
+    """the mean losses of batches were averaged"""
+    return _mean_of_means(model, token_windows, 4)
+
+
+def means_of_eight(model, token_windows):
+    """the mean losses of batches were averaged"""
+    return _mean_of_means(model, token_windows, 8)
+
+
+def means_of_sixteen(model, token_windows):
+    """the mean losses of batches were averaged"""
+    return _mean_of_means(model, token_windows, 16)
+
+
 def divides_by_all_tokens(model, token_windows):
     """the total was divided by all"""
     return _evaluate(model, lambda: math.exp(_total(model, token_windows) / token_windows.numel()))

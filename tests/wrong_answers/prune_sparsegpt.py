@@ -1,6 +1,8 @@
 """Answers to prune_sparsegpt. A wrong one's docstring is the phrase that must name its mistake."""
 
 import torch
+from torch import nn
+from torch.nn.utils import prune
 
 from labsupport.given import sparsegpt as ours
 from labsupport.given.input_norms import input_norms
@@ -174,6 +176,22 @@ def the_tuple_of_the_hook(model, batches, sparsity, pattern=None):
 def returns_nothing(model, batches, sparsity, pattern=None):
     """is a return missing?"""
     right_given(model, batches, sparsity, pattern)
+
+
+def torch_prune_left_in(model, batches, sparsity, pattern=None):
+    """keeps weight_orig beside its mask: torch's prune.remove"""
+    masks = ours.prune_sparsegpt(model, batches, sparsity, pattern)
+    for linear in pruned_linears(model).values():
+        prune.identity(linear, "weight")
+    return masks
+
+
+def stored_sparse(model, batches, sparsity, pattern=None):
+    """is no dense tensor of the model any more"""
+    masks = ours.prune_sparsegpt(model, batches, sparsity, pattern)
+    for linear in pruned_linears(model).values():
+        linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
+    return masks
 
 
 def not_written(model, batches, sparsity, pattern=None):

@@ -4,7 +4,9 @@ import itertools
 
 import torch
 from peft import LoraConfig, get_peft_model
+from torch import nn
 from torch.nn import functional
+from torch.nn.utils import prune
 
 from labsupport.given import lora as ours
 from labsupport.linears import apply_masks, pruned_linears
@@ -285,6 +287,22 @@ def trains_the_frozen_model(model, batches, steps, learning_rate):
     """the loss came from the frozen model alone"""
     model.requires_grad_(False)
     _loss(model, batches[0].to(model.device)).backward()
+
+
+def torch_prune_left_in(model, batches, steps, learning_rate):
+    """keeps weight_orig beside its mask: torch's prune.remove"""
+    losses = _recover(model, batches, steps, learning_rate)
+    for linear in pruned_linears(model).values():
+        prune.identity(linear, "weight")
+    return losses
+
+
+def stored_sparse(model, batches, steps, learning_rate):
+    """is no dense tensor of the model any more"""
+    losses = _recover(model, batches, steps, learning_rate)
+    for linear in pruned_linears(model).values():
+        linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
+    return losses
 
 
 def not_written(model, batches, steps, learning_rate):

@@ -66,9 +66,12 @@ def bare(value, depth: int = 0):
         return value
     if issubclass(kind, torch.Tensor):
         with torch._C.DisableTorchFunctionSubclass():  # a subclass may override detach()
-            plain = torch.Tensor.detach(value).as_subclass(torch.Tensor)
-        ok = plain.layout is torch.strided and str(plain.dtype) in DTYPES and plain.device.type != "meta"
-        return plain if ok else Opaque(f"a {plain.dtype} tensor with layout {plain.layout}")
+            plain = torch.Tensor.detach(value)
+            form = f"a {plain.dtype} tensor with layout {plain.layout}"
+            if plain.layout is not torch.strided or plain.is_nested:  # as_subclass() knows no other layout
+                return Opaque(f"{form}, nested" if plain.is_nested else form)
+            plain = plain.as_subclass(torch.Tensor)
+        return plain if str(plain.dtype) in DTYPES and plain.device.type != "meta" else Opaque(form)
     if kind in (list, tuple):
         return kind(bare(item, depth + 1) for item in value)
     if issubclass(kind, dict):

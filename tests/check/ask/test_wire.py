@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labsupport.check.ask import wire
+from labsupport.check.ask.call import call
 
 PLAIN = st.recursive(
     st.none()
@@ -80,6 +81,31 @@ def test_tensor_subclasses_are_stripped():
     found = wire.unpack(wire.pack({"value": torch.zeros(3).as_subclass(Liar)}))["value"]
     assert type(found) is torch.Tensor
     assert found.tolist() == [0, 0, 0]
+
+
+MATRIX = torch.eye(4)
+LAYOUTS = {
+    "sparse": MATRIX.to_sparse,
+    "by rows": MATRIX.to_sparse_csr,
+    "by blocks": lambda: MATRIX.to_sparse_bsr((2, 2)),
+    "of oneDNN": MATRIX.to_mkldnn,
+    "nested": lambda: torch.nested.nested_tensor([MATRIX, MATRIX[:1]]),
+    "ragged": lambda: torch.nested.nested_tensor([MATRIX, MATRIX[:1]], layout=torch.jagged),
+    "quantised": lambda: torch.quantize_per_tensor(MATRIX, 0.1, 0, torch.qint8),
+    "nowhere": lambda: MATRIX.to("meta"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_a_tensor_of_another_layout_is_a_name(kind):
+    """A function that returns one is wrong, not unwritten: its answer arrives, and says what it was."""
+    tensor = LAYOUTS[kind]()
+    for value in (tensor, torch.nn.Parameter(tensor, requires_grad=False)):
+        answer = call(lambda _x, value=value: value, {"x": 1})
+        assert answer.error is None
+        found = wire.unpack(wire.pack({"value": answer.value}))["value"]
+        assert isinstance(found, wire.Opaque) and "tensor with layout" in found.type_name
 
 
 def test_every_text_can_be_written_down():

@@ -332,3 +332,19 @@ def test_what_builds_on_what(name):
     for earlier in exercise.builds_on:
         assert EXERCISES.lab(earlier) == EXERCISES.lab(name)
         assert EXERCISES[earlier].number < exercise.number
+
+
+@pytest.mark.parametrize("lab", course.labs())
+def test_whatever_calls_an_earlier_one_is_carried(lab):
+    """An exercise builds on those that the lab's own answer calls, and each such pair is tried above."""
+    for name, function in reference.functions(lab).items():
+        called = {*used(inspect.unwrap(function).__code__)} & EXERCISES.keys()
+        own = {each for each in called if EXERCISES.lab(each) == EXERCISES.lab(name)} - {name}
+        assert own == {*EXERCISES[name].builds_on}, name
+        assert {(name, each) for each in own} <= PAIRS_BY_NAME.keys()
+
+
+def used(code) -> set[str]:
+    """The global names that a function uses, inner functions included."""
+    inner = [each for each in code.co_consts if inspect.iscode(each)]
+    return {*code.co_names}.union(*map(used, inner))

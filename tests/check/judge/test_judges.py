@@ -32,6 +32,7 @@ STRANGE = {
     "bool matrix": torch.ones(3, 4, dtype=torch.bool),
     "half matrix": torch.ones(2, 3).half(),
     "many axes": torch.ones(1, 2, 3, 4),
+    "sparse matrix": torch.ones(3, 4).to_sparse(),
 }
 
 
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("tiny_course")
 
 
 @pytest.mark.lengthy
-@pytest.mark.parametrize("kind", few(STRANGE, of=list(STRANGE)[::4]))
+@pytest.mark.parametrize("kind", few(STRANGE, of=[*list(STRANGE)[::4], "sparse matrix"]))
 @pytest.mark.parametrize("name", EXERCISES)
 def test_strange_answers(name, kind):
     """Whatever a function returns, its student gets a sentence that fits the screen and no points."""

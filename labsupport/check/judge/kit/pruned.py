@@ -6,7 +6,6 @@ The judge builds the same model, checks the masks against its weights, and measu
 import functools
 import json
 from collections.abc import Callable
-from typing import NoReturn
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from labsupport.check.ask.pruned import Pruned, digest, form
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.compare import Wrong, has_keys, is_close, is_mask, is_number, rounding
 from labsupport.check.judge.kit.exercise import Part
+from labsupport.check.judge.kit.weight_names import lost
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
 
@@ -70,7 +70,7 @@ def parts(
         for name, linear in linears().items():
             found = digests.get(f"{name}.weight")
             if found is None:
-                _lost(name, digests)
+                raise Wrong(lost(f"{name}.weight", digests, "parameter"))
             if found.startswith("torch."):
                 stored = f"the weight of {name} is stored as {found[:80]}"
                 raise Wrong(f"{stored}: a mask sets zeros in the dense weight, in place")
@@ -119,21 +119,6 @@ def parts(
         Part("embeddings, norms and lm_head are untouched", untouched),
         Part("the perplexity measured on the model is the one of its masks", measured),
     ]
-
-
-def _lost(name: str, digests: dict[str, str]) -> NoReturn:
-    """Raise Wrong for a layer whose weight is not a parameter of the model, with the reason."""
-    own = sorted((key for key in digests if key.startswith(f"{name}.")), key=lambda key: "weight" not in key)
-    if f"{name}.weight_orig" in own:
-        raise Wrong(
-            f"{name} keeps weight_orig beside its mask: torch's prune.remove makes the mask permanent"
-        )
-    if own:
-        raise Wrong(
-            f"{name} has no weight of its own any more, there is {own[0][:120]}: "
-            "a mask sets zeros in the weight of the Linear itself"
-        )
-    raise Wrong(f"{name}.weight is no parameter of the model any more: a mask sets zeros in it, in place")
 
 
 def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | None = None) -> float:

@@ -7,6 +7,7 @@ from torch import nn
 
 from labsupport.check.judge.kit.causes import Cause, Named
 from labsupport.check.judge.kit.compare import Wrong, is_number, kind
+from labsupport.check.judge.kit.weight_names import all_there
 from labsupport.linears import pruned_linears
 
 Weights = dict[str, torch.Tensor]  # every weight of an answer's model, by name
@@ -34,8 +35,7 @@ def named(weights: Weights, model: nn.Module) -> None:
     wanted = model.state_dict()
     if left := sorted(name for name in weights if "lora" in name.lower()):
         raise Wrong(f"{len(left)} adapter weights are left in the model, the first is {left[0]}")
-    if odd := sorted(weights.keys() ^ wanted.keys()):
-        raise Wrong(f"{odd[0]} is {'new' if odd[0] in weights else 'gone'}")
+    all_there(weights, wanted)
     for name, weight in wanted.items():
         found = weights[name]
         if found.shape != weight.shape or found.dtype != weight.dtype:

@@ -27,6 +27,7 @@ from labsupport.check.judge.kit.solved_model import (
     flowing,
     near,
 )
+from labsupport.check.judge.kit.weight_names import all_there
 from labsupport.linears import pruned_linears
 
 
@@ -88,8 +89,7 @@ def parts(inputs: dict, answer: Solved, given: Carried | None = None) -> list[Pa
                 raise Wrong(f"that of {name} is {tuple(masks[name].shape)}, not {tuple(wanted)}")
 
     def same_model() -> None:
-        if odd := sorted(weights.keys() ^ dense().keys()):
-            raise Wrong(f"{odd[0]} is {'new' if odd[0] in weights else 'gone'}")
+        all_there(weights, dense())
         for name, weight in dense().items():
             found = weights[name]
             if found.shape != weight.shape or found.dtype != weight.dtype:

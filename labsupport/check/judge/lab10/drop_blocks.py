@@ -14,6 +14,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.blocks_left import blocks, cause
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_number, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.weight_names import all_there
 
 LISTS = ("layer_types", "layer_widths")  # of a config: one entry a block
 
@@ -78,8 +79,7 @@ def parts(inputs: dict, answer: Dropped) -> list[Part]:
 
     def chosen() -> None:
         wanted = digests(right())
-        if odd := sorted(name for name in wanted.keys() ^ answer.digests.keys() if ".layers." in name):
-            raise Wrong(f"{odd[0]} is {'new' if odd[0] in answer.digests else 'gone'}")
+        all_there(*([name for name in names if ".layers." in name] for names in (answer.digests, wanted)))
         for name, value in wanted.items():
             if ".layers." in name and answer.digests[name] != value:
                 _, _, place, *rest = name.split(".")
