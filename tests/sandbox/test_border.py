@@ -166,7 +166,8 @@ for root, folders, files in os.walk("/"):
         folders[:] = [name for name in folders if name not in ("proc", "sys", "dev")]
     for name in files:
         path = os.path.join(root, name)
-        if name.endswith((".py", ".ipynb", ".txt", ".md", ".json")) and os.path.getsize(path) < 2**22:
+        kind = name.endswith((".py", ".ipynb", ".txt", ".md", ".json"))
+        if kind and os.path.isfile(path) and os.path.getsize(path) < 2**22:
             text = open(path, errors="replace").read().replace('\\\\"', '"')
             found |= {(exercise, path) for exercise, lines in ANSWERS.items()
                       if all(line in text for line in lines)}
