@@ -48,6 +48,7 @@ with warnings.catch_warnings(action="ignore"):  # a model with few heads keeps t
 
 # %% experiment
 masked = models.load()
+linears.sparse_on_purpose(masked)  # so `perplexity` does not ask where its zeros come from
 for name, norm in input_norms(masked, batches).items():
     score = linears.pruned_linears(masked)[name].weight.abs() * norm
     mask = score > score.median(dim=1, keepdim=True).values  # half of every row
