@@ -122,7 +122,9 @@ def tell_if_sparse(model: nn.Module) -> None:
     if EXPECTED.get() or being_graded() or not in_a_notebook() or model in ON_PURPOSE:
         return
     if (share := model_sparsity(model)) > FEW_ZEROS:
-        print(f"(Measured with {share:.0%} of the model's weights at zero. For the dense model, load it again.)")
+        print(
+            f"(Measured with {share:.0%} of the model's weights at zero. For the dense model, load it again.)"
+        )
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:
