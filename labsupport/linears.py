@@ -68,11 +68,13 @@ class Interrupted(KeyboardInterrupt):
 def masked(model: nn.Module, masks: dict[str, torch.Tensor]) -> Iterator[None]:
     """A block in which the model has these masks; the weights are back after it, whatever ends it.
 
-    The block works on copies of the masked weights, so what it changes in them is undone as well. Raises as
-    apply_masks does.
+    The block works on copies of the masked weights, so what it changes in them is undone as well. Forward
+    hooks that it leaves are taken off: an interrupted function may not come to it, and a hook that prunes
+    would go on in every later pass. Raises as apply_masks does.
     """
     linears = pruned_linears(model)
     before = {name: linears[name].weight.data for name in masks}  # [out_features, in_features] each
+    hooks = [(each, set(each)) for each in _forward_hooks(model)]
     outermost = model not in ON_PURPOSE
     try:
         for name, weight in before.items():
@@ -87,7 +89,17 @@ def masked(model: nn.Module, masks: dict[str, torch.Tensor]) -> Iterator[None]:
             ON_PURPOSE.discard(model)
         for name, weight in before.items():
             linears[name].weight.data = weight
+        for now, kept in hooks:
+            for number in now.keys() - kept:
+                del now[number]
         give_back()
+
+
+def _forward_hooks(model: nn.Module) -> Iterator[dict[int, Any]]:
+    """The hooks before and after the forward pass of every module, by the number of their handle."""
+    for module in model.modules():
+        yield module._forward_pre_hooks
+        yield module._forward_hooks
 
 
 def must_be_dense(model: nn.Module) -> None:

@@ -109,6 +109,8 @@ def _check(name: str, function: Callable) -> None:
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")
+    warned = _warned(name)
+    message = warned + verdict.message(len(warned.splitlines()))
     if verdict.status not in (Ending.RIGHT, Ending.GIVEN):  # after a given function the notebook goes on
-        raise CheckFailed(_warned(name) + verdict.message())
-    print(_warned(name) + verdict.message())
+        raise CheckFailed(message)
+    print(message)

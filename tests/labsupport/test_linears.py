@@ -97,6 +97,22 @@ def test_an_interrupt_leaves_the_model_dense(model):
     assert_dense(model)
 
 
+def test_an_interrupt_leaves_no_hook_that_prunes(model):
+    """Lab 09's function prunes by hooks. Without a `finally` they would prune the model in each later pass;
+    hooks from before the block stay, and a handle that is removed afterwards raises nothing."""
+    dense = perplexity(model, WINDOWS)
+    linear, seen, handles = pruned_linears(model)["model.layers.0.mlp.up_proj"], [], []
+    linear.register_forward_hook(lambda *_: seen.append(1))
+    with pytest.raises(Interrupted), masked(model, half_masks(model)):
+        handles.append(linear.register_forward_pre_hook(lambda layer, _: layer.weight.zero_() and None))
+        handles.append(linear.register_forward_hook(lambda *_: None))
+        raise KeyboardInterrupt
+    assert perplexity(model, WINDOWS) == dense and seen
+    assert_dense(model)
+    for handle in handles:
+        handle.remove()
+
+
 def test_a_model_that_must_be_dense(model):
     """One that was pruned in place is refused, with its share of zeros."""
     must_be_dense(model)
