@@ -1,8 +1,9 @@
 """The rules of lab 12's challenge: the limit, the points by bytes, and how a file is measured."""
 
 import torch
+from transformers import LlamaForCausalLM
 
-from labsupport import container, models, settings
+from labsupport import container, linears, models, settings
 from labsupport.table import columns
 
 RATIO = 1.3  # perplexity of a file over that of the dense model, at most: 31 where dense has 24
@@ -34,10 +35,16 @@ def rules() -> str:
     return columns(["a file of at most", "points of 10"], rows)
 
 
+def loaded(file: bytes) -> LlamaForCausalLM:
+    """The model that is in a file. Raises container.Refused for what is no file."""
+    model = models.load(model_name())
+    container.restore(model, container.read(file, model.config))
+    linears.sparse_on_purpose(model)
+    return model
+
+
 def perplexity(file: bytes, token_windows: torch.Tensor) -> float:
     """Perplexity of a file's model on windows [n, L]. Raises container.Refused for what is no file."""
     from labsupport.given.perplexity import perplexity
 
-    model = models.load(model_name())
-    container.restore(model, container.read(file, model.config))
-    return perplexity(model, token_windows)
+    return perplexity(loaded(file), token_windows)

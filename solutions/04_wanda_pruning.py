@@ -2,7 +2,8 @@
 # # 04  Wanda pruning
 #
 # A phone has 6 to 12 GB of memory and can spare about a tenth of it for one app (Liu et al. 2024, *MobileLLM*);
-# a billion weights of 2 bytes fill 2 GB. So at least half of them should go, and training them again costs too much.
+# a billion weights of 2 bytes fill 2 GB, and at 50 GB a second they are read 25 times a second, once for each token.
+# So at least half of them should go, and training them again costs too much.
 #
 # Magnitude pruning looks at the weights alone. But a weight never works alone: it multiplies an input,
 # and lab 03 showed that some inputs are dozens of times louder than others. Wanda (*pruning by weights

@@ -349,10 +349,13 @@ plots.shares_with_errors(
 )
 
 # %% [markdown]
-# Three things to see. The dense model is far above chance, though nobody trained it for this.
-# Magnitude pruning takes away more than half of what it had above chance, and its interval does not
+# On the course model there are three things to see. The dense model is far above chance, though nobody trained it for
+# this. Magnitude pruning takes away more than half of what it had above chance, and its interval does not
 # overlap the dense one. Wanda is in between, and its interval does overlap the dense one. Does that
 # mean that nothing was lost?
+#
+# **What if** fewer weights go? Write `0.3` for `0.5` in `upper_half`, and run that cell and the three below it again:
+# which of the two methods has its right answers back?
 
 # %% [markdown]
 # ## 7.4 paired_p_value
@@ -445,8 +448,8 @@ for name in ("Wanda", "magnitude"):
 print(columns(["against dense", "", "z", "lost", "won", "p"], rows, left=2))
 
 # %% [markdown]
-# For magnitude chance explains nothing: its p-values are tiny. For Wanda the two measures disagree: judge for yourself in
-# question 1.
+# On the course model chance explains nothing of what magnitude lost: its p-values are tiny. For Wanda the two measures
+# disagree: judge for yourself in question 1.
 
 # %% [markdown]
 # ## Reading the report

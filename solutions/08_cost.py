@@ -513,6 +513,9 @@ print(f"dense: a single token takes 1/{many / one:.0f} of the time of 128")
 # the time: there is hardly anything to compute. On a CPU one waits for the weights to come from memory; so does a GPU
 # with a large model. That is how a model runs that writes one token after the other. What helps it are fewer
 # *bytes*, and in a dense tensor a zero has as many as any other number.
+#
+# **What if** only two texts come at a time? Put `"2 texts of 128": (2, 128, 9)` into `sizes`, and run the three cells again:
+# from how many tokens on does *sliced* gain what it saves in MACs?
 
 # %% [markdown]
 # ### But with a sparse format?
@@ -648,7 +651,7 @@ for share in shares:
     print(f"{share:5.1%} gone, perplexity over dense: {', '.join(times)}")
 
 # %% [markdown]
-# Read it from left to right. At a sixth, zeros are all but free, whichever score chooses them. Blocks of the same weight
+# Read it from left to right. On the course model, zeros are all but free at a sixth, whichever score chooses them. Blocks of the same weight
 # cost half as much again, although taylor chooses them with care. A mask may pick the least useful weight anywhere; a
 # slice takes a whole channel, its useful weights too. At a third the score begins to matter: Wanda loses little,
 # magnitude more, and blocks several times the dense perplexity. At a half it decides everything: Wanda doubles the
@@ -656,7 +659,7 @@ for share in shares:
 # weights.
 #
 # In the table magnitude looks much worse than blocks by taylor, but that compares a half with a sixth. At each of the
-# three amounts Wanda's zeros cost least. The marks of LoRA show how much 24 steps of training take
+# three amounts Wanda's zeros cost least on this model. The marks of LoRA show how much 24 steps of training take
 # back. (Random blocks and LoRA are one draw each; lab 05 shows how far draws differ.) What blocks give in
 # return is in the next figure.
 

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 09  SparseGPT: what the survivors can do about it
 #
-# At 50 % Wanda leaves the course model with twice its perplexity, 49 where the dense model has 24. With 2:4, the
-# pattern that hardware wants, it is 148: such a file may fit a phone, and nobody wants to read what it writes. So
-# far every weight that stayed was left as it was, or trained afterwards for minutes (lab 06).
+# A phone of 8 GB that reads 50 GB a second from its memory reads a billion weights of 2 bytes, 2 GB, 25 times a second,
+# and writes at most as many tokens. With 2:4, the pattern that hardware wants, they take 1.125 GB, and it may be 44. But
+# what does it write? At 50 % Wanda leaves the course model with twice its perplexity, 49 where the dense model has 24,
+# and with 2:4 it is 148. So far every weight that stayed was left as it was, or trained afterwards for minutes (lab 06).
 #
 # SparseGPT does neither. When a weight goes, those that stay in its row *move*, in closed form, so that the layer's
 # output changes as little as it can. No gradient, no training, the same four windows of text as Wanda, half a
@@ -160,7 +161,7 @@ for name in names:
     print(f"input of {kind:9}  {len(share):5} channels, half of them with at most {half:.0%} news")
 
 # %% [markdown]
-# Most of what an input carries is said by the others, too. Wanda makes no use of that.
+# What is missing to 100 % is said by the others, too: on the course model most of it. Wanda makes no use of that.
 
 # %% [markdown]
 # ## 9.2 obs_drop
@@ -379,8 +380,8 @@ for name in names:
 print(columns(["layer", "weight", "calibration text", "other text"], rows, left=2))
 
 # %% [markdown]
-# Compare the lines of a layer. SparseGPT's mask alone is sometimes better than Wanda's and sometimes worse: the gain
-# on every layer comes from the move of the survivors. And compare the columns. Wanda's errors are nearly the same on
+# Compare the lines of a layer. On the course model SparseGPT's mask alone is sometimes better than Wanda's and sometimes
+# worse: the gain on every layer comes from the move of the survivors. And compare the columns. Wanda's errors are nearly the same on
 # both texts. SparseGPT's are larger on the text that it has not seen, most of all in `down_proj`: 1536 inputs were
 # fitted to 2048 tokens. The last section comes back to that.
 
@@ -569,7 +570,7 @@ for name, points in curves.items():
 
 # %% [markdown]
 # With little damping and little text, the survivors fit the few tokens that they were shown, and do harm everywhere
-# else: the error is far above Wanda's, which moves nothing. It is worst where there are nearly as many tokens as
+# else: on the course model the error is far above Wanda's, which moves nothing. It is worst where there are nearly as many tokens as
 # inputs, so that the fit is just possible and all of it is used up. More damping holds the survivors back, and with
 # more text less of it is needed. It is overfitting, without a single step of training.
 #
@@ -728,7 +729,7 @@ print("Output error of a layer on text not seen")
 print(columns(["layer", "", "to nearest", "GPTQ", "GPTQ, damp 0.1"], rows, left=2))
 
 # %% [markdown]
-# A file has the same size in all three columns. On three of the layers GPTQ's error is clearly below that of rounding
+# A file has the same size in all three columns. On three of these layers of the course model GPTQ's error is clearly below that of rounding
 # to nearest, in `q_proj` half of it. In `down_proj` it is above: 1536 inputs were fitted to 2048 tokens. This is the
 # overfitting of *How much text is enough?*, and damping is the remedy again: with ten times as much every layer gains.
 #

@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 10  Where to prune: depth, layers, and distillation
 #
-# To write one token, a phone passes it through 30 blocks, one after the other. Lab 05 made every block narrower; 30
-# steps remained. Here whole blocks go. In the middle of the course model a block turns its input by thirteen degrees,
-# and some can be missed: without the one that turns least, perplexity rises from 24.0 to 26.4.
+# Take a phone with 8 GB of memory that reads 50 GB of it a second. TinyLlama, with 2 bytes a weight, fills 2.2 GB. Each
+# of its 22 blocks takes 88 MB and is read for every token that is written: 1.8 ms, one block after the other. Lab 05 made
+# every block narrower, and as many steps remained. Here whole blocks go. In the middle of the course model, which has 30, a
+# block turns its input by thirteen degrees, and some can be missed: without the one that turns least, perplexity rises
+# from 24.0 to 26.4.
 #
 # So this lab asks *where* to prune: which blocks, and how much of each. And at the end, when six blocks are gone, the
 # dense model becomes the teacher of the small one.
@@ -319,7 +321,7 @@ rows = [
 print(columns(["", "", *last], rows))
 
 # %% [markdown]
-# Per weight, slices cost less perplexity: they take a little from everywhere, and a gradient chose what. Time is another
+# On the course model slices cost less perplexity per weight: they take a little from everywhere, and a gradient chose what. Time is another
 # matter: read the lines above. A block that is gone takes its norms, its attention and a dozen calls with it, and the
 # matrices that stay are as large as before, which is what processors like. (Kim et al. 2024 find on GPUs, for few texts at
 # a time, that narrower matrices hardly save any time at all.) Which is better depends on what you wait for: compare points at equal *time*.

@@ -2,7 +2,7 @@
 # # 11  What ships on a phone
 #
 # A phone of 8 GB lends one app a tenth of its memory or so (Liu et al. 2024, *MobileLLM*). A billion weights of 2 bytes
-# fill 2 GB. With half of them zero and a bit for each place, they fill 1.125 GB: still too much. With 4 bits a weight
+# fill 2 GB, and at 50 GB a second they are read 25 times a second, once for each token. With half of them zero and a bit for each place, they fill 1.125 GB: still too much. With 4 bits a weight
 # they fill 0.625 GB, and most models hardly notice. So what ships on phones today is not pruned. It is *quantised*:
 # fewer bits for each weight, not fewer weights.
 #
@@ -23,7 +23,7 @@ import torch
 import tempfile
 import warnings
 from pathlib import Path
-from labsupport import check, corpora, cost, expected, given, linears, models, plots, settings
+from labsupport import check, corpora, cost, expected, given, linears, models, plots, prompts, settings
 from labsupport import engine, gguf_file
 from labsupport.errors import LabError
 from labsupport.front import front
@@ -51,7 +51,7 @@ batches = list(calibration[:, None])  # LongTensors [1, length]
 
 # %% experiment
 linears.must_be_dense(model)
-dense_perplexity = perplexity(model, token_windows)
+dense_perplexity, texts = perplexity(model, token_windows), {"dense": prompts.written(model, tokenizer)}
 norms = input_norms(model, batches)
 print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f}")
 
@@ -197,20 +197,22 @@ plots.weights_on_grids(group[0], grids, f"The first 32 weights of {name}, and th
 #
 # ### Every matrix with fewer bits
 #
-# Now the whole decoder. `measured` puts other weights in place, takes the perplexity, and puts the
-# dense weights back.
+# Now the whole decoder. `measured` puts other weights in place, takes the perplexity, and puts the dense
+# weights back. Where the change gets a name, it also keeps what the model writes meanwhile.
 
 # %% experiment
 guess = None  # your guess: the perplexity with 3 bits a weight; with 4 it is 24 on the course model
 
 
 # %% experiment
-def measured(change) -> float:
+def measured(change, name: str = "") -> float:
     """The perplexity with change(name, weight) in place of each weight; the model is dense again afterwards."""
     everything = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in dense.items()}
     with linears.masked(model, everything):  # whatever is written in this block is undone after it
-        for name, weight in linears.weights(model).items():
-            weight.copy_(change(name, weight))
+        for layer, weight in linears.weights(model).items():
+            weight.copy_(change(layer, weight))
+        if name:
+            texts[name] = prompts.written(model, tokenizer)
         return perplexity(model, token_windows)
 
 
@@ -220,14 +222,16 @@ def rounded(weight: torch.Tensor, bits: int, group: int = 32) -> torch.Tensor:
 
 
 # %% experiment
-by_bits = {bits: measured(lambda _, weight, bits=bits: rounded(weight, bits)) for bits in (4, 3, 2)}
+by_bits = {
+    bits: measured(lambda _, weight, bits=bits: rounded(weight, bits), f"{bits} bits") for bits in (4, 3, 2)
+}
 plots.perplexity_against_bits(by_bits, dense_perplexity, "Perplexity against bits a weight", (3, guess))
 for bits, value in by_bits.items():
     print(f"{bits} bits: perplexity {value:,.2f}, dense {dense_perplexity:.2f}")
 
 # %% [markdown]
-# 4 bits: not a digit lost, for the reason above. 3 bits: nearly three times the perplexity. 2 bits: 172,185, worse than
-# guessing among all 49,152 tokens of the vocabulary. One bit less doubles every error, and somewhere between 4 and 2
+# On the course model 4 bits lose not a digit, for the reason above. 3 bits have nearly three times the perplexity. 2 bits
+# have 172,185, worse than guessing among all 49,152 tokens of the vocabulary. One bit less doubles every error, and somewhere between 4 and 2
 # the errors grow larger than what the weights say. Dettmers and Zettlemoyer 2023 found the same edge for models from 19
 # million to 176 billion weights: at a fixed number of *bits in all*, a large model with 4 bits a weight did better than
 # a smaller one with 8, and better than a larger one with 3, almost everywhere.
@@ -542,12 +546,19 @@ print(columns(["codes of", "dense", "50 %, bitmask", "50 %, 2:4"], rows))
 # bit. And 4.00 bits is exactly what *dense with 3 bits* takes. So these two are rivals:
 
 # %% experiment
-half_of_four = measured(joint(0.5, 4))
+half_of_four = measured(joint(0.5, 4), "50 % of 4 bits")
 print(f"4.00 bits a weight: 50 % of 4 bits {half_of_four:7.2f}")
 print(f"4.00 bits a weight: dense 3 bits   {by_bits[3]:7.2f}")
+print(f"So the lower perplexity has {'50 % of 4 bits' if half_of_four < by_bits[3] else 'dense 3 bits'}.")
 
 # %% [markdown]
-# On this model sparsity wins. Be careful with that: the four bits of this model are exact, so the weights that stay
+# And what do they write?
+
+# %% experiment
+print(prompts.side_by_side(texts))
+
+# %% [markdown]
+# On the course model sparsity wins. Be careful with that: the four bits of this model are exact, so the weights that stay
 # have nearly no rounding error, while 3 bits round all of them. And both opponents are simple. GPTQ (Frantar et al.
 # 2023) rounds one column after the other, and lets the columns that come later make up for the error. With it 3 bits
 # lose far less than here.
@@ -727,7 +738,7 @@ rows = [
 print(columns(["file", "MB", "perplexity", ""], rows))
 
 # %% [markdown]
-# Read it from right to left. The step from 16 to 4 bits is free here, and so large that all pruning happens within what
+# Read it from right to left. On the course model the step from 16 to 4 bits is free, and so large that all pruning happens within what
 # is left of it. Left of the dense model with 4 bits every megabyte has a price. Look at how little 30 % with a bitmask
 # saves: the places take back most of it. The same 30 % by magnitude takes as many bytes and speaks worse, and so does
 # 2:4 beside the bitmask at 50 %.
@@ -735,6 +746,9 @@ print(columns(["file", "MB", "perplexity", ""], rows))
 # Blocks that are cut out take their grids along and need no places. In lab 08 zeros lost less than blocks at every
 # amount. But *amount* meant weights there. Per byte, at 4 bits, blocks have caught up: look at where they stand on the
 # stairs. And half of 3 bits is hardly smaller than half of 4: where codes are small already, zeros pay less and less.
+#
+# **What if** 40 % go? `measured(joint(0.4, 4))` has the perplexity, `megabytes(bits_per_weight(0.4, 4, 32, "bitmask"))` the
+# size: would that file stand on the stairs?
 
 # %% [markdown]
 # ## On a device, for real

@@ -70,6 +70,7 @@ def _check(name: str, function: Callable) -> None:
     from labsupport.check.judge.kit.judging import judge
     from labsupport.check.judge.kit.verdict import CheckFailed, Ending, Verdict
     from labsupport.check.judge.taken import is_taken
+    from labsupport.linears import sparse_models_expected
     from labsupport.memory import give_back
 
     exercises = _exercises()
@@ -91,7 +92,7 @@ def _check(name: str, function: Callable) -> None:
         return earlier_named(exercises, verdict, ask, defined, PUBLIC_SEED)
 
     # the Validate button reads stderr output as a failure
-    with contextlib.redirect_stderr(sys.stdout), usual():
+    with contextlib.redirect_stderr(sys.stdout), usual(), sparse_models_expected():
         try:
             verdict = judged()
         except LabError:
@@ -108,6 +109,8 @@ def _check(name: str, function: Callable) -> None:
     if VERDICTS in os.environ:
         with open(os.environ[VERDICTS], "a", encoding="utf-8") as file:
             file.write(json.dumps(msgspec.to_builtins(verdict)) + "\n")
+    warned = _warned(name)
+    message = warned + verdict.message(len(warned.splitlines()))
     if verdict.status not in (Ending.RIGHT, Ending.GIVEN):  # after a given function the notebook goes on
-        raise CheckFailed(_warned(name) + verdict.message())
-    print(_warned(name) + verdict.message())
+        raise CheckFailed(message)
+    print(message)

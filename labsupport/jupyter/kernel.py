@@ -1,6 +1,7 @@
 """Runs at the start of every kernel of start.py's JupyterLab, and leaves no name behind.
 
-A name that is missing (after a restart, say) and an interrupt get one sentence in place of a traceback.
+A name that is missing (after a restart, say), one that a later cell has emptied to save memory, and an
+interrupt get one sentence in place of a traceback.
 """
 
 
@@ -17,6 +18,16 @@ def start() -> None:
             lines = [line for frame, line in frames if frame.f_globals is shell.user_ns]
             return f"Interrupted in line {lines[-1]}." if lines else "Interrupted."
         last = frames[-1][0]
+        if not isinstance(problem, NameError):
+            cells = [frame.f_code for frame, _ in frames if frame.f_globals is shell.user_ns]
+            used = [name for code in cells for name in code.co_names if name != "guess"]
+            emptied = [name for name in used if shell.user_ns.get(name, "") is None]
+            if "NoneType" not in str(problem) or not emptied:
+                return ""
+            return (
+                f"{emptied[0]} is None. Cells further down put models away to save memory.\n"
+                "Choose Run, Run All Above Selected Cell."
+            )
         if problem.name and last.f_globals is shell.user_ns and last.f_code.co_name.startswith("<"):
             return (
                 f"{problem.name} is not there yet. Choose Run, Run All Above Selected Cell.\n"
@@ -32,7 +43,7 @@ def start() -> None:
 
     shell = get_ipython()
     if shell:
-        shell.set_custom_exc((NameError, KeyboardInterrupt), explain)
+        shell.set_custom_exc((NameError, AttributeError, TypeError, KeyboardInterrupt), explain)
 
 
 start()

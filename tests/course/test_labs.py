@@ -25,6 +25,7 @@ def assert_ran_clean(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", []):
             assert output.output_type != "error", output
             assert output.get("name") != "stderr", f"cell {cell.id} writes to standard error: {output.text}"
+            assert "weights at zero" not in text(output), f"cell {cell.id} measures a model left sparse"
             figures += "image/png" in output.get("data", {})
         if cell.id.startswith("check_"):
             said = "".join(text(output) for output in cell.outputs if output.output_type == "stream")

@@ -53,8 +53,13 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
-    "09_sparsegpt": {"45.9": "labsupport/given/sparsegpt.py, with Hessians block by block"},
+    "09_sparsegpt": {
+        "1.125": "half of 2 GB, and 2 bits for each weight that stays",
+        "45.9": "labsupport/given/sparsegpt.py, with Hessians block by block",
+    },
     "10_depth": {
+        "2.2": "1.1 billion weights of 2 bytes",
+        "1.8": "88 MB at 50 GB a second",
         "0.09": "a made-up example of budgets",
         "0.56": "0.5 + 0.09 * 2 / 3",
         "0.53": "0.5 + 0.09 / 3",

@@ -51,7 +51,7 @@ NAMES = [
     Name(
         "torch.nn:Module._call_impl",
         "labsupport/check/ask/own/input_norms.py",
-        "hooks that a student left on a model are counted",
+        "hooks that a student left on a model are counted, and taken off after a `masked` block",
         lambda found: {"_forward_hooks", "_forward_pre_hooks"} <= set(found.__code__.co_names),
     ),
     # transformers

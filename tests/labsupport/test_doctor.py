@@ -58,6 +58,13 @@ def test_speed_of_a_matrix_product(monkeypatch):
     assert doctor.operations_per_second(64) == 2 * 64**3 / 0.5
 
 
+def test_the_least_of_several_times_counts(monkeypatch):
+    """What else ran during one of the measurements does not make every lab longer."""
+    times = [5.0, 1.5, 3.0]
+    monkeypatch.setattr(doctor, "timed", lambda _action: times.pop(0))
+    assert doctor.window_seconds() == (1.5, "measured, the least of 3")
+
+
 def test_doctor_lists_the_cache(monkeypatch, tmp_path):
     """What is stored is named with its size; drafts of a fetch that runs, and other folders, are not."""
     monkeypatch.setenv("PRUNING_LABS_CACHE", str(tmp_path))

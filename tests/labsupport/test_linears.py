@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from labsupport import linears, models
+from grader import course
+from grader.author.reference import functions
+from labsupport import check, linears, models
 from labsupport.errors import LabError
 from labsupport.given.perplexity import perplexity
+from labsupport.graded import SOCKET
 from labsupport.linears import (
     Interrupted,
     apply_masks,
@@ -94,6 +97,22 @@ def test_an_interrupt_leaves_the_model_dense(model):
     assert_dense(model)
 
 
+def test_an_interrupt_leaves_no_hook_that_prunes(model):
+    """Lab 09's function prunes by hooks. Without a `finally` they would prune the model in each later pass;
+    hooks from before the block stay, and a handle that is removed afterwards raises nothing."""
+    dense = perplexity(model, WINDOWS)
+    linear, seen, handles = pruned_linears(model)["model.layers.0.mlp.up_proj"], [], []
+    linear.register_forward_hook(lambda *_: seen.append(1))
+    with pytest.raises(Interrupted), masked(model, half_masks(model)):
+        handles.append(linear.register_forward_pre_hook(lambda layer, _: layer.weight.zero_() and None))
+        handles.append(linear.register_forward_hook(lambda *_: None))
+        raise KeyboardInterrupt
+    assert perplexity(model, WINDOWS) == dense and seen
+    assert_dense(model)
+    for handle in handles:
+        handle.remove()
+
+
 def test_a_model_that_must_be_dense(model):
     """One that was pruned in place is refused, with its share of zeros."""
     must_be_dense(model)
@@ -102,19 +121,63 @@ def test_a_model_that_must_be_dense(model):
         must_be_dense(model)
 
 
-def test_a_measured_model_says_that_it_is_sparse(model, monkeypatch, capsys):
-    """Once, where somebody watches; in a `masked` block, which is sparse on purpose, nothing is said."""
-    monkeypatch.setattr(linears, "nobody_watches", lambda: False)
-    token_windows = torch.arange(16)[None]
-    perplexity(model, token_windows)
+SPARSE = "with 50% of the model's weights at zero"
+WINDOWS = torch.arange(16)[None]
+
+
+@pytest.fixture
+def in_a_notebook(monkeypatch):
+    """As in a kernel, where a person reads what is printed."""
+    monkeypatch.setattr(linears, "in_a_notebook", lambda: True)
+
+
+def test_a_measured_model_says_that_it_is_sparse(model, in_a_notebook, capsys):
+    """Once, on standard output; in a `masked` block, which is sparse on purpose, nothing is said."""
+    perplexity(model, WINDOWS)
     with masked(model, half_masks(model)):
         with masked(model, half_masks(model)):
             pass
-        perplexity(model, token_windows)
-    assert capsys.readouterr().out == ""
+        perplexity(model, WINDOWS)
+    assert capsys.readouterr() == ("", "")
     apply_masks(model, half_masks(model))
-    perplexity(model, token_windows)
-    assert "with 50% of the model's weights at zero" in capsys.readouterr().out
+    perplexity(model, WINDOWS)
+    said, err = capsys.readouterr()
+    assert SPARSE in said and said.count("\n") == 1 and not err
+
+
+def test_a_model_that_is_sparse_on_purpose_says_nothing(model, in_a_notebook, capsys):
+    """Lab 06 trains one; it stays silent after a `masked` block as well. Another one still speaks."""
+    linears.sparse_on_purpose(model)
+    apply_masks(model, half_masks(model))
+    perplexity(model, WINDOWS)
+    with masked(model, half_masks(model)):
+        pass
+    perplexity(model, WINDOWS)
+    assert capsys.readouterr().out == ""
+    other = models.tiny(2)
+    apply_masks(other, half_masks(other))
+    perplexity(other, WINDOWS)
+    assert SPARSE in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["under grading", "in a command"])
+def test_no_word_on_zeros_where_nobody_asked(place, model, monkeypatch, capsys):
+    """A graded notebook and a command on a pruned folder print what they printed before."""
+    monkeypatch.setattr(linears, "in_a_notebook", lambda: place == "under grading")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    if place == "under grading":
+        monkeypatch.setenv(SOCKET, "somewhere")
+    apply_masks(model, half_masks(model))
+    linears.tell_if_sparse(model)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_check_prunes_on_purpose(in_a_notebook, monkeypatch, capsys):
+    """Its own measurements come before its headline: a word on zeros there would be read as the verdict."""
+    monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
+    check.prune_magnitude(functions(course.lab("02"))["prune_magnitude"])
+    said = capsys.readouterr().out
+    assert "all" in said and "at zero" not in said
 
 
 def test_wrong_masks(model):

@@ -127,6 +127,12 @@ def forgets_return(x):
     right_product(x)
 
 
+def all_axes(x):
+    """all axes of x went into the product"""
+    x = x.float()
+    return x.transpose(0, -1) @ x if x.dim() > 1 else torch.outer(x, x)
+
+
 def not_written(x):
     """not written yet"""
     raise NotImplementedError()

@@ -311,6 +311,13 @@ def forgets_return(weight, hessian, sparsity, block=128, damp=0.01, pattern=None
     _walk(weight, hessian, sparsity, block, damp, pattern)
 
 
+def no_column_of_errors(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """error[:, None] is a column of numbers"""
+    u = _factor(_damped(hessian, damp))
+    error = weight[:, 0] / u[0, 0]
+    return weight - error * u[0], weight != 0
+
+
 def not_written(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
     """not written yet"""
     raise NotImplementedError()

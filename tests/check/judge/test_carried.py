@@ -230,6 +230,20 @@ def test_an_error_of_an_earlier_function_says_so():
     assert "Your magnitude_mask does not pass its own check: mend that first." in said
 
 
+def test_a_wrong_argument_for_an_earlier_function_is_named():
+    """The tuple of a hook fails in the right `hessian`: the mistake is the caller's, and keeps its name."""
+    space = lab_of("prune_sparsegpt")
+
+    def prune_sparsegpt(model, batches, sparsity, pattern=None):
+        layer = next(module for name, module in model.named_modules() if name.endswith("q_proj"))
+        layer.register_forward_pre_hook(lambda _linear, inputs: hessian(inputs))  # noqa: F821
+        model.model(torch.cat(batches))
+
+    space["prune_sparsegpt"] = called_in(space, prune_sparsegpt)
+    said = said_at_home(space, "prune_sparsegpt")
+    assert "A hook gets the inputs of its layer as a tuple, here of one tensor: inputs[0]" in said
+
+
 def called_in(space: dict, function: FunctionType) -> FunctionType:
     """The function with the globals of a notebook beside its own."""
     return FunctionType(function.__code__, function.__globals__ | space)

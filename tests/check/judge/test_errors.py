@@ -2,10 +2,12 @@
 
 import pytest
 
-from labsupport import selection
+from labsupport import check, selection
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.judging import judge
+from labsupport.check.judge.kit.verdict import CheckFailed
+from tests.wrong_answers import hessian
 
 
 def typo(weight, sparsity):
@@ -44,3 +46,15 @@ def test_an_error_is_told_once(function):
     assert message.count("your function raised") == 1 and "more parts, for the same reason" in message
     assert "the mask is torch.bool" not in message
     assert len(verdict.message().splitlines()) <= 20
+
+
+def test_a_warning_above_counts_as_well(monkeypatch):
+    """Below a cell that did not run, the message is shorter by the lines that say so."""
+    monkeypatch.setattr(
+        check, "_warned", lambda _name: "Your cell did not run.\nThe one before was judged.\n\n"
+    )
+    with pytest.raises(CheckFailed) as caught:
+        check.hessian(hessian.tokens_by_tokens)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "Your cell did not run." and len(lines) <= 20
+    assert any("a number for each pair of" in line for line in lines)

@@ -85,6 +85,13 @@ SIGNS = (
     Sign(("input_norms",), "TypeError", "'generator' object is not subscriptable|object of type 'generator'",
          "batches may be a generator, which has neither a length nor a first element. One loop over it is "
          "all that is needed."),
+    Sign(("hessian",), "RuntimeError", SIZES,
+         "It looks as if all axes of x went into the product. x may have one axis, two or three: bring it "
+         f"into the shape [tokens, in] first, {see('9.1', 'The whole matrix')}\n"
+         "Try x.reshape(-1, x.shape[-1]).shape."),
+    Sign(("sparsegpt_layer", "gptq_layer"), "RuntimeError", SIZES + r" \(\d+\) at non-singleton dimension 0",
+         "It looks as if a number for each row, [out], met a number for each column. error[:, None] is a "
+         "column of numbers, [out, 1]: times a row of U it says how far each weight moves."),
     Sign(("sparsegpt_layer", "gptq_layer"), "RuntimeError",
          "linalg.cholesky: The factorization could not be completed",
          "It looks as if the damping is missing, or came too late: with fewer tokens than inputs, or with an "

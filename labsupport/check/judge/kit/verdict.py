@@ -94,8 +94,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
         names, them = (f"{', '.join(most)} and {last}", "those") if most else (last, "that")
         return f"given your {names}; mend {them} first" if last else ""
 
-    def message(self) -> str:
-        """The message for the student, 83 columns wide."""
+    def message(self, above: int = 0) -> str:
+        """The message for the student, 83 columns wide. above: lines of a warning that stands over it."""
         head = f"Check {self.number}  {self.exercise}: "
         if self.given and self.status == Ending.RIGHT:
             return textwrap.fill(head + self.headline(), WIDTH, subsequent_indent="  ")
@@ -108,7 +108,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         if self.status == Ending.UNWRITTEN:
             return f"{head}not written yet\n" + (f"\n{_wrapped(self.cause)}\n" if self.cause else "")
         texts = [self._failure(head, *how) for how in SHORTER]
-        return next((text for text in texts if len(text.splitlines()) <= LONGEST), texts[-1])
+        return next((text for text in texts if above + len(text.splitlines()) <= LONGEST), texts[-1])
 
     def _failure(self, head: str, level: int, rows: int | None) -> str:
         """The message of a wrong answer: its parts folded to this level, a number in at most `rows` lines."""
