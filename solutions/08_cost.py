@@ -665,6 +665,16 @@ for share in shares:
 
 # %% experiment
 plots.comparison(methods, "What each method costs, at the amount that it removes")
+measures = {
+    "perplexity": lambda row: row.perplexity,
+    "MACs": lambda row: row.macs,
+    "peak memory": lambda row: row.memory,
+    "time": lambda row: row.seconds / row.dense_seconds,
+}
+for what, of in measures.items():
+    least = min(methods[1:], key=of, default=None)  # without the dense model
+    if least:
+        print(f"least {what:11} {least.method}, {of(least) / of(methods[0]):.2f} of dense")
 
 # %% [markdown]
 # Read it column by column. *Perplexity* belongs to the amount in the first column, so compare it along the curves above, not

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10  Where to prune: depth, layers, and distillation
 #
-# Take a phone with 8 GB of memory that reads 50 GB of it a second. TinyLlama, with 2 bytes a weight, fills 2.2 GB. Each
+# Take a phone with 8 GB of memory that reads 50 GB a second. TinyLlama, with 2 bytes a weight, fills 2.2 GB. Each
 # of its 22 blocks takes 88 MB and is read for every token that is written: 1.8 ms, one block after the other. Lab 05 made
 # every block narrower, and as many steps remained. Here whole blocks go. In the middle of the course model, which has 30, a
 # block turns its input by thirteen degrees, and some can be missed: without the one that turns least, perplexity rises

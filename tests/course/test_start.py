@@ -159,6 +159,65 @@ def test_without_a_network(start, tmp_path):
     assert not (tmp_path / ".venv" / "started").exists()
 
 
+@pytest.mark.parametrize(
+    ("system", "machine", "said"), [("linux", "x86_64", True), ("darwin", "arm64", False)]
+)
+def test_it_says_beforehand_what_it_downloads(start, system, machine, said, monkeypatch, capsys):
+    """On Linux torch brings gigabytes of CUDA: it says so, and how to do without, before pip runs."""
+    monkeypatch.setattr(start.sys, "platform", system)
+    monkeypatch.setattr(start.os, "uname", lambda: ("", "", "", "", machine))
+    monkeypatch.setattr(start.platform, "machine", lambda: machine)
+    monkeypatch.setattr(start, "watched", lambda _command: (print("pip begins"), (1, False))[1])
+    assert start.main([]) == 2
+    before = capsys.readouterr().out.split("pip begins")[0]
+    assert "GB" in before and "several minutes" in before
+    assert ("CUDA" in before and "CPU build" in before and "pytorch.org" in before) == said
+
+
+OF_A_STUDENT = """
+import json
+from jupyter_core.paths import jupyter_config_path
+from jupyterlab.labapp import LabApp
+from jupyterlab_server.config import get_page_config
+server = LabApp.initialize_server(argv=["--no-browser", "--port=0", "--allow-root"])
+kernels = server.kernel_manager
+culled = [kernels.cull_idle_timeout, kernels.cull_interval, kernels.cull_connected]
+off = get_page_config([path + "/labconfig" for path in jupyter_config_path()])["disabledExtensions"]
+print("ANSWER", json.dumps([culled, off]))
+"""
+
+
+@pytest.mark.lengthy
+def test_jupyterlab_takes_a_students_settings(start, tmp_path, monkeypatch):
+    """A server of start.py ends idle kernels, and has neither the instructor's tools nor the news."""
+    environment = {}
+    monkeypatch.setattr(start.subprocess, "Popen", lambda _command, env: environment.update(env) or Ended())
+    whole = importlib.util.module_from_spec(start.__spec__)
+    start.__spec__.loader.exec_module(whole)
+    whole.HERE = str(course.ROOT)
+    assert whole.jupyter([]) == 0
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        environment["JUPYTER_" + name + "_DIR"] = str(tmp_path / name)
+    command = [sys.executable, "-c", OF_A_STUDENT]
+    monkeypatch.undo()
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "ANSWER" in done.stdout, done.stderr
+    culled, off = json.loads(done.stdout.split("ANSWER", 1)[1])
+    assert culled == [1800, 120, False]
+    assert {"@jupyter/nbgrader:formgrader", "@jupyter/nbgrader:create-assignment"} <= {
+        n for n, no in off.items() if no
+    }
+    assert off["@jupyterlab/apputils-extension:announcements"]
+    assert not off.get("@jupyter/nbgrader:validate-assignment")  # the Validate button stays
+
+
+class Ended:
+    """A server that has ended well."""
+
+    def wait(self) -> int:
+        return 0
+
+
 def test_a_second_start_opens_the_server_that_runs(start, monkeypatch, capsys):
     """No second JupyterLab on the same notebooks."""
     start.main([])
@@ -233,6 +292,10 @@ def test_a_kernel_explains_in_one_sentence(monkeypatch):
         "def g():\n    raise KeyboardInterrupt\ng()": "Interrupted in line 2.",
         "from labsupport.linears import Interrupted\nraise Interrupted": "has its weights back",
         "raise NameError('without a name')": "Traceback",
+        "put_away = None\nput_away.parameters()": "put_away is None. Cells further down put models away",
+        "import labsupport.linears\nlabsupport.linears.weights(put_away)": "put_away is None.",
+        "def h():\n    nothing = None\n    return nothing.weight\nh()": "Traceback",
+        "guess = None\nguess or [None][0].weight": "Traceback",
     }
     cells = [v4.new_code_cell(code) for code in expected]
     NotebookClient(

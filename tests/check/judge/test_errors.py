@@ -29,10 +29,10 @@ def unhelpful(weight, sparsity):
 
 
 WORDS = {
-    typo: "NameError: name 'magnitud' is not defined (did you mean magnitude?), in line 13:",
-    attribute: "no attribute 'absolut' (did you mean absolute?), in line 17: return",
-    inside_the_course: "in line 22: return weight.abs() > selection.kth_smallest(weight.abs().flatten(), k)",
-    unhelpful: 'AttributeError: something, in line 26: raise AttributeError("something")',
+    typo: "NameError: name 'magnitud' is not defined (did you mean magnitude?), in line 15:",
+    attribute: "no attribute 'absolut' (did you mean absolute?), in line 19: return",
+    inside_the_course: "in line 24: return weight.abs() > selection.kth_smallest(weight.abs().flatten(), k)",
+    unhelpful: 'AttributeError: something, in line 28: raise AttributeError("something")',
 }
 
 
