@@ -16,7 +16,11 @@ from tests.course.lab_runs import ON_COURSE_MODEL
 # Numbers with a point or a comma that no cell prints: settings, definitions, and what others measured.
 ELSEWHERE: dict[str, dict[str, str]] = {
     "00_start_here": {"0.25": "a hint's own small mask"},
-    "01_perplexity": {"0.24": "a line of code and its sum", "65,504": "the largest float16"},
+    "01_perplexity": {
+        "0.24": "a line of code and its sum",
+        "1.55": "the same",
+        "65,504": "the largest float16",
+    },
     "02_magnitude_pruning": {
         "6.4": "JEDEC JESD209-5, LPDDR5",
         "0.1": "a made-up example of budgets",
