@@ -767,8 +767,8 @@ folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 text = token_windows[:1, :128].to(model.device)
 
 
-def write(name: str, change=lambda name, weight: weight) -> Path:
-    """The model as a file, its matrices changed and then rounded to 4 bits."""
+def write(name: str, model, change=lambda name, weight: weight) -> Path:
+    """A model as a file, its matrices changed and then rounded to 4 bits."""
     blocks = {
         layer: quantise(change(layer, weight), 4, 32)
         for layer, weight in linears.weights(model).items()
@@ -785,22 +785,25 @@ def logits(model) -> torch.Tensor:
 
 
 # %% experiment
-files = {"whole": write("whole"), "half of it zeros": write("half", joint(0.5, 4))}
+files = {"whole": write("whole", model), "half of it zeros": write("half", model, joint(0.5, 4))}
 print(f"{files['whole'].stat().st_size / 1e6:.1f} MB in the file, {megabytes(four):.1f} MB by your count")
 as_read = measured(lambda _, weight: dequantise(*engine.as_read(*quantise(weight, 4, 32)), 32))
 before = {"whole": logits(model)}
-middle = range(depth * 2 // 5, depth * 3 // 5)
-given.drop_blocks(model, [block for block in range(depth) if block not in middle])
-for weight in linears.weights(model).values():
+
+# %% experiment
+model = dense = None  # memory for one model at a time
+small, middle = models.load(), range(depth * 2 // 5, depth * 3 // 5)
+given.drop_blocks(small, [block for block in range(depth) if block not in middle])
+for weight in linears.weights(small).values():
     weight.copy_(rounded(weight, 4))
-del weight
-files["a fifth of its blocks gone"], before["a fifth of its blocks gone"] = write("small"), logits(model)
+files["a fifth of its blocks gone"] = write("small", small)
+before["a fifth of its blocks gone"] = logits(small)
+small = weight = None
 
 # %% [markdown]
 # Does `transformers` read from these files what you have measured?
 
 # %% experiment
-model = dense = None  # memory for one model at a time
 for name, ours in before.items():
     phone = gguf_file.read(files[name])
     largest = (ours - logits(phone)).abs().max()
@@ -829,18 +832,10 @@ except LabError as problem:
 rows = []
 for name, ran in runs.items():
     size, speed = files[name].stat().st_size, ran.tokens_per_second
-    share = f"{speed / runs['whole'].tokens_per_second:.2f} x"
-    rows.append(
-        [
-            name,
-            f"{size / 1e6:.1f}",
-            f"{speed:.1f}",
-            share,
-            f"{bandwidth / size:.0f}",
-            f"{ran.peak / 1e6:,.0f}",
-        ]
-    )
-print(columns(["file", "MB", "tokens a second", "", "at most", "peak MB"], rows))
+    share, most = f"{speed / runs['whole'].tokens_per_second:.2f} x", f"{bandwidth / size:.0f}"
+    rows.append([name, f"{size / 1e6:.1f}", f"{speed:.1f}", share, most, f"{ran.peak / 1e6:,.0f}"])
+if rows:
+    print(columns(["file", "MB", "tokens a second", "", "at most", "peak MB"], rows))
 
 # %% [markdown]
 # A file with zeros is as large and as slow as one without: the engine reads every code, whatever it stands for. Blocks
