@@ -115,11 +115,7 @@ def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
     """The likely mistake; an empty cause if the answer has a wrong type or shape for the search."""
     if answer.error:
-        asked = dict.fromkeys([_culprit(exercise, answer.error), exercise.name])
-        found = [
-            raised.cause(name, answer.error) for name in asked
-        ]  # a wrong argument fails in the function called
-        return first(next(filter(None, found), ""))
+        return first(raised.cause((_culprit(exercise, answer.error), exercise.name), answer.error))
     try:
         return first(exercise.cause(inputs, answer))
     except Exception:

@@ -144,9 +144,13 @@ SIGNS = (
 )  # fmt: skip
 
 
-def cause(exercise: str, error: Failure) -> str:
-    """The mistake that an exception shows, "" if it is none of these."""
-    for sign in SIGNS:
-        if exercise in sign.exercises and sign.error in error.names and re.match(sign.text, error.text):
-            return sign.cause
+def cause(exercises: tuple[str, ...], error: Failure) -> str:
+    """The mistake that an exception shows, "" if it is none of these.
+
+    exercises: whose function raised it, then who called that one, perhaps with wrong arguments.
+    """
+    for exercise in exercises:
+        for sign in SIGNS:
+            if exercise in sign.exercises and sign.error in error.names and re.match(sign.text, error.text):
+                return sign.cause
     return ""
