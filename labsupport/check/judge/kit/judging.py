@@ -114,12 +114,9 @@ def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
     """The likely mistake; an empty cause if the answer has a wrong type or shape for the search."""
-    if answer.error:
-        asked = dict.fromkeys([_culprit(exercise, answer.error), exercise.name])
-        found = [
-            raised.cause(name, answer.error) for name in asked
-        ]  # a wrong argument fails in the function called
-        return first(next(filter(None, found), ""))
+    if error := answer.error:  # a wrong argument raises it in the function that gets it
+        causes = (raised.cause(name, error) for name in (_culprit(exercise, error), exercise.name))
+        return first(next(filter(None, causes), ""))
     try:
         return first(exercise.cause(inputs, answer))
     except Exception:
@@ -127,8 +124,8 @@ def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
 
 
 def _parts(exercise: Exercise, case: Case, answer: Answer) -> list[Part]:
-    expected, error = case.raises, answer.error
-    if expected:
+    error = answer.error
+    if expected := case.raises:
         return [Part(case.title, lambda: _raised(expected, answer))]
     given = [] if case.given is None else [case.given]
     parts = exercise.parts(case.known, answer, *given)
@@ -161,8 +158,7 @@ def _culprit(exercise: Exercise, error: Failure) -> str:
 
 
 def _answered(exercise: Exercise, error: Failure) -> None:
-    culprit = _culprit(exercise, error)
-    where = f" in your {culprit}" if culprit != exercise.name else ""
+    where = "" if (culprit := _culprit(exercise, error)) == exercise.name else f" in your {culprit}"
     raise Raised(error, f"your function raised {error.names[0]}{where}" + _text(error))
 
 
@@ -175,7 +171,7 @@ def _raised(expected: str, answer: Answer) -> None:
 
 
 def _text(error: Failure) -> str:
-    text = f": {error.text}" if error.text else ""
+    text = error.text and f": {error.text}"
     return text + (f", in line {error.line}: {error.source}" if error.line and error.source else "")
 
 
