@@ -148,6 +148,7 @@ class Bench:
         model = models.load(self.chosen.model)
         for step in METHODS[method]:
             step(self, model)
+        linears.sparse_on_purpose(model)
         return model
 
     def row(self, method: str) -> Row:
