@@ -160,11 +160,11 @@ def test_growth(monkeypatch):
     """Each size is compared with the one before, by what a submission costs; all of them must earn points."""
     cost = {1: 10.0, 10: 20.0, 100: 400.0}
     monkeypatch.setattr(growth, "once_ours", lambda mix, *_: {
-        "wall": cost[len(mix)], "phases": {"code": 1.0}, "peak": 1, "scores": [3.0] * len(mix)
+        "wall": cost[len(mix)], "phases": {"code": 1.0}, "peak": 1, "scores": [growth.POINTS] * len(mix)
     })  # fmt: skip
     rows, _ = growth.run(sizes=(1, 10, 100))
     assert [row.ratio for row in rows if "time" in row.what] == [0.2, 2.0]
-    monkeypatch.setattr(growth, "once_ours", lambda *_: {"wall": 1.0, "scores": [3.0, 0.0]})
+    monkeypatch.setattr(growth, "once_ours", lambda *_: {"wall": 1.0, "scores": [growth.POINTS, 0.0]})
     with pytest.raises(LabError, match="Of 2 submissions 1 got"):
         growth.run(sizes=(2,))
 

@@ -227,7 +227,7 @@ def test_a_persons_points_do_not_pass_silently_to_new_work(folder):
     assert row("ann")["notes"] == "" and row("ann")["magnitude_mask"] == "2"
     gradebook.hand_over(LAB, [graded("ann", 1.0, digest="1" * 64)])
     assert row("ann")["notes"] == (
-        "magnitude_mask: 2 by hand for the earlier submission; the judge says 3 now. "
+        "magnitude_mask: 2 by hand for the earlier submission; the judge says 5 now. "
         f"{WRITTEN}: 1 by hand for the earlier submission; look at the answer of now."
     )
     gradebook.hand_over(LAB, [graded("ann", 0.75, digest="1" * 64)])
@@ -244,7 +244,7 @@ def test_grade_and_report_say_so_too(folder, monkeypatch, capsys):
     record = graded("ann", 1.0, digest="1" * 64)
     monkeypatch.setattr(class_run, "grade_class", lambda *_: [record])
     assert main(["grade", LAB]) == main(["report", LAB]) == 0
-    said = "magnitude_mask: 2 by hand for the earlier submission; the judge says 3 now."
+    said = "magnitude_mask: 2 by hand for the earlier submission; the judge says 5 now."
     assert f"  ann: {said}" in capsys.readouterr().out
     assert said in (folder / f"report_{LAB}.html").read_text()
 

@@ -134,7 +134,7 @@ def test_claims_cost_nothing(name):
             assert verdict(name, sent).share == 1, (claim, lie)
 
 
-CLAIMS = [
+EARN_NOTHING = [
     ("wanda_score", "in_place"), ("perplexity", "leaves_eval_mode"), ("perplexity", "leaves_gradients_off"),
     ("perplexity", "leaves_gradients_behind"), ("input_norms", "hooks_stay"),
     ("input_norms", "swallows_the_error"), ("input_norms", "collects_inputs"),
@@ -142,7 +142,7 @@ CLAIMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "answer"), few(CLAIMS, of=CLAIMS[:5]))
+@pytest.mark.parametrize(("name", "answer"), few(EARN_NOTHING, of=EARN_NOTHING[:5]))
 def test_claims_earn_nothing(name, answer):
     """A function with side effects is told of them, and earns the same when the client denies them."""
     function = next(p.values[2] for p in answers() if p.values[:2] == (name, answer))
