@@ -116,11 +116,11 @@ def test_resubmission_that_crashes(empty_course):
     assert main(["grade", LAB]) == 1
     second = journal.read(LAB, "ada")
     assert second.status == "KERNEL_DIED"
-    assert second.score() == 3
+    assert second.score() == 5
     assert {verdict.submission for verdict in second.verdicts.values()} == {second.submission}
     assert second.earlier[-1].submission == first.submission
     assert second.earlier[-1].score == 10
-    assert gradebook.students(LAB)["ada"].score == 3
+    assert gradebook.students(LAB)["ada"].score == 5
 
 
 def test_gradebook_locked(empty_course, capsys):
@@ -181,7 +181,7 @@ def test_a_judge_that_fails_costs_one_exercise(empty_course, monkeypatch, capsys
     record = journal.read(LAB, "ada")
     assert [each.status for each in record.verdicts.values() if each.points] == ["right", "fault", "right"]
     row = dict(zip(table.columns(LAB), table.lines(LAB)[1], strict=True))
-    assert (row["magnitude_mask"], row[name], row["total"], row["status"]) == ("3", "", "6", "PARTLY_GRADED")
+    assert (row["magnitude_mask"], row[name], row["total"], row["status"]) == ("5", "", "6", "PARTLY_GRADED")
     assert gradebook.students(LAB)["ada"].needs_manual_grade
     page = report.write(LAB, course.folder() / "report.html").read_text()
     assert "the check failed, not the student" in page
