@@ -31,12 +31,14 @@ demo: setup sandbox model
 
 ALONE := alone or model or notebook or browser
 
-# The linter, the types, and the tests of a moment that need no sandbox, no model and no browser.
+# The linter, the types, and the tests of a moment that need no sandbox, no model and no browser. Types are
+# looked at meanwhile: one core would be idle.
 quick: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow or lengthy)"
+	$(BIN)/pyright --pythonpath $(BIN)/python & types=$$!; \
+	  $(BIN)/python -m pytest -n 2 -m "not (sandbox or $(ALONE) or thorough or slow or lengthy)"; tests=$$?; \
+	  wait $$types && exit $$tests
 
 test: setup sandbox model
 	$(BIN)/ruff check .
