@@ -1,7 +1,7 @@
 """Runs at the start of every kernel of start.py's JupyterLab, and leaves no name behind.
 
-A name that is missing (after a restart, say), one that a later cell has emptied to save memory, and an
-interrupt get one sentence in place of a traceback.
+A name that is missing (after a restart, say), a model that a later cell has put away to save memory,
+and an interrupt get one sentence in place of a traceback.
 """
 
 
@@ -10,6 +10,8 @@ def start() -> None:
     from traceback import walk_tb
 
     from IPython import get_ipython
+
+    put_away = ("model", "dense")  # any other None is a missing return, more likely
 
     def sentence(shell, problem, traceback) -> str:
         """What to show; nothing where the traceback helps more: for a name in a function's body."""
@@ -20,7 +22,7 @@ def start() -> None:
         last = frames[-1][0]
         if not isinstance(problem, NameError):
             cells = [frame.f_code for frame, _ in frames if frame.f_globals is shell.user_ns]
-            used = [name for code in cells for name in code.co_names if name != "guess"]
+            used = [name for code in cells for name in code.co_names if name in put_away]
             emptied = [name for name in used if shell.user_ns.get(name, "") is None]
             if "NoneType" not in str(problem) or not emptied:
                 return ""

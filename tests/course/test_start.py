@@ -290,8 +290,9 @@ def test_a_kernel_explains_in_one_sentence(monkeypatch):
         "def g():\n    raise KeyboardInterrupt\ng()": "Interrupted in line 2.",
         "from labsupport.linears import Interrupted\nraise Interrupted": "has its weights back",
         "raise NameError('without a name')": "Traceback",
-        "put_away = None\nput_away.parameters()": "put_away is None. Cells further down put models away",
-        "import labsupport.linears\nlabsupport.linears.weights(put_away)": "put_away is None.",
+        "model = None\nmodel.parameters()": "model is None. Cells further down put models away",
+        "import labsupport.linears\nlabsupport.linears.weights(model)": "model is None.",
+        "def no_return(weight):\n    weight > 0\nmask = no_return(1)\nmask.float()": "Traceback",
         "def h():\n    nothing = None\n    return nothing.weight\nh()": "Traceback",
         "guess = None\nguess or [None][0].weight": "Traceback",
     }
