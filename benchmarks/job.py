@@ -29,8 +29,16 @@ def peak() -> int:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    return high_water()
+
+
+def high_water(process: int | str = "self") -> int:
+    """The peak resident memory of a process in bytes, since its mark was reset; 0 if it cannot be read."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
 def main(job: str, arguments: str) -> None:

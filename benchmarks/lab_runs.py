@@ -4,12 +4,12 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from benchmarks.job import high_water
 from grader import course
 
 
@@ -49,15 +49,6 @@ def execute(notebook: NotebookNode) -> Run:
     finally:
         ended.set()
     return Run(notebook, time.perf_counter() - start, peak)
-
-
-def high_water(pid: int) -> int:
-    """The peak resident memory of a process in bytes, since its mark was reset; 0 if it cannot be read."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
 def cell_seconds(cell: NotebookNode) -> float:

@@ -11,7 +11,7 @@ from grader import course
 from grader.author import notebooks
 
 LAB, CHECK, CELL = 180, 20, 40  # seconds: a lab's cells together, one check, one cell without a progress bar
-MEMORY = 2_500_000_000  # bytes
+MEMORY = 2_500_000_000  # bytes, resident, torch and the mapped weights included
 
 
 def run() -> tuple[list[Row], list[str]]:

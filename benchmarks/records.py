@@ -17,12 +17,9 @@ SIZES = (100, 1000, 10000)
 NEW = "s-new"
 
 
-def run(sizes: tuple[int, ...] = SIZES, url: str = "") -> tuple[list[Row], list[str]]:
-    """CPU seconds and peak memory of each command, each size against the one before.
-
-    url: the gradebook's, when it is not SQLite.
-    """
-    found = {size: _course(size, url) for size in sizes}
+def run(sizes: tuple[int, ...] = SIZES) -> tuple[list[Row], list[str]]:
+    """CPU seconds and peak memory of each command, each size against the one before."""
+    found = {size: _course(size) for size in sizes}
     rows = []
     for smaller, larger in pairwise(sizes):
         for what, more in found[larger].items():
@@ -36,12 +33,10 @@ def run(sizes: tuple[int, ...] = SIZES, url: str = "") -> tuple[list[Row], list[
     return rows, []
 
 
-def _course(size: int, url: str) -> dict[str, dict]:
+def _course(size: int) -> dict[str, dict]:
     """Each command on a course of this size, by what it does."""
     with tempfile.TemporaryDirectory() as folder:
         measure = partial(fresh, "commands:grader", folder=folder)
-        if url:
-            Path(folder, "own_config.py").write_text(f"c.CourseDirectory.db_url = {url!r}\n")
         fresh("ours:release", folder=folder)
         fresh("records:fill", folder=folder, size=size)
         csv = str(Path(folder) / "scores.csv")

@@ -246,7 +246,7 @@ def test_minutes(monkeypatch):
 def test_records(monkeypatch):
     """A command that costs the same whatever lies there has another goal than one that reads everything."""
     cost = {1: {"grades": 1.0, "grade one more": 2.0}, 10: {"grades": 5.0, "grade one more": 2.0}}
-    monkeypatch.setattr(records, "_course", lambda size, url: {
+    monkeypatch.setattr(records, "_course", lambda size: {
         what: {"seconds": seconds, "peak": 10 * size} for what, seconds in cost[size].items()
     })  # fmt: skip
     rows, _ = records.run((1, 10))
@@ -257,7 +257,7 @@ def test_records(monkeypatch):
 def test_records_for_real(monkeypatch):
     """A student graded and entered, and one who comes later: each command runs there, and says its cost."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    found = records._course(1, "")
+    found = records._course(1)
     assert len(found) == 5
     assert all(cost["seconds"] > 0 and cost["peak"] > 0 for cost in found.values())
 

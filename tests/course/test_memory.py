@@ -6,10 +6,9 @@ import pytest
 from nbformat import v4
 
 from benchmarks.lab_runs import execute
+from benchmarks.minutes import MEMORY
 from labsupport import settings
 from tests.course.lab_runs import ON_COURSE_MODEL
-
-LIMIT = 2_500_000_000  # bytes, resident, torch and the mapped weights included
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -32,4 +31,4 @@ def test_a_lab_fits_its_share_of_the_memory(lab, on_course_model, capsys):
     run = on_course_model(lab)
     with capsys.disabled():
         print(f"\n{lab}: {run.peak / 1e9:.2f} GB")
-    assert run.peak <= LIMIT
+    assert run.peak <= MEMORY

@@ -64,12 +64,13 @@ HERE = {  # what a lab has of given/ while it is graded
     11: EVERY,
     12: EVERY,
 }
-SEARCH = """
-import gc, importlib, inspect, os, pkgutil, sys, warnings
+REACH = """
+import gc, importlib, inspect, os, pkgutil, re, sys, warnings
 import torch, labsupport
 warnings.simplefilter("ignore")
+gc.unfreeze()
 names = [each.name for each in pkgutil.walk_packages(labsupport.__path__, "labsupport.", lambda _: None)]
-for name in [*names, "grader", "grader.author.reference", "runner", "zygote"]:
+for name in [*names, "grader", "grader.author.reference", "solutions", "runner", "zygote"]:
     try:
         importlib.import_module(name)
     except BaseException:
@@ -79,6 +80,10 @@ while frame:
     reachable += [*frame.f_globals.values(), *frame.f_locals.values()]
     frame = frame.f_back
 reachable += [each for module in list(sys.modules.values()) for each in vars(module or os).values()]
+"""  # what of ours can be imported, and what frames and modules hold
+SEARCH = (
+    REACH
+    + """
 ours = ("labsupport", "grader", "runner", "zygote", "reference")
 found = {id(each): each for each in gc.get_objects() + reachable
          if inspect.isfunction(each) and str(each.__module__).split(".")[0] in ours}
@@ -96,6 +101,7 @@ files = [path for path, text in texts.items()
          if "Not here." not in text and ("labsupport" in text or "made from solutions" in text)]
 print(len(found) > 150, right, files)
 """
+)
 PROBES = {  # lab -> an exercise's right answer, and whether a function answers one question
     1: """
 def control(ids, length):
@@ -138,25 +144,12 @@ for place in {}:
 """
 
 
-EVERYWHERE = """
-import gc, importlib, os, pkgutil, re, sys, types, warnings
-import labsupport
+EVERYWHERE = (
+    REACH
+    + """
 END = r'(?![^\\s"\\\\])'  # of a line, also of one in a notebook; 4.5 has the line of 4.1 and more
-warnings.simplefilter("ignore")
-gc.unfreeze()
-names = [each.name for each in pkgutil.walk_packages(labsupport.__path__, "labsupport.", lambda _: None)]
-for name in [*names, "grader", "grader.author.reference", "solutions", "runner", "zygote"]:
-    try:
-        importlib.import_module(name)
-    except BaseException:
-        pass
-frame, reachable = sys._getframe(), []
-while frame:
-    reachable += [*frame.f_globals.values(), *frame.f_locals.values()]
-    frame = frame.f_back
-reachable += [each for module in list(sys.modules.values()) for each in vars(module or os).values()]
 files = {each.__code__.co_filename for each in gc.get_objects() + reachable
-         if isinstance(each, types.FunctionType)}
+         if inspect.isfunction(each)}
 print(len(files) > 500, sorted(file for file in files if any(part in file for part in HIDDEN)))
 OTHERS = {"labsupport", "grader", "solutions", "notebooks", "tests", "site"}
 found = set()
@@ -174,6 +167,7 @@ for root, folders, files in os.walk("/"):
                       if all(line in text and re.search(re.escape(line) + END, text) for line in lines)}
 print(sorted(found))
 """
+)
 
 
 def own_lines(lab: str) -> dict[str, list[str]]:
