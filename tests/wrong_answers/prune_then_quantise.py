@@ -127,6 +127,12 @@ def tuple_as_a_weight(weight, norm, sparsity, bits, group):
     return _quantise(weight * mask, bits, group).float() * mask
 
 
+def tuple_as_codes(weight, norm, sparsity, bits, group):
+    """quantise returns three tensors, in a tuple"""
+    mask = _kept(weight.abs() * norm, sparsity)
+    return _dequantise(_quantise(weight * mask, bits, group), group) * mask
+
+
 def in_place(weight, norm, sparsity, bits, group):
     """changed weight in place"""
     mask = _kept(weight.abs() * norm, sparsity)

@@ -152,6 +152,15 @@ def whole_groups_alone(weight, bits, group):
     return _codes(weight.float(), scale, low, group).to(torch.uint8), scale, low
 
 
+def not_cut_at_the_end(weight, bits, group):
+    """scale and zero were spread over whole groups"""
+    _checked(bits)
+    zero, high = _ends(weight, group)
+    scale = (high - zero) / (2**bits - 1)
+    start, step = (each.repeat_interleave(group, dim=1) for each in (zero, scale))
+    return ((weight.float() - start) / torch.where(step > 0, step, 1)).round().to(torch.uint8), scale, zero
+
+
 def tail_left_out(weight, bits, group):
     """the last, shorter group was left out"""
     _checked(bits)

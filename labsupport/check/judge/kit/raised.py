@@ -24,6 +24,7 @@ NOT_FLAT = (
     f"Here one threshold serves the whole matrix: {see('2.1', 'The smallest go first')}\n"
     "Try weight.abs().flatten().shape."
 )
+THREE = "quantise returns three tensors, in a tuple: codes, scale, zero. dequantise takes them, and group."
 ZERO = (
     "It looks as if k = 0 reached the search for the threshold: no weight is the 0-th smallest. "
     "Where k is 0, everything stays: treat that first."
@@ -117,6 +118,10 @@ SIGNS = (
     Sign(("quantise", "dequantise"), "RuntimeError", r"shape '\[.*\]' is invalid for input of size",
          "It looks as if each row was cut into whole groups. The last group of a row may be shorter: split "
          f"cuts that way, {see('11.1', 'A grid for each group')}\nTry weight.split(group, dim=1)."),
+    Sign(("quantise",), "RuntimeError", SIZES + r" \(\d+\) at non-singleton dimension 1",
+         "It looks as if scale and zero were spread over whole groups. Where the last group is shorter than "
+         "the others, the row ends earlier.\n"
+         "Try scale.repeat_interleave(group, dim=1).shape beside weight.shape."),
     Sign(("dequantise",), "RuntimeError", SIZES,
          "Codes and scales do not line up: a scale belongs to a group of codes, and has to be repeated. "
          "Where the last group is shorter than the others, the row ends earlier.\n"
@@ -124,8 +129,8 @@ SIGNS = (
     Sign(("pack_bits",), "RuntimeError", r"shape '\[.*\]' is invalid for input of size",
          "The bits do not fill whole bytes. Put zeros at the end first: "
          f"{see('11.3', 'Bits in a row')}\nTry -len(flags) % 8."),
-    Sign(("prune_then_quantise",), "AttributeError", NO_MEMBER.format("tuple"),
-         "quantise returns three tensors, in a tuple: codes, scale, zero. dequantise takes them, and group."),
+    Sign(("prune_then_quantise",), "AttributeError", NO_MEMBER.format("tuple"), THREE),
+    Sign(("prune_then_quantise",), "TypeError", r"_?dequantise\(\) missing", THREE),
     Sign(("recover",), "RuntimeError", "element 0 of tensors does not require grad",
          "It looks as if the loss came from the frozen model alone, or under torch.no_grad: nothing in it "
          f"can learn. Take the loss of the model with LoRA: {see('6.3', 'What learns and what does not')}"),
