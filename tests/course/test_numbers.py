@@ -19,6 +19,9 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "01_perplexity": {
         "0.24": "a line of code and its sum",
         "1.55": "the same",
+        "1.79": "0.24 + 1.55",
+        "2.0": "a tensor in that line",
+        "0.0": "the same",
         "65,504": "the largest float16",
     },
     "02_magnitude_pruning": {
