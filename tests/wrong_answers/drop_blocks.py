@@ -199,6 +199,13 @@ def stored_sparse(model, keep):
         linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
 
 
+def deletes_while_looping(model, keep):
+    """blocks were deleted while a loop ran over them"""
+    for index, _ in enumerate(model.model.layers):
+        if index not in keep:
+            del model.model.layers[index]
+
+
 def not_written(model, keep):
     """not written yet"""
     raise NotImplementedError()

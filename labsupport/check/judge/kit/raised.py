@@ -137,6 +137,9 @@ SIGNS = (
     Sign(("block_influence",), "AttributeError", NO_MEMBER.format("list"),
          "It looks as if the whole list was passed where one tensor is wanted: block i turns hidden[i] into "
          f"hidden[i + 1], {see('10.1', 'How far a block turns a vector')}"),
+    Sign(("drop_blocks",), "RuntimeError", "dictionary changed size during iteration",
+         "It looks as if blocks were deleted while a loop ran over them. Choose those that stay first, and "
+         "put a new torch.nn.ModuleList of them in place of the old one."),
     Sign(("drop_blocks",), "TypeError", "cannot assign '.*' as child module 'layers'",
          "It looks as if a plain list was put where a ModuleList stands, by which a model knows its weights: "
          "torch.nn.ModuleList takes a list."),
