@@ -26,7 +26,10 @@ MISSING = (
 
 @dataclass(frozen=True)
 class Run:
-    """What an engine wrote, its tokens per second after the first one, and its peak memory in bytes."""
+    """What an engine wrote, how fast, and its peak memory in bytes.
+
+    tokens_per_second leaves the first token out, and is that of the fastest of three tries.
+    """
 
     text: str
     tokens: list[int]
