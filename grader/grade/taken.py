@@ -7,11 +7,12 @@ of the notebook. A later exercise may call an earlier one that was taken: that i
 import ast
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from grader.author import answers
 from grader.grade import names
 
 PACKAGE = "labsupport.given"
@@ -38,6 +39,28 @@ def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
                 takes[name] |= found
     reached = {name: _reached(name, exercises[:place], reads, takes) for place, name in enumerate(exercises)}
     return {name: found for name, found in reached.items() if found}
+
+
+def files(takes: Mapping[str, set[str]], points: Mapping[str, float]) -> dict[str, str]:
+    """What the sandbox holds of the functions that are taken: the text of a file by exercise.
+
+    No exercise with points needs a starred one, and a starred one may hold the answer of one with points (the
+    power of a norm holds Wanda's score). So in its place there is a function that says so.
+    """
+    names = sorted(set().union(*takes.values()))
+    return {
+        name: (answers.FOLDER / f"{name}.py").read_text(encoding="utf-8")
+        if points.get(name)
+        else _absent(name)
+        for name in names
+    }
+
+
+def _absent(name: str) -> str:
+    """The text of a file whose function says that it works at home only."""
+    why = f"given.{name} is starred: it works at home, and is not here while the lab is graded."
+    function = f"def {name}(*args, **kwargs):\n    raise LabError({why!r})\n"
+    return f"from labsupport.errors import LabError\n\n\n{function}"
 
 
 def _reached(name: str, earlier: list[str], reads: dict, takes: dict) -> set[str]:

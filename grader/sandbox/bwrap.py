@@ -11,7 +11,7 @@ import shutil
 import site
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Mapping
 from functools import cache as once
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def sandboxed(
     limits: Limits,
     socket: Path | None,
     lab: int | None,
-    taken: Collection[str],
+    taken: Mapping[str, str],
     info: int,
     program: list[str],
 ) -> tuple[list[str], list[int]]:
@@ -146,10 +146,10 @@ def _in_place_of_given(lab: int | None) -> dict[str, str]:
     return {str(given.FOLDER / name): text for name, text in given.withheld(lab, grading=True).items()}
 
 
-def _taken(names: Collection[str]) -> dict[str, str]:
-    """The given answers that a submission takes: path and text."""
-    files = [answers.FOLDER / f"{name}.py" for name in ("__init__", *names)]
-    return {str(path): path.read_text(encoding="utf-8") for path in files}
+def _taken(files: Mapping[str, str]) -> dict[str, str]:
+    """The given answers that a submission takes: path and text, of text by exercise."""
+    package = (answers.FOLDER / "__init__.py").read_text(encoding="utf-8")
+    return {str(answers.FOLDER / f"{name}.py"): text for name, text in {"__init__": package, **files}.items()}
 
 
 @once

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +26,7 @@ def sandboxed(
     socket_path: Path | None,
     limits: Limits,
     lab: int | None,
-    taken: Collection[str],
+    taken: Mapping[str, str],
     job: BinaryIO,
 ) -> Iterator[subprocess.Popen]:
     """A context with the runner as first process of a sandbox; its exit kills the sandbox."""
@@ -41,7 +41,7 @@ def forked(
     socket_path: Path | None,
     limits: Limits,
     lab: int | None,
-    taken: Collection[str],
+    taken: Mapping[str, str],
     job: BinaryIO,
 ) -> Iterator["subprocess.Popen | Fork"]:
     """A context with the runner as a fork of the zygote in a sandbox; its exit kills the sandbox.
@@ -88,7 +88,7 @@ def _bubblewrapped(
     socket_path: Path | None,
     limits: Limits,
     lab: int | None,
-    taken: Collection[str],
+    taken: Mapping[str, str],
     program: list[str],
     stdin: BinaryIO,
 ) -> Iterator[tuple[subprocess.Popen, int | None]]:
@@ -128,7 +128,7 @@ def plain(
     socket_path: Path | None,
     limits: Limits,
     lab: int | None,
-    taken: Collection[str],
+    taken: Mapping[str, str],
     job: BinaryIO,
 ) -> Iterator[subprocess.Popen]:
     """A context with the runner as a plain process in its own folder; its exit kills all descendants."""

@@ -10,9 +10,10 @@ import os
 import selectors
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -83,14 +84,15 @@ def run_notebook(
     isolation: str = "bwrap",
     cold: bool = True,
     lab: int | None = None,
-    taken: Collection[str] = (),
+    taken: Mapping[str, str] = MappingProxyType({}),
     judge: Machine | None = None,
 ) -> Outcome:
     """Execute a notebook's code cells in a sandbox, in order, until the end or a limit.
 
     socket_path: the examiner's Unix socket, or None. isolation: "bwrap", or "none" for a plain process.
     cold: start a new Python; otherwise the zygote is forked, if there is one. lab: the number of the graded
-    lab, whose exercises' implementations are withheld from the sandbox, without those in `taken`.
+    lab, whose exercises' implementations are withheld from the sandbox, without those in `taken`, by exercise
+    the text of its file.
     judge: the machine of the judge's side. Raises LabError when no sandbox can be created on this machine, or
     when it computes otherwise than the judge.
     """
@@ -150,7 +152,7 @@ def run_command(
     contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
     job = {"command": command, "files": contents}
     about = {"judge": judge, "grace": 0.0, "most": 8 * limits.output + 2**20}
-    run = _run(job, socket_path, limits, isolation, True, lab, (), keep=keep, **about)
+    run = _run(job, socket_path, limits, isolation, True, lab, {}, keep=keep, **about)
     output = "".join(texts)[: limits.output]
     reason = _reason(run, "", limits).replace("The notebook", "The command")
     assert run.status is not None
@@ -158,7 +160,7 @@ def run_command(
 
 
 def _run(
-    job, socket_path, limits, isolation, cold, lab, taken, *,
+    job, socket_path, limits, isolation, cold, lab, taken: Mapping[str, str], *,
     judge: Machine | None, grace: float, most: int, keep: Callable,
 ) -> _Run:  # fmt: skip
     """Launch the runner with this job, supervise it until its end or a limit, and clean up."""

@@ -145,3 +145,28 @@ def test_in_the_sandbox(empty_course):
     looked, error = nbformat.reads(record.notebook, as_version=4).cells[-1].outputs
     assert looked.text.splitlines() == ["['__init__.py', 'prune_magnitude.py']", "['prune_magnitude']"]
     assert "given.magnitude_mask is not here" in str(error)
+
+
+THROUGH = """
+import importlib
+power = getattr(importlib.import_module("labsupport.given.exer" + "cises.score_alpha"), "score_alpha")
+def wanda_score(weight, input_norm):
+    return power(weight, input_norm, 1.0)
+"""
+
+
+@pytest.mark.sandbox
+def test_a_starred_one_answers_for_no_other(empty_course):
+    """Wanda's score is its case of the power 1. Under grading it says that it is not there, when called."""
+    lab = "04_wanda_pruning"
+    notebook = notebooks.solved_notebook(lab)
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    cells["score_alpha"].source = "score_alpha = given.score_alpha"
+    cells["wanda_score"].source = THROUGH
+    released = course.notebook(lab).read_text()
+    raw = nbformat.writes(notebook).encode()
+    record = grade(Task(Submission("ada", lab, "d", raw), released, 5, "v", Limits(), cold=True))
+    found = {name: each.status for name, each in record.verdicts.items()}
+    assert found["score_alpha"] == "given" and found["wanda_score"] == "wrong"
+    assert found["row_mask"] == found["n_of_m_mask"] == "right"
+    assert "given.score_alpha is starred: it works at home, and is not here" in record.notebook
