@@ -8,7 +8,10 @@ from pathlib import Path
 from benchmarks import table
 from labsupport.errors import LabError
 
-NAMES = ("classes", "growth", "perplexity", "selection", "pruning", "peers", "minutes", "records", "card")
+NAMES = (
+    "classes", "growth", "perplexity", "selection", "pruning", "peers", "minutes", "records", "likeness",
+    "card",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

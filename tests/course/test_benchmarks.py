@@ -12,6 +12,7 @@ from nbformat import v4
 from benchmarks import (
     classes,
     growth,
+    likeness,
     measure,
     minutes,
     perplexity,
@@ -23,6 +24,7 @@ from benchmarks import (
     table,
 )
 from benchmarks.__main__ import NAMES, main
+from benchmarks.measure import fresh
 from benchmarks.table import Row
 from grader import course
 from grader.intake import admit
@@ -262,6 +264,19 @@ def test_records_for_real(monkeypatch):
     assert all(cost["seconds"] > 0 and cost["peak"] > 0 for cost in found.values())
 
 
+@pytest.mark.lengthy
+def test_likeness(monkeypatch, tmp_path):
+    """Students who differ are compared, and of two who wrote the same the pair is seen."""
+    first, second = likeness.students(2)
+    assert first != second
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    fresh("ours:release", folder=str(tmp_path))
+    one = likeness.students(1)[0]
+    submissions.hand_in(tmp_path, {"ada": one, "ben": one.replace(b"student 0", b"ben"), "cleo": second})
+    found = likeness.compare(str(tmp_path))
+    assert found["pairs"] >= 1 and found["seconds"] > 0 and found["peak"] > 0
+
+
 def test_make_benchmark():
     """`make benchmark` sets up what it needs and runs them all."""
     command = ["make", "--no-print-directory", "-n", "benchmark"]
@@ -276,5 +291,6 @@ def test_make_benchmark():
         "peers",
         "minutes",
         "records",
+        "likeness",
         "card",
     }
