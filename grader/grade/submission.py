@@ -16,7 +16,7 @@ from grader.grade.examiner import Examiner
 from grader.grade.journal import Earlier, Judged, Record
 from grader.grade.runnable import as_submitted, runnable
 from grader.grade.sanitize import inert, text_output
-from grader.grade.taken import files, taken
+from grader.grade.taken import lent, taken
 from grader.intake import admit
 from grader.intake.submitted import Submission
 from grader.sandbox import zygote_client
@@ -101,7 +101,7 @@ def _grade(task: Task, record: Record) -> None:
     notebook = nbformat.writes(runnable(admitted.notebook, released, spared)).encode()
     points = check_points(released)
     takes = taken(admitted.notebook, list(points))
-    held = files(takes, points)
+    held = lent(takes, points)
     with (
         tempfile.TemporaryDirectory() as folder,
         Examiner(Path(folder, "socket"), task.course_seed, number, takes) as examiner,

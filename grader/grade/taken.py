@@ -41,24 +41,27 @@ def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
     return {name: found for name, found in reached.items() if found}
 
 
-def files(takes: Mapping[str, set[str]], points: Mapping[str, float]) -> dict[str, str]:
+def lent(takes: Mapping[str, set[str]], points: Mapping[str, float]) -> dict[str, str]:
     """What the sandbox holds of the functions that are taken: the text of a file by exercise.
 
-    No exercise with points needs a starred one, and a starred one may hold the answer of one with points (the
-    power of a norm holds Wanda's score). So in its place there is a function that says so.
+    points: of all exercises of the lab, in its order. Where neither an exercise nor any after it has points,
+    as with a starred one, none needs its function, which may hold the answer of one that has (the power of a
+    norm holds Wanda's score). In its place there is a function that says so.
     """
+    order = list(points)
+    needed = {name for place, name in enumerate(order) if any(points[each] for each in order[place:])}
     names = sorted(set().union(*takes.values()))
-    return {
-        name: (answers.FOLDER / f"{name}.py").read_text(encoding="utf-8")
-        if points.get(name)
-        else _absent(name)
-        for name in names
-    }
+    return {name: _given(name) if name in needed else _absent(name) for name in names}
+
+
+def _given(name: str) -> str:
+    """The text of the file with the course's own function."""
+    return (answers.FOLDER / f"{name}.py").read_text(encoding="utf-8")
 
 
 def _absent(name: str) -> str:
     """The text of a file whose function says that it works at home only."""
-    why = f"given.{name} is starred: it works at home, and is not here while the lab is graded."
+    why = f"given.{name} has no points: it works at home, and is not here while the lab is graded."
     function = f"def {name}(*args, **kwargs):\n    raise LabError({why!r})\n"
     return f"from labsupport.errors import LabError\n\n\n{function}"
 

@@ -147,6 +147,25 @@ def test_in_the_sandbox(empty_course):
     assert "given.magnitude_mask is not here" in str(error)
 
 
+@pytest.mark.sandbox
+def test_an_exercise_that_was_dropped_still_serves_the_others(empty_course):
+    """An instructor gives 2.1 no points; who has taken it openly keeps those of what calls it."""
+    lab = "02_magnitude_pruning"
+    notebook, released = notebooks.solved_notebook(lab), nbformat.read(course.notebook(lab), as_version=4)
+    for each in (notebook, released):
+        (check_cell,) = (
+            c for c in each.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "check_magnitude_mask"
+        )
+        check_cell.metadata.nbgrader.points = 0
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    cells["magnitude_mask"].source = "magnitude_mask = given.magnitude_mask"
+    raw = nbformat.writes(notebook).encode()
+    task = Task(Submission("ada", lab, "d", raw), nbformat.writes(released), 5, "v", Limits(), cold=True)
+    found = {name: each.status for name, each in grade(task).verdicts.items()}
+    assert found["magnitude_mask"] == "given"
+    assert found["prune_magnitude"] == found["global_magnitude_masks"] == "right"
+
+
 THROUGH = """
 import importlib
 power = getattr(importlib.import_module("labsupport.given.exer" + "cises.score_alpha"), "score_alpha")
@@ -169,4 +188,4 @@ def test_a_starred_one_answers_for_no_other(empty_course):
     found = {name: each.status for name, each in record.verdicts.items()}
     assert found["score_alpha"] == "given" and found["wanda_score"] == "wrong"
     assert found["row_mask"] == found["n_of_m_mask"] == "right"
-    assert "given.score_alpha is starred: it works at home, and is not here" in record.notebook
+    assert "given.score_alpha has no points: it works at home, and is not here" in record.notebook

@@ -10,7 +10,7 @@ from grader import course
 from grader.author import source
 from grader.author.given import withheld
 from grader.grade.submission import check_points
-from grader.grade.taken import files
+from grader.grade.taken import lent
 from grader.sandbox import zygote_client
 from grader.sandbox.limits import Limits
 from grader.sandbox.run import run_notebook
@@ -249,8 +249,9 @@ def test_no_answer_of_the_lab_is_anywhere(lab, monkeypatch):
     hidden += [f"labsupport/given/{name}" for name in withheld(lab, grading=True)]
     cell = f"HIDDEN, ANSWERS = {hidden!r}, {answers!r}\n{EVERYWHERE}"
     points = check_points(nbformat.read(course.notebook(course.lab(str(lab))), as_version=4))
-    lent = files({taken: {taken}}, points)
-    outcome = run_notebook(notebook(cell), None, Limits(cell_seconds=300), lab=lab, taken=lent)
+    outcome = run_notebook(
+        notebook(cell), None, Limits(cell_seconds=300), lab=lab, taken=lent({taken: {taken}}, points)
+    )
     assert outcome.status == "FINISHED", outcome.reason
     memory, disk = texts(outcome)[0].splitlines()
     folder = f"{Path(labsupport.__file__).parent}/given/exercises"
