@@ -26,7 +26,6 @@ from transformers.utils import logging
 from labsupport import settings
 from labsupport.errors import LabError, reason
 from labsupport.fetch import cache, embedded, hub
-from labsupport.memory import give_back
 from labsupport.shapes import EMBEDDED, SHAPES, TINY
 from labsupport.table import layer_table
 from labsupport.widths import KINDS
@@ -74,7 +73,6 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
     if (name, dtype) in _ready:
         ready: Any = _ready.pop((name, dtype))
         return ready.to(device)
-    give_back()  # an earlier model's, which fills what this one needs
     source = location(name)
     with _readable(name, source):
         found = AutoConfig.from_pretrained(source)

@@ -92,7 +92,7 @@ def faulted(exercise: Exercise, problem: Exception) -> Verdict:
 
 def taken_openly(exercise: Exercise) -> Verdict:
     """The verdict on an exercise that takes the course's own function."""
-    why = "This is the course's own function. Write your own, and the exercise earns its points."
+    why = "This is the course's own function. Write your own, and it is judged."
     lines = [Line(Mark.OPEN, "given: 0 points")]
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=Ending.GIVEN, lines=lines, share=0.0, cause=why
