@@ -23,9 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         for name in chosen.names or NAMES:
             print(f"{name} ...", file=sys.stderr, flush=True)
             table.keep(name, *importlib.import_module(f"benchmarks.{name}").run())
-        content = table.text(*table.kept(NAMES))
+            content = table.text(*table.kept(NAMES))
+            table.write(chosen.file, content)  # what is interrupted later keeps this
         print(content)
-        table.write(chosen.file, content)
     except (LabError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ hold for that machine only. Multiply-accumulates are in given/macs.py.
 import gc
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,7 +133,9 @@ def semi_structured(weight: torch.Tensor) -> torch.Tensor:
     if not weight.is_cuda:
         raise LabError("PyTorch's 2:4 kernels need a CUDA device of compute capability 8.0 or more.")
     try:
-        return torch.sparse.to_sparse_semi_structured(weight.half())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The PyTorch API of SparseSemiStructuredTensor", UserWarning)
+            return torch.sparse.to_sparse_semi_structured(weight.half())
     except Exception as problem:
         why = f"PyTorch has no 2:4 kernel for this weight on this device: {reason(problem)}"
         raise LabError(why) from problem

@@ -1,7 +1,10 @@
 """What the numbers of a process depend on: the judge and the sandbox agree on it, or nobody is graded."""
 
+import ctypes
 import json
 import os
+import sys
+from contextlib import suppress
 
 import msgspec
 import torch
@@ -11,6 +14,7 @@ from labsupport import settings
 from labsupport.check.ask.surroundings import full_precision
 from labsupport.errors import LabError
 
+LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 REPORT = "PRUNING_LABS_REPORT"  # the number of the pipe on which a command reports to the runner
 SAME = ("device", "name", "capability", "driver", "dtype", "precision")  # threads may differ
 
@@ -51,8 +55,11 @@ def here() -> Machine:
 
 def driver() -> str:
     """The CUDA version of the driver, and of torch."""
-    version = getattr(torch._C, "_cuda_getDriverVersion", lambda: 0)()
-    return f"driver for CUDA {version // 1000}.{version % 1000 // 10}, torch for CUDA {torch.version.cuda}"
+    version = ctypes.c_int()
+    with suppress(OSError):  # on the stand-in there is none
+        ctypes.CDLL(LIBRARY).cuDriverGetVersion(ctypes.byref(version))
+    number = f"{version.value // 1000}.{version.value % 1000 // 10}"
+    return f"driver for CUDA {number}, torch for CUDA {torch.version.cuda}"
 
 
 def precision(device: torch.device) -> str:

@@ -52,10 +52,19 @@ def device() -> torch.device:
 def unusable(card: torch.device) -> str:
     """Why torch cannot compute on this card, from one product; "" if it can."""
     if not torch.cuda.is_available():
-        return "torch finds no CUDA device here"
+        return f"torch finds no CUDA device here ({_none()})"
     if (card.index or 0) >= torch.cuda.device_count():
         return f"there are {torch.cuda.device_count()} CUDA devices here"
     return _tried(card)
+
+
+def _none() -> str:
+    """Why torch finds no device: the error that a call would end with."""
+    try:
+        torch.cuda.init()
+    except Exception as problem:
+        return reason(problem, 300)
+    return "no error is reported"
 
 
 @cache

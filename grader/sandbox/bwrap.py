@@ -170,8 +170,7 @@ def _system(limits: Limits) -> list[str]:
     args = [
         "--proc",
         "/proc",
-        "--remount-ro",
-        "/proc",
+        *devices.proc(),
         "--dev",
         "/dev",
         "--size",

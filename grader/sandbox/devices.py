@@ -1,6 +1,7 @@
 """The device files of a GPU, and the system files that its driver reads."""
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,6 +34,25 @@ def binds() -> list[str]:
     for path in (*DRIVERS, *libraries(Path("/proc/self/maps").read_text().splitlines())):
         arguments += ["--ro-bind-try", str(path), str(path)]
     return arguments
+
+
+def proc() -> list[str]:
+    """The bwrap arguments that keep /proc from being written; with a GPU all but what belongs to processes.
+
+    CUDA's driver writes the names of its threads to /proc/self/task/*/comm, and gives up where it cannot:
+    error 304, "OS call failed".
+    """
+    if not used():
+        return ["--remount-ro", "/proc"]
+    arguments = []
+    for path in sorted(Path("/proc").iterdir()):
+        if not path.name.isdigit() and _writable(path.lstat().st_mode):
+            arguments += ["--ro-bind", str(path), str(path)]
+    return arguments
+
+
+def _writable(mode: int) -> bool:
+    return stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and bool(mode & 0o222))
 
 
 def libraries(maps: Iterable[str]) -> list[str]:

@@ -91,10 +91,11 @@ def stop(process: subprocess.Popen) -> None:
 def reason(said: list[str]) -> str:
     """A short reason for the failure of pip, from its output lines."""
     everything = "\n".join(said)
-    errors = [line.removeprefix("ERROR: ").rstrip(".") for line in said if line.startswith("ERROR: ")]
+    lines = [line for line in said if line]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines
     if "No matching distribution" in everything and "connection broken" in everything:
         return "the package index cannot be reached from here"
-    return errors[-1] if errors else "pip gave no reason"
+    return errors[-1].rstrip(".") if errors else "pip gave no reason"
 
 
 def verify(path: Path, sha256: str) -> None:

@@ -211,6 +211,19 @@ def test_the_table_is_written_whole(tiny, monkeypatch, capsys):
     assert "- A note." in lines
 
 
+def test_what_was_measured_before_an_interrupt(tiny, monkeypatch):
+    """It is in the file."""
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(selection, "run", lambda: ([Row("masks", "8 ms", "1 ms", 8.0, ">= 8")], []))
+    monkeypatch.setattr(pruning, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        main(["selection", "pruning", "--file", str(tiny / "RESULTS.md")])
+    assert "| masks" in (tiny / "RESULTS.md").read_text()
+
+
 @pytest.mark.lengthy
 def test_bad_words(tiny, monkeypatch, capsys):
     """An unknown benchmark, or a measurement that fails, is one sentence and a 2; the old table stays."""

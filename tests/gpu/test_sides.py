@@ -87,7 +87,7 @@ def test_a_sandbox_without_its_gpu(tmp_path, empty_course, card):
     (tmp_path / "right.py").write_text(RIGHT)
     with pytest.raises(LabError, match="nobody is graded") as caught:
         attempt("sparsity", tmp_path / "right.py")
-    assert "cuda:0 cannot be used: torch finds no CUDA device here." in str(caught.value)
+    assert "cuda:0 cannot be used: torch finds no CUDA device here (" in str(caught.value)
 
 
 @pytest.mark.sandbox

@@ -188,13 +188,18 @@ def test_full_disk(trusted, own_cache, monkeypatch, problem):
     [
         ("ERROR: Could not install: [Errno 28] No space left on device", "Cannot write .*: No space left on"),
         ("ERROR: Something new.", "could not be downloaded: Something new. Nothing was kept"),
+        (
+            "option --progress-bar: invalid choice",
+            "downloaded: option --progress-bar: invalid choice. Nothing",
+        ),
         ("", "could not be downloaded: pip gave no reason. Nothing was kept"),
     ],
 )
 def test_pip_fails(own_cache, tmp_path, monkeypatch, last, sentence):
-    """pip's own last error is the reason, and a full disk is told as everywhere else."""
+    """pip's own last error is the reason, else its last line; a full disk is told as everywhere else."""
+    notice = "notice" if last.startswith("ERROR") else ""
     pip = tmp_path / "python"
-    pip.write_text(f"#!/bin/sh\necho Progress 10 of 92871040\necho '{last}' >&2\necho notice\nexit 1\n")
+    pip.write_text(f"#!/bin/sh\necho Progress 10 of 92871040\necho '{last}' >&2\necho {notice}\nexit 1\n")
     pip.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(pip))
     with pytest.raises(LabError, match=sentence):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import site
 import socket
@@ -127,8 +128,13 @@ def test_nothing_of_the_machine_is_there(tmp_path, monkeypatch):
     assert {code: text for code, text in found.items() if "REFUSED\n" not in text} == {}
 
 
-def test_nothing_of_the_machine_can_be_written():
-    """Graded by root, a submission is root without capabilities: /proc/sys would do as it says."""
+@pytest.mark.parametrize("gpu", [False, True], ids=["without a GPU", "with one"])
+def test_nothing_of_the_machine_can_be_written(gpu, monkeypatch):
+    """Graded by root, a submission is root without capabilities: /proc/sys would do as it says.
+
+    CUDA names its threads; so with a GPU what belongs to processes is as the kernel has it.
+    """
+    monkeypatch.setattr(devices, "used", lambda: gpu)
     walk = (
         "import os\n"
         "for place in ('proc', 'etc', 'opt', 'dev', 'root', 'sys', 'run', 'var'):\n"
@@ -138,9 +144,13 @@ def test_nothing_of_the_machine_can_be_written():
         "            except OSError: continue\n"
         "            print(path)\n"
     )
-    outcome = run_notebook(notebook(walk), None)
+    thread = '/proc/self/task/{__import__("threading").get_native_id()}/comm'
+    outcome = run_notebook(notebook(walk, probe(f"open(f'{thread}', 'w').write('named')")), None)
+    assert ("REFUSED" in texts(outcome)[1]) == (not gpu)
     harmless = {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty", "pts/ptmx")}
     found = {path for path in texts(outcome)[0].split() if not path.startswith("/dev/nvidia")}
+    if gpu:
+        found = {path for path in found if not re.match(r"/proc/\d+/", path)}
     assert found - {"/dev/console"} <= harmless and "/dev/null" in found
 
 

@@ -39,6 +39,15 @@ STRANGE = {
 pytestmark = pytest.mark.usefixtures("tiny_course")
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_layer_that_fits(seed):
+    """Whoever makes the weights of the layers whose MACs are counted, fills no memory."""
+    for case in EXERCISES["linear_macs"].cases(seed):
+        rows, columns, tokens = case.inputs.values()
+        assert 4 * rows * columns <= 48e6
+        assert case.title.startswith("more") == (rows * columns * tokens > 2**53)
+
+
 @pytest.mark.lengthy
 @pytest.mark.parametrize("kind", few(STRANGE, of=[*list(STRANGE)[::4], "sparse matrix"]))
 @pytest.mark.parametrize("name", EXERCISES)
