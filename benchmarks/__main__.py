@@ -9,8 +9,8 @@ from benchmarks import table
 from labsupport.errors import LabError
 
 NAMES = (
-    "classes", "growth", "perplexity", "selection", "pruning", "peers", "minutes", "records", "likeness",
-    "card",
+    "classes", "growth", "perplexity", "selection", "pruning", "depth", "peers", "minutes", "records",
+    "likeness", "card",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from nbformat import v4
 
 from benchmarks import (
     classes,
+    depth,
     growth,
     likeness,
     measure,
@@ -45,7 +46,7 @@ def tiny(monkeypatch, tmp_path):
         found = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**arguments)
         return json.loads(json.dumps(found)) | {"wall": 1.0}
 
-    for module in (perplexity, selection, pruning):
+    for module in (perplexity, selection, pruning, depth):
         monkeypatch.setattr(module, "fresh", here)
     return tmp_path
 
@@ -56,11 +57,12 @@ def small(name: str):
         "perplexity": lambda: perplexity.run(length=64, rounds=1),
         "selection": lambda: selection.run(TINY, rounds=1),
         "pruning": lambda: pruning.run(rounds=1),
+        "depth": lambda: depth.run(rounds=1),
     }[name]()
 
 
 @pytest.mark.lengthy
-@pytest.mark.parametrize("name", ["perplexity", "selection", "pruning"])
+@pytest.mark.parametrize("name", ["perplexity", "selection", "pruning", "depth"])
 def test_runs_through(tiny, name):
     """Every row has a baseline, ours, and a ratio that is above 0."""
     rows, _ = small(name)
@@ -302,6 +304,7 @@ def test_make_benchmark():
         "perplexity",
         "selection",
         "pruning",
+        "depth",
         "peers",
         "minutes",
         "records",

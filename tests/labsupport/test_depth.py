@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from labsupport import models, plots, residual
 from labsupport.check.ask.pruned import digests
 from labsupport.given import depth, distillation
+
+DEEPER = models.tiny().config.__class__(**models.tiny().config.to_dict() | {"num_hidden_layers": 5})
 
 
 @pytest.fixture
@@ -24,6 +27,22 @@ def test_the_stream_is_what_goes_through_the_blocks(windows):
         assert torch.allclose(one, other, atol=1e-4)
     assert torch.allclose(model.model.norm(found[-1]), theirs[-1], atol=1e-4)
     assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_blocks_as_optipfair_measures_and_drops_them(windows):
+    """The same influences, and without the same blocks the same logits."""
+    tool = pytest.importorskip("optipfair.pruning.depth")
+    theirs = AutoModelForCausalLM.from_config(DEEPER)
+    ours = residual.twin(theirs)
+    found = depth.block_influence(residual.stream(ours, windows))
+    wanted = tool.analyze_layer_importance(theirs, list(windows[:, None]), show_progress=False)
+    assert found.tolist() == pytest.approx(list(wanted.values()), rel=1e-3, abs=1e-6)
+    gone = found.argsort()[:2].tolist()
+    tool.prune_model_depth(theirs, layer_indices=gone, layer_selection_method="custom", show_progress=False)
+    depth.drop_blocks(ours, [place for place in range(5) if place not in gone])
+    with torch.no_grad():
+        assert torch.equal(ours(windows).logits, theirs(windows).logits)
+    assert len(ours.model.layers) == len(theirs.model.layers) == 3
 
 
 def test_a_twin_costs_no_memory_and_loses_blocks_alone(windows):
