@@ -76,7 +76,7 @@ def test_independent_right_answers_are_not_alike(exercise):
     for (one, (text, mine)), (other, (another, theirs)) in itertools.combinations(answers.items(), 2):
         if not mine & theirs:
             both = [written_by(one, exercise, text), written_by(other, exercise, another)]
-            assert pairs.pairs(both, set()) == []
+            assert pairs.pairs(both, set(), 9) == ([], 0)
 
 
 @pytest.mark.lengthy
@@ -84,7 +84,7 @@ def test_independent_right_answers_are_not_alike_the_judges():
     for exercise in EXERCISES:
         authors = [written_by(name, exercise, text) for name, (text, _) in right_answers(exercise).items()]
         authors += [Author(name, False, {exercise: one}, {}) for name, one in programs.course_functions()]
-        found = [(pair.one.name, pair.other.name) for pair in pairs.pairs(authors, set())]
+        found = [(pair.one.name, pair.other.name) for pair in pairs.pairs(authors, set(), 10**6)[0]]
         assert [pair for pair in found if pair[1] not in right_answers(exercise)] == []
 
 
@@ -100,9 +100,23 @@ def test_every_disguised_copy_is_found(disguise):
                 tried += 1
                 copied = disguise(text, (exercise,))
                 assert copied != text
-                found = pairs.pairs([original, written_by("copy", exercise, copied)], set())
+                found, _ = pairs.pairs([original, written_by("copy", exercise, copied)], set(), 9)
                 assert [(pair.one.name, pair.other.name) for pair in found] == [(name, "copy")], copied
     assert tried > 50
+
+
+@pytest.mark.lengthy
+def test_some_at_a_time_are_all(monkeypatch):
+    """However many are compared together, the pairs and their order are the same; what is cut is counted."""
+    authors = []
+    for exercise in list(EXERCISES)[:20]:
+        for name, (text, _) in right_answers(exercise).items():
+            authors += [written_by(f"{exercise}-{name}-{copy}", exercise, text) for copy in "ab"]
+    every, none_more = pairs.pairs(authors, set(), 10**6)
+    monkeypatch.setattr(pairs, "TOGETHER", 1)
+    assert pairs.pairs(authors, set(), 10**6) == (every, none_more) == (every, 0)
+    assert pairs.pairs(authors, set(), 2) == (every[:2], len(every) - 2)
+    assert len(every) > 10
 
 
 # A class

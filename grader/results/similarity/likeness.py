@@ -34,10 +34,11 @@ def likeness(lab: str) -> Likeness:
         programs.of_student(each.student, each.raw or b"", released)
         for each in bar(handed_in, f"comparing {lab}", delay=1)
     ]
-    found = pairs.pairs([*students, *programs.of_course(lab)], programs.given_prints(released))
+    authors = [*students, *programs.of_course(lab)]
+    found, more = pairs.pairs(authors, programs.given_prints(released), MOST)
     left_out = [
         f"{student.name}: {exercise} is not compared: {reason}."
         for student in students
         for exercise, reason in student.left_out.items()
     ]
-    return Likeness(identical(handed_in, released), found[:MOST], len(found[MOST:]), left_out)
+    return Likeness(identical(handed_in, released), found, more, left_out)

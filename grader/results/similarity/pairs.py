@@ -23,6 +23,7 @@ LEAST = 18  # fingerprints that a pair has in common at least, those of many stu
 RARE = 8  # fingerprints that a pair, and few other students, have in common at least
 SHORTER = 0.9  # weight of the shorter program's length in a likeness; that of the longer is the rest
 TINY = 12  # a program with fewer fingerprints is not compared: right answers of this length are equal
+TOGETHER = 64  # students who are compared with all authors at one time
 FEW = 4  # students who may have a fingerprint in common, however small the class is
 
 
@@ -41,33 +42,50 @@ class Pair:
     common: int
 
 
-def pairs(authors: list[Author], given: set[str]) -> list[Pair]:
-    """The pairs that are alike, the most alike first. authors: students, then files of the course.
+def pairs(authors: list[Author], given: set[str], most: int) -> tuple[list[Pair], int]:
+    """The pairs that are alike, the most alike first and `most` of them; and how many more there are.
 
-    given: the fingerprints of the release.
+    authors: students, then files of the course. given: the fingerprints of the release. Some students at a
+    time are compared with all authors, so that memory grows with the class and not with its square.
     """
     asked = list(dict.fromkeys(chain.from_iterable(author.programs for author in authors)))
-    common, rare = {}, {}  # [authors, authors] for each exercise
+    students = sum(author.student for author in authors)
+    written, rare = {}, {}  # who has which fingerprints, for each exercise
     for exercise in asked:
         sets = [compared(author, exercise, given) for author in authors]
-        usual = frequent(sets[: sum(author.student for author in authors)])
-        common[exercise], rare[exercise] = overlaps(sets), overlaps([prints - usual for prints in sets])
-    likeness = {exercise: shares(table) for exercise, table in rare.items()}
-    found: dict[tuple[str, str], Pair] = {}
-    for scope in [*([exercise] for exercise in asked), asked] if asked else []:
+        usual = frequent(sets[:students])
+        written[exercise], rare[exercise] = table(sets), table([prints - usual for prints in sets])
+    found: list[Pair] = []
+    count = 0
+    for start in range(0, students, TOGETHER):
+        some = _some(authors, written, rare, slice(start, min(start + TOGETHER, students)))
+        found = sorted([*found, *some], key=strength, reverse=True)[:most]
+        count += len(some)
+    return found, count - len(found)
+
+
+def _some(authors: list[Author], written: dict, rare: dict, rows: slice) -> list[Pair]:
+    """The pairs of some students with the authors that follow each of them. written, rare: by exercise."""
+    size = {exercise: sizes(prints) for exercise, prints in rare.items()}  # [authors]
+    # [rows, authors] each
+    common = {exercise: overlaps(prints, rows) for exercise, prints in written.items()}
+    few = {exercise: overlaps(prints, rows) for exercise, prints in rare.items()}
+    close = {exercise: shares(few[exercise], size[exercise], rows) for exercise in rare}
+    found: dict[tuple[int, int], Pair] = {}
+    for scope in [*([exercise] for exercise in rare), [*rare]] if rare else []:
         together = np.sum([common[exercise] for exercise in scope], axis=0)
-        few = np.sum([rare[exercise] for exercise in scope], axis=0)
-        close = shares(few)
-        flagged = (close >= ALIKE) & (together >= LEAST) & (few >= RARE)
-        for i, j in np.argwhere(np.triu(flagged, 1)).tolist():
-            if not authors[i].student:
-                break  # two files of the course, as are all pairs that follow
-            both = [exercise for exercise in asked if rare[exercise][i, i] and rare[exercise][j, j]]
-            alike = {exercise: float(likeness[exercise][i, j]) for exercise in both}
-            pair = Pair(authors[i], authors[j], float(close[i, j]), alike, int(together[i, j]))
-            key = (pair.one.name, pair.other.name)
-            found[key] = max(pair, found.get(key, pair), key=strength)
-    return sorted(found.values(), key=strength, reverse=True)
+        shared = np.sum([few[exercise] for exercise in scope], axis=0)
+        alike = shares(shared, np.sum([size[exercise] for exercise in scope], axis=0), rows)
+        flagged = (alike >= ALIKE) & (together >= LEAST) & (shared >= RARE)
+        for i, j in np.argwhere(np.triu(flagged, rows.start + 1)).tolist():
+            one, other = rows.start + i, j
+            both = [exercise for exercise in rare if size[exercise][one] and size[exercise][other]]
+            exercises = {exercise: float(close[exercise][i, j]) for exercise in both}
+            pair = Pair(
+                authors[one], authors[other], float(alike[i, j]), exercises, common=int(together[i, j])
+            )
+            found[one, other] = max(pair, found.get((one, other), pair), key=strength)
+    return [found[key] for key in sorted(found)]
 
 
 def strength(pair: Pair) -> tuple[float, int]:
@@ -89,18 +107,26 @@ def frequent(sets: list[set[str]]) -> set[str]:
     return {each for each, count in counts.items() if count > most}
 
 
-def overlaps(sets: list[set[str]]) -> np.ndarray:
-    """The number of common elements of each two sets, int [n, n]."""
+def table(sets: list[set[str]]) -> sparse.csr_array:
+    """Which set has which element, 0 or 1: int [n, elements]."""
     column: dict[str, int] = {}
     places = [(row, column.setdefault(one, len(column))) for row, each in enumerate(sets) for one in each]
     at = np.array(places, dtype=np.int64).reshape(-1, 2).T
     ones, shape = np.ones(at.shape[1], dtype=np.int64), (len(sets), len(column))
-    table: Any = sparse.csr_array((ones, tuple(at)), shape=shape)  # [n, elements]
-    return (table @ table.T).toarray()
+    return sparse.csr_array((ones, tuple(at)), shape=shape)
 
 
-def shares(overlap: np.ndarray) -> np.ndarray:
-    """The likeness of each two sets, from their overlaps: Tversky's index."""
-    sizes = overlap.diagonal()
-    shorter, longer = np.minimum.outer(sizes, sizes), np.maximum.outer(sizes, sizes)
+def sizes(table: Any) -> np.ndarray:
+    """The number of elements of each set, int [n]."""
+    return np.diff(table.indptr)
+
+
+def overlaps(table: Any, rows: slice) -> np.ndarray:
+    """The number of elements that some sets have in common with each set, int [rows, n]."""
+    return (table[rows] @ table.T).toarray()
+
+
+def shares(overlap: np.ndarray, sizes: np.ndarray, rows: slice) -> np.ndarray:
+    """The likeness of some sets to each set, from their overlaps and sizes: Tversky's index. [rows, n]."""
+    shorter, longer = np.minimum.outer(sizes[rows], sizes), np.maximum.outer(sizes[rows], sizes)
     return overlap / np.maximum(1, SHORTER * shorter + (1 - SHORTER) * longer)
