@@ -23,11 +23,28 @@ def tree(text: str) -> ast.Module:
 
 def table(text: str) -> symtable.SymbolTable:
     """The symbol table of a cell. Raises NotPython."""
-    tree(text)
+    parsed = tree(text)
     try:
-        return symtable.symtable(text, "cell", "exec")
+        return symtable.symtable(ast.unparse(Apart().visit(parsed)), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise NotPython from problem
+
+
+class Apart(ast.NodeTransformer):
+    """Makes generators of comprehensions: from Python 3.12 on these have no symbol table of their own.
+
+    There `[x for x in y]` would bind x in the cell, which it does not.
+    """
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 def bound(text: str) -> set[str]:

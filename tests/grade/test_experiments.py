@@ -212,6 +212,9 @@ SPARED = [
     "def mine(masks, half):\n    name = masks\n    return name, half",  # names of its own
     "class Mine:\n    half = 1",
     "[half for half in range(2)]",
+    "{half: half for half in range(2)}",
+    "{half for half in range(2) if half}",
+    "def f(x):\n    return [half for half in x]",
     "def f(x):\n    half = {}\n    half[1] = x\n    half.update(x)\n    half += 1\n    return half",
     "EPS = 1e-8\nSHAPE = (2, -3)\ndef f(x):\n    return x + EPS",
     "def f(x):\n    return torch.rand(3, generator=torch.Generator().manual_seed(1))",

@@ -105,6 +105,7 @@ def test_every_disguised_copy_is_found(disguise):
     assert tried > 50
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_some_at_a_time_are_all(monkeypatch):
     """However many are compared together, the pairs and their order are the same; what is cut is counted."""
