@@ -151,6 +151,7 @@ def test_another_process_gives_the_same_bytes(labs):
     assert run.stderr == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_nbgraders_own_command_gives_the_same_bytes(labs):
     """Who types `nbgrader generate_assignment`, or uses formgrader, releases the same notebook."""

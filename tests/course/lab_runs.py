@@ -1,10 +1,7 @@
-"""Which labs a test runs on the course model."""
+"""The labs, for tests that run them on the course model: `make labs`, and of some .ci/run."""
 
 import pytest
 
 from grader import course
 
-BY_DEFAULT = ("03_wanda_calibration",)  # on the course model; the others: `make labs`
-ON_COURSE_MODEL = [
-    pytest.param(lab, marks=() if lab in BY_DEFAULT else pytest.mark.slow) for lab in course.labs()
-]
+ON_COURSE_MODEL = [pytest.param(lab, marks=pytest.mark.slow) for lab in course.labs()]

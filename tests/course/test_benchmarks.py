@@ -159,6 +159,7 @@ def test_classes(monkeypatch):
         assert all(phase in note for phase in classes.PHASES), note
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_growth(monkeypatch):
     """Each size is compared with the one before, by what a submission costs; all of them must earn points."""
@@ -173,6 +174,7 @@ def test_growth(monkeypatch):
         growth.run(sizes=(2,))
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_failed_measurement_says_why():
     """What goes wrong in the other process is one sentence here."""
@@ -226,6 +228,7 @@ def test_what_was_measured_before_an_interrupt(tiny, monkeypatch):
     assert "| masks" in (tiny / "RESULTS.md").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_bad_words(tiny, monkeypatch, capsys):
     """An unknown benchmark, or a measurement that fails, is one sentence and a 2; the old table stays."""
@@ -279,6 +282,7 @@ def test_records_for_real(monkeypatch):
     assert all(cost["seconds"] > 0 and cost["peak"] > 0 for cost in found.values())
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_likeness(monkeypatch, tmp_path):
     """Students who differ are compared, and of two who wrote the same the pair is seen."""

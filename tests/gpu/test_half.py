@@ -13,6 +13,7 @@ from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
 from tests.gpu.test_cuda_judges import ON_A_MODEL, of, told
+from tests.sample import few
 
 pytestmark = pytest.mark.gpu
 WINDOWS = torch.randint(256, (3, 40), generator=torch.Generator().manual_seed(0))
@@ -94,7 +95,7 @@ def test_norms_are_summed_in_float32():
 
 @pytest.mark.lengthy
 @pytest.mark.usefixtures("tiny_course", "half")
-@pytest.mark.parametrize("exercise", ON_A_MODEL)
+@pytest.mark.parametrize("exercise", few(ON_A_MODEL, of=ON_A_MODEL[:2]))
 def test_right_answers_are_right(exercise):
     """Whatever the order of their sums."""
     for function in of(exercise, right=True):

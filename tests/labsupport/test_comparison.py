@@ -25,6 +25,7 @@ def asked(monkeypatch) -> list[str]:
     return names
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_every_method_is_measured(tiny):
     """On the tiny model all methods run, and zeros and slices show where they should."""

@@ -218,6 +218,7 @@ def test_a_file_that_ends_too_early_is_refused_wherever_it_ends(small):
             container.read(file[:length], CONFIG)
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_a_changed_byte_is_refused_or_makes_another_weight(small):
     """Each byte in turn: nothing but Refused comes out of it, and no weight is larger than the model's."""

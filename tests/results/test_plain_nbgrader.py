@@ -86,6 +86,7 @@ def recorded(student: str) -> Record:
     return record
 
 
+@pytest.mark.thorough
 def test_work_handed_in_since_is_not_called_a_success(folder, tmp_path):
     """The lightning bolt gave the verdicts on the older submission for the new one."""
     release([LAB])

@@ -121,6 +121,7 @@ def grade_by_hand(student: str, points: float) -> None:
         open_book.db.commit()
 
 
+@pytest.mark.thorough
 def test_a_course_as_on_sqlite(folder, tmp_path, monkeypatch):
     """Release, due date, late work, a person's grades, table, report and feedback: all as on SQLite."""
     found = []

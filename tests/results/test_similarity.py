@@ -21,6 +21,7 @@ from grader.status import Status
 from labsupport.check.judge import EXERCISES
 from tests.results.disguises import DISGUISES, rename
 from tests.results.test_report import Page
+from tests.sample import few
 
 LAB = "02_magnitude_pruning"
 LAB_EXERCISES = ("magnitude_mask", "prune_magnitude", "global_magnitude_masks")
@@ -79,6 +80,7 @@ def test_independent_right_answers_are_not_alike(exercise):
             assert pairs.pairs(both, set(), 9) == ([], 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_independent_right_answers_are_not_alike_the_judges():
     for exercise in EXERCISES:
@@ -89,7 +91,7 @@ def test_independent_right_answers_are_not_alike_the_judges():
 
 
 @pytest.mark.lengthy
-@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("disguise", few(DISGUISES, of=DISGUISES[::4]))
 def test_every_disguised_copy_is_found(disguise):
     """Of every right answer that is long enough to tell a copy from a coincidence."""
     tried = 0

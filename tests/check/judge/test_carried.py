@@ -58,6 +58,8 @@ CARRIED = [  # the later exercise, the earlier one, and a wrong answer to that
 ]
 PAIRS_BY_NAME = {(later, earlier): wrong for later, earlier, wrong in CARRIED}
 PAIRS = list(PAIRS_BY_NAME.items())
+NAMED = list(PAIRS_BY_NAME)
+LATER = sorted({later for later, _ in NAMED})
 COSTLY = {"prune_blocks", "prune_sparsegpt", "prune_wanda", "distill", "perplexity"}  # seconds each
 TRIVIAL = {  # of the right form, and the same whatever the input is
     "window_nll": lambda logits, token_ids: (torch.tensor(3.0), 2),
@@ -101,7 +103,7 @@ def quickly(triple: tuple) -> bool:
 
 @pytest.mark.parametrize(
     ("later", "earlier", "wrong"),
-    few(CARRIED, of=[each for each in CARRIED if quickly(each)]),
+    few(CARRIED, of=[each for each in CARRIED if quickly(each)][2::3]),
 )
 def test_what_follows_earns_its_points(later, earlier, wrong):
     """The right function that calls a wrong earlier one is right, and told what to mend first."""
@@ -137,7 +139,7 @@ def test_what_does_not_follow_earns_nothing(pair, wrong):
         assert second == first, function.__name__
 
 
-@pytest.mark.parametrize("pair", [pair for pair, _ in PAIRS])
+@pytest.mark.parametrize("pair", few(NAMED, of=NAMED[::3]))
 def test_a_trivial_earlier_function_carries_nothing(pair):
     """Nobody earns a later exercise by an earlier function that ignores its input."""
     later, earlier = pair
@@ -148,7 +150,7 @@ def test_a_trivial_earlier_function_carries_nothing(pair):
     assert second == first
 
 
-@pytest.mark.parametrize("pair", [pair for pair, _ in PAIRS])
+@pytest.mark.parametrize("pair", few(NAMED, of=NAMED[1::3]))
 def test_an_earlier_function_that_is_not_written(pair):
     """What is not written yet carries nothing."""
     later, earlier = pair
@@ -159,7 +161,7 @@ def test_an_earlier_function_that_is_not_written(pair):
     assert second == first
 
 
-@pytest.mark.parametrize("later", sorted({pair[0] for pair, _ in PAIRS}))
+@pytest.mark.parametrize("later", few(LATER, of=LATER[::3]))
 def test_right_earlier_functions_change_no_message(later):
     """Where the earlier functions are right, a wrong later one has the verdict that it always had."""
     space = lab_of(later)
