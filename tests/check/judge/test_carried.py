@@ -139,10 +139,9 @@ def test_what_does_not_follow_earns_nothing(pair, wrong):
         assert second == first, function.__name__
 
 
-@pytest.mark.parametrize("pair", few(NAMED, of=NAMED[::3]))
-def test_a_trivial_earlier_function_carries_nothing(pair):
+@pytest.mark.parametrize(("later", "earlier"), few(NAMED, of=NAMED[::3]))
+def test_a_trivial_earlier_function_carries_nothing(later, earlier):
     """Nobody earns a later exercise by an earlier function that ignores its input."""
-    later, earlier = pair
     space = lab_of(later)
     space[earlier] = TRIVIAL[earlier]
     first, second = verdicts(space, later)
@@ -150,10 +149,9 @@ def test_a_trivial_earlier_function_carries_nothing(pair):
     assert second == first
 
 
-@pytest.mark.parametrize("pair", few(NAMED, of=NAMED[1::3]))
-def test_an_earlier_function_that_is_not_written(pair):
+@pytest.mark.parametrize(("later", "earlier"), few(NAMED, of=NAMED[1::3]))
+def test_an_earlier_function_that_is_not_written(later, earlier):
     """What is not written yet carries nothing."""
-    later, earlier = pair
     space = lab_of(later)
     space[earlier] = WRONG[earlier, "not_written"]
     space[later] = next(f for (name, wrong), f in WRONG.items() if name == later and "right" not in wrong)
