@@ -1,6 +1,7 @@
 """Whatever a notebook does, its run ends with a status, names the cell, and leaves nothing alive."""
 
 import json
+import mmap
 import os
 import re
 import signal
@@ -536,12 +537,22 @@ def test_what_nothing_holds_is_said(monkeypatch):
     """Without control groups each limit is an rlimit or a sentence."""
     monkeypatch.setattr(devices, "used", lambda: False)
     rlimits, unenforced = limits.fallbacks(Limits(), limits.Groups(), isolated=True)
-    assert rlimits["RLIMIT_AS"] == Limits().memory
+    assert rlimits["RLIMIT_DATA"] == Limits().memory
+    assert rlimits["RLIMIT_AS"] >= Limits().memory + 2**26  # and room for the libraries, of torch alone more
     assert "each process" in unenforced[0]
     monkeypatch.setattr(devices, "used", lambda: True)
     rlimits, unenforced = limits.fallbacks(Limits(), limits.Groups(), isolated=True)
-    assert "RLIMIT_AS" not in rlimits
+    assert not {"RLIMIT_AS", "RLIMIT_DATA"} & {*rlimits}
     assert "Memory is not limited" in unenforced[0]
+
+
+def test_libraries_take_no_students_memory():
+    """Torch for CUDA maps 3 GB of code: those are added, and what can be written is not."""
+    before = limits.libraries()
+    with mmap.mmap(-1, 2**31, flags=mmap.MAP_PRIVATE | mmap.MAP_ANON, prot=mmap.PROT_READ):
+        assert abs(limits.libraries() - before - 2**31) < 2**26
+    with mmap.mmap(-1, 2**31, flags=mmap.MAP_PRIVATE | mmap.MAP_ANON):
+        assert abs(limits.libraries() - before) < 2**26
 
 
 def grouped() -> bool:
