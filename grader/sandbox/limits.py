@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from grader.sandbox import devices
 from labsupport import waits
 from labsupport.control_groups import hierarchies
@@ -153,6 +151,8 @@ def _remove(folder: Path, tries: int = 100) -> None:
 
 def libraries() -> int:
     """Bytes that this process maps and that are not its data: with torch for CUDA 3 GB, without 0.7."""
+    import psutil  # `--help` needs none
+
     held = psutil.Process().memory_info()
     return held.vms - getattr(held, "data", held.vms)  # Linux alone tells data apart
 
