@@ -9,7 +9,7 @@ import pytest
 import labsupport
 from grader import course
 from grader.author import notebooks
-from grader.grade import experiments, journal
+from grader.grade import experiments, journal, names
 from grader.grade.class_run import grade_class
 from grader.grade.opaque import opaque
 from grader.intake.admit import admit
@@ -241,6 +241,18 @@ def test_what_reads_none_changes_nothing(handed_in, more):
     notebook, released = handed_in
     notebook.cells.append(nbformat.v4.new_code_cell(more))
     assert experiments.spared(notebook, released) == tagged(released)
+
+
+NESTED = "[[x for x in z] for z in y]"
+
+
+@pytest.mark.parametrize("text", ["[x for x in y]", "{x for x in y}", "{x: 1 for x in y}", NESTED])
+def test_a_comprehension_has_names_of_its_own(text):
+    """In any Python: from 3.12 on one without a scope of its own would bind x in the cell."""
+    kinds = (ast.ListComp, ast.SetComp, ast.DictComp)
+    parts = ast.walk(names.Apart().visit(ast.parse(text)))
+    assert not any(isinstance(part, kinds) for part in parts)
+    assert (names.bound(text), names.read(text)) == (set(), {"y"})
 
 
 LOOKS = ("__main__", "__globals__", "user_ns", "f_globals", "get_ipython", "_getframe")
