@@ -4,6 +4,7 @@ import gc
 import os
 import random
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,10 +34,13 @@ properties.load_profile("fixed")
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure():
-    """Hypothesis also draws numbers and strings that it reads in whatever modules are loaded by then.
+    """What is drawn and what is heard is the same in every run.
 
-    Which those are depends on the tests that ran before, so what is fixed does without.
+    Hypothesis also draws numbers and strings that it reads in whatever modules are loaded by then. Which
+    those are depends on the tests that ran before, so what is fixed does without. A run in the background
+    of a shell hears no Ctrl-C, nor would the commands that tests start and interrupt.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if properties().derandomize:
         providers._get_local_constants = providers.Constants
 

@@ -94,6 +94,7 @@ USUAL = ("right",)
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=() if case in USUAL else pytest.mark.thorough) for case in NOTEBOOKS]
 )
+@pytest.mark.thorough
 def test_the_button_says_the_same(case, tmp_path, capsys):
     """What nbgrader's Validate calls failed is not done here, cell by cell, and the other way round."""
     cells, expected = NOTEBOOKS[case]

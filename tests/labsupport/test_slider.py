@@ -34,6 +34,7 @@ def executed(monkeypatch) -> list:
     return notebook.cells[1].outputs
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_a_figure_where_no_slider_is_shown(monkeypatch):
     """On the site, under Validate and in `labsupport check`: one figure with its text, and words of each."""

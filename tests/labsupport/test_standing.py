@@ -65,6 +65,7 @@ def test_every_exercise_and_every_point_is_there(capsys):
     assert all(len(line) <= 83 for line in said.splitlines())
 
 
+@pytest.mark.thorough
 @pytest.mark.lengthy
 def test_two_kernels_at_once(own_folder):
     """Neither loses what the other's check has passed."""

@@ -189,6 +189,7 @@ def test_locked_in_the_middle(folder, monkeypatch):
     assert gradebook.students(LAB).keys() == {"ann", "bob", "cem"}
 
 
+@pytest.mark.thorough
 def test_a_new_gradebook_is_filled_again(folder):
     """Whoever moves to another database, or loses one, enters the class by the same command."""
     records = [graded("ann"), graded("bob")]
