@@ -128,9 +128,13 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             import_module(f"labsupport.steps.{MODULES.get(chosen.command, chosen.command)}").run(chosen)
     except LabError as problem:
+        if console.was_interrupted(problem):
+            return interrupted()
         print(problem, file=sys.stderr)
         return 2
     except ModuleNotFoundError as problem:
+        if console.was_interrupted(problem):
+            return interrupted()
         if (problem.name or "").startswith("labsupport.given."):
             print(
                 f"`{chosen.command}` needs {problem.name}, which this release does not hold.", file=sys.stderr
@@ -141,9 +145,14 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return 2
     except KeyboardInterrupt:
-        print("Interrupted; no incomplete file was kept.", file=sys.stderr)
-        return 130
+        return interrupted()
     return 0
+
+
+def interrupted() -> int:
+    """Say so; the exit status of a command that Ctrl-C has ended."""
+    print("Interrupted; no incomplete file was kept.", file=sys.stderr)
+    return 130
 
 
 def steps(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -4,6 +4,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from labsupport import container, linears, models, settings
+from labsupport.memory import give_back
 from labsupport.table import columns
 
 RATIO = 1.3  # perplexity of a file over that of the dense model, at most: 31 where dense has 24
@@ -35,15 +36,16 @@ def rules() -> str:
     return columns(["a file of at most", "points of 10"], rows)
 
 
-def loaded(file: bytes) -> LlamaForCausalLM:
+def loaded(file: bytes | memoryview) -> LlamaForCausalLM:
     """The model that is in a file. Raises container.Refused for what is no file."""
     model = models.load(model_name())
     container.restore(model, container.read(file, model.config))
     linears.sparse_on_purpose(model)
+    give_back()  # what decoding took
     return model
 
 
-def perplexity(file: bytes, token_windows: torch.Tensor) -> float:
+def perplexity(file: bytes | memoryview, token_windows: torch.Tensor) -> float:
     """Perplexity of a file's model on windows [n, L]. Raises container.Refused for what is no file."""
     from labsupport.given.perplexity import perplexity
 

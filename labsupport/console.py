@@ -15,9 +15,25 @@ def never_fail() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def printable(text: str) -> str:
+    """A text of somebody else's for a terminal, which obeys some of what is no letter, as in \\x1b[2J."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
 def needs_course(command: str, problem: ModuleNotFoundError) -> str:
     """A sentence for a command that needs more than labsupport alone."""
     return f"`{command}` needs {problem.name}, which is not here: pip install 'pruning-labs[course]'."
+
+
+def was_interrupted(problem: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: transformers makes a missing module of one that ends an import."""
+    seen: list[BaseException] = []  # SQLAlchemy's causes go in a circle
+    while problem is not None and problem not in seen:
+        if isinstance(problem, KeyboardInterrupt):
+            return True
+        seen.append(problem)
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 def to_the_end(main: Callable[[], int]) -> int:

@@ -216,6 +216,7 @@ METHODS: dict[tuple[int, int], dict[str, tuple[float, float]]] = {
         "dense": (269.0, 23.95), "magnitude": (176.1, 394.7), "Wanda": (176.2, 49.05),
         "Wanda 2:4": (176.2, 147.7), "blocks, random": (234.0, 79.25), "blocks, l1": (234.0, 582.7),
         "blocks, l2": (234.0, 315.6), "blocks, taylor": (234.0, 34.97), "Wanda + LoRA": (176.2, 36.87),
+        "blocks, taylor + LoRA": (234.0, 29.18), "blocks dropped + teacher": (226.5, 44.94),
         "SparseGPT": (176.2, 47.34), "SparseGPT 2:4": (176.2, 89.38), "Wanda, OWL": (176.2, 51.64),
         "blocks dropped": (226.5, 51.17),
     },

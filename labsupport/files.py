@@ -1,5 +1,6 @@
 """Atomic writes: a reader finds the old file or the new file, never a part of one."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -9,8 +10,10 @@ def write_whole(path: Path, data: bytes, keep: bool = False) -> None:
     """Write a file atomically; create its folder if it is missing.
 
     keep: sync the data to disk first, so that the file survives a power failure. Raises OSError; then the
-    old file is unchanged and no temporary file is left.
+    old file is unchanged and no temporary file is left. A device or a pipe is not replaced by a file.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "It is a device or a pipe, and no file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -20,6 +23,9 @@ def write_whole(path: Path, data: bytes, keep: bool = False) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as problem:
+        problem.filename = problem.filename or str(path)  # a full disk names no file
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

@@ -78,8 +78,20 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
         found = AutoConfig.from_pretrained(source)
     kind = must_be_llama(found, source)[hasattr(found, "layer_widths")]
     with _readable(name, source):
-        model: Any = kind.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        loaded: Any = kind.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+        model, there = loaded
+        _must_be_all(there)
     return model.to(device).eval().requires_grad_(False)
+
+
+def _must_be_all(there: dict) -> None:
+    """Raise ValueError if the files lack a weight, which would be random, or hold one too many."""
+    for kind, says in (("missing_keys", "lack"), ("unexpected_keys", "hold, and its config does not know,")):
+        if names := sorted(there[kind]):
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ValueError(f"its files {says} {names[0]}{more}")
 
 
 def tokenizer(name: str | Path | None = None) -> PreTrainedTokenizerFast:

@@ -34,3 +34,8 @@ class Bar(tqdm):
 def bar(iterable: Iterable | None = None, what: str = "", **options) -> tqdm:
     """A tqdm bar on standard output that vanishes when it is done."""
     return Bar(iterable, desc=what, **options)
+
+
+def loading(what: str) -> tqdm:
+    """A line that says what takes seconds and has no steps, until its context ends."""
+    return bar(what=what, bar_format="{desc} ...")

@@ -8,6 +8,7 @@
 # |---|---|
 # | **You learn** | what runs where, how long a lab takes on your machine, and how to read a check |
 # | **You need** | this notebook, open in JupyterLab; not yet the model |
+# | **Level** | basic: tensors, their axes, sums |
 # | **It takes** | five minutes; all cells together run a quarter of a minute |
 # | **Sources** | none: the papers come with the labs |
 #
@@ -79,8 +80,7 @@ print(doctor.report())
 #       passed    one Python number
 #       passed    between 0 and 1
 #       FAILED    the share of the dropped weights, the False ones
-#       FAILED    a mask that keeps all: the share of the dropped weights, the False ones
-#                 and 3 more parts, for the same reason
+#                 and 4 more parts, for the same reason
 #       open      1 part, until the failed ones pass
 #
 #       mask         [[0, 0, 1, 0, 0], [0, 1, 0, 1, 0]]

@@ -14,6 +14,7 @@
 # |---|---|
 # | **You learn** | what perplexity is, how to measure it without the usual mistakes, and what to ask before comparing two perplexities |
 # | **You need** | Python and a little torch; no lab before this one |
+# | **Level** | basic: tensors, their axes, sums |
 # | **It takes** | an hour of your time; all cells together run about a minute and a half on two CPU cores |
 # | **Sources** | Jurafsky and Martin, *Speech and Language Processing*, ch. 3; D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), its perplexity slide; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), section 4 |
 

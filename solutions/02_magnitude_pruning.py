@@ -13,6 +13,7 @@
 # |---|---|
 # | **You learn** | to rank weights, to cut at a sparsity, to prune a whole model, and to read the damage |
 # | **You need** | lab 01 (what perplexity is); the given `labsupport.given.perplexity` measures it from here on |
+# | **Level** | basic: tensors, their axes, sums |
 # | **It takes** | an hour of your time; all cells together run about two minutes on two CPU cores |
 # | **Sources** | Han et al. 2015, *Learning both weights and connections*; D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercise 1 |
 #

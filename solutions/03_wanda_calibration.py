@@ -13,6 +13,7 @@
 # |---|---|
 # | **You learn** | why magnitude misjudges, how to look inside a model with hooks, and which inputs of a layer are large |
 # | **You need** | lab 02 (masks, and which layers are pruned) |
+# | **Level** | middle: whole models, by masks, hooks and gradients |
 # | **It takes** | an hour of your time; all cells together run about a minute on two CPU cores |
 # | **Sources** | Sun et al. 2024a, *A Simple and Effective Pruning Approach for Large Language Models* (Wanda), equation 1; Sun et al. 2024b, *Massive Activations in Large Language Models*; D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercise 2 |
 

@@ -12,6 +12,7 @@
 # |---|---|
 # | **You learn** | low-rank updates, what training costs in memory, why merging must know the mask, and how to tell recovery from adaptation to a text |
 # | **You need** | lab 04 (Wanda) and lab 05 (sliced models); a training loop you have seen before helps |
+# | **Level** | middle: whole models, by masks, hooks and gradients |
 # | **It takes** | an hour of your time; all cells together run about four minutes on two CPU cores |
 # | **Sources** | Hu et al. 2022, *LoRA: low-rank adaptation of large language models*; Ma et al. 2023, *LLM-Pruner*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), section 6 |
 

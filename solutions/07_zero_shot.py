@@ -12,6 +12,7 @@
 # |---|---|
 # | **You learn** | how a language model answers a multiple-choice question, acc and acc_norm, standard errors, a test for two models on the same questions, and how to read a published table |
 # | **You need** | lab 01 (logits, the shift) and labs 02 and 04 (the two ways of pruning) |
+# | **Level** | middle: whole models, by masks, hooks and gradients |
 # | **It takes** | an hour of your time; all cells together run about a minute and a half on two CPU cores |
 # | **Sources** | Gao et al., *lm-evaluation-harness* (EleutherAI); Ma et al. 2023, *LLM-Pruner*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), chapter 5 |
 
@@ -563,8 +564,10 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # %% [markdown]
 # ## Read on
 #
-# - Gao et al., *lm-evaluation-harness*, and Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of
-#   language models*, [arXiv:2405.14782](https://arxiv.org/abs/2405.14782)
+# - Gao et al., *lm-evaluation-harness* ([the project](https://github.com/EleutherAI/lm-evaluation-harness)): every task of
+#   the tables that you will read
+# - Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of language models*,
+#   [arXiv:2405.14782](https://arxiv.org/abs/2405.14782): its authors on what makes a number repeatable
 # - Miller 2024, *Adding error bars to evals*, [arXiv:2411.00640](https://arxiv.org/abs/2411.00640): paired differences, standard errors, how many questions
 # - Dutta et al. 2024, *Accuracy is not all you need*, [arXiv:2407.09141](https://arxiv.org/abs/2407.09141): compressed models with equal accuracy that give
 #   other answers, counted by the answers that change

@@ -11,6 +11,7 @@
 # |---|---|
 # | **You learn** | MACs and FLOPs, the cost of attention, four storage formats, peak memory, the KV cache, how to measure a latency, and why zeros alone make nothing faster |
 # | **You need** | lab 02 (masks) and lab 05 (sliced models; the given `labsupport.given.blocks` makes them here) |
+# | **Level** | middle: whole models, by masks, hooks and gradients |
 # | **It takes** | an hour and a quarter of your time; all cells together run a minute or two on two CPU cores, and the closing tables seven more the first time |
 # | **Sources** | K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025), chapter on compute requirements; Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); the PyTorch documentation of sparse tensors |
 
@@ -746,6 +747,7 @@ for what, of in measures.items():
 # - Frantar and Alistarh 2023, *SparseGPT*, [arXiv:2301.00774](https://arxiv.org/abs/2301.00774): half of the weights gone in one shot, together with fewer bits
 # - Xia et al. 2024, *Sheared LLaMA*, [arXiv:2310.06694](https://arxiv.org/abs/2310.06694): structured pruning, and then much training
 # - Gholami et al. 2024, *AI and memory wall*, [arXiv:2403.14123](https://arxiv.org/abs/2403.14123)
+# - The PyTorch documentation, *torch.sparse*, [its page](https://docs.pytorch.org/docs/stable/sparse.html): what sparse tensors store, and 2:4
 #
 # **Open question.** Half of the weights are zero, and the file is larger than one of 4-bit numbers that lost nothing. Both could be had at once:
 # zeros *and* few bits. Does the order matter? Think of what Wanda's score needs to know of a weight, and of what rounding does to small

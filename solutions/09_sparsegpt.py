@@ -15,6 +15,7 @@
 # |---|---|
 # | **You learn** | the Hessian of a layer, how the others make up for a weight that goes, SparseGPT's walk through the columns, and what damping is for |
 # | **You need** | lab 04 (Wanda, 2:4, sequential calibration); matrix inverses, at least as functions that one can call |
+# | **Level** | advanced: several steps in one function |
 # | **It takes** | an hour and a half of your time; all cells together run about four minutes on two CPU cores. The starred exercise is extra: 20 minutes |
 # | **Sources** | Frantar and Alistarh 2023, *SparseGPT*; Frantar et al. 2022, *Optimal Brain Compression*; Hassibi and Stork 1993, *Optimal Brain Surgeon*; Sun et al. 2024, *Wanda* |
 
@@ -683,7 +684,7 @@ def gptq_layer(
     weight: float32 [out_features, in_features]; hessian: [in_features, in_features]. Every `group` consecutive inputs
     of a row share a grid, from the smallest to the largest weight of the group when its first column is reached.
     block: a multiple of group, does not change the result; damp: as in sparsegpt_layer. Returns a new weight [out, in].
-    Source: Frantar et al. 2022, GPTQ, algorithm 1, with a grid for each group.
+    Source: Frantar et al. 2023, GPTQ, algorithm 1, with a grid for each group.
     """
     ### BEGIN SOLUTION
     out, inputs = weight.shape
@@ -742,10 +743,12 @@ print(columns(["layer", "", "to nearest", "GPTQ", "GPTQ, damp 0.1"], rows, left=
 #   ([arXiv:2301.00774](https://arxiv.org/abs/2301.00774)): this lab.
 # - E. Frantar, S. P. Singh and D. Alistarh 2022, *Optimal Brain Compression*
 #   ([arXiv:2208.11580](https://arxiv.org/abs/2208.11580)): the exact order, row by row, and the way from OBS to SparseGPT.
-# - E. Frantar et al. 2022, *GPTQ* ([arXiv:2210.17323](https://arxiv.org/abs/2210.17323)): the same walk with rounding.
+# - E. Frantar et al. 2023, *GPTQ* ([arXiv:2210.17323](https://arxiv.org/abs/2210.17323)): the same walk with rounding.
 # - X. Meng et al. 2024, *ALPS* ([arXiv:2406.07831](https://arxiv.org/abs/2406.07831)): mask and weights together, by ADMM on the same $H$.
 # - M. Sun et al. 2024, *Wanda* ([arXiv:2306.11695](https://arxiv.org/abs/2306.11695)): section 3 compares the two scores.
-# - B. Hassibi and D. Stork 1993, *Second order derivatives for network pruning: Optimal Brain Surgeon* (NIPS 5).
+# - B. Hassibi and D. Stork 1993, *Second order derivatives for network pruning: Optimal Brain Surgeon*
+#   ([NIPS 5](https://proceedings.neurips.cc/paper_files/paper/1992/hash/303ed4c69846ab36c2904d3ba8573050-Abstract.html)):
+#   where the two formulas of 9.2 come from.
 #
 # **Open question.** SparseGPT never takes a drop back: what was dropped first stays dropped, though later moves may
 # have made it worth keeping. ALPS looks for mask and weights together. How near to the best is one walk? For a row

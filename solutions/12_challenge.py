@@ -11,6 +11,7 @@
 # |---|---|
 # | **You learn** | to spend bytes where they count: what combines, what does not, and how to find out fast |
 # | **You need** | what you like of labs 02 to 11; lab 11's codes are the shortest way in |
+# | **Level** | advanced: several steps in one function |
 # | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run about five minutes on two CPU cores |
 # | **Sources** | Frantar et al. 2023, *GPTQ*; Han et al. 2016, *Deep compression*; Men et al. 2024, *ShortGPT* |
 
@@ -111,7 +112,7 @@ print(columns(["part", "weights", "share"], rows))
 #   It is lab 09's loop, with rounding in the place of zeros, on the same Hessian.
 #   It costs no byte at all.
 # - **Dropping blocks 12 to 17 first.** A block is 3.54 M weights; lab 10 says which of them do least.
-#   One block costs a tenth of the perplexity; what would the same bytes buy elsewhere?
+#   One block less raises perplexity by a tenth; what would the same bytes buy elsewhere?
 # - **Distilling before packing.** Three minutes are a few dozen steps towards the dense model's logits (lab 10).
 #   Train what will be there after the rounding: norms, scales, or the low-rank parts.
 #   A file has no place for what was learned and then rounded away.
@@ -289,7 +290,7 @@ print(
 # ### The whole course in one figure
 #
 # Each method of labs 02 to 10 stands here alone, in a file with 16 bits a value, its zeros left out and their places
-# counted. `python -m labsupport compare` measured them, on these windows; type it to see the whole table, with accuracies
+# counted. `python -m labsupport compare` measures them, on these windows; type it to see the whole table, with accuracies
 # and times. Beside them stand the files of this lab.
 
 # %% experiment

@@ -17,7 +17,7 @@ def not_run(name: str) -> str:
         compile(newest, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as problem:
         return (
-            f"Your cell with {name} did not run: {problem.msg} in its line {problem.lineno}. "
+            f"Your cell with {name} did not run; in its line {problem.lineno}: {problem.msg}. "
             "This check judged the function from before."
         )
     return ""

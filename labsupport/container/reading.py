@@ -31,7 +31,7 @@ class File:
             yield entry.name, _decoded(entry, self.sections[entry.name])
 
 
-def read(file: bytes, config: Any) -> File:
+def read(file: bytes | memoryview, config: Any) -> File:
     """A file for a model of this config, nothing decoded yet. Raises Refused with one sentence."""
     rest = _Reading(memoryview(file))
     if rest.take(len(MAGIC), "its first eight bytes") != MAGIC:
@@ -63,7 +63,7 @@ def restore(model: LlamaForCausalLM, file: File) -> None:
         if isinstance(owner, nn.Linear):
             widths.replace(owner, weight)
         else:
-            owner.weight.copy_(weight)
+            owner.weight.data = weight  # also that of a head that is tied to it
     drop_blocks(model, [number for number in range(len(model.model.layers)) if number not in file.dropped])
     widths.note(model)
 
@@ -146,7 +146,7 @@ def _decoded(entry: Entry, sections: dict[str, memoryview]) -> torch.Tensor:
         grouped = _spread(codes, mask).view(rows, entry.groups, -1)  # [rows, groups, columns of a group]
         scale = floats("scale", rows, entry.groups, 1)
         zero = floats("zero", rows, entry.groups, 1) if entry.zeros else -scale * 2 ** (entry.bits - 1)
-        weight = (scale * grouped + zero).view(entry.shape)
+        weight = grouped.mul_(scale).add_(zero).view(entry.shape)
         if mask is not None:
             weight *= mask.view(entry.shape)
     if entry.rank:

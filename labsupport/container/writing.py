@@ -12,6 +12,8 @@ from labsupport.container import bit_packing, shapes
 from labsupport.container.table import FLOATS, HALF, MAGIC, Entry, Refused, Table, must_fit
 
 PART = re.compile(r"(codes[1-8]|scale|zero|mask|left|right)")
+HEAD = "lm_head.weight"
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)  # of codes and blocks' numbers
 PARTS = "NAME.codes4 (1 to 8 bits), NAME.scale, NAME.zero, NAME.mask, NAME.left, NAME.right"
 
 
@@ -23,9 +25,12 @@ def encode(parts: Mapping[str, torch.Tensor], config: Any) -> bytes:
     for name, tensor in parts.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             kind = type(tensor).__name__
-            raise Refused(f"A file is made of a dict of tensors by name; {str(name)[:100]} is a {kind}.")
+            kind = f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
+            raise Refused(f"A file is made of a dict of tensors by name; {str(name)[:100]} is {kind}.")
+        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested or tensor.is_meta:
+            raise Refused(f"{name[:100]} is no plain dense tensor; to_dense() or dequantize() makes it one.")
     dropped = parts.get("dropped", torch.zeros(0, dtype=torch.int64))
-    if dropped.dim() != 1 or dropped.is_floating_point() or dropped.dtype is torch.bool:
+    if dropped.dim() != 1 or dropped.dtype not in WHOLE:
         raise Refused("'dropped' is a LongTensor [n]: the numbers of the blocks that are gone.")
     found: list[tuple[Entry, list[bytes]]] = []
     for name, own in _by_weight(parts, config).items():
@@ -47,9 +52,11 @@ def _by_weight(parts: Mapping[str, torch.Tensor], config: Any) -> dict[str, dict
             found[key][""] = tensor
         elif name in known and PART.fullmatch(part):
             found[name][part] = tensor
-        elif key == "lm_head.weight" and shapes.EMBEDDING in parts:
-            if not torch.equal(tensor, parts[shapes.EMBEDDING]):
-                raise Refused("lm_head.weight is tied to the embedding and is not stored; this one differs.")
+        elif key == HEAD and shapes.EMBEDDING in parts:
+            if not torch.equal(tensor.float(), parts[shapes.EMBEDDING].float()):
+                raise Refused(f"{HEAD} is tied to the embedding and is not stored; this one differs.")
+        elif key == HEAD or key.startswith(f"{HEAD}."):
+            raise Refused(f"{HEAD} is tied to the embedding and is not stored: leave out '{key[:100]}'.")
         elif key != "dropped":
             raise Refused(f"'{key[:100]}' is no weight of the model and no part of one; parts are {PARTS}.")
     return {name: own for name, own in found.items() if own}
@@ -124,7 +131,7 @@ class _Encoding:
     def _codes(self, shape: list[int]) -> tuple[dict, list[bytes]]:
         (part,) = self.codes
         codes, bits = self.parts[part], int(part.removeprefix("codes"))
-        if codes.is_floating_point() or codes.dtype is torch.bool:
+        if codes.dtype not in WHOLE:
             raise Refused(f"{self._called(part)} is {codes.dtype}: codes are whole numbers, torch.uint8.")
         low, high = int(codes.min()), int(codes.max())
         if low < 0 or high >= 2**bits:

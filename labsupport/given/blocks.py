@@ -32,8 +32,9 @@ def channel_importance(gate, up, down, criterion: str, grads=None, generator=Non
     """
     if criterion == "random":
         return torch.rand(len(gate), generator=generator)
-    gate, up, down = _saliences((gate, up, down), criterion, grads)
-    return gate.sum(dim=1) + up.sum(dim=1) + down.sum(dim=0)
+    of_gate, of_up, of_down = grads or (None, None, None)
+    rows = [_salience(w, criterion, g).sum(dim=1) for w, g in ((gate, of_gate), (up, of_up))]
+    return rows[0] + rows[1] + _salience(down, criterion, of_down).sum(dim=0)
 
 
 def kv_group_importance(
@@ -46,17 +47,18 @@ def kv_group_importance(
     """
     if criterion == "random":
         return torch.rand(kv_heads, generator=generator)
-    q, k, v, o = _saliences((q, k, v, o), criterion, grads)
-    rows = sum(weight.sum(dim=1).view(kv_heads, -1).sum(dim=1) for weight in (q, k, v))
-    return rows + o.sum(dim=0).view(kv_heads, -1).sum(dim=1)
+    *of_rows, of_o = grads or (None, None, None, None)
+    sums = [_salience(w, criterion, g).sum(dim=1) for w, g in zip((q, k, v), of_rows, strict=True)]
+    rows = sum(each.view(kv_heads, -1).sum(dim=1) for each in sums)
+    return rows + _salience(o, criterion, of_o).sum(dim=0).view(kv_heads, -1).sum(dim=1)
 
 
-def _saliences(weights: tuple, criterion: str, grads: tuple | None) -> list[torch.Tensor]:
+def _salience(weight: torch.Tensor, criterion: str, grad: torch.Tensor | None) -> torch.Tensor:
+    """Of each weight, one matrix at a time: all of a layer would be as large as the layer."""
     if criterion == "taylor":
-        assert grads is not None, "taylor needs gradients"
-        return [(w.float() * grad.float()).abs() for w, grad in zip(weights, grads, strict=True)]
-    power = {"l1": 1, "l2": 2}[criterion]
-    return [weight.float().abs() ** power for weight in weights]
+        assert grad is not None, "taylor needs gradients"
+        return (weight.float() * grad.float()).abs_()
+    return {"l1": torch.abs, "l2": torch.square}[criterion](weight.float())
 
 
 def shrink_mlp(gate, up, down, keep: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -12,6 +12,7 @@ from labsupport.progress import bar
 
 FROM = 2  # the first lab that is given this file
 ANSWERS = ("perplexity", "window_nll")
+HIGHEST = 709  # a loss in nats: math.exp raises OverflowError above it
 CHUNK = 128  # positions whose logits exist at one time: 25 MB here, which malloc reuses
 
 
@@ -21,7 +22,8 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
 
     token_windows: LongTensor [n, L]; in every window, tokens 2 to L are predicted from those before them,
     so there are n * (L - 1) targets. The loss is summed in float32 over all windows and exponentiated
-    once. Logits are computed for `CHUNK` positions at a time, which halves the memory and is no slower.
+    once; where no float holds the result, it is inf. Logits are computed for `CHUNK` positions at a time,
+    which halves the memory and is no slower.
     The model's training mode is restored afterwards.
     Source: the deck's evaluation slide; Jurafsky and Martin, Speech and Language Processing, ch. 3.
     """
@@ -49,4 +51,5 @@ def perplexity(model: nn.Module, token_windows: torch.Tensor) -> float:
     finally:
         model.train(was_training)
     tell_if_sparse(model)
-    return math.exp(total / (token_windows.shape[0] * (token_windows.shape[1] - 1)))
+    loss = total / (token_windows.shape[0] * (token_windows.shape[1] - 1))
+    return math.inf if loss > HIGHEST else math.exp(loss)

@@ -11,10 +11,29 @@ def start() -> None:
 
     from IPython import get_ipython
 
+    def made_by_a_cell(name: str) -> bool:
+        """Whether a cell of this notebook, as it was saved, gives this name a value outside of functions."""
+        import json
+        import os
+        from contextlib import suppress
+        from symtable import symtable
+
+        try:
+            with open(os.environ["JPY_SESSION_NAME"], encoding="utf-8") as file:
+                cells = [cell for cell in json.load(file)["cells"] if cell["cell_type"] == "code"]
+        except (KeyError, OSError, ValueError):
+            return False
+        for cell in cells:
+            with suppress(KeyError, SyntaxError):  # a cell without this name, or with a magic
+                found = symtable("".join(cell["source"]), "", "exec").lookup(name)
+                if found.is_assigned() or found.is_imported():
+                    return True
+        return False
+
     put_away = ("model", "dense")  # any other None is a missing return, more likely
 
     def sentence(shell, problem, traceback) -> str:
-        """What to show; nothing where the traceback helps more: for a name in a function's body."""
+        """What to show; nothing where the traceback helps more: for a slip in a function's body."""
         frames = list(walk_tb(traceback))
         if isinstance(problem, KeyboardInterrupt):
             lines = [line for frame, line in frames if frame.f_globals is shell.user_ns]
@@ -30,7 +49,9 @@ def start() -> None:
                 f"{emptied[0]} is None. Cells further down put models away to save memory.\n"
                 "Choose Run, Run All Above Selected Cell."
             )
-        if problem.name and last.f_globals is shell.user_ns and last.f_code.co_name.startswith("<"):
+        if not problem.name or last.f_globals is not shell.user_ns:
+            return ""
+        if last.f_code.co_name.startswith("<") or made_by_a_cell(problem.name):
             return (
                 f"{problem.name} is not there yet. Choose Run, Run All Above Selected Cell.\n"
                 "If that does not help, look for a typing mistake in the name."

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from labsupport.errors import LabError, reason
 from labsupport.fetch import cache
 from labsupport.files import write_whole
 from labsupport.steps import weights
 
 MADE, MEASURED = "made.json", "measured"
+STEPS = ("prune", "recover")  # that made.json lists
 CHANGING = ("when", "seconds")  # parts of "how" that differ when the same is measured again
 
 
@@ -60,23 +63,26 @@ def place_of(name: str) -> Path:
 
 def digest(folder: Path) -> str:
     """SHA-256 of a model's weights, by their values where they fit into bfloat16 (weights.py). LabError."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise LabError(f"There are no weights in {folder}: no file that ends in .safetensors.")
     try:
-        return weights.digest(files)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+        if files := weights.files_of(folder):
+            return weights.digest(files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as problem:
         raise LabError(f"The weights in {folder} cannot be read ({reason(problem)}).") from problem
+    raise LabError(f"There are no weights in {folder}: no model.safetensors, and no list of its parts.")
 
 
 def made(folder: Path) -> list[dict]:
     """The steps that made the model in a folder; none for a model that no step made."""
     place = folder / MADE
     try:
-        return json.loads(place.read_text())["steps"]
+        steps = json.loads(place.read_text())["steps"]
+        for step in steps:
+            if step["step"] not in STEPS or not step["from"].keys() >= {"model", "weights"}:
+                raise ValueError(place)
+        return steps
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise LabError(f"{place} cannot be read; without it nobody knows what was pruned here.") from problem
 
 

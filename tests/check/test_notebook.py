@@ -18,7 +18,7 @@ def test_a_check_below_a_cell_that_did_not_run():
     ).execute()
     before, warned, after = ("".join(out.get("text", "") for out in cells[i].outputs) for i in (1, 3, 5))
     assert before == after and before.startswith("Check 0.1  sparsity: all")
-    assert warned.startswith(
-        "Your cell with sparsity did not run: '(' was never closed in its line 2. This check"
+    assert " ".join(warned.split()).startswith(
+        "Your cell with sparsity did not run; in its line 2: '(' was never closed. This check"
     )
     assert warned.endswith(before)

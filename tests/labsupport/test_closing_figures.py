@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from labsupport import plots
+from labsupport import expected, plots
 from labsupport.comparison import METHODS, Row
 
 ROWS = [
@@ -83,3 +83,7 @@ def test_guesses_in_the_main_figures():
     for number, place in zip(plt.get_fignums(), [(0.3, 40), (0, 0.5), (1, 0.7)], strict=True):
         stars = [line for line in plt.figure(number).axes[0].lines if line.get_label() == "_guess"]
         assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in stars] == [place]
+
+
+def test_every_method_of_the_course_is_in_the_closing_figure():
+    assert set(expected.methods()) == set(METHODS)

@@ -14,6 +14,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.bits import packed
 from labsupport.check.ask.own import prune_blocks
 from labsupport.check.judge.kit import memo, pruned
+from labsupport.check.judge.kit.masked import masked
 from labsupport.given import blocks
 from labsupport.memory import checkpointed, give_back
 
@@ -72,9 +73,31 @@ def test_a_check_masks_the_only_model_that_it_loads(monkeypatch):
     monkeypatch.setattr(recipes, "model", lambda recipe: made.append(recipe) or real(recipe))
     inputs = pruned.tiny_case(3)
     masks = {name: weight > 0 for name, weight in linears.weights(real({"tiny": 3})).items()}
-    masked = linears.weights(pruned.masked(inputs["model"], packed(masks)))
-    assert all(torch.equal(masked[name] != 0, mask) for name, mask in masks.items())
+    with masked(inputs["model"], packed(masks)) as model:
+        seen, dense = {}, {name: weight.clone() for name, weight in linears.weights(model).items()}
+        for name, linear in linears.pruned_linears(model).items():
+
+            def keep(module, *_, name=name):
+                seen[name] = module.weight.clone()
+
+            linear.register_forward_hook(keep)
+        model(torch.arange(8)[None])
+    assert all(torch.equal(seen[name], dense[name] * mask) for name, mask in masks.items())
+    assert all(torch.equal(weight, dense[name]) for name, weight in linears.weights(model).items())
     assert len(made) == 1
+
+
+def test_the_weights_are_back_after_an_error():
+    """A mask of another size stops the pass, and the model that is kept for the next class-mate is dense."""
+    inputs = pruned.tiny_case(3)
+    masks = {name: weight > 0 for name, weight in linears.weights(recipes.model(inputs["model"])).items()}
+    bits = packed(masks)
+    bits[list(bits)[-1]] = bits[list(bits)[-1]][:-1]
+    with masked(inputs["model"], bits) as model, pytest.raises(ValueError, match="are no mask of"):
+        model(torch.arange(8)[None])
+    right = linears.weights(recipes.model(inputs["model"]))
+    assert all(torch.equal(weight, right[name]) for name, weight in linears.weights(model).items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
 
 def test_a_pruned_model_is_gone_before_it_is_loaded_again(monkeypatch):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from labsupport import __main__ as command
 from labsupport import models, reported, widths, zeroshot
+from labsupport.errors import LabError
 from labsupport.fetch import books, hub
 from labsupport.given import blocks, lora, macs
 from labsupport.linears import model_sparsity, pruned_linears
@@ -96,6 +99,34 @@ def test_steps_follow_one_another(offline):
     assert second["from"] == {"model": "one", "weights": record.digest(Path("one"))}
 
 
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", '{"steps": 5}', '{"steps": [5]}', '{"steps": [{"step": "prune"}]}']
+)
+def test_a_damaged_history_is_one_sentence(offline, text, capsys):
+    """Before anything is loaded: a result whose beginning nobody knows would be no result."""
+    Path(offline, "made.json").write_text(text)
+    assert run(f"prune {offline} --to out --method magnitude --sparsity 0.3") == 2
+    said = capsys.readouterr().err
+    assert "nobody knows what was pruned here" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda weights: weights.pop("lm_head.weight"), "its files lack lm_head.weight)"),
+        (lambda weights: weights.update({"score.weight": torch.zeros(2)}), "does not know, score.weight)"),
+    ],
+)
+def test_no_weight_is_random_or_left_out(offline, change, sentence, capsys):
+    """A folder that lacks a weight, or has one that the config does not know, is of another model."""
+    weights = load_file(offline / "model.safetensors")
+    change(weights)
+    save_file(weights, offline / "model.safetensors", {"format": "pt"})
+    assert run(f"measure {offline}") == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+
+
 def test_half_precision_stays(offline, tmp_path):
     """A cut needs no more digits than the weights had: no file grows by being pruned."""
     half = small_hub.saved(tmp_path / "half", small_hub.model().to(torch.bfloat16))
@@ -151,9 +182,65 @@ def test_weights_in_another_dtype_or_in_several_files_are_the_same(tmp_path):
     published.save_pretrained(tmp_path / "split", max_shard_size="20kB")
     published.float().save_pretrained(tmp_path / "wide")
     assert record.digest(tmp_path / "split") == record.digest(tmp_path / "wide") == found
+    file = tmp_path / "published" / "model.safetensors"
+    save_file(load_file(file), file, {"format": "pt", "by": "another program"})
+    assert record.digest(tmp_path / "published") == found
     small_hub.model().save_pretrained(tmp_path / "other")
     whole = (tmp_path / "other" / "model.safetensors").read_bytes()
     assert record.digest(tmp_path / "other") == hashlib.sha256(whole).hexdigest() != found
+    small_hub.model().save_pretrained(tmp_path / "other split", max_shard_size="40kB")
+    assert record.digest(tmp_path / "other split") == hashlib.sha256(whole).hexdigest()
+
+
+def test_a_copy_in_float16_is_the_same_if_it_lost_nothing(tmp_path):
+    """Small weights lose digits in float16: with them it is another model, without the report's numbers."""
+    published = small_hub.model().to(torch.bfloat16)
+    with torch.no_grad():
+        for weight in published.parameters():
+            weight[weight.abs() < 2**-17] = 2**-17
+    published.save_pretrained(tmp_path / "published")
+    published.half().save_pretrained(tmp_path / "half")
+    found = record.digest(tmp_path / "published")
+    assert record.digest(tmp_path / "half") == found
+    published.bfloat16().lm_head.weight.data[0, 0] = 1.2345e-6
+    published.save_pretrained(tmp_path / "published")
+    published.half().save_pretrained(tmp_path / "half")
+    assert record.digest(tmp_path / "half") != record.digest(tmp_path / "published") != found
+
+
+def header(entries: object) -> bytes:
+    """A file of safetensors that has this header and nothing else."""
+    text = json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\0" * 5, (2**62).to_bytes(8, "little") + b"{}", (2**40).to_bytes(8, "little") + b"{}",
+        header([1]), header(5), header(None), header({"a": "b"}), header({"a": {}}),
+        header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 2**58]}}),
+        header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [-50, -42]}}),
+        header({"a": {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 8]}}) + b"\0" * 8,
+        header({"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}) + b"\0" * 8,
+        header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}) + b"\0" * 4,
+    ],
+)  # fmt: skip
+def test_a_file_that_lies_is_one_sentence(tmp_path, content):
+    """Cut off, or with a header of another kind: no traceback, no search without an end."""
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(LabError, match="cannot be read"):
+        record.digest(tmp_path)
+
+
+def test_weights_of_another_type_have_a_digest_too(tmp_path):
+    """Codes, or numbers of double precision: nothing is rounded to tell two files apart."""
+    found = set()
+    whole = torch.arange(4)
+    for codes in (whole.to(torch.int8), whole.double(), whole.double() + 1e-12):
+        save_file({"a": codes}, tmp_path / "model.safetensors", {"format": "pt"})
+        found.add(record.digest(tmp_path))
+    assert len(found) == 3
 
 
 def test_taylor_looks_at_bookcorpus_where_it_was_fetched(offline, hub_cache, capsys):
@@ -188,9 +275,13 @@ def test_weights_in_several_files(offline, tmp_path):
     files = sorted(folder.glob("*.safetensors"))
     assert len(files) > 1 and hub.complete(folder)
     assert run(f"prune {folder} --to out --criterion l1 --ratio 0.5") == 0
-    before = record.digest(folder)
+    record.digest(folder)
+    (folder / "another.safetensors").write_bytes(b"of no model")
+    assert record.digest(folder)
     files[-1].unlink()
-    assert record.digest(folder) != before and not hub.complete(folder)
+    assert not hub.complete(folder)
+    with pytest.raises(LabError, match="cannot be read"):
+        record.digest(folder)
 
 
 # perplexity
@@ -531,6 +622,25 @@ def test_an_interrupt_leaves_nothing_half_written(offline, line, monkeypatch, ca
     assert record.entries(record.place_of(TINYLLAMA)) == []
 
 
+@pytest.mark.parametrize("error", [ModuleNotFoundError, LabError, RuntimeError])
+def test_an_interrupt_while_modules_are_loaded(offline, error, monkeypatch, capsys):
+    """transformers makes of it a module that cannot be imported: that is not what the user did."""
+
+    def imports(*_):
+        try:
+            raise KeyboardInterrupt
+        except BaseException as problem:
+            raise error("Could not import module 'LlamaConfig'.") from problem
+
+    monkeypatch.setattr(models, "load", imports)
+    if error is RuntimeError:  # anything else stays what it is
+        with pytest.raises(RuntimeError):
+            run(STEPS[-1])
+        return
+    assert run(STEPS[-1]) == 130
+    assert capsys.readouterr().err == "Interrupted; no incomplete file was kept.\n"
+
+
 @pytest.mark.lengthy
 @pytest.mark.parametrize("line", [*STEPS, "report FULL --html page.html"])
 def test_a_full_disk_is_one_sentence(offline, line, monkeypatch, capsys):
@@ -547,6 +657,15 @@ def test_a_full_disk_is_one_sentence(offline, line, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "Cannot write" in said and "File too large" in said and said.count("\n") == 1
     assert sorted(path.name for path in Path().iterdir() if path.suffix != ".training") == ["FULL"]
+
+
+def test_a_pipe_is_not_replaced_by_a_page(offline, capsys):
+    """Nor is a device of the system, such as /dev/stdout, which root could lose for everybody."""
+    assert run(f"measure {TINYLLAMA}") == 0
+    os.mkfifo("pipe")
+    assert run(f"report {TINYLLAMA} --html pipe") == 2
+    assert "Cannot write pipe: It is a device or a pipe" in capsys.readouterr().err
+    assert Path("pipe").is_fifo() and sorted(path.name for path in Path().iterdir()) == ["pipe"]
 
 
 def test_a_release_of_the_first_labs(offline, monkeypatch, capsys):

@@ -81,6 +81,16 @@ def multiplied(logprobs, lengths, answers):
     return _share(logprobs, answers), _share(logprobs * lengths, answers)
 
 
+def cut_to_whole_numbers(logprobs, lengths, answers):
+    """the quotients were cut: / divides, // cuts"""
+    return _share(logprobs, answers), _share(logprobs // lengths, answers)
+
+
+def gaps_filled_with_zeros(logprobs, lengths, answers):
+    """a gap won, a choice that is not there"""
+    return right_argmax(torch.nan_to_num(logprobs, neginf=0.0), lengths, answers)
+
+
 def probabilities_divided(logprobs, lengths, answers):
     """probabilities were divided by lengths"""
     return _share(logprobs, answers), _share(logprobs.exp() / lengths, answers)

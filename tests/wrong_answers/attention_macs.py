@@ -33,6 +33,22 @@ def right_counted_by_torch(config, tokens):
     return config.num_hidden_layers * (counter.get_total_flops() // 2)
 
 
+def heads_of_one_group(config, tokens):
+    """the query heads of one KV head were counted"""
+    return right_closed_form(config, tokens) // config.num_key_value_heads
+
+
+def heads_times_kv_heads(config, tokens):
+    """query heads and KV heads were both multiplied"""
+    return right_closed_form(config, tokens) * config.num_key_value_heads
+
+
+def values_of_kv_heads(config, tokens):
+    """one of the products was given to the"""
+    heads = config.num_attention_heads + config.num_key_value_heads
+    return config.num_hidden_layers * heads * config.head_dim * tokens**2
+
+
 def flops(config, tokens):
     """FLOPs were counted"""
     return 2 * right_closed_form(config, tokens)

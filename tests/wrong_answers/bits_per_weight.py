@@ -75,6 +75,16 @@ def in_bytes(sparsity, bits, group, pattern):
     return _bits(sparsity, bits, group, pattern) / 8
 
 
+def of_a_group(sparsity, bits, group, pattern):
+    """these are the bits of a whole group"""
+    return _bits(sparsity, bits, group, pattern) * group
+
+
+def rounded(sparsity, bits, group, pattern):
+    """the number was rounded"""
+    return round(_bits(sparsity, bits, group, pattern))
+
+
 def nothing_saved(sparsity, bits, group, pattern):
     """nothing was saved"""
     _checked(sparsity, pattern)
@@ -131,6 +141,11 @@ def unknown_pattern(sparsity, bits, group, pattern):
 def no_range_check(sparsity, bits, group, pattern):
     """a sparsity of 1.2 raises ValueError"""
     return _bits(min(max(sparsity, 0), 1), bits, group, pattern)
+
+
+def above_one_alone(sparsity, bits, group, pattern):
+    """a negative sparsity raises ValueError"""
+    return _bits(max(sparsity, 0), bits, group, pattern)
 
 
 def two_of_four_at_any_sparsity(sparsity, bits, group, pattern):

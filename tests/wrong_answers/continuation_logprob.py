@@ -150,6 +150,12 @@ def softmax_over_positions(model, context_ids, continuation_ids):
 
 
 @torch.no_grad()
+def softmax_over_positions_of_the_continuation(model, context_ids, continuation_ids):
+    """the softmax ran over the positions"""
+    logits = _logits(model, context_ids, continuation_ids)[len(context_ids) - 1 : -1]
+    return logits.log_softmax(dim=0).gather(1, continuation_ids.cpu()[:, None]).sum().item()
+
+
 def half_precision(model, context_ids, continuation_ids):
     """left in half precision"""
     ids = torch.cat([context_ids, continuation_ids])[None].to(model.device)

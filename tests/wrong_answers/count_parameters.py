@@ -137,6 +137,22 @@ def forgets_return(config):
     _count(config)
 
 
+def no_embedding(config):
+    """the embedding was forgotten"""
+    return _count(config, tied=0)
+
+
+def served_for_key_value_heads(config):
+    """So many query heads share one of them"""
+    return _count(config, k_and_v=2 * (config.num_attention_heads // config.num_key_value_heads))
+
+
+def square_o(config):
+    """one of q_proj and o_proj was counted as hidden_size x hidden_size"""
+    wide = config.hidden_size**2 - config.hidden_size * config.num_attention_heads * config.head_dim
+    return _count(config) + config.num_hidden_layers * wide
+
+
 def not_written(config):
     """not written yet"""
     raise NotImplementedError()

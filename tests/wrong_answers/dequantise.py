@@ -62,6 +62,13 @@ def tiled(codes, scale, zero, group):
     return zero + scale * codes
 
 
+def equal_parts(codes, scale, zero, group):
+    """the row was cut into equal parts"""
+    return _spread(zero, codes, -(-codes.shape[1] // scale.shape[1])) + codes * _spread(
+        scale, codes, -(-codes.shape[1] // scale.shape[1])
+    )
+
+
 def first_group(codes, scale, zero, group):
     """the first group's grid served the whole row"""
     return zero.float()[:, :1] + scale.float()[:, :1] * codes

@@ -92,6 +92,21 @@ def right_keeps_the_zeros(student, teacher, batches, steps, learning_rate):
     return losses
 
 
+def right_other_order(student, teacher, batches, steps, learning_rate):
+    order = [batches[place] for place in torch.randperm(len(batches))]
+    return _distill(student, teacher, order, steps, learning_rate)
+
+
+def one_batch(student, teacher, batches, steps, learning_rate):
+    """every step took the same batch"""
+    return _distill(student, teacher, batches[:1], steps, learning_rate)
+
+
+def loss_turned_round(student, teacher, batches, steps, learning_rate):
+    """the sign of the loss is turned round"""
+    return _distill(student, teacher, batches, steps, learning_rate, loss=lambda *given: -_kl(*given))
+
+
 def by_labels(student, teacher, batches, steps, learning_rate):
     """the labels taught the student"""
 
@@ -241,6 +256,16 @@ def no_zero_grad(student, teacher, batches, steps, learning_rate):
         learner.step()
         losses.append(loss.item())
     lora.merge_and_unload()
+    return losses
+
+
+def as_buffers(student, teacher, batches, steps, learning_rate):
+    """the weight of a layer is changed in place"""
+    losses = right_ours(student, teacher, batches, steps, learning_rate)
+    for linear in pruned_linears(student).values():
+        weight = linear.weight.detach()
+        del linear.weight
+        linear.register_buffer("weight", weight)
     return losses
 
 

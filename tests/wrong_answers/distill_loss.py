@@ -72,6 +72,24 @@ def mean_over_the_vocabulary(student_logits, teacher_logits, token_ids, temperat
     return temperature**2 * (teacher.exp() * (teacher - student)).mean()
 
 
+def logarithms_as_target(student_logits, teacher_logits, token_ids, temperature):
+    """kl_div took logarithms for probabilities"""
+    student, teacher = _soft(student_logits, temperature), _soft(teacher_logits.detach(), temperature)
+    return temperature**2 * functional.kl_div(student, teacher, reduction="batchmean")
+
+
+def over_all_tokens(student_logits, teacher_logits, token_ids, temperature):
+    """the sum was divided by all 6 tokens"""
+    right = right_kl_div(student_logits, teacher_logits, token_ids, temperature)
+    return right * token_ids[:, 1:].numel() / token_ids.numel()
+
+
+def every_position_over_the_targets(student_logits, teacher_logits, token_ids, temperature):
+    """the last guess of every window was counted"""
+    right = every_position(student_logits, teacher_logits, token_ids, temperature)
+    return right * token_ids.numel() / token_ids[:, 1:].numel()
+
+
 def every_position(student_logits, teacher_logits, token_ids, temperature):
     """the last guess of every window was counted"""
     student, teacher = (

@@ -24,6 +24,11 @@ def _note(model, keep, lists=LISTS):
             setattr(model.config, name, [listed[index] for index in keep])
 
 
+def _first(model, keep, name):
+    if listed := getattr(model.config, name, None):
+        setattr(model.config, name, listed[: len(keep)])
+
+
 def _choose(model, keep):
     model.model.layers = nn.ModuleList([model.model.layers[index] for index in keep])
 
@@ -110,6 +115,18 @@ def widths_left_alone(model, keep):
     _note(model, keep, ["layer_types"])
 
 
+def first_types(model, keep):
+    """layer_types of the config is not the list of the blocks that stay"""
+    types_left_alone(model, keep)
+    _first(model, keep, "layer_types")
+
+
+def first_widths(model, keep):
+    """layer_widths of the config is not the list of the blocks that stay"""
+    widths_left_alone(model, keep)
+    _first(model, keep, "layer_widths")
+
+
 def dropped_are_kept(model, keep):
     """the blocks of `keep` were dropped"""
     others = [index for index in range(len(model.model.layers)) if index not in keep]
@@ -193,10 +210,22 @@ def torch_prune_left_in(model, keep):
 
 
 def stored_sparse(model, keep):
-    """is not that of block"""
+    """is stored as torch.sparse_coo"""
     ours.drop_blocks(model, keep)
     for linear in pruned_linears(model).values():
         linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
+
+
+def in_half_precision(model, keep):
+    """model.layers.0.self_attn.q_proj.weight is now torch.float16"""
+    ours.drop_blocks(model, keep)
+    model.half()
+
+
+def config_gone(model, keep):
+    """the config says how many blocks there are, and of which type: hidden_size is None"""
+    ours.drop_blocks(model, keep)
+    model.config = None
 
 
 def deletes_while_looping(model, keep):

@@ -207,6 +207,16 @@ def one_grid_for_all_rows(weight, hessian, bits, group, block=128, damp=0.01):
     )  # fmt: skip
 
 
+def stretched_to_zero(weight, hessian, bits, group, block=128, damp=0.01):
+    """the grid was stretched to 0"""
+
+    def ends(*given):
+        low, high = _ends(*given)
+        return low.clamp_max(0), high.clamp_min(0)
+
+    return _walk(weight, hessian, bits, group, block, damp, ends=ends)
+
+
 def around_zero(weight, hessian, bits, group, block=128, damp=0.01):
     """the grid lies around 0"""
 

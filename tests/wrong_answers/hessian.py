@@ -63,6 +63,27 @@ def with_the_two(x):
     return 2 * _rows(x).T @ _rows(x)
 
 
+def published_factor(x):
+    """the factor 2 / n of the published code was kept"""
+    return 2 / len(_rows(x)) * _rows(x).T @ _rows(x)
+
+
+def torch_covariance(x):
+    """a covariance was computed"""
+    return torch.cov(_rows(x).T)
+
+
+def damped(x):
+    """the damping was added already"""
+    found = _rows(x).T @ _rows(x)
+    return found + 0.01 * found.diagonal().mean() * torch.eye(len(found))
+
+
+def root_of_each(x):
+    """on its diagonal stand the sums"""
+    return (_rows(x).T @ _rows(x)).sqrt()
+
+
 def covariance(x):
     """the mean was taken away first"""
     x = _rows(x) - _rows(x).mean(dim=0)

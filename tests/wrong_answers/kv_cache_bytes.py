@@ -35,6 +35,17 @@ def keys_only(config, tokens, dtype_bytes):
     return right_closed_form(config, tokens, dtype_bytes) // 2
 
 
+def heads_of_one_group(config, tokens, dtype_bytes):
+    """the query heads of one KV head were counted"""
+    heads = config.num_attention_heads // config.num_key_value_heads
+    return 2 * config.num_hidden_layers * heads * config.head_dim * tokens * dtype_bytes
+
+
+def three_tensors(config, tokens, dtype_bytes):
+    """three tensors were counted"""
+    return right_closed_form(config, tokens, dtype_bytes) // 2 * 3
+
+
 def query_heads(config, tokens, dtype_bytes):
     """grouped-query attention was ignored"""
     numbers = 2 * config.num_hidden_layers * config.num_attention_heads * config.head_dim

@@ -1,5 +1,6 @@
 """Answers to linear_macs. A wrong one's docstring is the phrase that must name its mistake."""
 
+import numpy as np
 import torch
 
 
@@ -66,6 +67,11 @@ def in_millions(out_features, in_features, tokens):
 def through_a_float(out_features, in_features, tokens):
     """a float was used"""
     return int(float(out_features) * in_features * tokens)
+
+
+def a_numpy_number(out_features, in_features, tokens):
+    """it is of type numpy.int64; int() makes it a Python number"""
+    return np.int64(out_features) * np.int64(in_features) * np.int64(tokens)
 
 
 def a_tensor(out_features, in_features, tokens):

@@ -108,6 +108,21 @@ def weight_not_transposed(x, weight, a, b, scaling):
     return x @ weight + scaling * x @ a @ b
 
 
+def subtracts(x, weight, a, b, scaling):
+    """the LoRA part was taken away"""
+    return x @ weight.T - scaling * (x @ a.T @ b.T)
+
+
+def scales_the_frozen_layer(x, weight, a, b, scaling):
+    """scaling went to the frozen layer"""
+    return scaling * (x @ weight.T) + x @ a.T @ b.T
+
+
+def scales_twice(x, weight, a, b, scaling):
+    """the LoRA part was scaled twice"""
+    return x @ weight.T + scaling * (scaling * x @ a.T @ b.T)
+
+
 def not_written(x, weight, a, b, scaling):
     """not written yet"""
     raise NotImplementedError()

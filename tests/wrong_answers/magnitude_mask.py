@@ -183,6 +183,76 @@ def searches_for_the_0_th(weight, sparsity):
     return weight.abs() > kth_smallest(weight.abs().flatten(), round(sparsity * weight.numel()))
 
 
+def argsort_as_ranks(weight, sparsity):
+    """argsort was taken for ranks"""
+    _checked(sparsity)
+    return (weight.abs().flatten().argsort() >= round(sparsity * weight.numel())).view_as(weight)
+
+
+def sparsity_as_a_threshold(weight, sparsity):
+    """Was sparsity compared with the magnitudes?"""
+    _checked(sparsity)
+    return weight.abs() > sparsity
+
+
+def a_share_of_the_largest(weight, sparsity):
+    """sparsity set a threshold"""
+    _checked(sparsity)
+    return weight.abs() > sparsity * weight.abs().max()
+
+
+def standard_deviations(weight, sparsity):
+    """sparsity set a threshold"""
+    _checked(sparsity)
+    return weight.abs() > sparsity * weight.std()
+
+
+def keeps_what_ties(weight, sparsity):
+    """all weights stay that tie with one that stays"""
+    _checked(sparsity)
+    k = round(sparsity * weight.numel())
+    if k == weight.numel():
+        return torch.zeros_like(weight, dtype=torch.bool)
+    return weight.abs() >= weight.abs().flatten().sort().values[k]
+
+
+def rounds_up(weight, sparsity):
+    """math.ceil makes 1 of 0.12"""
+    _checked(sparsity)
+    k = int(np.ceil(sparsity * weight.numel()))
+    if k == 0:
+        return torch.ones_like(weight, dtype=torch.bool)
+    return weight.abs() > kth_smallest(weight.abs().flatten(), k)
+
+
+def keeps_the_largest_always(weight, sparsity):
+    """One weight stays at sparsity 1"""
+    _checked(sparsity)
+    k = min(round(sparsity * weight.numel()), weight.numel() - 1)
+    if k == 0:
+        return torch.ones_like(weight, dtype=torch.bool)
+    return weight.abs() > kth_smallest(weight.abs().flatten(), k)
+
+
+def zeros_do_not_count(weight, sparsity):
+    """weights that are zero were not counted"""
+    _checked(sparsity)
+    magnitude = weight.abs()
+    k = round(sparsity * int((magnitude > 0).sum()))
+    if k == 0:
+        return magnitude > 0
+    return magnitude > kth_smallest(magnitude[magnitude > 0], k)
+
+
+def ranks_in_half_precision(weight, sparsity):
+    """those with the smallest magnitudes"""
+    _checked(sparsity)
+    k = round(sparsity * weight.numel())
+    mask = torch.ones(weight.numel(), dtype=torch.bool)
+    mask[weight.bfloat16().abs().flatten().argsort(stable=True)[:k]] = False
+    return mask.view_as(weight)
+
+
 def not_written(weight, sparsity):
     """not written yet"""
     raise NotImplementedError()

@@ -31,7 +31,7 @@ def right_rank_by_rank(weight, a, b, scaling, mask=None):
 
 
 def fills_the_zeros(weight, a, b, scaling, mask=None):
-    """the mask was not used: B A is dense, so merging fills the zeros"""
+    """B A is not masked. It is dense, so that merging fills the zeros"""
     return weight + scaling * b @ a
 
 
@@ -42,7 +42,7 @@ def masks_by_zeros(weight, a, b, scaling, mask=None):
 
 
 def masks_weight_and_not_the_update(weight, a, b, scaling, mask=None):
-    """the mask was not used: B A is dense, so merging fills the zeros"""
+    """B A is not masked. It is dense, so that merging fills the zeros"""
     return (weight if mask is None else weight * mask) + scaling * b @ a
 
 
@@ -118,6 +118,18 @@ def asks_the_mask(weight, a, b, scaling, mask=None):
     """`if mask is None:` asks whether there is one"""
     merged = weight + scaling * b @ a
     return merged * mask if mask else merged
+
+
+def keeps_zeros_without_a_mask(weight, a, b, scaling, mask=None):
+    """zeros of weight were kept, though there is no mask"""
+    merged = weight + scaling * b @ a
+    return merged * (weight != 0 if mask is None else mask)
+
+
+def in_half_precision(weight, a, b, scaling, mask=None):
+    """rounded to half precision"""
+    merged = (weight.half() + scaling * b.half() @ a.half()).float()
+    return merged if mask is None else merged * mask
 
 
 def not_written(weight, a, b, scaling, mask=None):

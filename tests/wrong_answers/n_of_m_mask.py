@@ -154,6 +154,51 @@ def forgets_return(score, n, m):
     right_stable_sort(score, n, m)
 
 
+def published_loop(score, n, m):
+    """the lower one does"""
+    _groups(score, m)
+    mask = torch.zeros_like(score, dtype=torch.bool)
+    for start in range(0, score.shape[1], m):
+        lowest = torch.topk(score[:, start : start + m].float(), m - n, dim=1, largest=False).indices
+        mask.scatter_(1, start + lowest, True)
+    return ~mask
+
+
+def drops_all_that_tie(score, n, m):
+    """all that tie with the best that goes went"""
+    groups = _groups(score, m)
+    if n == m:
+        return torch.ones_like(score, dtype=torch.bool)
+    return (groups > groups.kthvalue(m - n, dim=1, keepdim=True).values).view_as(score)
+
+
+def argsort_as_ranks(score, n, m):
+    """argsort was taken for ranks"""
+    return (_groups(score, m).argsort(dim=1, descending=True, stable=True) < n).view_as(score)
+
+
+def crossed_out_with_zero(score, n, m):
+    """exactly 2 of every 4 stay"""
+    rest = _groups(score, m).clone()
+    mask = torch.zeros_like(rest, dtype=torch.bool)
+    for _ in range(n):
+        best = rest.argmax(dim=1, keepdim=True)
+        mask.scatter_(1, best, True)
+        rest.scatter_(1, best, 0)
+    return mask.view_as(score)
+
+
+def zeros_never_stay(score, n, m):
+    """no score of 0 stayed"""
+    return right_stable_sort(score, n, m) & (score > 0)
+
+
+def dim_by_position(score, n, m):
+    """take dim by its name where stable is given"""
+    order = (-_groups(score, m)).argsort(1, stable=True)
+    return (order.argsort(dim=1) < n).view_as(score)
+
+
 def not_written(score, n, m):
     """not written yet"""
     raise NotImplementedError()

@@ -92,6 +92,23 @@ def one_before(weight_row, inverse_hessian, j):
     return right_formula(weight_row, inverse_hessian, j - 1)
 
 
+def only_right_of_it(weight_row, inverse_hessian, j):
+    """only the weights right of j moved"""
+    new = weight_row.clone()
+    new[j:] -= weight_row[j] / inverse_hessian[j, j] * inverse_hessian[j:, j]
+    return _zeroed(new, j)
+
+
+def its_score(weight_row, inverse_hessian, j):
+    """w_j was squared"""
+    return _zeroed(weight_row - weight_row[j] ** 2 / inverse_hessian[j, j] * inverse_hessian[:, j], j)
+
+
+def the_change_alone(weight_row, inverse_hessian, j):
+    """the change alone was returned"""
+    return _zeroed(-weight_row[j] / inverse_hessian[j, j] * inverse_hessian[:, j], j)
+
+
 def almost_zero(weight_row, inverse_hessian, j):
     """Set it to 0 yourself"""
     new = right_formula(weight_row, inverse_hessian, j)

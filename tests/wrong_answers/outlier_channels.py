@@ -121,6 +121,17 @@ def forgets_return(norm, k):
     right_topk(norm, k)
 
 
+def all_that_tie(norm, k):
+    """shape (k,) = (2,): yours is (3,)"""
+    channels = (norm >= norm.topk(k).values[-1]).nonzero().flatten()
+    return channels[norm[channels].argsort(descending=True)], right_topk(norm, k)[1]
+
+
+def median_of_those_above_zero(norm, k):
+    """three channels that are always zero"""
+    return norm.topk(k).indices, (norm.max() / norm[norm > 0].median()).item()
+
+
 def not_written(norm, k):
     """not written yet"""
     raise NotImplementedError()

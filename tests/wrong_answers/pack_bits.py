@@ -103,6 +103,13 @@ def no_range_check(codes, bits):
     return right_numpy(codes & (2**bits - 1), bits)
 
 
+def one_too_many_fits(codes, bits):
+    """a code that does not fit raises ValueError"""
+    if int(codes.max()) > 2**bits:  # >= is right
+        raise ValueError("a code does not fit")
+    return right_numpy(codes & (2**bits - 1), bits)
+
+
 def compares_in_bytes(codes, bits):
     """8 bits: the codes as they are"""
     if (codes >= 2**bits).any():  # 256 becomes 0 in a uint8

@@ -99,6 +99,17 @@ def agreements(before, after):
     return min(1.0, 2 * _tail(both + none, min(both, none)))
 
 
+def totals(before, after):
+    """the right answers of each model were counted"""
+    first, second = int(before.sum()), int(after.sum())
+    return min(1.0, 2 * _tail(first + second, min(first, second)))
+
+
+def nothing_for_no_change(before, after):
+    """0 was returned where no answer changed"""
+    return right_tail_doubled(before, after) if bool((before != after).any()) else 0.0
+
+
 def chi_square(before, after):
     """replaced by a normal distribution"""
     lost, won = _counts(before, after)

@@ -3,6 +3,8 @@
 import copy
 
 import torch
+from torch import nn
+from torch.nn.utils import prune
 
 from labsupport import linears, structured, widths
 from labsupport.given import blocks as ours
@@ -273,6 +275,66 @@ def may_end_empty(model, ratio, layers, criterion, batches=None):
     if ratio == 1:
         raise ValueError("nothing would be left")
     _prune(model, ratio, layers, criterion, batches)
+
+
+def torch_prune_left_in(model, ratio, layers, criterion, batches=None):
+    """keeps weight_orig beside its mask: torch's prune.remove"""
+    _prune(model, ratio, layers, criterion, batches)
+    for linear in linears.pruned_linears(model).values():
+        prune.identity(linear, "weight")
+
+
+def stored_sparse(model, ratio, layers, criterion, batches=None):
+    """is stored as torch.sparse_coo"""
+    _prune(model, ratio, layers, criterion, batches)
+    for linear in linears.pruned_linears(model).values():
+        linear.weight = nn.Parameter(linear.weight.detach().to_sparse(), requires_grad=False)
+
+
+def quantised(model, ratio, layers, criterion, batches=None):
+    """the weight of a layer is changed in place"""
+    _prune(model, ratio, layers, criterion, batches)
+    torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, inplace=True)
+
+
+def as_buffers(model, ratio, layers, criterion, batches=None):
+    """the weight of a layer is changed in place"""
+    _prune(model, ratio, layers, criterion, batches)
+    for linear in linears.pruned_linears(model).values():
+        weight = linear.weight.detach()
+        del linear.weight
+        linear.register_buffer("weight", weight)
+
+
+def in_half_precision(model, ratio, layers, criterion, batches=None):
+    """model.embed_tokens.weight is now torch.float16"""
+    _prune(model, ratio, layers, criterion, batches)
+    model.half()
+
+
+def new_bias(model, ratio, layers, criterion, batches=None):
+    """down_proj.bias is new"""
+    _prune(model, ratio, layers, criterion, batches)
+    for linear in linears.pruned_linears(model).values():
+        linear.bias = nn.Parameter(torch.zeros(linear.out_features), requires_grad=False)
+
+
+def new_module(model, ratio, layers, criterion, batches=None):
+    """adapter.weight is new"""
+    _prune(model, ratio, layers, criterion, batches)
+    model.model.layers[0].adapter = nn.Linear(4, 4, bias=False)
+
+
+def no_layers_left(model, ratio, layers, criterion, batches=None):
+    """the layers cannot be read any more: IndexError"""
+    _prune(model, ratio, layers, criterion, batches)
+    model.model.layers = nn.ModuleList()
+
+
+def config_gone(model, ratio, layers, criterion, batches=None):
+    """the config says how wide each layer is: hidden_size is missing"""
+    _prune(model, ratio, layers, criterion, batches)
+    model.config = None
 
 
 def not_written(model, ratio, layers, criterion, batches=None):

@@ -194,6 +194,16 @@ def stored_sparse(model, batches, sparsity, pattern=None):
     return masks
 
 
+def as_buffers(model, batches, sparsity, pattern=None):
+    """the weight of a layer is changed in place"""
+    masks = right_given(model, batches, sparsity, pattern)
+    for linear in pruned_linears(model).values():
+        weight = linear.weight.detach()
+        del linear.weight
+        linear.register_buffer("weight", weight)
+    return masks
+
+
 def not_written(model, batches, sparsity, pattern=None):
     """not written yet"""
     raise NotImplementedError()

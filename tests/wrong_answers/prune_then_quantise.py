@@ -91,6 +91,13 @@ def quantised_alone(weight, norm, sparsity, bits, group):
     return _rounded(weight, bits, group)
 
 
+def int_for_round(weight, norm, sparsity, bits, group):
+    """int() cut the number of weights that go down"""
+    ranks = (weight.abs() * norm).argsort(dim=1).argsort(dim=1)
+    mask = ranks >= int(sparsity * weight.shape[1])
+    return _rounded(weight * mask, bits, group) * mask
+
+
 def by_magnitude(weight, norm, sparsity, bits, group):
     """the norm was left out"""
     mask = _kept(weight.abs(), sparsity)

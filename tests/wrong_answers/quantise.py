@@ -1,8 +1,16 @@
 """Answers to quantise. A wrong one's docstring is the phrase that must name its mistake."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch.nn import functional
+
+
+class _Quantised(NamedTuple):
+    codes: torch.Tensor
+    scale: torch.Tensor
+    zero: torch.Tensor
 
 
 def _checked(bits):
@@ -74,6 +82,10 @@ def right_group_by_group(weight, bits, group):
     return torch.from_numpy(np.concatenate(codes)).view(shape), scale, zero
 
 
+def right_as_a_named_tuple(weight, bits, group):
+    return _Quantised(*_asymmetric(weight, bits, group))
+
+
 def right_as_a_list(weight, bits, group):
     """Rounded by adding a half and cutting."""
     return list(_asymmetric(weight, bits, group, rounded=lambda place: (place + 0.5).floor()))
@@ -105,6 +117,48 @@ def grid_to_zero(weight, bits, group):
     low, high = low.clamp_max(0), high.clamp_min(0)
     scale = (high - low) / (2**bits - 1)
     return _codes(weight.float(), scale, low, group).to(torch.uint8), scale, low
+
+
+def around_zero_from_its_low_end(weight, bits, group):
+    """the grid lies around 0, alike on both sides"""
+    _checked(bits)
+    low, high = _ends(weight.float(), group)
+    reach = torch.maximum(-low, high)
+    scale = 2 * reach / (2**bits - 1)
+    return _codes(weight.float(), scale, -reach, group).to(torch.uint8), scale, -reach
+
+
+def filled_up_with_zeros(weight, bits, group):
+    """the last, shorter group was filled up with zeros"""
+    _checked(bits)
+    width = weight.shape[1]
+    wide = torch.nn.functional.pad(weight.float(), (0, -width % group))
+    codes, scale, zero = _asymmetric(wide, bits, group)
+    return codes[:, :width], scale, zero
+
+
+def grid_of_all_rows(weight, bits, group):
+    """all rows share the grid of a group"""
+    _checked(bits)
+    low, high = _ends(weight.float(), group)
+    low = low.amin(dim=0).expand_as(low).clone()
+    scale = (high.amax(dim=0) - low) / (2**bits - 1)
+    return _codes(weight.float(), scale, low, group).to(torch.uint8), scale, low
+
+
+def grid_of_the_matrix_for_each_group(weight, bits, group):
+    """one grid serves the whole matrix"""
+    _checked(bits)
+    low, high = (torch.full_like(end, float(value)) for end, value in
+                 zip(_ends(weight.float(), group), weight.aminmax(), strict=True))  # fmt: skip
+    scale = (high - low) / (2**bits - 1)
+    return _codes(weight.float(), scale, low, group).to(torch.uint8), scale, low
+
+
+def equal_parts(weight, bits, group):
+    """FAILED the last group of a row is shorter"""
+    _checked(bits)
+    return _asymmetric(weight, bits, -(-weight.shape[1] // -(-weight.shape[1] // group)))
 
 
 def zero_point(weight, bits, group):

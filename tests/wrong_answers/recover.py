@@ -305,6 +305,16 @@ def stored_sparse(model, batches, steps, learning_rate):
     return losses
 
 
+def as_buffers(model, batches, steps, learning_rate):
+    """the weight of a layer is changed in place"""
+    losses = right_ours(model, batches, steps, learning_rate)
+    for linear in pruned_linears(model).values():
+        weight = linear.weight.detach()
+        del linear.weight
+        linear.register_buffer("weight", weight)
+    return losses
+
+
 def not_written(model, batches, steps, learning_rate):
     """not written yet"""
     raise NotImplementedError()

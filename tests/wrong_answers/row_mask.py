@@ -107,7 +107,7 @@ def one_too_many(score, sparsity):
 
 
 def threshold_of_first_row(score, sparsity):
-    """weights kept, as sparsity = 0.4 asks"""
+    """weights kept, as sparsity = 0.375 asks"""
     _checked(sparsity)
     k = round(sparsity * score.shape[1])
     if k == 0:
@@ -126,7 +126,7 @@ def an_int_mask(score, sparsity):
 
 
 def flat(score, sparsity):
-    """yours is (15,)"""
+    """yours is (24,)"""
     return right_kthvalue(score, sparsity).flatten()
 
 
@@ -182,6 +182,69 @@ def searches_for_the_0_th(score, sparsity):
     """k = 0 reached the search for the threshold"""
     _checked(sparsity)
     return score > kth_smallest(score, round(sparsity * score.shape[1]))
+
+
+def argsort_as_ranks(score, sparsity):
+    """argsort was taken for ranks"""
+    _checked(sparsity)
+    return score.argsort(dim=1) >= round(sparsity * score.shape[1])
+
+
+def columns_of_all_rows(score, sparsity):
+    """that drops these columns in all rows"""
+    _checked(sparsity)
+    mask = torch.ones_like(score, dtype=torch.bool)
+    mask[:, score.argsort(dim=1)[:, : round(sparsity * score.shape[1])]] = False
+    return mask
+
+
+def places_as_rows(score, sparsity):
+    """places of entries in their rows were used as numbers of rows"""
+    _checked(sparsity)
+    mask = torch.ones_like(score, dtype=torch.bool)
+    mask[score.argsort(dim=1)[:, : round(sparsity * score.shape[1])]] = False
+    return mask
+
+
+def k_of_the_whole_matrix(score, sparsity):
+    """Is k larger than a row?"""
+    _checked(sparsity)
+    return score > kth_smallest(score, round(sparsity * score.numel()))
+
+
+def kthvalue_of_the_whole_matrix(score, sparsity):
+    """Is k larger than a row?"""
+    _checked(sparsity)
+    return score > score.kthvalue(round(sparsity * score.numel()), dim=1, keepdim=True).values
+
+
+def k_of_the_rows(score, sparsity):
+    """k came from the 3 rows"""
+    _checked(sparsity)
+    return _drop(score, round(sparsity * score.shape[0]))
+
+
+def share_that_stays(score, sparsity):
+    """sparsity was taken for the share that stays"""
+    _checked(sparsity)
+    return _drop(score, round((1 - sparsity) * score.shape[1]))
+
+
+def quantile(score, sparsity):
+    """goes although k is 0"""
+    _checked(sparsity)
+    return score > score.float().quantile(sparsity, dim=1, keepdim=True)
+
+
+def keeps_one_always(score, sparsity):
+    """One weight of each row stays at sparsity 1"""
+    _checked(sparsity)
+    return _drop(score, min(round(sparsity * score.shape[1]), score.shape[1] - 1))
+
+
+def zeros_always_go(score, sparsity):
+    """a score of 0 drops its weight at any sparsity"""
+    return right_topk(score, sparsity) & (score > 0)
 
 
 def not_written(score, sparsity):

@@ -133,6 +133,18 @@ def forgets_return(q, k, v, o, keep, head_dim, kv_heads):
     right_lists(q, k, v, o, keep, head_dim, kv_heads)
 
 
+def keys_first(q, k, v, o, keep, head_dim, kv_heads):
+    """The slices are right, their order is not: return q, k, v, o"""
+    q, k, v, o = right_masks(q, k, v, o, keep, head_dim, kv_heads)
+    return k, q, v, o
+
+
+def values_before_keys(q, k, v, o, keep, head_dim, kv_heads):
+    """The slices are right, their order is not: return q, k, v, o"""
+    q, k, v, o = right_masks(q, k, v, o, keep, head_dim, kv_heads)
+    return q, v, k, o
+
+
 def not_written(q, k, v, o, keep, head_dim, kv_heads):
     """not written yet"""
     raise NotImplementedError()

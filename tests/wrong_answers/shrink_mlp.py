@@ -98,6 +98,11 @@ def zeroes_in_place(gate, up, down, keep):
     return slices
 
 
+def up_first(gate, up, down, keep):
+    """The slices are right, their order is not: return gate, up, down"""
+    return up[keep], gate[keep], down[:, keep]
+
+
 def not_written(gate, up, down, keep):
     """not written yet"""
     raise NotImplementedError()

@@ -200,3 +200,33 @@ def not_written(model, batches, seconds):
 def saved_and_not_returned(model, batches, seconds):
     """None: is a return missing?"""
     _ = dict(model.named_parameters())
+
+
+def head_in_codes(model, batches, seconds):
+    """lm_head.weight is tied to the embedding and is not stored: leave out 'lm_head.weight.codes4'"""
+    parts = {}
+    for name, weight in model.state_dict().items():
+        parts |= {name: weight.half()} if weight.dim() == 1 else _coded(name, weight)
+    return parts
+
+
+def head_beside_codes(model, batches, seconds):
+    """leave out 'lm_head.weight'"""
+    return _file(model) | {"lm_head.weight": model.lm_head.weight.half()}
+
+
+def logits_beyond_every_float(model, batches, seconds):
+    """it is inf; the dense model has"""
+    return _file(model) | {"model.norm.weight": torch.full((48,), 1e6)}
+
+
+def sparse_codes(model, batches, seconds):
+    """is no plain dense tensor"""
+    parts = _file(model)
+    return parts | {f"{EMBEDDING}.codes4": parts[f"{EMBEDDING}.codes4"].to_sparse()}
+
+
+def complex_codes(model, batches, seconds):
+    """codes are whole numbers, torch.uint8"""
+    parts = _file(model)
+    return parts | {f"{EMBEDDING}.codes4": parts[f"{EMBEDDING}.codes4"].to(torch.complex64)}

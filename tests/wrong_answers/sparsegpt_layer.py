@@ -159,6 +159,60 @@ def highest_dropped(weight, hessian, sparsity, block=128, damp=0.01, pattern=Non
     return _walk(weight, hessian, sparsity, block, damp, pattern, score=lambda *each: -_score(*each))
 
 
+def published_threshold(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """one weight more than k went"""
+
+    def lowest(score, sparsity, pattern):
+        if pattern:
+            return _lowest_of_all(score, sparsity, pattern)
+        place = min(int(score.numel() * sparsity), score.numel() - 1)
+        return score > score.flatten().sort().values[place]
+
+    return _walk(weight, hessian, sparsity, block, damp, pattern, lowest=lowest)
+
+
+def blocks_chosen_at_the_start(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """the mask of every block was chosen at the start"""
+    old = weight.clone()
+
+    def score(_new, u, here):
+        return _score(old, u, here)
+
+    return _walk(weight, hessian, sparsity, block, damp, pattern, score=score)
+
+
+def scores_multiplied(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """the scores were multiplied by [H^-1]_jj"""
+
+    def score(new, u, here):
+        return (new[:, here] * u.diagonal()[here]).square()
+
+    return _walk(weight, hessian, sparsity, block, damp, pattern, score=score)
+
+
+def scores_with_a_sign(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """the scores have a sign"""
+
+    def score(new, u, here):
+        return new[:, here] / u.diagonal()[here]
+
+    return _walk(weight, hessian, sparsity, block, damp, pattern, score=score)
+
+
+def damp_of_all_entries(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """the mean of all entries of H was taken"""
+
+    def damped(hessian, damp):
+        return hessian + damp * hessian.mean() * torch.eye(len(hessian))
+
+    return _walk(weight, hessian, sparsity, block, damp, pattern, damped=damped)
+
+
+def damp_left_alone(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """damp was not used: 0.01 was taken"""
+    return _walk(weight, hessian, sparsity, block, 0.01, pattern)
+
+
 def rows_compete_alone(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
     """each row dropped the same number, as in Wanda"""
 

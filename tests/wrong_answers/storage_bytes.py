@@ -178,6 +178,23 @@ def kept_truncated(shape, sparsity, format, dtype_bytes):
     return _bytes(shape, sparsity, format, dtype_bytes, kept=int((1 - sparsity) * shape[0] * shape[1]))
 
 
+def kept_rounded(shape, sparsity, format, dtype_bytes):
+    """the kept weights were rounded"""
+    return _bytes(shape, sparsity, format, dtype_bytes, kept=round((1 - sparsity) * shape[0] * shape[1]))
+
+
+def columns_of_two_bytes(shape, sparsity, format, dtype_bytes):
+    """a column took 2 bytes"""
+    right = _bytes(shape, sparsity, format, dtype_bytes)
+    n = shape[0] * shape[1]
+    return right - 2 * (n - round(sparsity * n)) if format == "csr" else right
+
+
+def one_bit_a_place(shape, sparsity, format, dtype_bytes):
+    """1 bit was spent on each place"""
+    return _bytes(shape, sparsity, format, dtype_bytes, place=1)
+
+
 def density(shape, sparsity, format, dtype_bytes):
     """the sparsity was taken for the share that stays"""
     return _bytes(shape, sparsity, format, dtype_bytes, kept=round(sparsity * shape[0] * shape[1]))
@@ -190,7 +207,7 @@ def a_float(shape, sparsity, format, dtype_bytes):
 
 
 def unknown_format(shape, sparsity, format, dtype_bytes):
-    """an unknown format raises ValueError"""
+    """an unknown format raises ValueError: your function returned an int instead"""
     known = format if format in ("dense", "bitmask", "csr") else "2:4"
     return _bytes(shape, sparsity, known, dtype_bytes)
 

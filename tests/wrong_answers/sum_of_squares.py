@@ -151,6 +151,11 @@ def three_axes_always(x):
     return x.float().square().reshape(-1, count).sum(dim=0)
 
 
+def rounds_what_is_float32(x):
+    """half precision was used on the way"""
+    return _rows(x.bfloat16()).bfloat16().square().float().sum(dim=0)
+
+
 def not_written(x):
     """not written yet"""
     raise NotImplementedError()

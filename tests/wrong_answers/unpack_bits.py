@@ -87,6 +87,13 @@ def not_cut(packed, bits, count):
     return sum(flags[:, place] << (bits - 1 - place) for place in range(bits))
 
 
+def bytes_too_many_are_taken(packed, bits, count):
+    """a byte too many raises ValueError"""
+    if 8 * len(packed) < count * bits:
+        raise ValueError("too few bytes")
+    return _codes(_flags(packed), bits, count)
+
+
 def as_long(packed, bits, count):
     """it is torch.int64"""
     return right_numpy(packed, bits, count).long()

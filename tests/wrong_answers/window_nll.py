@@ -236,6 +236,75 @@ def views_a_slice(logits, token_ids):
     return functional.cross_entropy(rows.float(), targets.view(-1), reduction="sum"), targets.numel()
 
 
+def one_window_alone(logits, token_ids):
+    """one window was taken, and this batch has more"""
+    return _sum(logits[:1, :-1], token_ids[:1, 1:]), token_ids.shape[1] - 1
+
+
+def token_0_as_padding(logits, token_ids):
+    """token 0 does not count"""
+    targets = token_ids[:, 1:].flatten()
+    guesses = logits[:, :-1].float().flatten(0, 1)
+    total = functional.cross_entropy(guesses, targets, ignore_index=0, reduction="sum")
+    return total, int((targets != 0).sum())
+
+
+def added_to_probabilities(logits, token_ids):
+    """a probability of 0, or its logarithm, was replaced"""
+    p = logits[:, :-1].float().softmax(dim=-1).gather(-1, token_ids[:, 1:, None])
+    return -(p + 1e-10).log().sum(), p.numel()
+
+
+def clamped_probabilities(logits, token_ids):
+    """a probability of 0, or its logarithm, was replaced"""
+    p = logits[:, :-1].float().softmax(dim=-1).gather(-1, token_ids[:, 1:, None])
+    return -p.clamp(min=1e-12).log().sum(), p.numel()
+
+
+def nan_to_num_of_logarithms(logits, token_ids):
+    """a probability of 0, or its logarithm, was replaced"""
+    p = logits[:, :-1].float().softmax(dim=-1).gather(-1, token_ids[:, 1:, None])
+    return -p.log().nan_to_num(neginf=0).sum(), p.numel()
+
+
+def count_first(logits, token_ids):
+    """the two changed places: first the sum, then the count"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return count, total
+
+
+def to_base_10(logits, token_ids):
+    """the logarithm is to base 10"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return total / torch.tensor(10.0).log(), count
+
+
+def perplexity_already(logits, token_ids):
+    """This is a perplexity already"""
+    total, count = right_cross_entropy(logits, token_ids)
+    return (total / count).exp(), count
+
+
+def softmax_over_positions(logits, token_ids):
+    """softmax ran along the positions"""
+    logp = logits.float().log_softmax(dim=1)[:, :-1]
+    return -logp.gather(-1, token_ids[:, 1:, None]).sum(), token_ids[:, 1:].numel()
+
+
+def reshaped_for_cross_entropy(logits, token_ids):
+    """reshape or view exchanged positions and vocabulary"""
+    batch, length, vocabulary = logits.shape
+    mixed = logits[:, :-1].float().reshape(batch, vocabulary, length - 1)
+    total = functional.cross_entropy(mixed, token_ids[:, 1:], reduction="sum")
+    return total, token_ids[:, 1:].numel()
+
+
+def cross_entropy_made_float_too_late(logits, token_ids):
+    """in half precision and made float32 too late"""
+    guesses, targets = logits[:, :-1].flatten(0, 1), token_ids[:, 1:].flatten()
+    return functional.cross_entropy(guesses, targets, reduction="sum").float(), targets.numel()
+
+
 def not_written(logits, token_ids):
     """not written yet"""
     raise NotImplementedError()

@@ -27,11 +27,15 @@ def linears_of(model, index: int) -> dict[str, nn.Linear]:
 
 
 def fingerprints(model, layers: range) -> dict[str, dict]:
-    """Layer -> weight -> its shape, and the fingerprints of its rows, or columns for o and down."""
+    """Layer -> weight -> its shape, and the fingerprints of its rows, or columns for o and down.
+
+    A weight that is no dense parameter any more is left out.
+    """
     return {
         str(index): {
             name: {"shape": list(linear.weight.shape), "prints": prints(linear.weight, AXIS.get(name, 0))}
             for name, linear in linears_of(model, index).items()
+            if _dense(linear)
         }
         for index in layers
     }
@@ -47,6 +51,18 @@ def prints(weight: torch.Tensor, axis: int) -> torch.Tensor:
 
 
 def others(model, layers: range) -> dict[str, str]:
-    """Digests of every weight that pruning these layers does not change."""
-    pruned = {f"{name}.weight" for name in pruned_linears(model) if int(name.split(".")[2]) in layers}
+    """Digests of every weight without fingerprints: those of other layers, embeddings and norms."""
+    pruned = {
+        f"{name}.weight"
+        for name, linear in pruned_linears(model).items()
+        if int(name.split(".")[2]) in layers
+        and name.split(".")[-1].removesuffix("_proj") in AXIS  # a Linear more in a layer is none of the seven
+        and _dense(linear)
+    }
     return {name: digest(weight) for name, weight in model.named_parameters() if name not in pruned}
+
+
+def _dense(linear: nn.Linear) -> bool:
+    """Whether the weight is a parameter whose numbers can be read."""
+    weight = linear._parameters.get("weight")
+    return weight is not None and weight.layout is torch.strided and weight.device.type != "meta"

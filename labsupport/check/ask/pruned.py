@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import card, recipes
+from labsupport.check.ask import card, recipes, wire
 from labsupport.check.ask.answer import NAMES, Answer, Attempt, Name
 from labsupport.check.ask.call import attempt, fields
 
@@ -42,10 +42,22 @@ def ask(function: Callable, inputs: dict) -> Pruned:
     return Pruned(**fields(found), digests=digests(model), measured=measured)
 
 
+def described(model, fields: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a model's config that it has; none if the config is gone."""
+    config = model.config.to_dict() if model.config is not None else {}
+    return {name: config[name] for name in fields if name in config}
+
+
 @torch.no_grad()
 def digests(model) -> dict[str, str]:
     """The digest of every weight by name, a shared one under all of its names."""
     return {name: digest(weight) for name, weight in model.named_parameters(remove_duplicate=False)}
+
+
+def dense_weights(model) -> dict[str, torch.Tensor]:
+    """The parameters that can be sent, by name, as plain tensors; a shared one under all of its names."""
+    named = {name: wire.bare(weight) for name, weight in model.named_parameters(remove_duplicate=False)}
+    return {name: weight for name, weight in named.items() if isinstance(weight, torch.Tensor)}
 
 
 def digest(weight: torch.Tensor) -> str:

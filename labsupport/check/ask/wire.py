@@ -72,8 +72,9 @@ def bare(value, depth: int = 0):
                 return Opaque(f"{form}, nested" if plain.is_nested else form)
             plain = plain.as_subclass(torch.Tensor)
         return plain if str(plain.dtype) in DTYPES and plain.device.type != "meta" else Opaque(form)
-    if kind in (list, tuple):
-        return kind(bare(item, depth + 1) for item in value)
+    for base in (list, tuple):  # a named tuple is one, too
+        if issubclass(kind, base):
+            return base(bare(item, depth + 1) for item in base.__iter__(value))
     if issubclass(kind, dict):
         if not all(type(key) is str for key in dict.keys(value)):
             return Opaque("a dict with keys that are not str")
@@ -194,7 +195,8 @@ def send(connection: socket.socket, value) -> None:
     message = pack(value)
     if len(message) > LIMIT:
         raise WireError(f"a message of {len(message):,} bytes; {LIMIT:,} are allowed")
-    connection.sendall(struct.pack("<Q", len(message)) + message)
+    connection.sendall(struct.pack("<Q", len(message)))
+    connection.sendall(message)
 
 
 def receive(connection: socket.socket, deadline: float | None = None) -> Any:

@@ -13,7 +13,7 @@ def gptq_layer(
     weight: float32 [out_features, in_features]; hessian: [in_features, in_features]. Every `group` consecutive inputs
     of a row share a grid, from the smallest to the largest weight of the group when its first column is reached.
     block: a multiple of group, does not change the result; damp: as in sparsegpt_layer. Returns a new weight [out, in].
-    Source: Frantar et al. 2022, GPTQ, algorithm 1, with a grid for each group.
+    Source: Frantar et al. 2023, GPTQ, algorithm 1, with a grid for each group.
     """
     out, inputs = weight.shape
     damped = hessian + damp * hessian.diagonal().mean() * torch.eye(inputs, device=hessian.device)

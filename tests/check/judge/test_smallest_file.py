@@ -17,6 +17,7 @@ from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending
 from labsupport.check.judge.lab12 import smallest_file as own
+from tests.hostile.files import FILES
 
 pytestmark = pytest.mark.usefixtures("tiny_course")
 
@@ -153,6 +154,16 @@ def test_a_damaged_file_is_a_wrong_answer():
         found = sent_file(damaged)
         assert found.status == Ending.WRONG and found.share == 0
         assert "FAILED    the examiner can read the file" in found.message()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_is_one_wrong_answer(name):
+    """A bomb, a lie or code: a sentence that fits, and nothing is earned. They come from sandboxes, too."""
+    make, says = FILES[name]
+    file = make(right_file())
+    found = sent_file(file) if len(file) <= challenge.MOST_BYTES else sent(file=None, size=len(file))
+    assert found.status == Ending.WRONG and found.share == 0 and found.place is None
+    assert says in " ".join(found.message().split())
 
 
 def test_a_claimed_size_is_counted_again():

@@ -6,11 +6,11 @@ from typing import Annotated
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import recipes, wire
+from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.own.recover import built, texts
-from labsupport.check.ask.pruned import digests
+from labsupport.check.ask.pruned import dense_weights, digests
 
 __all__ = ["Taught", "ask", "built", "texts"]
 
@@ -33,10 +33,9 @@ def ask(function: Callable, inputs: dict) -> Taught:
     found = attempt(lambda: function(student, teacher, batches, inputs["steps"], inputs["learning_rate"]))
     if found.error:
         return Taught(**fields(found), weights={}, teacher={}, left=0)
-    state = {name: wire.bare(weight) for name, weight in student.state_dict().items()}
     return Taught(
         **fields(found),
-        weights={name: weight for name, weight in state.items() if isinstance(weight, torch.Tensor)},
+        weights=dense_weights(student),
         teacher=digests(teacher),
         left=sum(weight.grad is not None for weight in teacher.parameters()),
     )

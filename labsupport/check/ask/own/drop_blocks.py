@@ -12,7 +12,7 @@ from labsupport import models
 from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Attempt, Name
 from labsupport.check.ask.call import attempt, fields
-from labsupport.check.ask.pruned import digests
+from labsupport.check.ask.pruned import described, digests
 from labsupport.widths import KINDS
 
 PROMPT = [5, 9, 70, 33, 12, 200, 41, 7, 150, 88]
@@ -61,11 +61,10 @@ def ask(function: Callable, inputs: dict) -> Dropped:
     if found.error:
         left = dict.fromkeys(("cached", "uncached", "measured", "reloaded"))
         return Dropped(**fields(found), digests={}, config={}, **left)
-    config = model.config.to_dict()
     answer = Dropped(
         **fields(found),
         digests=digests(model),
-        config={name: config[name] for name in FIELDS if name in config},
+        config=described(model, FIELDS),
         cached=attempt(lambda: written(model, cache=True)),
         uncached=attempt(lambda: written(model, cache=False)),
         measured=attempt(lambda: measured(model, evaluation)),

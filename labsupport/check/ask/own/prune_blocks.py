@@ -14,6 +14,7 @@ from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import NAMES, Answer, Attempt, Failure, Message, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.fingerprints import fingerprints, others
+from labsupport.check.ask.pruned import described
 from labsupport.memory import give_back
 
 PROMPT = [5, 9, 70, 33]
@@ -117,14 +118,13 @@ def _look(model, layers: range) -> Looked:
 
 
 def _left(model, layers: range) -> Left:
-    config = model.config.to_dict()
     return Left(
         prints={
             index: {name: Prints(**each) for name, each in layer.items()}
             for index, layer in fingerprints(model, layers).items()
         },
         digests=others(model, layers),
-        config={name: config[name] for name in FIELDS if name in config},
+        config=described(model, FIELDS),
     )
 
 

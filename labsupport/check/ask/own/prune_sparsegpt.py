@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import recipes, wire
+from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.own.input_norms import hooks_on
+from labsupport.check.ask.pruned import dense_weights
 
 
 class Solved(Answer, frozen=True):
@@ -25,6 +26,5 @@ def ask(function: Callable, inputs: dict) -> Solved:
     more: list[Any] = [inputs["pattern"]] if "pattern" in inputs else []
     batches = recipes.batches(inputs["batches"])
     found = attempt(lambda: function(model, batches, inputs["sparsity"], *more))
-    state = {} if found.error else {name: wire.bare(weight) for name, weight in model.state_dict().items()}
-    weights = {name: weight for name, weight in state.items() if isinstance(weight, torch.Tensor)}
+    weights = {} if found.error else dense_weights(model)
     return Solved(**fields(found), weights=weights, hooks=hooks_on(model))

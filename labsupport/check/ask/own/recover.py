@@ -6,9 +6,10 @@ from typing import Annotated
 import torch
 from msgspec import Meta
 
-from labsupport.check.ask import recipes, wire
+from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.pruned import dense_weights
 from labsupport.linears import pruned_linears
 
 
@@ -44,6 +45,5 @@ def ask(function: Callable, inputs: dict) -> Recovered:
     """Call the function on a fresh model; answer with the losses and all weights afterwards."""
     model, (batches, _) = built(inputs), texts(inputs)
     found = attempt(lambda: function(model, batches, inputs["steps"], inputs["learning_rate"]))
-    state = {} if found.error else {name: wire.bare(weight) for name, weight in model.state_dict().items()}
-    weights = {name: weight for name, weight in state.items() if isinstance(weight, torch.Tensor)}
+    weights = {} if found.error else dense_weights(model)
     return Recovered(**fields(found), weights=weights)

@@ -11,6 +11,7 @@ from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.gradients import Grads, gradients
 from labsupport.check.judge.kit.remains import NAMES, Remains, sliced
 from labsupport.check.judge.kit.slices import ATTENTION_NAMES, MLP_NAMES
+from labsupport.check.judge.kit.weight_names import replaced
 
 WHOLE = see("5.6", "In place")
 ORDER = see("5.6", "Scores first")
@@ -76,7 +77,11 @@ def _not_smaller(remains: Remains) -> Iterator[Named]:
 
 def _wrong_layers(remains: Remains, digests: dict[str, str]) -> Iterator[Named]:
     dense = others(remains.dense, remains.layers)
-    changed = [name for name, value in dense.items() if digests.get(name) != value]
+    changed = [
+        name
+        for name, value in dense.items()
+        if digests.get(name) != value and not replaced(name, digests, value)
+    ]
     if linears := [name for name in changed if name.endswith("_proj.weight")]:
         text = (
             f"It looks as if layers outside {remains.layers} were pruned: {linears[0]} changed. "

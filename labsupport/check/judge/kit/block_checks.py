@@ -8,13 +8,18 @@ from labsupport.check.ask.fingerprints import AXIS
 from labsupport.check.ask.own.prune_blocks import FIELDS
 from labsupport.check.judge.kit.compare import Wrong
 from labsupport.check.judge.kit.remains import Remains
+from labsupport.check.judge.kit.slices import MLP_NAMES
+from labsupport.check.judge.kit.weight_names import replaced
 from labsupport.memory import give_back
 
 SHOWN = 20  # slices, heads or tokens that a message lists
 
 
-def sized(remains: Remains) -> None:
-    """Raise Wrong unless the seven matrices of every layer have the planned shapes."""
+def sized(remains: Remains, digests: dict[str, str]) -> None:
+    """Raise Wrong unless the seven matrices of every layer have the planned shapes.
+
+    digests: of every weight of the answer's model without fingerprints, by name.
+    """
     head_dim, hidden = widths.head_size(remains.dense.config), remains.dense.config.hidden_size
     for index in remains.layers:
         stays, layer = remains.planned[index], remains.layer(index)
@@ -23,7 +28,12 @@ def sized(remains: Remains) -> None:
         for name, size in sizes.items():
             wanted = [size, hidden] if AXIS[name] == 0 else [hidden, size]
             if name not in layer:
-                raise Wrong(f"in layer {index} {name}_proj is no Linear any more")
+                full = (
+                    f"model.layers.{index}.{'mlp' if name in MLP_NAMES else 'self_attn'}.{name}_proj.weight"
+                )
+                raise Wrong(
+                    replaced(full, digests, "") or f"in layer {index} {name}_proj is no Linear any more"
+                )
             if layer[name].shape != wanted:
                 raise Wrong(
                     f"in layer {index} {name}_proj is {tuple(layer[name].shape)}, not {tuple(wanted)}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from labsupport.check.ask.answer import Attempt
 from labsupport.check.ask.own.drop_blocks import Dropped, built
 from labsupport.check.ask.pruned import digests
 from labsupport.check.judge.kit.causes import Cause, Named, see
@@ -64,8 +65,18 @@ def unnoted(inputs: dict, answer: Dropped) -> Iterator[Named]:
     elif "types" in inputs["model"] and answer.config.get("layer_types") != [
         inputs["model"]["types"][index] for index in keep
     ]:
-        yield f"It looks as if layer_types of the config still lists all blocks, {CONFIG}"
-    elif answer.reloaded and answer.reloaded.error and "layer_widths" in answer.reloaded.error.text:
+        if answer.config.get("layer_types") == list(inputs["model"]["types"]):
+            yield f"It looks as if layer_types of the config still lists all blocks, {CONFIG}"
+        yield (
+            "It looks as if layer_types of the config is not the list of the blocks that stay: their own "
+            f"entries are wanted, in the order of `keep`, {CONFIG}"
+        )
+    elif "sliced" in inputs["model"] and "mismatched" in _said(answer.reloaded):
+        yield (
+            "It looks as if layer_widths of the config is not the list of the blocks that stay: their own "
+            f"entries are wanted, in the order of `keep`, {CONFIG}"
+        )
+    elif "layer_widths" in _said(answer.reloaded):
         yield f"It looks as if layer_widths of the config still lists all blocks, {CONFIG}"
     elif answer.cached != answer.uncached:
         yield (
@@ -73,6 +84,11 @@ def unnoted(inputs: dict, answer: Dropped) -> Iterator[Named]:
             f"cache, which has as many places as blocks, {NUMBER}\n"
             "Try [layer.self_attn.layer_idx for layer in model.model.layers]."
         )
+
+
+def _said(tried: Attempt | None) -> str:
+    """The text of an error, "" without one."""
+    return tried.error.text if tried and tried.error else ""
 
 
 def origins(mine: dict[str, str], dense: dict[str, str]) -> list[int]:

@@ -21,8 +21,10 @@ class Wrong(Exception):
     """A failed part, with the numbers that show the failure.
 
     show: the numbers by label. `your_mask` is a phrase and is shown as "your mask"; `input_norm` is a name of
-    the lab and is shown as it is.
+    the lab and is shown as it is. alike: equal ones are told once; by default the reason, without the titles.
     """
+
+    alike = ""
 
     def __init__(self, reason: str = "", /, **show):
         super().__init__(reason)
@@ -62,9 +64,20 @@ def type_name(value) -> str:
     return value.type_name if isinstance(value, Opaque) else type(value).__name__
 
 
-def kind(value, said: str = "it is", article: str = "a ") -> str:
+def a_type(value) -> str:
+    """The type of a value with its article: "a list", "an int"; None as it is."""
+    name = type_name(value)
+    if value is None or (isinstance(value, Opaque) and " " in name):  # a phrase, such as "a huge int"
+        return "None" if value is None else name
+    return f"an {name}" if name[0].lower() in "aeio" else f"a {name}"
+
+
+def kind(value, said: str = "it is", article: str = "") -> str:
     """A description of a value of a wrong type: "it is a list", "it is None: is a return missing?"."""
-    return f"{said} " + ("None: is a return missing?" if value is None else f"{article}{type_name(value)}")
+    if value is None:
+        return f"{said} None: is a return missing?"
+    name = type_name(value)
+    return f"{said} {article}{name}" if article and " " not in name else f"{said} {a_type(value)}"
 
 
 def has_keys(value, wanted: Collection[str], said: str = "it is") -> None:
@@ -134,7 +147,10 @@ def is_whole(value, what: str = "it") -> None:
         raise WrongForm(f"{what} is a tensor; .item() makes it a Python number")
     if isinstance(value, float):
         raise WrongForm(f"{what} is a float, {value:.6g}; // divides whole numbers and keeps them whole")
-    raise WrongForm(kind(value, f"{what} is", "of type "))
+    numpy = type_name(value).removeprefix("numpy.") in NUMPY
+    raise WrongForm(
+        kind(value, f"{what} is", "of type ") + ("; int() makes it a Python number" if numpy else "")
+    )
 
 
 def is_close(value: float, expected: float, relative: float = 1e-4) -> bool:

@@ -16,7 +16,7 @@ import torch
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit import raised, strain
 from labsupport.check.judge.kit.causes import Cause, first
-from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, type_name
+from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, a_type
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
 from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
 
@@ -25,11 +25,11 @@ FIRST = 6  # entries shown of a larger tensor
 
 
 class Raised(Wrong):
-    """An error of the student's function; two from one line have the same key."""
+    """An error of the student's function; two from one line are alike."""
 
     def __init__(self, error: Failure, reason: str):
         super().__init__(reason)
-        self.key = f"{error.names[0]} {error.line}" if error.line else ""
+        self.alike = f"{error.names[0]} {error.line}" if error.line else ""
 
 
 def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], object]) -> Verdict:
@@ -67,21 +67,21 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 where = f"part {len(lines)}, {found.place}"
             except Wrong as found:
                 wrong = found
-                key = found.key if isinstance(found, Raised) else ""
+                key = found.alike or found.reason or part.title
                 lines.append(Line(Mark.FAILED, part.title, found.reason, key))
                 where = f"part {len(lines)}, {found.place}"
         found = wrong if wrong and only_noted else noted if failure is None else None
+        own = not case.raises and case.given is None  # by the exercise's own rule
         if found:
-            named = not case.raises and case.given is None and _on_value(found, parts)
+            named = own and _on_value(found, parts)
             failure = (found, _cause(exercise, case.known, answer) if named else Cause("", ""))
             mistake = failure[1].name or where
-        elif failure and not failure[1].text and answer.error and not case.raises and case.given is None:
+        elif failure and own and answer.error and not (failure[1].text or isinstance(failure[0], WrongForm)):
             later = _cause(exercise, case.known, answer)  # an error that the small main case does not raise
             failure, mistake = (failure[0], later), later.name or mistake
         only_noted = only_noted and wrong is None
         if index == 0:
-            first_right = wrong is None
-            rungs = any(part.worth for part in parts)
+            first_right, rungs = wrong is None, any(part.worth for part in parts)
         if exercise.place and worth:
             place = exercise.place(case.known, answer)
     about = {"exercise": exercise.name, "number": exercise.number, "lines": lines, "place": place}
@@ -114,8 +114,8 @@ def _on_value(wrong: Wrong, parts: list[Part]) -> bool:
 
 def _cause(exercise: Exercise, inputs: dict, answer: Answer) -> Cause:
     """The likely mistake; an empty cause if the answer has a wrong type or shape for the search."""
-    if answer.error:
-        return first(raised.cause((_culprit(exercise, answer.error), exercise.name), answer.error))
+    if error := answer.error:
+        return first(raised.cause((_culprit(exercise, error), exercise.name), error, exercise.builds_on))
     try:
         return first(exercise.cause(inputs, answer))
     except Exception:
@@ -140,8 +140,8 @@ def _as_one(title: str, parts: list[Part]) -> Part:
             try:
                 part.holds()
             except Wrong as found:
-                known = "" if part.title == title else part.title
-                found.reason = ": ".join(text for text in (known, found.reason) if text)
+                found.alike = found.alike or found.reason or part.title
+                found.reason = ": ".join(one for one in (part.title, found.reason) if one not in ("", title))
                 if not isinstance(found, Noted):
                     raise
                 noted = noted or found
@@ -165,7 +165,7 @@ def _answered(exercise: Exercise, error: Failure) -> None:
 def _raised(expected: str, answer: Answer) -> None:
     error = answer.error
     if not error:
-        raise Wrong(f"your function returned a {type_name(answer.value)} instead")
+        raise Wrong(f"your function returned {a_type(answer.value)} instead")
     if expected not in error.names:
         raise Raised(error, f"your function raised {error.names[0]} instead" + _text(error))
 

@@ -79,6 +79,8 @@ def _first_loss(student, teacher, losses: list[float], batches) -> Iterator[Name
         if one_of(losses[0], first_losses(student, teacher, batches, temperature)):
             text = f"It looks as if the temperature is {temperature:g}. It is to be {TEMPERATURE:g}, {LESSON}"
             yield Cause(text, "another temperature")
+    if one_of(losses[0], right, -1.0):
+        yield f"It looks as if the sign of the loss is turned round: the student would flee, {LESSON}"
     if one_of(losses[0], right, 1 / TEMPERATURE**2):
         yield f"It looks as if the factor T squared is missing from the loss, {LESSON}"
     if one_of(losses[0], right, length - 1) or one_of(losses[0], right, batch * (length - 1)):

@@ -17,7 +17,7 @@ def drawn(source, axes: tuple[int, ...], wide: int, out: int, rank: int) -> dict
         "weight": draw.distinct(source, out, wide),  # [out, in]
         "a": draw.distinct(source, rank, wide),  # [r, in]
         "b": draw.distinct(source, out, rank),  # [out, r]
-        "scaling": source.choice((0.5, 2.0, 4.0)),
+        "scaling": source.choice((0.25, 4.0, 8.0)),  # not 1 / rank
     }
 
 

@@ -6,11 +6,20 @@ import torch
 
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drop_range, drops_lowest
+from labsupport.selection import kth_smallest
 
 SMALLEST = see("2.1", "The smallest go first")
 QUANTILE = (
     "A quantile as the threshold does the same here: torch.quantile measures n - 1 steps and may end "
     "between two magnitudes, it does not count."
+)
+SHARE = (
+    "It looks as if sparsity was taken for the share that stays. It is the share that goes: at sparsity 0 "
+    "every weight stays."
+)
+RANKS = (
+    "It looks as if argsort was taken for ranks. It says which entry comes first, which second; the place "
+    "that an entry takes is argsort().argsort().\nTry both on [30, 10, 20]."
 )
 
 
@@ -27,8 +36,10 @@ def right_count(weight: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor, 
     least, most = drop_range(scores, k)
     dropped = int((~mask).sum())
     if not least <= dropped <= most:
-        allowed = f"{least}" if least == most else f"{least} to {most}, because magnitudes tie at the cut"
-        raise Wrong(f"yours drops {dropped}", weight=weight, your_mask=mask, expected=f"{allowed} dropped")
+        ties = "" if least == most else f" to {most}"
+        why = ties and ", because magnitudes tie at the cut"
+        expected = f"{least}{ties} dropped{why}"
+        raise Wrong(f"yours drops {dropped}", weight=weight, your_mask=mask, expected=expected)
 
 
 def smallest_dropped(weight: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor, k: int) -> None:
@@ -70,10 +81,13 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             "ranking inside rows comes with Wanda in lab 04. Try weight.flatten()."
         )
     if k == 0 < dropped <= drop_range(scores, 1)[1] and drops_lowest(flat, scores, dropped):
+        yield none_to_drop("weight", sparsity * n)
+    if k == n == dropped + 1 and drops_lowest(flat, scores, dropped):
+        yield "One weight stays at sparsity 1. There k is n, so the largest magnitude goes too."
+    if 0 < k < n and drop_range(scores, k)[1] > k and torch.equal(flat, scores >= kth_smallest(scores, k)):
         yield (
-            "It looks as if the smallest weight goes although k is 0: a threshold found among the "
-            "magnitudes, by kthvalue or torch.quantile, drops one at least.\n"
-            "Try sparsity 0: every weight stays."
+            "It looks as if all weights stay that tie with one that stays: then fewer go than k. Those that "
+            f"tie at the cut may all go, {SMALLEST}"
         )
     if dropped == k - 1 == int(sparsity * n) and drops_lowest(flat, scores, k - 1):
         yield Cause(
@@ -99,7 +113,40 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             "one too many",
         )
     if dropped != k and dropped == n - k and drops_lowest(flat, scores, n - k):
+        yield SHARE
+    yield from _other_rules(weight, flat, sparsity, k)
+
+
+def none_to_drop(what: str, product: float) -> Cause:
+    """The mistake of an answer that drops the smallest `what` although this product rounds to 0."""
+    up = f"math.ceil makes 1 of {product:.3g}, and " if product else ""
+    return Cause(
+        f"It looks as if the smallest {what} goes although k is 0: {up}a threshold found among them, by "
+        "kthvalue or torch.quantile, drops one at least.\n"
+        "Try sparsity 0: every weight stays.",
+        "the smallest goes although k is 0",
+    )
+
+
+def _other_rules(weight: torch.Tensor, mask: torch.Tensor, sparsity: float, k: int) -> Iterator[Named]:
+    """Mistakes of another rule for what goes. weight: [out, in] or [n]; mask: [n]."""
+    scores, n = weight.abs().flatten(), len(mask)  # [n]
+    dropped = int((~mask).sum())
+    nonzero = scores[scores > 0]
+    if dropped == 0 < k:
         yield (
-            "It looks as if sparsity was taken for the share that stays. It is the share that goes: at "
-            "sparsity 0 every weight stays."
+            "No weight goes. Was sparsity compared with the magnitudes? It is no threshold: it is the share "
+            f"of the weights that go, {SMALLEST}"
         )
+    sizes = (
+        (1, scores.max(), scores.mean(), weight.std())
+        if 4 * len(scores.unique()) >= 3 * n and abs(dropped - k) > 1  # few tie
+        else ()
+    )
+    if any(torch.equal(mask, scores > sparsity * size) for size in sizes):
+        yield f"It looks as if sparsity set a threshold. It is the share of the weights that go, {SMALLEST}"
+    if torch.equal(mask, scores.argsort() >= k):
+        yield RANKS
+    left = round(sparsity * len(nonzero))  # drawn from those that are not zero yet
+    if 0 < len(nonzero) < n and drops_lowest(mask[scores > 0], nonzero, left) and not mask[scores == 0].any():
+        yield "It looks as if weights that are zero were not counted. They are the smallest and go first."

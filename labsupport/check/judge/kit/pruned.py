@@ -4,19 +4,19 @@ The judge builds the same model, checks the masks against its weights, and measu
 """
 
 import functools
-import json
 from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from labsupport.check.ask import recipes
-from labsupport.check.ask.bits import packed, unpacked
+from labsupport.check.ask.bits import packed
 from labsupport.check.ask.pruned import Pruned, digest, form
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.compare import Wrong, has_keys, is_close, is_mask, is_number, rounding
 from labsupport.check.judge.kit.exercise import Part
-from labsupport.check.judge.kit.weight_names import lost
+from labsupport.check.judge.kit.masked import masked
+from labsupport.check.judge.kit.weight_names import replaced
 from labsupport.given.perplexity import perplexity
 from labsupport.linears import pruned_linears
 
@@ -68,18 +68,15 @@ def parts(
 
     def zeroed() -> None:
         for name, linear in linears().items():
-            found = digests.get(f"{name}.weight")
-            if found is None:
-                raise Wrong(lost(f"{name}.weight", digests, "parameter"))
-            if found.startswith("torch."):
-                stored = f"the weight of {name} is stored as {found[:80]}"
-                raise Wrong(f"{stored}: a mask sets zeros in the dense weight, in place")
-            if found == digest(linear.weight * masks[name]):
+            found, wanted = digests.get(f"{name}.weight", ""), digest(linear.weight * masks[name])
+            if found == wanted:
                 continue
             if found == digest(linear.weight):
                 raise Wrong(f"the weight of {name} is unchanged: masks must be applied in place")
+            if said := replaced(f"{name}.weight", digests, wanted):
+                raise Wrong(said)
             if (now := found.partition(" ")[2][:80]) and now != form(linear.weight):
-                raise Wrong(f"the weight of {name} is now {now}: a mask changes neither type nor shape")
+                raise Wrong(f"the weight of {name} is now {now}: a mask does not change its shape")
             if (other := owner(found)) is not None:
                 raise Wrong(f"{name} has the weight of {other}: every layer keeps its own")
             raise Wrong(f"the weight of {name} is not what its mask leaves: kept weights must not change")
@@ -92,8 +89,8 @@ def parts(
     def untouched() -> None:
         pruned = {f"{name}.weight" for name in linears()}
         for name, weight in dense().named_parameters():
-            if name not in pruned and digests.get(name) != digest(weight):
-                raise Wrong(f"{name} changed" if name in digests else f"{name} is gone")
+            if name not in pruned and digests.get(name) != (wanted := digest(weight)):
+                raise Wrong(replaced(name, digests, wanted) or f"{name} changed")
 
     def measured() -> None:
         if answer.measured is None:
@@ -101,7 +98,7 @@ def parts(
         if error := answer.measured.error:
             said = (error.names[0], error.text)
             raise Wrong(f"the model does not run any more: {': '.join(filter(None, said))}")
-        dense.cache_clear()  # the masked model takes its memory
+        dense.cache_clear()  # memory for one model at a time
         found, expected = answer.measured.value, masked_perplexity(inputs, packed(masks))
         is_number(found)
         if not is_close(found, expected, rounding(inputs, 1e-3)):
@@ -129,39 +126,10 @@ def masked_perplexity(inputs: dict, bits: dict[str, torch.Tensor], place: str | 
     """
 
     def measure() -> float:
-        return perplexity(masked(inputs["model"], bits), recipes.windows(inputs["evaluation"]))
+        with masked(inputs["model"], bits) as model:
+            return perplexity(model, recipes.windows(inputs["evaluation"]))
 
     return memo.at(place or perplexity_key(inputs, bits), measure)
-
-
-@torch.no_grad()
-def masked(recipe: dict, bits: dict[str, torch.Tensor]):
-    """The model of a recipe under these masks only; earlier masks are undone."""
-    key = (json.dumps(recipe), *memo.circumstances())
-    model, dense = _pair(*key) if memo.folder else (recipes.model(recipe), {})
-    linears = pruned_linears(model)
-    dense = dense or linears  # a new model has no masks yet
-    if unknown := bits.keys() - linears.keys():
-        raise KeyError(f"{min(unknown)} is no layer that is pruned")
-    for name, linear in linears.items():
-        if name in bits:
-            mask = unpacked(bits[name], linear.weight.shape)
-            if linear.weight.device == dense[name].weight.device == mask.device:
-                torch.mul(dense[name].weight, mask, out=linear.weight)
-            else:
-                linear.weight.copy_(dense[name].weight.cpu() * mask)
-        else:
-            linear.weight.copy_(dense[name].weight)
-    return model
-
-
-@functools.lru_cache(maxsize=4)
-def _pair(recipe: str, *_circumstances: str):
-    """A model for masks, kept because written memory is faster to write to; its layers without masks.
-
-    The latter are on the CPU.
-    """
-    return recipes.model(json.loads(recipe)), pruned_linears(recipes.model(json.loads(recipe), "cpu"))
 
 
 def perplexity_key(inputs: dict, bits: dict[str, torch.Tensor]) -> str:

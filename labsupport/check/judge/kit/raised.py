@@ -29,6 +29,14 @@ ZERO = (
     "It looks as if k = 0 reached the search for the threshold: no weight is the 0-th smallest. "
     "Where k is 0, everything stays: treat that first."
 )
+WHOLE = (
+    "Is k larger than a row? k counts in each row: round(sparsity * in_features), and in_features is "
+    "score.shape[1], not score.numel()."
+)
+WHOLE_NUMBER = (
+    "It looks as if a float is where a whole number belongs: / gives a float, // divides whole numbers and "
+    "keeps them whole."
+)
 SIGNS = (
     Sign(("windows",), "RuntimeError",
          "stack expects each tensor to be equal size|Sizes of tensors must match",
@@ -55,7 +63,11 @@ SIGNS = (
     Sign(("magnitude_mask", "row_mask", "global_magnitude_masks"), "ValueError",
          "k is 0: it must be from 1 to",
          ZERO),
-    Sign(("row_mask",), "RuntimeError", ".* k out of range for dimension 1", ZERO),
+    Sign(("row_mask",), "RuntimeError", ".* k out of range for dimension 1", f"{ZERO}\n{WHOLE}"),
+    Sign(("row_mask",), "ValueError", r"k is [1-9]\d*: it must be from 1 to", WHOLE),
+    Sign(("row_mask",), "IndexError", r"index \d+ is out of bounds for dimension 0",
+         "It looks as if the places of entries in their rows were used as numbers of rows, as in "
+         "mask[places]. mask.scatter_(1, places, False) sets in each row its own."),
     Sign(("row_mask",), "RuntimeError", SIZES + r" \(\d+\) at non-singleton dimension 1",
          "It looks as if an axis is missing: thresholds of shape [out] line up with the columns of [out, "
          "in]. They must be [out, 1]: keepdim=True, or threshold[:, None].\nTry threshold.shape."),
@@ -151,14 +163,34 @@ SIGNS = (
          f"teacher's forward pass belongs there: {see('10.5', 'A step of distillation')}"),
 )  # fmt: skip
 
+ANYWHERE = (
+    Sign((), "TypeError", r"(arg)?sort\(\) (takes from 1 to 0 positional|received an invalid .*stable)",
+         "sort and argsort take dim by its name where stable is given: argsort(dim=1, stable=True)."),
+    Sign((), "TypeError", r"(view|reshape|new_zeros|zeros|ones|empty)\(\)[^-]*- got \(.*float",
+         WHOLE_NUMBER),
+    Sign((), "TypeError", "slice indices must be integers|'float' object cannot be interpreted as an integer",
+         WHOLE_NUMBER),
+    Sign((), "RuntimeError", "Boolean value of Tensor with more than one value is ambiguous",
+         "It looks as if a whole tensor was asked for true or false, as in `if mask:` or `one and other`. It "
+         "holds many answers: `&` and `|` combine two masks, .any() and .all() make one answer of many."),
+)  # fmt: skip
 
-def cause(exercises: tuple[str, ...], error: Failure) -> str:
+
+def cause(exercises: tuple[str, ...], error: Failure, earlier: tuple[str, ...] = ()) -> str:
     """The mistake that an exception shows, "" if it is none of these.
 
-    exercises: whose function raised it, then who called that one, perhaps with wrong arguments.
+    exercises: whose function raised it, then who called that one, perhaps with wrong arguments. earlier:
+    exercises of the lab that these build on.
     """
+    unknown = re.match(r"name '(\w+)' is not defined", error.text)
+    if unknown and unknown[1] in earlier:
+        return (
+            f"It looks as if the cell of {unknown[1]} has not run: it is an earlier function of this lab.\n"
+            "Choose Run, Run All Above Selected Cell."
+        )
     for exercise in exercises:
         for sign in SIGNS:
             if exercise in sign.exercises and sign.error in error.names and re.match(sign.text, error.text):
                 return sign.cause
-    return ""
+    found = (sign.cause for sign in ANYWHERE if sign.error in error.names and re.match(sign.text, error.text))
+    return next(found, "")

@@ -64,6 +64,10 @@ def _of_grids(inputs: dict) -> Iterator[tuple[torch.Tensor, Named]]:
         most = new[:, start:stop].abs().amax(dim=1, keepdim=True)  # [out, 1]
         return -most, most
 
+    def to_zero(new: torch.Tensor, start: int, stop: int) -> Two:
+        low, high = own_ends(new, start, stop)
+        return low.clamp_max(0), high.clamp_min(0)
+
     def of_all_rows(new: torch.Tensor, start: int, stop: int) -> Two:
         low, high = new[:, start:stop].aminmax()
         return low.expand(len(new), 1), high.expand(len(new), 1)
@@ -78,6 +82,7 @@ def _of_grids(inputs: dict) -> Iterator[tuple[torch.Tensor, Named]]:
     long = f"one grid serves a whole row. Each {group} inputs have their own, {GRID}"
     yield by(own_ends, group=weight.shape[1]), Cause(long, "one grid a row")
     ends = "This one begins at the smallest weight and ends at the largest"
+    yield by(to_zero), f"the grid was stretched to 0. {ends}, {GRID}"
     yield by(around_zero), f"the grid lies around 0, alike on both sides. {ends}, {GRID}"
 
 

@@ -1,6 +1,7 @@
 """The likely mistakes behind wrong slices of coupled matrices, in the MLP and in attention."""
 
 from collections.abc import Iterator
+from itertools import permutations
 
 import torch
 
@@ -18,6 +19,9 @@ def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -
     places = {name: found(matrices[name], inputs[name], AXIS[name]) for name in names}
     if places == right:
         return
+    kinds = {matrix.dtype for matrix in matrices.values()}
+    if kinds <= {inputs[name].dtype for name in names} and _exchanged(names, inputs, list(matrices.values())):
+        yield f"The slices are right, their order is not: return {', '.join(names)}, {pointer}"
     whole = [name for name in names if matrices[name].shape == inputs[name].shape]
     if len(whole) == len(names):
         if any(bool((matrices[name] == 0).any()) for name in names):
@@ -40,6 +44,16 @@ def causes(names: tuple[str, ...], inputs: dict, answer: Answer, pointer: str) -
         yield f"It looks as if the order was lost: what stays keeps the order it had, {pointer}"
     if whole and all(places[name] == right[name] for name in names if name not in whole):
         yield f"It looks as if {' and '.join(whole)} stayed whole: coupled ones shrink together, {pointer}"
+
+
+def _exchanged(names: tuple[str, ...], inputs: dict, matrices: list[torch.Tensor]) -> bool:
+    """Whether these are the right slices, each matrix once, in another order."""
+    places = wanted(names, inputs)
+    right = [inputs[name].index_select(AXIS[name], torch.tensor(places[name])) for name in names]
+    return any(
+        all(torch.equal(one, other) for one, other in zip(matrices, order, strict=True))
+        for order in permutations(right)
+    )
 
 
 def _sliced_along(matrix: torch.Tensor, dense: torch.Tensor, axis: int) -> bool:

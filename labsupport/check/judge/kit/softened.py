@@ -98,7 +98,11 @@ def mistakes(
          'It looks as if the sum was divided by the vocabulary, too: "mean" divides by every axis. The mean '
          f"runs over guesses, {SOFT}"),
         (t * t * kl(student, teacher, t, slice(None)) / (batch * length), last),
+        (t * t * kl(student, teacher, t, slice(None)) / targets, last),
         (t * t * kl(student, teacher, t, slice(1, None)) / targets, last),
+        (loss * targets / (batch * length),
+         f"It looks as if the sum was divided by all {batch * length} tokens. {targets} guesses have a "
+         f"target, {SOFT}"),
         (t * t * kl(student, torch.roll(teacher, -1, dims=1), t) / targets, shifted),
         (t * t * kl(torch.roll(student, -1, dims=1), teacher, t) / targets, shifted),
         (t * t * kl(teacher, student, t) / targets, backwards),

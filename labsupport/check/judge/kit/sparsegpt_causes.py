@@ -11,6 +11,19 @@ from labsupport.check.judge.kit.score_masks import INVERTED
 COLUMNS = see("9.3", "Column by column")
 BLOCKS = see("9.3", "Blocks")
 DAMPING = see("9.3", "Damping")
+WANDA = (
+    "the scores were Wanda's, w^2 times H_jj. What counts is what is left of a drop when the others make up "
+    "for it: w^2 / [H^-1]_jj"
+)
+SQUARES = (
+    "w or the pivot was squared once too often or too rarely: the score is w^2 / [H^-1]_jj, and an entry of "
+    "the Cholesky factor is a root of that pivot"
+)
+AT_THE_CUT = (
+    "It looks as if one weight more than k went: `score <= threshold`, where the threshold is entry k of the "
+    "sorted scores, counted from 0, drops k + 1. So does the published code. Take k by topk, or entry "
+    f"k - 1, {BLOCKS}"
+)
 Agree = Callable[[torch.Tensor, torch.Tensor], bool]
 SLACK = 1e-4  # relative, of a score
 
@@ -23,13 +36,16 @@ def first_scores(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
     whole = torch.linalg.inv(h).diagonal()  # [in]
     return [
         (weight.square() / pivots, "right"),
-        (weight.square() * hessian.diagonal(), "the scores were Wanda's, w^2 times H_jj. What counts is "
-         "what is left of a drop when the others make up for it: w^2 / [H^-1]_jj"),
+        (weight.square() * hessian.diagonal(), WANDA),
         (weight.square(), "the smallest magnitudes were dropped: H was not used in the mask"),
         (weight.square() / whole, "the scores take the diagonal of the whole inverse. The columns left of j "
          "are settled and cannot make up for j: the inverse that counts is that of H without them"),
-        (weight.abs() / pivots, "w or the pivot was squared once too often or too rarely: the score is "
-         "w^2 / [H^-1]_jj, and an entry of the Cholesky factor is a root of that pivot"),
+        (weight.abs() / pivots, SQUARES),
+        (weight.square() / pivots.sqrt(), SQUARES),
+        (weight.square() * pivots, "the scores were multiplied by [H^-1]_jj: divide by it"),
+        (weight / pivots.sqrt(), "the scores have a sign, so that large weights below zero went first: "
+         "square them"),
+        (weight.square() * h.diagonal(), WANDA),
         (-weight.square() / pivots, "the highest scores were dropped"),
     ]  # fmt: skip
 
@@ -81,12 +97,25 @@ def _of_mask(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int) ->
             f"It looks as if {pattern[0]} of every {pattern[1]} were dropped: n is the number that stays.",
             "n dropped instead of kept",
         )
+    sparsity, both = inputs["sparsity"], pools(mask, group, each_row)
+    if not each_row and all(int((~pool).sum()) == round(sparsity * pool.numel()) + 1 for pool in both):
+        yield AT_THE_CUT
     if fits(right):
         late = f"chosen at the start. It is chosen when it begins: by then its weights have moved, {BLOCKS}"
-        if each_row and fits(right, groups=weight.shape[1]):
+        rows = inverses(damped(inputs["hessian"], inputs["damp"]))
+        gone = [((~pool).sum(dim=1), pool.shape[1]) for pool in both]  # [pools], and of how many
+        exact = all(
+            bool((dropped == (pattern[1] - pattern[0] if pattern else round(sparsity * size))).all())
+            for dropped, size in gone
+        )
+        if exact and fits(replayed(weight, mask, rows, group)[1], groups=len(both)):
+            return  # the choice is right
+        if each_row and fits(right, groups=len(both)):
             yield f"It looks as if every group was {late}"
         if not each_row and chosen(right.reshape(1, -1), mask.reshape(1, -1), SLACK):
             yield f"It looks as if the mask of the whole layer was {late}"
+        if not each_row and fits(right, groups=len(both)):
+            yield f"It looks as if the mask of every block was {late}"
         return
     counts = mask[:, :group].sum(dim=1)  # [out]
     if bool((counts == counts[0]).all()) and fits(right, rows=True):
@@ -103,11 +132,27 @@ def _weights(inputs: dict, mask: torch.Tensor, group: int) -> list[tuple[torch.T
     """The right weight [out, in] under a mask, those that each mistake gives, and its name."""
     weight = inputs["weight"].double()
     right = inverses(damped(inputs["hessian"].double(), inputs["damp"]))
+    mistakes = [*wrong_inverses(inputs), *other_dampings(inputs)]
     return [
         (replayed(weight, mask, right, group)[0], "right"),
         (weight, f"the survivors did not move: this is the mask alone, {COLUMNS}"),
-        *((replayed(weight, mask, rows, group)[0], said) for rows, said in wrong_inverses(inputs)),
+        *((replayed(weight, mask, rows, group)[0], said) for rows, said in mistakes),
     ]
+
+
+def other_dampings(inputs: dict) -> Iterator[tuple[Inverses, str]]:
+    """The inverses under other dampings than the given one, and their names."""
+    hessian, damp = inputs["hessian"].double(), inputs["damp"]
+    own = hessian.diagonal().mean()  # what damp is a share of
+    for share, said in (
+        (0.01, "damp was not used: 0.01 was taken"),
+        (damp * hessian.mean() / own, "the mean of all entries of H was taken. It is that of its diagonal"),
+        (damp * len(hessian), "damp was multiplied by the sum of H's diagonal. It is a share of its mean"),
+        (damp * hessian.diagonal().max() / own, "the largest entry was taken. It is the diagonal's mean"),
+    ):
+        h = damped(hessian, float(share))
+        if bool(torch.linalg.eigvalsh(h)[0] > 1e-6 * own):
+            yield inverses(h), f"{said}, {DAMPING}"
 
 
 def wrong_inverses(inputs: dict) -> list[tuple[Inverses, str]]:

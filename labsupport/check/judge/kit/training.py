@@ -1,5 +1,6 @@
 """What must hold of every LoRA training, of its losses and of the weights, and its likely mistakes."""
 
+import math
 from collections.abc import Collection, Iterator
 
 import torch
@@ -28,6 +29,22 @@ def numbers(losses: list) -> None:
             is_number(loss)
         except Wrong as found:
             raise Wrong(f"that of step {step}: {found.reason}") from None
+
+
+def in_turn(losses: list, right: list[float]) -> None:
+    """Raise Wrong unless the losses of a training that changes nothing are those of the batches.
+
+    Their order is free, but no batch comes again before all others came.
+    """
+    numbers(losses)
+    left: list[float] = []
+    for step, loss in enumerate(losses):
+        if step % len(right) == 0:
+            left = list(right)
+        near = min(left, key=lambda each: abs(each - loss))
+        if not math.isclose(loss, near, rel_tol=2e-3):
+            raise Wrong(f"that of step {step + 1} is {loss:.4g}, and the batch that is next has {near:.4g}")
+        left.remove(near)
 
 
 def named(weights: Weights, model: nn.Module) -> None:
@@ -97,7 +114,12 @@ def causes(
             f"weights learned nothing, {loop}\nTry merge_and_unload."
         )
     if not inputs["learning_rate"]:
-        yield f"It looks as if the given learning_rate was not used, {loop}"
+        yield (
+            "It looks as if every step took the same batch: with a learning rate of 0 they all have one "
+            f"loss. Go through the batches, one a step, {loop}\nTry itertools.cycle."
+            if len(set(losses)) == 1 < len(losses)
+            else f"It looks as if the given learning_rate was not used, {loop}"
+        )
     if not comparable(weights, before):
         return
     still = [name for name in before if name in linears and torch.equal(weights[name], before[name])]

@@ -8,13 +8,11 @@ import torch
 
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
-from labsupport.check.judge.kit.causes import Cause, Named, see
+from labsupport.check.judge.kit.causes import Named
 from labsupport.check.judge.kit.compare import Wrong, has_shape, is_close, is_tensor, kind, type_name
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.nll_causes import count_cause, floored, half_cause, mistakes, others, swapped
 from labsupport.check.judge.kit.surprise import surprise
-
-SHIFT = see("1.2", "Every token is guessed from those before it")
-ONCE = see("1.3", "One exp, at the very end")
 
 
 def cases(seed: int) -> list[Case]:
@@ -53,58 +51,13 @@ def tells_apart(inputs: dict) -> bool:
     """Whether the right sum and those of the mistakes all differ, even two that share their sentences."""
     sums = [surprise(**inputs, ahead=1)[0], *(value for value, _ in mistakes(**inputs))]
     places = [(value, place) for place, value in enumerate(sums)]
-    return draw.apart(places, lambda a, b: round(a, 3) == round(b, 3))
+    twice = surprise(**inputs, ahead=2)[0]
+    return draw.apart(places, near) and not any(near(value, twice) for value, _ in others(**inputs))
 
 
-def mistakes(logits: torch.Tensor, token_ids: torch.Tensor) -> list[tuple[float, str]]:
-    """The sum that each mistake gives, and the sentences that name it. Shapes [B, L, V] and [B, L]."""
-    right, targets = surprise(logits, token_ids, 1)
-    flat = logits.flatten(0, 1)[None], token_ids.flatten()[None]  # [1, B * L, V], [1, B * L]
-    p = logits.double().softmax(dim=-1)  # [B, L, V]
-    chosen = p[:, :-1].gather(2, token_ids[:, 1:, None]).sum().item()
-    raw = logits[:, :-1].double().gather(2, token_ids[:, 1:, None]).sum().item()
-    unshifted = (
-        "It looks as if logits and tokens were not shifted: the logits at position t are a guess "
-        f"of token t + 1, {SHIFT}\nTry it on paper with the first window."
-    )
-    twice = (
-        f"It looks as if logits and tokens were shifted twice, so position t guesses t + 2: {SHIFT} "
-        "Shift in one place only: by hand, or inside a loss that shifts for you."
-    )
-    backwards = (
-        "It looks as if they were shifted the wrong way: position t was asked for token t - 1, "
-        f"which the model has read already: {SHIFT}"
-    )
-    joined = (
-        "It looks as if the windows were joined before the shift, so the end of one window guesses "
-        "the start of the next. Shift along dim 1 first, flatten afterwards."
-    )
-    mean = (
-        "It looks as if this is the mean over the targets instead of their sum. "
-        f"Windows can only be added up as sums, {ONCE}"
-    )
-    bits = (
-        "It looks as if the logarithm is to base 2: the result is in bits. "
-        "Perplexity here is exp of nats, so use the natural logarithm."
-    )
-    logged = "A probability p costs -ln p: take the logarithm of the softmax over the last axis."
-    unlogged = f"It looks as if probabilities were added up instead of their logarithms. {logged}"
-    return [
-        (surprise(logits, token_ids, 0)[0], unshifted),
-        (surprise(logits[:, :-1], token_ids[:, :-1], 0)[0], unshifted),
-        (surprise(logits[:, 1:], token_ids[:, 1:], 0)[0], unshifted),
-        (surprise(logits, token_ids, 2)[0], twice),
-        (surprise(logits, token_ids, -1)[0], backwards),
-        (surprise(*flat, 1)[0], joined),
-        (right / targets, mean),
-        (right / math.log(2), bits),
-        (-right, "It looks as if the minus sign is missing: ln p is negative, and the cost is -ln p."),
-        (chosen, unlogged),
-        (-chosen, unlogged),
-        (targets - chosen, unlogged),
-        (surprise(p, token_ids, 1)[0], "It looks as if softmax was taken twice: cross_entropy takes logits."),
-        (-raw, f"It looks as if the logits themselves were added up. {logged}"),
-    ]
+def near(one: float, other: float) -> bool:
+    """Whether two sums are equal in three decimals."""
+    return round(one, 3) == round(other, 3)
 
 
 def parts(inputs: dict, answer: Answer) -> list[Part]:
@@ -115,6 +68,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     def pair() -> None:
         if not isinstance(value, tuple) or len(value) != 2:
             raise Wrong(kind(value, "it is" if value is None else "yours is"))
+        if swapped(*value):
+            raise Wrong("the two changed places: first the sum, then the count")
         is_tensor(value[0], "the sum")
 
     def scalar() -> None:
@@ -150,6 +105,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 def cause(inputs: dict, answer: Answer) -> Named:
     """The mistake that a wrong sum or count shows."""
     (total, count), expected = answer.value, surprise(**inputs, ahead=1)[0]
+    if not isinstance(total, torch.Tensor):
+        return ""
     if inputs["logits"].dtype is not torch.float32:
         return half_cause(inputs["logits"].dtype, total, expected)
     if not math.isfinite(total):
@@ -159,36 +116,13 @@ def cause(inputs: dict, answer: Answer) -> Named:
         )
     if is_close(float(total), expected, 1e-5):
         return count_cause(*inputs["token_ids"].shape, count=count)
-    return next((sentences for wrong, sentences in mistakes(**inputs) if is_close(float(total), wrong)), "")
-
-
-def half_cause(dtype: torch.dtype, total: torch.Tensor, expected: float) -> str:
-    """The mistake of an answer that was right until the logits came in this half precision."""
-    if total.dtype is dtype or not math.isfinite(total):
+    if floored(float(total), expected, **inputs):
         return (
-            "It looks as if the sum was taken in half precision: float16 ends at 65504, bfloat16 has "
-            "8 bits.\nTry logits.float() before anything else."
+            "It looks as if a probability of 0, or its logarithm, was replaced by another number: then the "
+            "token costs too little. A log-softmax in one step never forms the probability."
         )
-    if is_close(float(total), expected, 1e-2):
-        return (
-            "It looks as if the logarithms were taken in half precision and made float32 too late.\n"
-            "Try logits.float() before anything else."
-        )
-    return ""
-
-
-def count_cause(batch: int, length: int, count: int) -> Named:
-    """The mistake in the number of targets of a batch [batch, length], where the sum is right."""
-    if count == batch * length:
-        return (
-            "It looks as if every token was counted. The first token of a window is no target, "
-            f"because nothing stands before it: {SHIFT}"
-        )
-    if count == length - 1:
-        return Cause(
-            f"It looks as if one window was counted, and this batch has {batch}.", "one window counted"
-        )
-    return ""
+    named = [*mistakes(**inputs), *others(**inputs)]
+    return next((sentences for wrong, sentences in named if is_close(float(total), wrong)), "")
 
 
 EXERCISE = Exercise("window_nll", "1.2", cases, parts, cause)

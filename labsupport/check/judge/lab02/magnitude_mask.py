@@ -22,6 +22,8 @@ def cases(seed: int) -> list[Case]:
     rounded = draw.distinct(source, 7, 9)
     tied = draw.tied(source, 4, 6)
     half = draw.normal(source, 16, 24).half()
+    alike = 1 + draw.distinct(source, 4, 6).abs() / 8192  # told apart by float32 alone
+    alike.view(-1)[source.sample(range(24), 8)] = 0
     return [
         Case("a small matrix", {"weight": plain, "sparsity": 1 / 3}),
         Case(
@@ -30,6 +32,7 @@ def cases(seed: int) -> list[Case]:
         ),
         Case("equal magnitudes at the cut", {"weight": tied, "sparsity": source.choice((0.25, 0.5, 0.75))}),
         Case("weights in half precision", {"weight": half, "sparsity": source.choice((0.25, 0.5, 0.625))}),
+        Case("zeros among the weights, and the others nearly equal", {"weight": alike, "sparsity": 0.75}),
         Case("a sparsity so small that nothing goes", {"weight": plain, "sparsity": 0.01}),
         *range_cases({"weight": plain}),
     ]
@@ -56,6 +59,10 @@ def tells_apart(weight: torch.Tensor) -> bool:
         (kept(signed, 4), "signed"),
         (kept(weight.abs(), 1).flatten(), "row by row"),
         (kept(magnitude, 8), "a third kept"),
+        *(
+            (magnitude > size / 3, "a threshold")
+            for size in (magnitude.max(), magnitude.mean(), weight.std())
+        ),
     ]
     return draw.apart(outcomes, torch.equal)
 

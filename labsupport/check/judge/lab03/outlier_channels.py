@@ -15,7 +15,7 @@ LOUD = see("3.3", "Loud channels")
 
 
 def cases(seed: int) -> list[Case]:
-    """Norms [in] with one outlier channel, with ties, and k at both ends of its range."""
+    """Norms [in] with one outlier channel, with ties, with silent ones, and k at both ends of its range."""
     source = draw.rng(seed, "outlier_channels")
 
     def sizes(count: int) -> torch.Tensor:
@@ -25,12 +25,17 @@ def cases(seed: int) -> list[Case]:
 
     tied = draw.tied(source, 9).abs() + 1  # [in]
     tied[source.sample(range(9), 3)] = 12.0
+    cut = tied.clone()  # two of the three are asked for
+    silent = sizes(9)
+    silent[silent.topk(3, largest=False).indices] = 0.0
     many = draw.normal(source, 576).exp()  # [in]
     many[source.randrange(576)] = 300.0
     return [
         Case("seven channels, the two loudest", {"norm": sizes(7), "k": 2}),
         Case("an even number of channels", {"norm": sizes(8), "k": 3}),
         Case("three channels equally loud", {"norm": tied, "k": 3}),
+        Case("three channels equally loud, two asked for", {"norm": cut, "k": 2}),
+        Case("three channels that are always zero", {"norm": silent, "k": 2}),
         Case("the loudest alone", {"norm": sizes(5), "k": 1}),
         Case("all channels", {"norm": sizes(5), "k": 5}),
         Case("576 channels", {"norm": many, "k": 5}),

@@ -9,9 +9,11 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drops_lowest
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.magnitudes import RANKS
 from labsupport.check.judge.kit.score_masks import INVERTED, comparable, mask_parts
 
 GROUPS = see("4.4", "Two of every four")
+TIES = f"{GROUPS}\nTry a group of equal scores. Which sorts of torch promise an order among equals?"
 
 
 def cases(seed: int) -> list[Case]:
@@ -26,6 +28,9 @@ def cases(seed: int) -> list[Case]:
     plain[:, 3 - 3 * quiet_group + source.randrange(3)] += 60  # the whole matrix all of it but this entry
     tied = draw.tied(source, 3, 8).abs()  # [out, in]
     tied[source.randrange(3)] = torch.tensor([2.0, 1.0, 2.0, 2.0, 1.0, 3.0, 1.0, 1.0])  # ties at every cut
+    silent = draw.distinct(source, 3, 8).abs()  # [out, in]
+    first = source.choice((0, 4))
+    silent[:, [first + 1, first + 2, first + 3, 5 - first]] = 0  # of this group only the first is above 0
     uneven = draw.distinct(source, 4, 6).abs()  # [out, in]
     large = draw.normal(source, 16, 32).abs()  # [out, in]
     n, m = source.choice(((1, 4), (3, 4), (4, 8), (2, 8)))
@@ -33,6 +38,7 @@ def cases(seed: int) -> list[Case]:
         Case("2 of every 3 in a small matrix", {"score": plain, "n": 2, "m": 3}),
         Case("equal scores: the lower index stays", {"score": tied, "n": 2, "m": 4}),
         Case("equal scores everywhere", {"score": torch.ones(2, 8), "n": 1, "m": 4}),
+        Case("scores of 0 count like others: exactly 2 of every 4 stay", {"score": silent, "n": 2, "m": 4}),
         Case("2 of every 4 in a larger matrix", {"score": large, "n": 2, "m": 4}),
         Case(f"{n} of every {m} in a larger matrix", {"score": large, "n": n, "m": m}),
         Case("n = m keeps every weight", {"score": plain, "n": 3, "m": 3}),
@@ -95,6 +101,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     scores, masks = score.reshape(-1, m), mask.reshape(-1, m)  # [groups, m]
     kept = masks.sum(dim=1, keepdim=True)  # [groups, 1]
     worst_kept = scores.masked_fill(~masks, torch.inf).amin(dim=1, keepdim=True)  # [groups, 1]
+    best_gone = scores.masked_fill(masks, -torch.inf).amax(dim=1, keepdim=True)  # [groups, 1]
     experiment = f"Try mask.view(-1, {m}).sum(dim=1): every number should be {n}."
     if keeps_best(~masks, scores, n):
         yield Cause(f"{INVERTED}\n{experiment}", "inverted mask")
@@ -104,10 +111,20 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if keeps_best(masks, -scores, n) or keeps_best(masks, -scores, m - n):
         yield f"It looks as if the lowest scores were kept and the highest dropped, {GROUPS}"
     if keeps_best(masks, scores, n, lower_first=False):
-        yield (
-            "It looks as if the higher index stayed where scores are equal; here the lower one does, "
-            f"{GROUPS}\nTry a group of equal scores. Which sorts of torch promise an order among equals?"
+        yield f"It looks as if the higher index stayed where scores are equal; the lower one does, {TIES}"
+    if bool((kept == n).all() and (worst_kept >= best_gone).all()):
+        yield f"It looks as if any index stayed where scores are equal; the lower one does, {TIES}"
+    if torch.equal(masks, scores.argsort(dim=1, descending=True) < n):
+        yield RANKS
+    if bool((kept < n).any() and torch.equal(kept, (scores > 0).sum(dim=1, keepdim=True).clamp(max=n))):
+        text = f"It looks as if no score of 0 stayed. Exactly {n} must stay, of zeros, too, {GROUPS}"
+        yield Cause(f"{text}\n{experiment}", "no score of 0 stays")
+    if bool((kept <= n).all()) and torch.equal(masks, scores > best_gone):
+        text = (
+            f"It looks as if all that tie with the best that goes went. Exactly {n} must stay, equal or not, "
+            f"{GROUPS}\n{experiment}"
         )
+        yield Cause(text, "all that tie went")
     if bool((kept >= n).all()) and torch.equal(masks, scores >= worst_kept):
         text = (
             f"It looks as if all that tie with place {n} of their group stayed. The format has room for "

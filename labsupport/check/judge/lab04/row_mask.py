@@ -9,6 +9,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drop_range, drops_lowest
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.magnitudes import RANKS, SHARE, none_to_drop
 from labsupport.check.judge.kit.ranges import range_cases
 from labsupport.check.judge.kit.score_masks import INVERTED, comparable, mask_parts
 
@@ -19,18 +20,21 @@ ROWS = see("4.2", "Why rows?")
 def cases(seed: int) -> list[Case]:
     """Scores [out, in] whose rows, columns and whole matrix rank to different masks."""
     source = draw.rng(seed, "row_mask")
-    plain = draw.distinct(source, 3, 5).abs()  # [out, in]
-    quiet_row, loud_channel = source.randrange(3), source.randrange(5)
-    plain[torch.arange(3) != quiet_row] += 20  # ranked inside columns, all of this row goes
-    plain[:, loud_channel] += 50  # ranked over the whole matrix, all of it but this entry
+    plain = draw.distinct(source, 3, 8).abs()  # [out, in]
+    quiet_row, loud_channel = source.randrange(3), source.randrange(8)
+    plain[torch.arange(3) != quiet_row] += 30  # ranked inside columns, all of this row goes
+    plain[:, loud_channel] += 60  # ranked over the whole matrix, all of it but this entry
+    plain[quiet_row, plain[quiet_row].argmin()] = 0  # as an input that is always zero gives
+    # where int() gives one less, torch.quantile does not
+    cut = draw.until(lambda: draw.truncating_sparsity(source, 9), lambda s: s * 9 % 1 > s)
     rounded = draw.distinct(source, 5, 9).abs()  # [out, in]
     tied = draw.tied(source, 5, 6).abs()  # [out, in]
     tied[source.randrange(5)] = torch.tensor([3.0, 2.0, 2.0, 2.0, 2.0, 1.0])  # a tie at every cut below
     return [
-        Case("a small matrix", {"score": plain, "sparsity": 0.4}),
+        Case("a small matrix", {"score": plain, "sparsity": 0.375}),
         Case(
             "round(sparsity * in_features) go in each row, where int() would give one less",
-            {"score": rounded, "sparsity": draw.truncating_sparsity(source, 9)},
+            {"score": rounded, "sparsity": cut},
         ),
         Case("equal scores at the cut", {"score": tied, "sparsity": source.choice((1 / 3, 0.5, 2 / 3))}),
         Case("a larger matrix", {"score": draw.normal(source, 48, 64).abs(), "sparsity": 0.5}),
@@ -92,6 +96,8 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if drops_lowest(mask, -score, k):
         yield f"It looks as if the highest scores were dropped: those weights matter most, {SCORE}"
     one_less = bool((dropped == k - 1).all()) and drops_lowest(mask, score, k - 1)
+    if one_less and k == width:
+        yield "One weight of each row stays at sparsity 1. There k is in_features, so the highest goes too."
     if one_less and int(sparsity * width) == k - 1:
         product = f"{sparsity} * {width} = {sparsity * width:.6g}"
         yield Cause(f"It looks as if int() cut {product} down; round() it.", "int instead of round")
@@ -112,11 +118,36 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             f"input, a row those of one output: {ROWS}\n{experiment}"
         )
         yield Cause(text, "ranked inside columns")
+    if k == 0 and bool((dropped == 1).all()) and drops_lowest(mask, score, 1):
+        yield none_to_drop("score of a row", sparsity * width)
     if bool((dropped == k + 1).all()) and drops_lowest(mask, score, k + 1):
         yield (
             "It looks as if one too many goes in each row: a sorted list counts from 0, so its entry k is "
             "the (k+1)-th smallest.\nTry k = 1 on a row of three numbers."
         )
+    yield from _other_rules(score, mask, sparsity, k)
+
+
+def _other_rules(score: torch.Tensor, mask: torch.Tensor, sparsity: float, k: int) -> Iterator[Named]:
+    """Mistakes that are no miscount by one. score, mask: [out, in]."""
+    rows, width = score.shape
+    counts = {int(count) for count in (~mask).sum(dim=1)}
+    order = score.argsort(dim=1)  # [out, in]
+    lowest = torch.zeros_like(mask).scatter_(1, order[:, :k], True)  # [out, in]
+    if torch.equal(mask, order >= k):
+        yield RANKS
+    if k > 0 and torch.equal(mask, ~lowest.any(dim=0).expand_as(mask)):
+        yield (
+            "It looks as if each row's places went into mask[:, places]: that drops these columns in all "
+            "rows. mask.scatter_(1, places, False) takes each row's own."
+        )
+    if counts == {width - k} and drops_lowest(mask, score, width - k):
+        yield SHARE
+    if counts == {round(sparsity * rows)} and drops_lowest(mask, score, round(sparsity * rows)):
+        text = f"It looks as if k came from the {rows} rows. A row has {width} entries, score.shape[1]."
+        yield Cause(text, "k from the number of rows")
+    if torch.equal(mask, (score > 0) & ~lowest):
+        yield "It looks as if a score of 0 drops its weight at any sparsity. Only the k lowest go."
 
 
 EXERCISE = Exercise("row_mask", "4.2", cases, parts, cause)

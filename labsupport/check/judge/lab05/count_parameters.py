@@ -36,7 +36,7 @@ def cases(seed: int) -> list[Case]:
 
     either = source.random() < 0.5
     return [
-        case("a small model, its head untied", False, 2, source.choice((2, 3))),
+        case("a small model, its head untied", False, 2, 3),
         case("tied embeddings: one matrix serves as embedding and as head", True, 2, 2),
         case("head_dim is not hidden_size / num_attention_heads", either, 2, 2, 8),
         case("one key-value head for all query heads", not either, 1, source.choice((3, 4))),
@@ -111,6 +111,18 @@ def _attention(shape: dict, each: dict[str, int], over: float) -> Iterator[Named
             "It looks as if q_proj and o_proj were counted as hidden_size x hidden_size. A head has "
             f"head_dim rows, and config.head_dim need not be hidden_size / heads, {MATRICES}"
         )
+    if square and over == square:
+        yield (
+            "It looks as if one of q_proj and o_proj was counted as hidden_size x hidden_size. Both have "
+            f"num_attention_heads * head_dim on one side, {MATRICES}"
+        )
+    served = shape["num_attention_heads"] // shape["num_key_value_heads"]
+    turned = each["k_proj"] // shape["num_key_value_heads"] * served - each["k_proj"]
+    if turned and over == 2 * turned:
+        yield (
+            "It looks as if k_proj and v_proj were given num_attention_heads // num_key_value_heads heads. "
+            f"So many query heads share one of them; there are num_key_value_heads, {MATRICES}"
+        )
     if over == 2 * layers * hidden * shape["num_key_value_heads"] - 2 * each["k_proj"]:
         yield f"It looks as if k_proj and v_proj were given one row a head. A head has head_dim, {MATRICES}"
     if wide and over == 2 * wide:
@@ -130,6 +142,8 @@ def _embeddings(shape: dict, each: dict[str, int], over: float) -> Iterator[Name
             "It looks as if tied embeddings were counted twice: the head is the same tensor as the "
             f"embedding, so it adds nothing, {MATRICES}\nTry config.tie_word_embeddings."
         )
+    if over == -each["embed_tokens"] - each.get("lm_head", 0):
+        yield f"It looks as if the embedding was forgotten: it is vocab_size x hidden_size, {MATRICES}"
     if "lm_head" in each and over == -each["lm_head"]:
         yield (
             "It looks as if the output head was forgotten. Here it is not tied to the embedding, so it is a "

@@ -13,6 +13,7 @@ from labsupport.check.judge.kit.compare import Wrong, exact, is_close, is_number
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.given_slices import EARLIER, Given, given_slices, holds
 from labsupport.check.judge.kit.remains import Remains
+from labsupport.check.judge.kit.weight_names import replaced
 from labsupport.given.perplexity import perplexity
 
 
@@ -66,13 +67,20 @@ def parts(inputs: dict, answer: Blocks, given: Given | None = None) -> list[Part
     def in_place() -> None:
         if answer.value is not None:
             raise Wrong(kind(answer.value, "your function returned"))
+        if answer.left and answer.left.error:
+            broken = answer.left.error
+            raise Wrong(f"the layers cannot be read any more: {broken.names[0]}: {broken.text}")
         if _succeeded(answer.left) is None or not remains.consistent:
             raise Wrong(NOT_SENT)
 
     def untouched() -> None:
-        for name, value in others(remains.dense, remains.layers).items():
+        wanted = others(remains.dense, remains.layers)
+        for name, value in wanted.items():
             if left.digests.get(name) != value:
-                raise Wrong(f"{name} changed", layers=str(remains.layers))
+                said = replaced(name, left.digests, value) or f"{name} changed"
+                raise Wrong(said, layers=str(remains.layers))
+        if new := sorted(left.digests.keys() - wanted.keys()):
+            raise Wrong(f"{new[0][:120]} is new", layers=str(remains.layers))
 
     def generates() -> None:
         value = _succeeded(answer.generated)
@@ -119,7 +127,7 @@ def parts(inputs: dict, answer: Blocks, given: Given | None = None) -> list[Part
     return [
         Part("changes the model in place and returns None", in_place),
         Part("the seven matrices of every layer in the range have the sizes that the ratio asks for",
-             lambda: block_checks.sized(remains)),
+             lambda: block_checks.sized(remains, left.digests)),
         Part("other layers, embeddings and norms are untouched", untouched),
         Part("what is left of them is the dense model's, bit for bit",
              lambda: block_checks.identical(remains)),

@@ -59,7 +59,11 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if head_dim > 1 and found(k, inputs["k"], 0) == keep:
         text = f"It looks as if `keep` was used on rows. It names key-value heads, of {head_dim} rows each, "
         yield Cause(text + HEADS, "keep used on rows")
-    if served > 1 and len(k) in (len(q), o.shape[1]):
+    if (
+        served > 1
+        and len(k) in (len(q), o.shape[1])
+        and found(k, inputs["k"], 0) == wanted(ATTENTION_NAMES, inputs)["k"]
+    ):
         text = (
             "It looks as if q or o lost as many heads as k. Each key-value head serves "
             f"{served} query heads, which go and stay with it, {HEADS}"

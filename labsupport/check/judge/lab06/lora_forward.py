@@ -83,6 +83,12 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
         (dense, "It looks as if the LoRA matrices were not used: this is the output of the frozen layer."),
         (scaling * added, "It looks as if the frozen layer is missing: LoRA adds to its output."),
         (dense + added, Cause(missing, "scaling is missing")),
+        (dense - scaling * added, "It looks as if the LoRA part was taken away: it is added."),
+        (
+            scaling * dense + added,
+            "It looks as if scaling went to the frozen layer: the LoRA part is scaled.",
+        ),
+        (dense + scaling**2 * added, "It looks as if the LoRA part was scaled twice."),
         (
             scaling * (dense + added),
             "It looks as if the output of the frozen layer was scaled too; only the LoRA part is.",

@@ -16,6 +16,9 @@ def cases(seed: int) -> list[Case]:
     """Weights without a mask, with half of them dropped, with a kept zero; and b = 0."""
     source = draw.rng(seed, "merge_lora")
     plain = draw.until(lambda: _drawn(source, 2, 2, 2), _suits)
+    narrow = _drawn(source, 2, 5, 1)
+    narrow["weight"][source.randrange(2), source.randrange(5)] = 0.0
+    fine = {name: value / 3 for name, value in _drawn(source, 4, 5, 2).items()}
     fresh = _drawn(source, 3, 4, 2)
     masked = [_masked(source, _drawn(source, 3, 4, 2)), _masked(source, _drawn(source, 8, 6, 3))]
     zero_inside = _masked(source, _drawn(source, 4, 4, 1))
@@ -26,7 +29,8 @@ def cases(seed: int) -> list[Case]:
     whole = torch.ones(3, 4, dtype=torch.bool)  # [out, in]
     return [
         Case("two outputs, two inputs, no mask", plain),
-        Case("a layer that narrows, rank 1", _drawn(source, 2, 5, 1)),
+        Case("no mask, rank 1, and a weight that happens to be zero", narrow),
+        Case("no mask, weights of many digits", fine),
         Case("a mask with half of the weights gone", masked[0]),
         Case("a mask on a larger weight", masked[1]),
         Case("a kept weight that happens to be zero learns as well", zero_inside),
@@ -127,7 +131,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if mask is not None:
         if torch.allclose(found, _merged(**inputs), rtol=1e-5):
             yield (
-                f"It looks as if the mask was not used: B A is dense, so merging fills the zeros, {FILLS}\n"
+                f"It looks as if B A is not masked. It is dense, so that merging fills the zeros, {FILLS}\n"
                 "Try (merged == 0).float().mean() before and after."
             )
         update_masked = torch.where(mask, _merged(**inputs), weight.double())  # [out, in]
@@ -143,6 +147,10 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
                 "It looks as if the zeros of weight were taken for the mask. A kept weight may be zero by "
                 f"chance; the mask knows which, {FILLS}"
             )
+    if mask is None and bool((found == 0)[weight == 0].all()) and bool((weight == 0).any()):
+        yield f"It looks as if zeros of weight were kept, though there is no mask: they learn, too, {FILLS}"
+    if answer.value.dtype is weight.dtype and torch.allclose(found, _merged(**inputs), rtol=1e-2):
+        yield "It looks as if the sum was rounded to half precision on the way."
     for wrong, said in mistakes(inputs):
         if torch.allclose(found, wrong if mask is None else wrong * mask, rtol=1e-5):
             yield said

@@ -53,7 +53,8 @@ def _six(source) -> dict:
     """Six questions whose answers hit each way to choose another number of times, if that can be had."""
     inputs = _questions(source, 6, 3)
     logprobs, lengths = inputs["logprobs"], inputs["lengths"]
-    scores = (logprobs, logprobs / lengths, logprobs * lengths, logprobs.exp() / lengths)
+    cut = logprobs // lengths
+    scores = (logprobs, logprobs / lengths, logprobs * lengths, logprobs.exp() / lengths, cut)
     chosen = [score.argmax(dim=1).tolist() for score in scores]  # of each way, n choices
     for _ in range(50):
         answers = [source.randrange(3) for _ in range(6)]
@@ -149,6 +150,7 @@ def mistakes(inputs: dict) -> list[tuple[Shares, Named]]:
         "the best."
     )
     found = [
+        *_gaps(logprobs, lengths, answers),
         ((norm, acc), "the two changed places: acc comes first."),
         ((acc, acc), f"the lengths were not used: both numbers are acc. {per_byte}"),
         ((norm, norm), f"both numbers are normalised: acc takes the sums as they are, {LONG}"),
@@ -158,9 +160,19 @@ def mistakes(inputs: dict) -> list[tuple[Shares, Named]]:
         ((1 - acc, 1 - norm), "these are the shares of wrong answers."),
         ((acc, _chosen(logprobs * lengths, answers)), times),
         ((acc, _chosen(logprobs.exp() / lengths, answers)), odds),
+        ((acc, _chosen(logprobs // lengths, answers)), f"the quotients were cut: / divides, // cuts, {LONG}"),
         ((_chosen(-logprobs, answers), _chosen(-logprobs / lengths, answers)), least),
     ]
     return [(pair, looks(said)) for pair, said in found]
+
+
+def _gaps(logprobs: torch.Tensor, lengths: torch.Tensor, answers: torch.Tensor) -> Iterator:
+    """What it comes to where the gaps of questions with fewer choices win."""
+    gaps = logprobs.isinf()
+    if bool(gaps.any()):
+        filled = logprobs.masked_fill(gaps, 0.0)
+        said = f"a gap won, a choice that is not there. Its -inf stays as it is: so it never wins, {LONG}"
+        yield (_chosen(filled, answers), _chosen(filled / lengths, answers)), said
 
 
 def cause(inputs: dict, answer: Answer) -> Iterator[Named]:

@@ -119,7 +119,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
     logits = _logits(inputs, ids)  # [T, V]
     each = _odds(logits, ids)  # [T - 1]
     asked, given = each[-n:], each[: len(context) - 1]  # [n], [T - n - 1]
-    right = asked.sum().item()
+    right, guesses = asked.sum().item(), logits[-n - 1 : -1]  # [n, V]
 
     def chosen(values: torch.Tensor) -> float:
         """The sum of what values [T, V] hold for the tokens of the continuation."""
@@ -141,18 +141,13 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
         "the tokens of the context were counted too: they are given, and only the continuation is "
         f"asked, {PLACE}\nHow many numbers do you add?"
     )
-    mean = (
-        f"this is the mean over the {n} tokens instead of their sum. Dividing by a length comes later, {LONG}"
-    )
+    mean = f"this is the mean over the {n} tokens instead of their sum. Lengths come later, {LONG}"
     all_mean = f"the sum was divided by all {len(ids)} tokens; nothing is divided here."
     scaled = (
         f"the mean over all tokens was multiplied by the {n} of the continuation, but the context counts "
         f"in that mean, {PLACE}"
     )
-    raw = (
-        "the logits themselves were added up: a log-softmax over the vocabulary makes log-probabilities "
-        f"of them, {PLACE}"
-    )
+    raw = f"the logits themselves were added up: a log-softmax makes log-probabilities of them, {PLACE}"
     sideways = "the softmax ran over the positions. It runs over the vocabulary, the last axis."
     found = [
         (_odds(logits[-n:], ids[-n:], ahead=0).sum(), unshifted),
@@ -169,6 +164,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
         (-right, "the sign is that of a loss: log-probabilities are negative."),
         (right / math.log(2), "the logarithm is to base 2; the natural one is asked for."),
         (chosen(logits.log_softmax(dim=0)), sideways),
+        (guesses.log_softmax(dim=0).gather(1, continuation[:, None]).sum(), sideways),
     ]
     return [(float(wrong), looks(said)) for wrong, said in found]
 

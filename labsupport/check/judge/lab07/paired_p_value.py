@@ -99,6 +99,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
     n, tosses, few = len(inputs["before"]), lost + won, min(lost, won)
     both = int((inputs["before"] & inputs["after"]).sum())
     right = _expected(inputs)
+    before, after = both + lost, both + won  # right answers
 
     def tail(tosses: int, most: int) -> float:
         return _chance(tosses, lambda heads: heads <= most)
@@ -132,6 +133,10 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
         "the two accuracies were compared as if they came from different documents. The same ones were "
         f"asked twice: look at each document's two answers, {COIN}"
     )
+    totals = (
+        "the right answers of each model were counted, also those that both have. Only lost and won ones are "
+        f"tossed for, {COIN}\nTry before & ~after."
+    )
     found = [
         (tail(tosses, few), one_side),
         (min(1.0, 2 * tail(tosses, max(lost, won))), other_end),
@@ -140,15 +145,18 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
         (_chance(tosses, lambda heads: heads == few), exactly),
         (right - (1 + (lost != won)) * _chance(tosses, lambda heads: heads == few), without),
         (min(1.0, 2 * tail(n, few)), all_tossed),
+        (min(1.0, 2 * tail(before + after, min(before, after))), totals),
         (min(1.0, 2 * tail(n - tosses, min(both, n - tosses - both))), agreed),
         (1 - right, "this is 1 - p: how often the split is less uneven. A small p speaks against chance."),
     ]
+    if not tosses:
+        found = [(0.0, f"0 was returned where no answer changed. Chance explains no difference: 1, {COIN}")]
     if lost == won:
         found.insert(0, (2 * tail(tosses, few), twice))
     if tosses:  # without Yates's correction, and with it
         found += [(_two_sided(abs(lost - won) - less, tosses), normal) for less in (0, 1)]
     if n > 1:
-        shares = ((both + lost) / n, (both + won) / n)
+        shares = (before / n, after / n)
         spread = sum(share * (1 - share) for share in shares)
         found += [(_two_sided(shares[0] - shares[1], spread / m), unpaired) for m in (n, n - 1) if spread]
     return [(wrong, looks(said)) for wrong, said in found]

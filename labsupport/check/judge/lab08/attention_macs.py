@@ -41,8 +41,8 @@ def cases(seed: int) -> list[Case]:
 
 
 def _inputs(source) -> dict:
-    config = configs.grouped(source, ((6, 2), (9, 3), (12, 3), (10, 2)), (2, 3, 5))
-    return {"config": config, "tokens": source.choice((5, 6, 7, 9))}
+    config = configs.grouped(source, ((12, 3), (15, 3), (12, 4)), (5, 7))
+    return {"config": config, "tokens": source.choice((7, 9, 11))}
 
 
 def _suits(inputs: dict) -> bool:
@@ -107,6 +107,12 @@ def mistakes(inputs: dict) -> Iterator[tuple[int, Named]]:
     )
     yield right * (tokens + 1) // (2 * tokens), triangle
     yield right * (tokens - 1) // (2 * tokens), triangle
+    served = f"the query heads of one KV head were counted. There are {heads} in all, {MEET}"
+    yield right // kv_heads, Cause(served, "the query heads of one KV head were counted")
+    both = f"query heads and KV heads were both multiplied. The {heads} query heads make the products, {MEET}"
+    yield right * kv_heads, Cause(both, "query heads and KV heads were both multiplied")
+    mixed = f"one of the products was given to the {kv_heads} KV heads. Each query head makes both, {MEET}"
+    yield right * (heads + kv_heads) // (2 * heads), Cause(mixed, "one product was given to the KV heads")
     if depth > 1:
         one_layer = f"only one of the {depth} decoder layers was counted."
         yield right // depth, Cause(one_layer, "only one decoder layer was counted")

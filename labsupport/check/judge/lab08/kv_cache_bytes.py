@@ -40,7 +40,7 @@ def cases(seed: int) -> list[Case]:
 
 
 def _inputs(source) -> dict:
-    config = configs.grouped(source, ((9, 3), (15, 3), (15, 5)), (3, 5, 7))
+    config = configs.grouped(source, ((12, 4), (15, 3), (15, 5)), (3, 5, 7))
     return {"config": config, "tokens": source.choice((11, 13, 17)), "dtype_bytes": 1}
 
 
@@ -116,6 +116,9 @@ def mistakes(inputs: dict) -> Iterator[tuple[int, Named]]:
     yield right // tokens, f"the tokens were forgotten: each one is kept, {KEPT}"
     yield right * tokens, f"the tokens were counted twice. A cache holds no products of tokens, {KEPT}"
     yield right // kv_heads, f"one KV head was counted, {KEPT}"
+    served = f"the query heads of one KV head were counted. There are {kv_heads} KV heads, {KEPT}"
+    yield right * heads // kv_heads**2, Cause(served, "the query heads of one KV head were counted")
+    yield right * 3 // 2, f"three tensors were counted. A query is used once, by its own token, {KEPT}"
     yield right // head_dim, f"a head was counted as one number. It has head_dim of them, {KEPT}"
     yield 8 * right, "the answer is in bits; eight of them are a byte."
 

@@ -40,6 +40,7 @@ def cases(seed: int) -> list[Case]:
         Case("a small matrix at 50 %, 2 bytes a value", asked(small, 0.5, (*loose, "2:4"), 2)),
         Case(f"10 x 11 at {truncating:.0%}, 4 bytes a value", asked((10, 11), truncating, loose[1:], 4)),
         Case(f"7 x 11 at {odd:.0%}, 8 bytes a value", asked((7, 11), odd, loose, 8)),
+        Case("7 x 11 at 50 %: half a weight is rounded", asked((7, 11), 0.5, loose, 2)),
         Case("nothing dropped", asked((6, 10), 0.0, loose, 4)),
         Case("everything dropped", asked((6, 10), 1.0, loose, 2)),
         Case("2:4 with 1 byte a value", byte),
@@ -104,10 +105,9 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             return
         if found == right:
             continue
-        for other in {count - int(sparsity * count), int((1 - sparsity) * count)} - {kept}:
-            if form != "dense" and found == packed_bytes(shape, other, form, dtype_bytes):
-                cut = f"int() cut {sparsity} of {count} weights down; round() it, {KEPT}"
-                yield looks(Cause(cut, "int instead of round"))
+        for other, said in miscounted(sparsity, count):
+            if form != "dense" and other != kept and found == packed_bytes(shape, other, form, dtype_bytes):
+                yield looks(said)
         values = kept * dtype_bytes
         for extra, said in extras(form, shape, kept, dtype_bytes):
             if found - values == extra:
@@ -121,6 +121,16 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         if form not in ("dense", "2:4") and found == packed_bytes(shape, count - kept, form, dtype_bytes):
             yield looks(f"the sparsity was taken for the share that stays, not that goes, {KEPT}")
         return  # the numbers shown are those of the first format that is wrong
+
+
+def miscounted(sparsity: float, count: int) -> Iterator[tuple[int, Named]]:
+    """The number of kept weights that each way of rounding comes to, and its name."""
+    rest = f"the kept weights were rounded. Those that go are; the others are kept, {KEPT}"
+    yield round((1 - sparsity) * count), rest
+    cut = f"int() cut {sparsity} of {count} weights down; round() it, {KEPT}"
+    yield count - int(sparsity * count), Cause(cut, "int instead of round")
+    up = f"int() cut {1 - sparsity:g} of {count} weights down: one more goes. round() those that go, {KEPT}"
+    yield int((1 - sparsity) * count), Cause(up, "int of the kept weights")
 
 
 def extras(form: str, shape: tuple[int, int], kept: int, dtype_bytes: int) -> Iterator[tuple[int, Named]]:
@@ -143,6 +153,7 @@ def extras(form: str, shape: tuple[int, int], kept: int, dtype_bytes: int) -> It
             f"A place is one of four, and only kept values have one, {FORMATS}"
         )
         yield -(-kept * 4 // 8), four
+        yield -(-kept // 8), f"1 bit was spent on each place. It is one of four, so it takes 2, {FORMATS}"
         yield 2 * kept, f"bits were added to bytes: four places fit into one byte, {FORMATS}"
     if form == "csr":
         no_pointers = f"the row pointers were forgotten: columns alone do not say where a row ends, {FORMATS}"
@@ -155,6 +166,9 @@ def extras(form: str, shape: tuple[int, int], kept: int, dtype_bytes: int) -> It
         yield 8 * kept + 8 * (rows + 1), long
         coo = f"each value has a row and a column (that is COO); CSR has one pointer a row, {FORMATS}"
         yield 8 * kept, coo
+        for size in (2, 8):
+            columns_alone = f"a column took {size} bytes. It is an int32, as the pointers are: 4, {FORMATS}"
+            yield size * kept + 4 * (rows + 1), Cause(columns_alone, "columns of another size")
         as_values = f"indices were given the bytes of a value; they are int32, {FORMATS}"
         yield dtype_bytes * (kept + rows + 1), as_values
         yield 4 * kept + rows + 1, f"each row pointer was given one byte; it is an int32, {FORMATS}"

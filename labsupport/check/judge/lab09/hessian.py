@@ -115,7 +115,7 @@ def wrong_products(x: torch.Tensor, found: torch.Tensor) -> Iterator[Named]:
     """Mistakes that leave wrong numbers or another type; x [..., in], found [in, in]."""
     tokens = as_tokens(x)  # [T, in]
     right, centred = tokens.T @ tokens, tokens - tokens.mean(dim=0)  # [in, in], [T, in]
-    if not bool(found.isfinite().all()):
+    if x.dtype is not torch.float32 and not bool(found.isfinite().all()):
         yield (
             "It looks as if half-precision numbers were multiplied: float16 ends at 65504, and 256 squared "
             f"is 65536, {WHOLE}\nTry hessian(x.half()).isfinite().all()."
@@ -129,8 +129,14 @@ def wrong_products(x: torch.Tensor, found: torch.Tensor) -> Iterator[Named]:
         "the mean over the tokens was taken. Then a batch of few tokens counts as much as one of many; "
         "sums simply add up": (right / len(tokens), "mean"),
         "the 2 of the paper's formula was kept. Here H is the plain sum": (2 * right, "factor 2"),
+        "the factor 2 / n of the published code was kept. Here H is the plain sum": (
+            2 * right / len(tokens), "factor 2 / n"),
         "the mean was taken away first. A covariance forgets that an input is large throughout": (
             centred.T @ centred, "covariance"),
+        "a covariance was computed. It takes away the mean and divides; H is the plain sum": (
+            centred.T @ centred / max(len(tokens) - 1, 1), "covariance over n - 1"),
+        "the damping was added already. It comes later": (
+            right + 0.01 * right.diagonal().mean() * torch.eye(len(right), dtype=right.dtype), "damped"),
         "each input was divided by its norm. Correlations forget how loud it is": (
             right / (size[:, None] * size).clamp_min(1e-30), "correlation"),
         "all but the diagonal was set to zero": (right.diagonal().diag(), "diagonal only"),

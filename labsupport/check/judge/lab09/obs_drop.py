@@ -135,6 +135,12 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
         (row - row / pivot * column, "each weight was multiplied by its own value, not by that of weight j"),
         (row - row[before] / inverse[before, before] * inverse[:, before], "weight j - 1 was taken for j"),
     ]
+    later = torch.arange(count) > j
+    found += [
+        (row - row[j] / pivot * column * later, "only the weights right of j moved: all others may"),
+        (row - row[j] ** 2 / pivot * column, "w_j was squared: that is the score, not the move"),
+        (-row[j] / pivot * column, "the change alone was returned: add it to the row"),
+    ]
     gone = torch.arange(count) == j
     return [(each.masked_fill(gone, 0), said) for each, said in found]
 

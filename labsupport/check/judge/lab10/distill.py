@@ -121,7 +121,9 @@ def parts(inputs: dict, answer: Taught, losses_given: list[float] | None = None)
                   lambda: training.named(weights, student()))  # fmt: skip
     if not inputs["learning_rate"]:
         still = Part("no weight changed", lambda: training.unmoved(weights, student()))
-        return [counted, shaped, still, same]
+        right = losses_given or first_losses(student(), teacher(), batches, TEMPERATURE)
+        turn = Part("each loss is that of a batch, each in turn", lambda: training.in_turn(losses, right))
+        return [counted, shaped, still, same, turn]
     return [
         counted,
         Part("every loss is a finite Python number", lambda: training.numbers(losses)),

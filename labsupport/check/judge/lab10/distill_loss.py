@@ -14,6 +14,7 @@ from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.softened import SOFT, divergences, mistakes, slope
 
 TEACHES = see("10.4", "Who learns")
+MODERATE = 50  # logits below it: no exp overflows, and no probability becomes 0
 
 
 def cases(seed: int) -> list[Case]:
@@ -148,6 +149,11 @@ def cause(inputs: dict, answer: Distilled) -> Iterator[Named]:
                 f"{TEACHES}\nTry teacher_logits.detach()."
             )
         return
+    if math.isnan(value) and float(inputs["teacher_logits"].abs().max()) < MODERATE:
+        yield (
+            "It looks as if kl_div took logarithms for probabilities: it takes the logarithm of its second "
+            "argument by itself.\nTry log_target=True, or teacher.exp()."
+        )
     if not math.isfinite(value):
         yield (
             "It looks as if a probability became 0 before its logarithm was taken, or exp overflowed. "

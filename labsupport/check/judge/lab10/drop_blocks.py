@@ -14,7 +14,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.blocks_left import blocks, cause
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_number, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
-from labsupport.check.judge.kit.weight_names import all_there
+from labsupport.check.judge.kit.weight_names import all_there, replaced
 
 LISTS = ("layer_types", "layer_widths")  # of a config: one entry a block
 
@@ -83,13 +83,15 @@ def parts(inputs: dict, answer: Dropped) -> list[Part]:
         for name, value in wanted.items():
             if ".layers." in name and answer.digests[name] != value:
                 _, _, place, *rest = name.split(".")
+                if said := replaced(name, answer.digests, value):
+                    raise Wrong(said)
                 raise Wrong(f"{'.'.join(rest)} of block {place} is not that of block {keep[int(place)]}")
 
     def untouched() -> None:
         wanted = digests(right())
         for name, value in wanted.items():
             if answer.digests.get(name) != value:
-                raise Wrong(f"{name} changed")
+                raise Wrong(replaced(name, answer.digests, value) or f"{name} changed")
         if odd := sorted(answer.digests.keys() - wanted.keys()):
             raise Wrong(f"{odd[0]} is new")
 

@@ -38,6 +38,11 @@ def cases(seed: int) -> list[Case]:
             {**by_hand, "sparsity": 1.2, "pattern": "dense"},
             "ValueError",
         ),
+        Case(
+            "a negative sparsity raises ValueError",
+            {**by_hand, "sparsity": -0.1, "pattern": "bitmask"},
+            "ValueError",
+        ),
         Case("2:4 at 40 % raises ValueError", {**by_hand, "sparsity": 0.4, "pattern": "2:4"}, "ValueError"),
     ]
 
@@ -96,6 +101,7 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     yield right + grid, f"scale and zero were given 32 bits each. In a file they are float16, {COST}"
     yield codes + places + 2 / group, f"scale and zero were given one bit each. They are float16, {COST}"
     yield codes + places + 4 / group, f"bytes were added to bits: two float16 are 32 bits, {COST}"
+    yield right * group, f"these are the bits of a whole group. Divide by its weights, {COST}"
     yield right / 8, f"the answer is in bytes. Bits are asked for, {COST}"
     if pattern == "dense":
         return
@@ -105,6 +111,7 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     per_kept = "the bits were divided by the kept weights. Divide by all of them, as a dense matrix does"
     yield right / share, f"{per_kept}, {COST}"
     if pattern == "bitmask":
+        yield float(round(right)), "the number was rounded. A part of a bit counts: return it as it is."
         flipped = "the sparsity was taken for the share that stays. It is the share that goes."
         yield sparsity * bits + grid + places, flipped
         scaled = "scale and zero were counted for kept weights alone. A group has one grid, however few stay"

@@ -29,7 +29,7 @@ def cases(seed: int) -> list[Case]:
     flat["scale"][0, 1] = 0.0
     return [
         Case("2 bits, two groups of four in a row", asked(2, 8, 2, 4)),
-        Case("the last group of a row is shorter", asked(3, 10, 3, 4)),
+        Case("the last group of a row is shorter", asked(3, 10, 3, 6)),  # no halves of a row
         Case("one group a row", asked(3, 6, 4, 6)),
         Case("a group of equal weights: its scale is 0", flat),
         Case("8 bits, scale and zero in half precision, as in a file", asked(3, 64, 8, 32, torch.float16)),
@@ -88,6 +88,11 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         yield looks(
             "the scales were repeated one after the other, 0, 1, 0, 1. Neighbours share one: 0, 0, 1, 1. "
             f"repeat_interleave does that, {BACK}"
+        )
+    even = -(-width // scale.shape[1])  # the width of as many groups of one size
+    if even != group and are(grids.values(codes, scale, zero, even)):
+        yield looks(
+            f"the row was cut into equal parts. A group has {group} weights, the last one fewer, {BACK}"
         )
     if are(scale.double()[:, :1] * counts + zero.double()[:, :1]):
         yield looks(f"the first group's grid served the whole row, {BACK}")

@@ -21,7 +21,7 @@ def cases(seed: int) -> list[Case]:
         return {"codes": bit_rows.draw_codes(source, count, bits).view(shape or (count,)), "bits": bits}
 
     plain = draw.until(lambda: asked(5, 3), _suits)
-    too_large = asked(5, 2)["codes"].index_fill(0, torch.tensor([source.randrange(5)]), source.choice((4, 7)))
+    too_large = asked(5, 2)["codes"].index_fill(0, torch.tensor([source.randrange(5)]), 4)  # 2**bits
     return [
         Case("five codes of 3 bits", plain),
         Case("2 bits, an odd number of codes", asked(source.choice((5, 7, 9)), 2)),

@@ -30,7 +30,7 @@ def cases(seed: int) -> list[Case]:
         return {"weight": weight, "norm": norm, "sparsity": sparsity, "bits": bits, "group": group}
 
     plain = draw.until(lambda: asked(2, 8, 0.5, 2, 4), _suits)
-    short = draw.until(lambda: asked(3, 10, 0.4, 3, 4), _is_clear)
+    short = draw.until(lambda: asked(3, 10, draw.truncating_sparsity(source, 10), 3, 6), _is_clear)
     large = {**asked(48, 96, 0.5, 4, 32), "weight": draw.normal(source, 48, 96)}
     return [
         Case("2 bits, two groups of four in a row, half is dropped", plain),
@@ -161,6 +161,10 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     for weight, said in mistakes(inputs):
         if found.is_floating_point() and grids.close(found, weight):
             yield looks(said)
+    width = found.shape[1]
+    cut = kept(inputs["weight"].abs() * inputs["norm"], int(inputs["sparsity"] * width) / width)  # [out, in]
+    if grids.close(found, grids.rounded(inputs["weight"] * cut, inputs["bits"], inputs["group"]) * cut):
+        yield looks("int() cut the number of weights that go down. It is round(sparsity * in_features).")
 
 
 def given(inputs: dict, earlier: Earlier) -> torch.Tensor:

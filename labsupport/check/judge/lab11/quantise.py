@@ -31,7 +31,7 @@ def cases(seed: int) -> list[Case]:
     groups = [grids.draw_group(source, *pair) for pair in zip(lows, steps, strict=True)]
     plain = torch.tensor([groups[0] + groups[1], groups[2] + groups[3]])  # [2, 8]
     rows = torch.tensor([[1.0], [30.0]])
-    short = draw.normal(source, 2, 10) * rows + rows  # [2, 10]
+    short = draw.normal(source, 2, 15) * rows + rows  # [2, 15], no thirds in groups of 6
     constant = draw.normal(source, 2, 12)  # [2, 12]
     constant[0, 4:8], constant[1, :4] = source.choice((0.3, -0.7)), 0.0
     step = 2.0 ** -source.randrange(3, 6)
@@ -41,10 +41,10 @@ def cases(seed: int) -> list[Case]:
     half = (draw.normal(source, 4, 64) * 3).half()  # [4, 64]
     return [
         Case("2 bits, two groups of four in a row", {"weight": plain, "bits": 2, "group": 4}),
-        Case("the last group of a row is shorter", {"weight": short, "bits": 3, "group": 4}),
+        Case("the last group of a row is shorter", {"weight": short, "bits": 3, "group": 6}),
         Case("a group of equal weights, and one of zeros", {"weight": constant, "bits": 4, "group": 4}),
         Case("weights that lie on a grid of 4 bits", {"weight": on_grid, "bits": 4, "group": 16}),
-        Case("one group a row", {"weight": short, "bits": 4, "group": 10}),
+        Case("one group a row", {"weight": short, "bits": 4, "group": 15}),
         Case("8 bits, weights in half precision", {"weight": half, "bits": 8, "group": 32}),
         Case("a larger matrix, 3 bits", {"weight": large, "bits": 3, "group": 32}),
         Case("9 bits raise ValueError", {"weight": plain, "bits": 9, "group": 4}, raises="ValueError"),
@@ -141,7 +141,15 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     step = (high - low) / (2**bits - 1)  # [out, groups]
     if grids.close(scale, low) and grids.close(zero, step):
         yield looks("scale and zero changed places: the order is codes, scale, zero.")
-    if not bool(zero.any()):
+    if grids.close(scale, torch.full_like(low, float(weight.max() - weight.min())) / (2**bits - 1)):
+        yield looks(f"one grid serves the whole matrix. Each group has its own, {GRID}")
+    if grids.close(zero, low.amin(dim=0).expand_as(low)) and rows > 1 and not grids.close(zero, low):
+        yield looks(f"all rows share the grid of a group. Each row has its own, {GRID}")
+    tail = torch.cat([low[:, :-1], low[:, -1:].clamp_max(0)], dim=1)  # [out, groups]
+    if width % group and grids.close(zero, tail) and not grids.close(zero, low):
+        yield looks(f"the last, shorter group was filled up with zeros, and its grid reaches to them, {GRID}")
+    around = grids.close(zero, -torch.maximum(low.abs(), high.abs())) and not grids.close(zero, low)
+    if around or not bool(zero.any()):
         yield looks(
             "the grid lies around 0, alike on both sides. This one begins at the smallest weight and ends at "
             f"the largest, {GRID}"

@@ -15,7 +15,7 @@ ROW = see("11.3", "Bits in a row")
 
 
 def cases(seed: int) -> list[Case]:
-    """Bytes that end within a byte and at its end, and bytes that are missing."""
+    """Codes that end within a byte and at its end, a byte that is missing, and one too many."""
     source = draw.rng(seed, "unpack_bits")
 
     def asked(count: int, bits: int) -> dict:
@@ -23,6 +23,7 @@ def cases(seed: int) -> list[Case]:
         return {"packed": bit_rows.packed(bit_rows.text(codes, bits)), "bits": bits, "count": count}
 
     cut = asked(9, 4)
+    more = torch.cat([cut["packed"], torch.zeros(1, dtype=torch.uint8)])  # one byte more
     return [
         Case("six codes of 3 bits", asked(6, 3)),
         Case("eight codes of 3 bits, which fill their bytes", asked(8, 3)),
@@ -32,6 +33,7 @@ def cases(seed: int) -> list[Case]:
         Case("8 bits: the bytes as they are", asked(6, 8)),
         Case("2,040 codes of 3 bits", asked(2040, 3)),
         Case("a byte that is missing raises ValueError", {**cut, "packed": cut["packed"][:-1]}, "ValueError"),
+        Case("a byte too many raises ValueError", {**cut, "packed": more}, "ValueError"),
     ]
 
 

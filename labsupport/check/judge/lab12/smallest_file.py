@@ -9,6 +9,7 @@ import functools
 import hashlib
 
 import torch
+from torch.linalg import vector_norm
 
 from labsupport import challenge, container, corpora, models, settings
 from labsupport.check.ask import recipes
@@ -126,9 +127,10 @@ def windows(inputs: dict) -> torch.Tensor:
     return torch.stack(found)
 
 
-def _bytes(answer: Packed) -> bytes:
+def _bytes(answer: Packed) -> memoryview:
+    """The bytes of the file, where they are."""
     assert answer.file is not None
-    return answer.file.numpy().tobytes()
+    return answer.file.numpy().data
 
 
 def _read(inputs: dict, answer: Packed) -> container.File:
@@ -151,13 +153,17 @@ def cause(inputs: dict, answer: Packed) -> Causes:
     dense, far = recipes.model(inputs["model"], "cpu").state_dict(), {}
     for name, weight in file.weights():
         if weight.shape == dense[name].shape:
-            far[name] = float((weight - dense[name]).norm() / dense[name].norm())
+            off, size = (
+                vector_norm(each, dtype=torch.float64) for each in (weight - dense[name], dense[name])
+            )
+            far[name] = float(off / size)
     worst = max(far, key=lambda name: far[name])
     if far[worst] < FAR:
         return ""
+    distance = f"{far[worst]:.0%}" if far[worst] < 100 else "more than 100 times the size"
     many = sum(value >= FAR for value in far.values())
     return Cause(
-        f"It looks as if {worst} became something else: it is off by {far[worst]:.0%} of its norm, "
+        f"It looks as if {worst} became something else: it is off by {distance} of its norm, "
         f"and {many} of {len(far)} weights are off by {FAR:.0%} or more. Compare the model's weights with "
         "those of container.read(file, model.config).weights().",
         "a weight became something else",
