@@ -1,10 +1,12 @@
 """The command line of the grader: `python -m grader COMMAND`."""
 
 import argparse
+import errno
 import importlib.util
 import json
 import os
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from grader import course
@@ -12,6 +14,9 @@ from grader.sandbox.limits import Limits
 from labsupport import __version__, console
 from labsupport.errors import LabError
 
+MACHINES = {  # errors of a disk or its rights, which are no fault of the grader's
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR
+}  # fmt: skip
 ISOLATIONS = ("bwrap", "none")
 LAYOUTS = ("canvas", "moodle")
 ONE_LAB = "02, 2 or 02_magnitude_pruning"
@@ -41,16 +46,37 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return chosen.run(chosen)
     except LabError as problem:
+        if console.was_interrupted(problem):
+            return interrupted()
         print(problem, file=sys.stderr)
         return 2
     except ModuleNotFoundError as problem:
+        if console.was_interrupted(problem):
+            return interrupted()
         if importlib.util.find_spec("nbgrader"):
             raise
         print(console.needs_course(chosen.run.__name__.rstrip("_"), problem), file=sys.stderr)
         return 2
+    except OSError as problem:
+        if problem.errno not in MACHINES:
+            raise
+        print(cannot(problem), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print("Interrupted; what was finished is kept.", file=sys.stderr)
-        return 130
+        return interrupted()
+
+
+def cannot(problem: OSError) -> str:
+    """The sentence on a file that the machine does not let us read or write."""
+    names = (name for name in (problem.filename, problem.filename2) if not isinstance(name, int | None))
+    place = " or ".join(map(os.fsdecode, names)) or "A file"
+    return f"{place} cannot be read or written: {problem.strerror}. What was finished is kept."
+
+
+def interrupted() -> int:
+    """Say so; the exit status of a command that Ctrl-C has ended."""
+    print("Interrupted; what was finished is kept.", file=sys.stderr)
+    return 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,6 +149,11 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--cold", action="store_true", help="start a new Python process for every submission")
     one.add_argument(
+        "--all-cells",
+        action="store_true",
+        help="run the lab's own experiments, too; no point depends on them",
+    )
+    one.add_argument(
         "--device", metavar="NAME", help="cpu, cuda or cuda:1; default: a GPU that works, else the CPU"
     )
 
@@ -193,6 +224,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def loading(what: str = "loading the libraries") -> AbstractContextManager:
+    """A line that says what takes seconds. `--help` imports nothing for it."""
+    from labsupport import progress
+
+    return progress.loading(what)
+
+
 def positive(text: str) -> int:
     """Parse an argument that must be a positive integer."""
     if not text.isdecimal() or int(text) < 1:
@@ -202,7 +240,8 @@ def positive(text: str) -> int:
 
 def build(chosen) -> int:
     """Build the student notebooks from their sources, or check whether they are up to date."""
-    from grader.author import notebooks as builder
+    with loading():
+        from grader.author import notebooks as builder
 
     if not chosen.check:
         builder.build(chosen.labs or None)
@@ -214,7 +253,8 @@ def build(chosen) -> int:
 
 def release(chosen) -> int:
     """Make the students' zip of these labs (default: all), and enter the labs into the gradebook."""
-    from grader.author.release import release as make
+    with loading():
+        from grader.author.release import release as make
 
     print(make([course.lab(name) for name in chosen.labs] or course.labs()))
     return 0
@@ -222,8 +262,9 @@ def release(chosen) -> int:
 
 def collect(chosen) -> int:
     """Copy submissions into the course folder. Those without a matching student are listed."""
-    from grader.intake import collect as collector
-    from grader.intake import roster, teams, times
+    with loading():
+        from grader.intake import collect as collector
+        from grader.intake import roster, teams, times
 
     zone = times.zone_named(chosen.zone) if chosen.zone else None
     arrivals = collector.collect(
@@ -258,12 +299,13 @@ def grade(chosen) -> int:
     """Grade a class. Exit 0: all graded, 1: some submissions ended otherwise, 2: nothing could be graded."""
     if chosen.device:
         os.environ["PRUNING_LABS_DEVICE"] = chosen.device
-    from grader.grade.alone import alone
-    from grader.grade.class_run import grade_class
-    from grader.results import gradebook, table
-    from grader.results.similarity import identical
-    from grader.status import Status
-    from labsupport import settings
+    with loading():
+        from grader.grade.alone import alone
+        from grader.grade.class_run import grade_class
+        from grader.results import gradebook, table
+        from grader.results.similarity import identical
+        from grader.status import Status
+        from labsupport import settings
 
     lab = course.lab(chosen.lab)
     if note := settings.note():
@@ -271,7 +313,14 @@ def grade(chosen) -> int:
     limits = Limits(cell_seconds=chosen.timeout) if chosen.timeout else Limits()
     with alone(lab):
         records = grade_class(
-            lab, chosen.student, chosen.workers, limits, chosen.isolation, chosen.cold, chosen.scheduler
+            lab,
+            chosen.student,
+            chosen.workers,
+            limits,
+            chosen.isolation,
+            chosen.cold,
+            chosen.scheduler,
+            chosen.all_cells,
         )
         otherwise = [record for record in records if record.status != Status.GRADED]
         try:
@@ -294,7 +343,8 @@ def watch(chosen) -> int:
     """Collect, grade and give back what arrives, until Ctrl-C. With --once, exit 1: look at something."""
     from datetime import timedelta
 
-    from grader.watch import Watch
+    with loading():
+        from grader.watch import Watch
 
     here = Watch(course.lab(chosen.lab), chosen.source, chosen.attempts, timedelta(minutes=chosen.cool_down))
     if chosen.once:
@@ -305,25 +355,28 @@ def watch(chosen) -> int:
 
 def extensions(chosen) -> int:
     """Keep who has more time or is exempt, and compute lateness again. Exit 1: somebody is not known."""
-    from grader.intake import extensions as granting
-    from grader.results import penalties, table
+    with loading():
+        from grader.intake import extensions as granting
+        from grader.results import penalties, table
 
     lab = course.lab(chosen.lab)
     known = {row.student for row in table.rows(lab)}
     granted = granting.keep(lab, chosen.csv)
     penalties.renew(lab)
+    strangers = {student for student, one in granted.items() if one != granting.Extension()} - known
     for student, one in granted.items():
-        print(f"  {student}: {one}" + (" (not known in this course)" if student not in known else ""))
+        print(f"  {student}: {one}" + (" (not known in this course)" if student in strangers else ""))
     if any(one.days for one in granted.values()) and not table.due(lab):
         print(f"{lab} has no due date yet: days count from it once it has one.")
-    return 1 if granted.keys() - known else 0
+    return 1 if strangers else 0
 
 
 def teams(chosen) -> int:
     """Keep who works together, and let one work count for all. Exit 1: somebody is not known, or unclear."""
-    from grader.grade.alone import alone
-    from grader.intake import teams as together
-    from grader.results import table
+    with loading():
+        from grader.grade.alone import alone
+        from grader.intake import teams as together
+        from grader.results import table
 
     lab = course.lab(chosen.lab)
     known = {row.student for row in table.rows(lab)}
@@ -337,9 +390,10 @@ def teams(chosen) -> int:
 
 def essays(chosen) -> int:
     """Hand written answers to people, and enter their points. Exit 1: they differ, or are for other work."""
-    from grader.grade.alone import alone
-    from grader.results import essays as answers
-    from grader.results import marks
+    with loading():
+        from grader.grade.alone import alone
+        from grader.results import essays as answers
+        from grader.results import marks
 
     lab = course.lab(chosen.lab)
     if chosen.to:
@@ -353,10 +407,11 @@ def essays(chosen) -> int:
 
 def regrade(chosen) -> int:
     """Grade what older judges judged, list the students whose points change, and tell them why."""
-    from grader.grade import regrade as again
-    from grader.grade.alone import alone
-    from grader.results import gradebook
-    from grader.results.table import points
+    with loading():
+        from grader.grade import regrade as again
+        from grader.grade.alone import alone
+        from grader.results import gradebook
+        from grader.results.table import points
 
     lab = course.lab(chosen.lab)
     with alone(lab):
@@ -373,8 +428,9 @@ def regrade(chosen) -> int:
 
 def feedback(chosen) -> int:
     """Write a feedback page for each student, with the judge's messages and the instructor's comments."""
-    from grader.results import feedback as pages
-    from grader.results import gradebook
+    with loading():
+        from grader.results import feedback as pages
+        from grader.results import gradebook
 
     lab = course.lab(chosen.lab)
     print(gradebook.feedback(lab, chosen.student), *pages.notes(lab), sep="\n")
@@ -383,7 +439,8 @@ def feedback(chosen) -> int:
 
 def grades(chosen) -> int:
     """Write one row per student: points per exercise, total, status, late; or what a platform imports."""
-    from grader.results import lms_export, penalties, table
+    with loading():
+        from grader.results import lms_export, penalties, table
 
     lab = course.lab(chosen.lab)
     penalties.renew(lab)
@@ -398,8 +455,9 @@ def grades(chosen) -> int:
 
 def report(chosen) -> int:
     """Write one page on the class into the course folder; without a lab, a line a student with all labs."""
-    from grader.results import course_page, penalties
-    from grader.results import report as page
+    with loading():
+        from grader.results import course_page, penalties
+        from grader.results import report as page
 
     if not chosen.lab:
         print(course_page.write(course.folder() / "report.html"))
@@ -415,8 +473,9 @@ def report(chosen) -> int:
 
 def forget(chosen) -> int:
     """Remove a student everywhere in the course folder, and say what is left and where. Needs --yes."""
-    from grader.forget import forget as remove
-    from grader.grade.alone import alone
+    with loading():
+        from grader.forget import forget as remove
+        from grader.grade.alone import alone
 
     with alone("forget"):
         print("\n".join(remove(chosen.student, chosen.yes)))
@@ -427,8 +486,9 @@ def forget(chosen) -> int:
 
 def archive(chosen) -> int:
     """Write the course folder and this project into one zip, which another machine opens."""
-    from grader.archive import write
-    from grader.grade.alone import alone
+    with loading():
+        from grader.archive import write
+        from grader.grade.alone import alone
 
     with alone("archive"):
         print("\n".join(write(chosen.file)))
@@ -437,7 +497,8 @@ def archive(chosen) -> int:
 
 def unarchive(chosen) -> int:
     """Open an archive of a course in a new folder, and say what differs here. Trust who sent it."""
-    from grader.archive import open_
+    with loading():
+        from grader.archive import open_
 
     print("\n".join(open_(chosen.file, chosen.folder)))
     return 0
@@ -453,18 +514,20 @@ def demo(chosen) -> int:
 
 def try_(chosen) -> int:
     """Judge the function EXERCISE of a file on hidden cases. Exit 0: right, 1: wrong, 2: not asked."""
-    from grader.grade.try_function import attempt
-    from labsupport.check.judge.kit.verdict import Ending
+    with loading():
+        from grader.grade.try_function import attempt
+        from labsupport.check.judge.kit.verdict import Ending
 
     try:
-        verdict = attempt(chosen.exercise, chosen.file, chosen.isolation)
+        with loading(f"asking {chosen.exercise}"):
+            verdict = attempt(chosen.exercise, chosen.file, chosen.isolation)
     except LabError as problem:
         if chosen.json:
             print(json.dumps({"exercise": chosen.exercise, "status": Ending.UNASKED, "passed": 0, "total": 0,
                               "message": str(problem)}))  # fmt: skip
             return 2
         raise
-    print(json.dumps(verdict.as_json()) if chosen.json else verdict.message())
+    print(json.dumps(verdict.as_json()) if chosen.json else console.printable(verdict.message()))
     return 0 if verdict.status == Ending.RIGHT else 1
 
 

@@ -13,6 +13,7 @@ import sqlite3
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import metadata
@@ -34,6 +35,9 @@ ABOUT = "archive.json"
 MACHINES = re.compile(r"\.grading.*|\.lock-.*|\.collect-.*|.*\.underway|__pycache__|nbgrader_config\.py")
 FOLDERS = ("grader", "labsupport", "solutions", "docs")  # of this project: what `make setup` and `grade` need
 BESIDE = (*release.BESIDE, "Makefile", "README.md")
+DAMAGED = (  # what reading a zip raises where a byte of it has changed, or where it is no archive of a course
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, ValueError, msgspec.MsgspecError
+)  # fmt: skip
 NAMED = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT", "PRUNING_LABS_DEVICE", "PRUNING_LABS_DTYPE")
 
 
@@ -74,7 +78,7 @@ def write(target: Path) -> list[str]:
                 archive.writestr(ABOUT, json.dumps(msgspec.to_builtins(about()), indent=1))
                 for name, path in bar(sorted(members.items()), f"writing {target.name}"):
                     if path != target:
-                        archive.write(path, name)
+                        archive.write(path, in_unicode(name))
         draft.replace(target)
     except (OSError, sqlite3.Error) as problem:
         raise LabError(f"{target} cannot be written: {problem}.") from problem
@@ -97,6 +101,11 @@ def below(folder: Path, top: str = "") -> Iterator[tuple[str, Path]]:
         for path in (Path(root, name) for name in names):
             if path.is_file() and not path.is_symlink() and not MACHINES.fullmatch(path.name):
                 yield f"{top}{path.relative_to(folder).as_posix()}", path
+
+
+def in_unicode(name: str) -> str:
+    """A path as a zip can hold it: a byte that is no UTF-8, of an old system's file name, as \\xfc."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def project() -> Iterator[tuple[str, Path]]:
@@ -133,7 +142,7 @@ def open_(source: Path, target: Path) -> list[str]:
             target.mkdir()
             for path in Path(draft).iterdir():
                 shutil.move(path, target / path.name)
-    except (zipfile.BadZipFile, KeyError, ValueError, msgspec.MsgspecError) as problem:
+    except DAMAGED as problem:
         raise LabError(f"{source} is no archive of a course, or is damaged: {problem}.") from problem
     except OSError as problem:
         raise LabError(f"{source} cannot be opened in {target}: {problem.strerror or problem}.") from problem

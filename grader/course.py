@@ -86,9 +86,13 @@ def folder() -> Path:
     """The course folder: PRUNING_LABS_COURSE, or `course` in the checkout (of a wheel: in this folder).
 
     It contains nbgrader's source/, release/, submitted/, autograded/ and feedback/, gradebook.db,
-    nbgrader_config.py, own_config.py and the course seed.
+    nbgrader_config.py, own_config.py and the course seed. Raises LabError for a path that cannot be one.
     """
-    return Path(os.environ.get("PRUNING_LABS_COURSE") or workplace() / "course").absolute()
+    place = Path(os.environ.get("PRUNING_LABS_COURSE") or workplace() / "course").absolute()
+    # nbgrader makes an address of it for the gradebook, and searches below it by patterns
+    if odd := re.search(r"[?*\[]", str(place)):
+        raise LabError(f"A course folder cannot have a {odd[0]} in its path: {place}.")
+    return place
 
 
 def workplace() -> Path:

@@ -1,11 +1,13 @@
 """Removes a student from the course folder, and says where the person is still named."""
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
@@ -13,7 +15,7 @@ from sqlalchemy import text
 
 from grader import course
 from grader.intake import extensions, kept, register, roster, teams
-from grader.intake.stored import DRAFT, STUDENT, TEAM
+from grader.intake.stored import DRAFT, STUDENT, TEAM, alone, recover
 from grader.results import lms_export, table
 from labsupport.errors import LabError
 from labsupport.progress import bar
@@ -42,28 +44,41 @@ def forget(student: str, really: bool) -> list[str]:
     """
     if not STUDENT.fullmatch(student):
         raise LabError(f"'{student}' cannot be a student id.")
+    if not course.folder().is_dir():
+        raise LabError(f"There is no course in {course.folder()}.")
     called = words(student)
-    found = list(traces(student, called))
-    if not found:
-        raise LabError(f"There is nothing of {student} in {course.folder()}.")
     if not really:
-        return [f"would remove {trace.what}" for trace in found]
+        return [f"would remove {trace.what}" for trace in found_of(student, called)]
     said = []
-    for trace in found:
-        try:
-            trace.remove()
-        except OSError as problem:
-            raise LabError(f"{trace.what} cannot be removed: {problem.strerror or problem}.") from problem
-        said.append(f"removed {trace.what}")
+    with alone(course.folder() / "submitted"):  # no `collect` brings the student back meanwhile
+        recover(course.folder() / "submitted")  # what a killed one had moved aside may be others' work
+        for trace in found_of(student, called):
+            try:
+                trace.remove()
+            except OSError as problem:
+                raise LabError(f"{trace.what} cannot be removed: {problem.strerror or problem}.") from problem
+            said.append(f"removed {trace.what}")
     return [*said, *(f"still named in {path}" for path in naming(called)), ELSEWHERE]
 
 
+def found_of(student: str, called: list[str]) -> list[Trace]:
+    """The places that have data of the student. Raises LabError if there are none."""
+    found = list(traces(student, called))
+    if not found:
+        raise LabError(f"There is nothing of {student} in {course.folder()}.")
+    return found
+
+
 def words(student: str) -> list[str]:
-    """What a student is called: the id, and from the roster the name in both orders, and the mail."""
+    """What a student is called: the id, and from the roster the name in both orders, the mail and the login.
+
+    A login of digits alone is left out: it would be found everywhere.
+    """
     who = lms_export.on_roster().get(student, {})
-    name = lms_export.name(who)
+    name, mail, login = lms_export.name(who), lms_export.value(who, "mail"), lms_export.value(who, "login")
     last, _, first = name.partition(", ")
-    return [student, *filter(None, (name, first and f"{first} {last}", lms_export.value(who, "mail")))]
+    own = "" if login.isdigit() else login
+    return [student, *filter(None, (name, first and f"{first} {last}", mail, own))]
 
 
 def traces(student: str, called: list[str]) -> Iterator[Trace]:
@@ -86,8 +101,9 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
     for path in sorted((folder / "submitted").glob(f"{DRAFT}*")):  # of a `collect` that was killed
         yield Trace(str(path.relative_to(folder)), partial(shutil.rmtree, path))
     for lab in course.labs():
-        if student in register.read(folder / "submitted", lab).students:
-            yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, lab))
+        held = register.read(folder / "submitted", lab)
+        if student in held.students or any(named(origin.encode(), called) for origin in held.unmatched):
+            yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, called, lab))
         for what, titles in ((extensions.WHAT, extensions.TITLES), (teams.WHAT, teams.TITLES)):
             if student in kept.read(what, lab, titles):
                 yield Trace(f"a line in {what}/{lab}.csv", partial(unlist, student, what, lab, titles))
@@ -104,12 +120,13 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
         yield Trace("a line in roster.csv", partial(roster.without, folder / "roster.csv", student))
 
 
-def unregister(student: str, lab: str) -> None:
-    """Remove the student from what `collect` found wrong."""
+def unregister(student: str, called: list[str], lab: str) -> None:
+    """Remove the student from what `collect` found wrong, and from what it could match to nobody."""
     submitted = course.folder() / "submitted"
-    kept = register.read(submitted, lab)
-    del kept.students[student]
-    register.write(submitted, lab, kept)
+    held = register.read(submitted, lab)
+    held.students.pop(student, None)
+    left = {origin: why for origin, why in held.unmatched.items() if not named(origin.encode(), called)}
+    register.write(submitted, lab, register.Register(held.students, left))
 
 
 def unlist(student: str, what: str, lab: str, titles: tuple[str, ...]) -> None:
@@ -145,9 +162,15 @@ def naming(called: list[str]) -> list[str]:
 
 def names(path: Path, called: list[str]) -> bool:
     """Whether a file's name or text has one of these words as a whole word."""
-    whole = "|".join(re.escape(word) for word in called)
-    pattern = re.compile(rf"(?<![A-Za-z0-9])({whole})(?![A-Za-z0-9])".encode(), re.IGNORECASE)
     try:
-        return bool(pattern.search(path.name.encode()) or pattern.search(path.read_bytes()))
+        return named(os.fsencode(path.name), called) or named(path.read_bytes(), called)
     except OSError:
         return False
+
+
+def named(raw: bytes, called: list[str]) -> bool:
+    """Whether a text has one of these words as a whole word, as it is or as JSON or HTML writes it."""
+    written = {form for word in called for form in (word, json.dumps(word)[1:-1], escape(word))}
+    whole = "|".join(map(re.escape, written))
+    pattern = rf"(?<![A-Za-z0-9])({whole})(?![A-Za-z0-9])"
+    return bool(re.search(pattern.encode(), raw, re.IGNORECASE))

@@ -39,6 +39,7 @@ c.HTMLExporter.filters = {
     "highlight_code": "grader.results.filters.code",
     "strip_files_prefix": "grader.results.filters.unchanged",
     "rubric": "grader.results.filters.rubric",
+    "to_renew": "grader.results.table.to_renew",
 }
 c.HTMLExporter.extra_template_basedirs = [  # before those of nbgrader, which load scripts from a network
     str(Path(course.__file__).with_name("results") / "templates"),

@@ -5,12 +5,14 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from grader import course
 from labsupport import files
 from labsupport.errors import LabError
+from labsupport.fetch import cache
 
 
 class Busy(LabError):
@@ -35,7 +37,10 @@ def alone(lab: str) -> Iterator[None]:
         other = who.read_text("utf-8", "replace")[:200] if who.is_file() else "another process"
         raise Busy(f"This course is being graded already ({other}): wait until that has ended.") from None
     except OSError as problem:
-        raise LabError(f"{course.folder()} cannot be written: {problem.strerror}.") from problem
+        place = Path(problem.filename or course.folder())
+        keeper = isinstance(problem, PermissionError) and cache.keeper(place)
+        why = f"{place} belongs to {keeper}" if keeper else problem.strerror
+        raise LabError(f"{course.folder()} cannot be written: {why}.") from problem
     try:
         yield
     finally:

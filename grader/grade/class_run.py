@@ -31,6 +31,7 @@ def grade_class(
     isolation: str = "bwrap",
     cold: bool = False,
     scheduler: str | None = None,
+    all_cells: bool = False,
     dry: bool = False,
     why: str = "",
 ) -> list[Record]:
@@ -38,8 +39,9 @@ def grade_class(
 
     Each record is written before the next is awaited, so a killed run resumes where it stopped. student:
     only this one, also when it was set aside. workers: number of local processes, by default one, or one for
-    each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead. dry: whether to leave
-    the journal as it is. why: a sentence for the feedback of those whose points on the same work change.
+    each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead. all_cells: whether the
+    lab's own experiments run, too. dry: whether to leave the journal as it is. why: a sentence for the
+    feedback of those whose points on the same work change.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
@@ -64,8 +66,9 @@ def grade_class(
         if not dry:
             version.note(lab, graded_with)
         shared = of_mates(found, graded_with)
+        text, seed = release.read_text("utf-8"), course.seed()
         todo = [
-            Task(each, release.read_text("utf-8"), course.seed(), graded_with, limits, isolation, cold)
+            Task(each, text, seed, graded_with, limits, isolation, cold, all_cells)
             for each in found
             if each.student not in shared
             and (
@@ -73,13 +76,13 @@ def grade_class(
                 or (student and each.student in suspects)
             )
         ]
+        progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         wanted = min(workers or max(1, len(cards.named())), len(todo))
         if scheduler is None and (count := local_pool.affordable(wanted)) > 1:
             if isolation == "bwrap" and not cold:
                 zygote_client.zygote.ready(course.number(lab))
             pool = later.enter_context(local_pool.local(count))
         records = later.enter_context(contextlib.closing(finished(todo, pool, suspects)))
-        progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         for record in records:
             old = before[record.student]
             record = after[record.student] = told(continued(record, old), old, why)

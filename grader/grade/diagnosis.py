@@ -22,6 +22,7 @@ DEFINES = (  # forms of a function, a class or an import, as a magic beside them
 )
 TAKES = (r"^(?:for +)?{}(?: *=(?!=)| +in\b| *:[^=\n]+=)",)  # forms of a variable
 MOST = 100  # names of a cell that are looked for in the others
+LONGEST = 1_000_000  # characters of all code, in which names are looked for; an honest notebook has a tenth
 NOT_RUN = {"SyntaxError", "IndentationError", "TabError"}  # no line of such a cell ran
 
 
@@ -39,7 +40,8 @@ def of(notebook: NotebookNode, numbers: tuple[int, ...], exercise: str, verdict:
     check = index_of(notebook, f"check_{exercise}")
     if failed := error(notebook.cells[check]):
         return Stop(Why.CHECK, exercise, place(notebook, numbers, check), failed)
-    causes = (rebound, stub_left, split, needed)
+    code = sum(len(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    causes = (rebound, stub_left, split, needed) if code <= LONGEST else (stub_left, split)
     return next(filter(None, (find(notebook, numbers, exercise) for find in causes)), None)
 
 

@@ -5,6 +5,8 @@ added always run. All experiments run too unless that code is seen to read nothi
 change, to use no name that nobody binds, and to be neither opaque nor keeping state (see opaque.py).
 """
 
+import ast
+
 from nbformat import NotebookNode
 
 from grader.grade import handed, names
@@ -26,25 +28,43 @@ def spared(notebook: NotebookNode, released: NotebookNode) -> list[int]:
     kept = [text for text in code.values() if text in given]
     written = [text for text in code.values() if text not in given | ours]
     try:
-        needed = are_needed([text for text in code.values() if text in ours], kept, written)
-    except names.NotPython:  # it may read any name
+        if sum(map(len, written)) > names.LONGEST:
+            raise names.NotPython
+        own = [without_imports(text, given) for text in written]
+        needed = are_needed([text for text in code.values() if text in ours], kept, written, own)
+    except (names.NotPython, RecursionError):  # it may read any name
         needed = True
     return [] if needed else [index for index, text in code.items() if text in ours]
 
 
-def are_needed(experiments: list[str], kept: list[str], written: list[str]) -> bool:
-    """Whether the lab's other cells or a student's code may depend on experiments. Raises NotPython."""
-    if sum(map(len, written)) > names.LONGEST:
-        raise names.NotPython
+def are_needed(experiments: list[str], kept: list[str], written: list[str], own: list[str]) -> bool:
+    """Whether the lab's other cells or a student's code may depend on experiments. Raises NotPython.
+
+    own: what is written, without the imports that the lab makes itself.
+    """
     made = union(bound, experiments)
     if any((read(text) - bound(text)) & made for text in kept):
         return True
     changed = union(assigned, kept) & union(read, experiments)  # the model, for example
     known = (union(bound, kept) | union(bound, written) | SAFE) - INTERACTIVE
     wanted = union(read, written)
-    if wanted & (made | changed) or wanted - known or any(map(opaque, written)):
+    if wanted & (made | changed) or wanted - known or any(map(opaque, own)):
         return True
     return bool(union(assigned, written) & (union(read, kept) | union(names.read_inside, written)))
+
+
+def without_imports(text: str, given: set[str]) -> str:
+    """A student's cell without the imports that the lab's cells make. Raises NotPython."""
+    labs = {ast.dump(node) for each in given if "import" in each for node in _imports(each)}
+    return ast.unparse(ast.Module([node for node in names.tree(text).body if ast.dump(node) not in labs], []))
+
+
+def _imports(text: str) -> list[ast.stmt]:
+    """The imports of a lab's cell; none of one that is no Python, such as prose or a magic."""
+    try:
+        return [node for node in names.tree(text).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    except names.NotPython:
+        return []
 
 
 def union(of, texts: list[str]) -> set[str]:

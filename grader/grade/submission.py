@@ -42,6 +42,7 @@ class Task:
     limits: Limits = DEFAULTS
     isolation: str = "bwrap"
     cold: bool = False  # start a new Python instead of a fork of the zygote
+    all_cells: bool = False  # run the lab's own experiments, too
 
 
 def grade(task: Task) -> Record:
@@ -97,7 +98,7 @@ def _grade(task: Task, record: Record) -> None:
     number = course.number(given.lab)
     if task.isolation == "bwrap" and not task.cold:
         zygote_client.zygote.ready(number)
-    spared = experiments.spared(admitted.notebook, released)
+    spared = [] if task.all_cells else experiments.spared(admitted.notebook, released)
     notebook = nbformat.writes(runnable(admitted.notebook, released, spared)).encode()
     points = check_points(released)
     takes = taken(admitted.notebook, list(points))

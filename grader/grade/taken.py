@@ -113,5 +113,14 @@ def _accesses(statement: ast.stmt, package: set[str]) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
             direct = node.module in (PACKAGE, f"{PACKAGE}.exercises")
             yield from [alias.name for alias in node.names] if direct else [str(node.module).split(".")[-1]]
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in package:
+        elif isinstance(node, ast.Attribute) and _dotted(node.value) in package:
             yield node.attr
+
+
+def _dotted(node: ast.expr) -> str:
+    """A name with few dots, such as labsupport.given; "" for any other expression, whatever its length."""
+    parts = []
+    while isinstance(node, ast.Attribute) and len(parts) < PACKAGE.count(".") + 1:
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

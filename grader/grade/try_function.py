@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grader import course
 from grader.grade.examiner import Examiner
+from grader.intake.parse import shown
 from grader.sandbox.run import Limits, run_command
 from grader.status import Status
 from labsupport import machine, waits
@@ -44,6 +45,7 @@ def attempt(name: str, path: Path, isolation: str = "bwrap") -> Verdict:
         return verdict
     if outcome.status != Status.FINISHED:
         return unanswered(exercise, outcome.reason)
-    if outcome.returncode == CANNOT:
-        raise LabError(outcome.output.strip().splitlines()[-1].replace("answers.py", str(path)))
+    said = outcome.output.strip().splitlines()
+    if outcome.returncode == CANNOT and said:
+        raise LabError(shown(said[-1], 500).replace("answers.py", str(path)))
     return unanswered(exercise, "the process ended before it answered")

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from grader.intake import crowds
 from grader.intake.files import read_file
 from grader.intake.parse import LARGEST, Unreadable, shown, too_large
 from labsupport.errors import LabError
 
-MOST_FILES = 20_000
 LONGEST = 1_000  # characters of a path
 MOST_BYTES = 8 * 2**30  # unpacked size of a whole download
 MOST_RATIO = 500  # unpacked over packed size; notebooks with much output reach 100
@@ -51,11 +51,24 @@ class Entry:
 @contextmanager
 def opened(source: Path) -> Iterator[list[Entry]]:
     """A context with the files of a folder or zip, sorted by path. Raises LabError for other sources."""
-    if source.is_dir():
+    if is_folder(source):
         yield in_folder(source)
     else:
         with archive_of(source) as archive:
             yield in_zip(archive, source)
+
+
+def is_folder(source: Path) -> bool:
+    """Whether a path is a folder. Raises LabError for one that cannot be looked at."""
+    try:
+        return source.is_dir()
+    except OSError as problem:
+        raise unreadable(source, problem) from problem
+
+
+def unreadable(source: Path, problem: OSError) -> LabError:
+    """The error for a source that the system does not let us read."""
+    return LabError(f"{source} cannot be read: {problem.strerror or problem}.")
 
 
 def archive_of(source: Path) -> zipfile.ZipFile:
@@ -68,7 +81,7 @@ def archive_of(source: Path) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
         raise LabError(f"The zip {source.name} is damaged: {shown(str(problem))}.") from problem
     except OSError as problem:
-        raise LabError(f"{source} cannot be read: {problem.strerror or problem}.") from problem
+        raise unreadable(source, problem) from problem
 
 
 def littered(parts: tuple[str, ...]) -> bool:
@@ -77,34 +90,68 @@ def littered(parts: tuple[str, ...]) -> bool:
 
 
 def in_folder(source: Path) -> list[Entry]:
-    """The files of a folder; links are listed, but not followed."""
-    entries = []
-    for root, folders, files in os.walk(source):  # os.walk does not follow links
-        folders.sort()
+    """The files of a folder; links are listed, but not followed, and so are folders that cannot be read."""
+    entries: list[Entry] = []
+
+    def closed(problem: OSError) -> None:
+        if Path(problem.filename) == source:
+            raise unreadable(source, problem) from problem
+        parts = Path(problem.filename).relative_to(source).parts
+        entries.append(unlooked(parts, f"the folder cannot be read: {problem.strerror}"))
+
+    for root, folders, files in os.walk(source, onerror=closed):  # os.walk does not follow links
+        here = Path(root).relative_to(source).parts
         links = [name for name in folders if Path(root, name).is_symlink()]
-        for name in sorted(files) + links:
-            parts = Path(root, name).relative_to(source).parts
-            stray = "a symbolic link is not followed" if name in links else ""
+        hidden = [name for name in folders if littered((name,)) and name not in links]
+        folders[:] = sorted(name for name in folders if name not in hidden)
+        for name in sorted(files) + links + hidden:
+            parts = (*here, name)
+            if name in hidden:
+                entry = unlooked(parts)
+            elif name in links:
+                entry = unlooked(parts, "a symbolic link is not followed")
+            else:
+                entry = Entry(parts, lambda parts=parts: read_file(source, *parts))
             if not littered(parts[:1]):
-                entries.append(Entry(parts, lambda parts=parts: read_file(source, *parts), stray))
-        if len(entries) > MOST_FILES:
-            raise LabError(f"{source} holds more than {MOST_FILES:,} files: is it the right folder?")
-    return sorted(entries, key=lambda entry: entry.parts)
+                entries.append(entry)
+        crowds.no_more(len(entries), source)
+    return thinned(entries, source)
+
+
+def unlooked(parts: tuple[str, ...], why: str = "") -> Entry:
+    """An entry in place of files that are not looked at. why: the problem; "" for a hidden folder."""
+
+    def read() -> bytes:
+        raise Unreadable(f"'{shown(parts[-1])}' is not read.")
+
+    return Entry(parts, read, why)
+
+
+def thinned(entries: list[Entry], source: Path) -> list[Entry]:
+    """The files by path, with one entry in place of each folder that alone has too many."""
+    crowded = crowds.crowded([entry.parts for entry in entries], source)
+    left = [entry for entry in entries if not any(entry.parts[: len(each)] == each for each in crowded)]
+    left += [unlooked(folder, crowds.WHY.format(count)) for folder, count in crowded.items()]
+    return sorted(left, key=lambda entry: entry.parts)
 
 
 def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     """The files of a zip. Raises LabError if the archive is malicious."""
     members = archive.infolist()
     packed = source.stat().st_size
-    if len(members) > MOST_FILES:
-        raise LabError(f"The zip {source.name} holds {len(members):,} files; the limit is {MOST_FILES:,}.")
+    crowds.no_more(len(members), source)
     if sum(member.compress_size for member in members) > packed:
         raise LabError(f"The zip {source.name} is malicious: its files overlap.")
     places = Counter(place(member.filename) for member in members)
-    entries, declared = [], 0
+    entries, declared, hidden = [], 0, set()
     for member in members:
-        parts = PurePosixPath(named(member)).parts
-        if member.is_dir() or littered(parts[:1]):
+        parts = PurePosixPath(named(member)).parts or ("(no name)",)
+        if member.filename.endswith("/") or littered(parts[:1]):
+            continue
+        if litter := next((end for end in range(1, len(parts)) if littered(parts[end - 1 : end])), 0):
+            if parts[:litter] not in hidden:
+                entries.append(unlooked(parts[:litter]))
+            hidden.add(parts[:litter])
             continue
         why = trap(member)
         if not why and places[place(member.filename)] > 1:
@@ -116,7 +163,7 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     if declared > MOST_BYTES:
         raise LabError(f"The zip {source.name} unpacks to {declared / 2**30:,.0f} GiB; the limit is "
                        f"{MOST_BYTES / 2**30:.0f} GiB.")  # fmt: skip
-    return sorted(entries, key=lambda entry: entry.parts)
+    return thinned(entries, source)
 
 
 def named(member: zipfile.ZipInfo) -> str:
@@ -141,6 +188,8 @@ def astray(member: zipfile.ZipInfo) -> str:
         return "the path holds a backslash or a null byte"
     if ".." in name.split("/"):
         return "the path leads out of the zip with '..'"
+    if not PurePosixPath(name).parts:
+        return "it has no name"
     return "the path is too long" if len(name) > LONGEST else ""
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 
-from grader.intake import archive, gradescope, register, roster, stored, times, unmatched
+from grader.intake import archive, folders, gradescope, owners, register, roster, stored, times, unmatched
 from grader.intake.files import HARMLESS, is_copy, listed, pick
 from grader.intake.parse import Unreadable, shown
 from grader.intake.register import Handed
-from grader.intake.senders import Submission, of_other_lab, sender
+from grader.intake.senders import Submission, for_other_lab, of_other_lab, sender
 from grader.intake.stored import ALLOWED, COLLECTED, OLDER, STUDENT, UNCHANGED, compared, put, write
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
-OF_PLATFORM = {"index.html", "submission_metadata.yml"}  # beside the submissions: nobody's
+UNKNOWN = "unknown"  # the platform of what a person has to assign
 NOBODY = "The name tells neither student nor platform."
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
 NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
@@ -65,7 +65,12 @@ def collect(
             entries = [replace(entry, parts=(source.name, *entry.parts)) for entry in entries]
         submissions, arrivals = sorted_out(entries, lab, zone, people)
         students, handed = defaultdict(list), {}
+        known = [path.name for path in course_submitted.glob("*")]
+        forged = owners.forged(source, submissions, {*known, *(people.lines if people else ())})
         for submission in submissions:
+            if why := forged.get(submission.origin):
+                arrivals.append(Arrival(shown(submission.origin, 120), None, REFUSED, (why,)))
+                continue
             student, why = identified(
                 submission, people, assigned.get(unmatched.called(submission.origin), "")
             )
@@ -77,17 +82,18 @@ def collect(
                 arrivals.append(Arrival(shown(submission.origin, 120), None, UNMATCHED, (f"{why}.",)))
         try:
             course_submitted.mkdir(parents=True, exist_ok=True)
-            stored.recover(course_submitted)
-            with tempfile.TemporaryDirectory(prefix=stored.DRAFT, dir=course_submitted) as draft:
-                for student, sent in bar(sorted(students.items()), f"collecting {lab}"):
-                    found, handed[student] = drafted(student, sent, lab, Path(draft), course_submitted)
-                    arrivals += found
-                for folder in sorted(Path(draft, "new").glob("*")):
-                    put(course_submitted / folder.name / lab, folder, Path(draft))
-            keep(course_submitted, lab, handed, arrivals)
-            if names:
-                left = {arrival.origin for arrival in arrivals if arrival.outcome == UNMATCHED}
-                unmatched.add(names, [each for each in submissions if shown(each.origin, 120) in left])
+            with stored.alone(course_submitted):
+                stored.recover(course_submitted)
+                with tempfile.TemporaryDirectory(prefix=stored.DRAFT, dir=course_submitted) as draft:
+                    for student, sent in bar(sorted(students.items()), f"collecting {lab}"):
+                        found, handed[student] = drafted(student, sent, lab, Path(draft), course_submitted)
+                        arrivals += found
+                    for folder in sorted(Path(draft, "new").glob("*")):
+                        put(course_submitted / folder.name / lab, folder, Path(draft))
+                keep(course_submitted, lab, handed, arrivals)
+                if names:
+                    left = {arrival.origin for arrival in arrivals if arrival.outcome == UNMATCHED}
+                    unmatched.add(names, [each for each in submissions if shown(each.origin, 120) in left])
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
@@ -129,13 +135,7 @@ def sorted_out(
     entries: list[archive.Entry], lab: str, zone: tzinfo | None, people: roster.Roster | None
 ) -> tuple[list[Submission], list[Arrival]]:
     """Group files into submissions by the first part of the path; also list the unmatched files."""
-    straight = [entry for entry in entries if not entry.stray]
-    firsts = {entry.parts[0] for entry in straight}
-    wrapped = len(firsts) == 1 and not (people and people.find(min(firsts))[0])
-    if wrapped and not any(sender(entry.parts, lab) for entry in straight):
-        straight = [
-            replace(entry, parts=entry.parts[1:]) for entry in straight if len(entry.parts) > 1
-        ] or straight
+    straight = unwrapped([entry for entry in entries if not entry.stray], lab, people)
     strangers = [
         Arrival(path_of(entry), None, REFUSED, (f"Not read: {entry.stray}.",))
         for entry in entries
@@ -145,7 +145,8 @@ def sorted_out(
     for entry in straight:
         if archive.littered(entry.parts[:1]):
             continue
-        if several := metadata.get(entry.parts[0]):
+        several = metadata.get(entry.parts[0]) if entry.parts[1:] else None
+        if several:
             senders = [(submission, "/".join(entry.parts[1:])) for submission in several]
         else:
             senders = list(filter(None, [sender(entry.parts, lab)]))
@@ -155,16 +156,38 @@ def sorted_out(
                 submission.files[name] = entry
         if not senders and not entry.litter and not of_other_lab(entry.parts, lab):
             rest[entry.parts[0]].append(entry)
+    found = {origin: each for origin, each in found.items() if not for_other_lab(each, lab)}
     by_platform = {submission.platform for submission in found.values()}
     for first, inside in rest.items():
         if own := of_student(first, inside, lab, people):
             found[first] = own
-        elif not (first in OF_PLATFORM and by_platform & {"brightspace", "gradescope"}):
-            strangers += [Arrival(path_of(entry), None, UNMATCHED, (NOBODY,)) for entry in inside]
+            continue
+        for entry in inside:
+            if not folders.of_platform("/".join(entry.parts), by_platform):
+                origin = "/".join(entry.parts[:-1]) or entry.parts[0]
+                nobodys = found.setdefault(origin, Submission(origin, "", platform=UNKNOWN))
+                nobodys.files[entry.parts[-1]] = entry
     for submission in found.values():
         if not submission.platform:
             set_time(submission, zone)
     return list(found.values()), strangers
+
+
+def unwrapped(entries: list[archive.Entry], lab: str, people: roster.Roster | None) -> list[archive.Entry]:
+    """The files without the folder around all of them, if there is one and it is nobody's."""
+    firsts = {entry.parts[0] for entry in entries}
+    inner = [replace(entry, parts=entry.parts[1:]) for entry in entries if len(entry.parts) > 1]
+    if len(firsts) != 1 or not inner or (people and people.find(min(firsts))[0]):
+        return entries
+    senders = [found[0] for entry in entries if (found := sender(entry.parts, lab))]
+    if not senders:
+        own = any(len(entry.parts) == 1 and is_copy(entry.parts[0], lab) for entry in inner)
+        named = any(sender(entry.parts, lab) for entry in inner)
+        return entries if own and not named and not people else inner  # of one student, by the id
+    if any(each.platform not in folders.IN_ONE or identified(each, people, "")[0] for each in senders):
+        return entries
+    known = any(sender(entry.parts, lab) or (people and people.find(entry.parts[0])[0]) for entry in inner)
+    return inner if known else entries
 
 
 def of_student(
@@ -219,12 +242,15 @@ def identified(submission: Submission, people: roster.Roster | None, assigned: s
         words = submission.number.split("_")
         found = [people.find("", "_".join(words[place:])) for place in range(len(words))]
         student, why = next((each for each in found if each[0]), found[-1])
+    elif submission.platform == UNKNOWN:
+        return None, NOBODY.removesuffix(".")
+    elif people and submission.platform in folders.IN_ONE:
+        whole = people.find(submission.origin)[0]  # an id with underscores
+        student, why = (whole, "") if whole else folders.whose(submission.number, people)
     elif people:
         student, why = people.find(
             submission.name, submission.number, own_numbers=submission.platform != "moodle"
         )
-        if submission.platform == "ilias" and (whole := people.find(submission.origin)[0]):
-            student = whole  # an id with underscores
     else:
         return None, "A platform's download needs a roster, a CSV that maps names to student ids"
     if student and not STUDENT.fullmatch(student):

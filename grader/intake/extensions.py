@@ -15,7 +15,6 @@ from labsupport.errors import LabError
 
 WHAT = "extensions"
 TITLES: tuple[str, ...] = ("student_id", "days", "until", "exempt")
-NO = ("", "no", "n", "false", "0")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -52,7 +51,7 @@ def keep(lab: str, new: Path) -> dict[str, Extension]:
 
     Raises LabError, and changes nothing, for a file that cannot be read, or not be kept.
     """
-    added = kept.lines(new, TITLES)
+    added = kept.new(new, TITLES)
     said = {student: granted(new, line) for student, line in added.items()}
     kept.add(WHAT, lab, TITLES, added)
     return said
@@ -62,7 +61,7 @@ def granted(source: Path, line: dict[str, str]) -> Extension:
     """What a line grants. Raises LabError."""
     days, until, exempt = (line[title] for title in TITLES[1:])
     try:
-        if not line["student_id"] or (days and until) or exempt.casefold() not in kept.YES + NO:
+        if not line["student_id"] or (days and until) or exempt.casefold() not in kept.YES + kept.NO:
             raise ValueError
         until = f"{until} 23:59:59" if DATE.fullmatch(until) else until
         number = float(days.replace(",", ".") or 0)

@@ -1,5 +1,6 @@
 """Gradescope's export: a folder for each submission, and submission_metadata.yml, which says whose it is."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from grader.intake.parse import Unreadable
 from grader.intake.senders import Submission
 
 METADATA = "submission_metadata.yml"
+FOLDER = re.compile("submission_[0-9]+")  # who uploads a file of that name elsewhere cannot claim other files
 
 
 def submitters(entries: Sequence[Entry]) -> dict[str, list[Submission]]:
@@ -24,7 +26,11 @@ def submitters(entries: Sequence[Entry]) -> dict[str, list[Submission]]:
     except (Unreadable, yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         return {}
     listed = found.items() if isinstance(found, dict) else ()
-    return {str(folder): of_folder(str(folder), one) for folder, one in listed if isinstance(one, dict)}
+    return {
+        folder: of_folder(folder, one)
+        for folder, one in listed
+        if isinstance(folder, str) and FOLDER.fullmatch(folder) and isinstance(one, dict)
+    }
 
 
 def of_folder(folder: str, one: dict) -> list[Submission]:
@@ -36,10 +42,15 @@ def of_folder(folder: str, one: dict) -> list[Submission]:
     return [
         Submission(
             folder if len(people) == 1 else f"{folder} ({number})",
-            str(each.get(":name") or ""),
-            str(each.get(":sid") or each.get(":email") or ""),
+            text(each.get(":name")),
+            text(each.get(":sid")) or text(each.get(":email")),
             "gradescope",
             time=time,
         )
         for number, each in enumerate(people, 1)
     ]
+
+
+def text(value) -> str:
+    """A name or number of the metadata; "" for anything else, such as a list of itself."""
+    return str(value) if isinstance(value, str | int) else ""

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from grader import course
 from grader.intake import spreadsheet
+from grader.intake.parse import shown
+from grader.intake.stored import ALLOWED, STUDENT
 from labsupport.errors import LabError
 
 YES = ("yes", "y", "x", "true", "1")
+NO = ("", "no", "n", "false", "0")
 
 
 def path(what: str, lab: str) -> Path:
@@ -26,6 +29,15 @@ def read(what: str, lab: str, titles: Sequence[str]) -> dict[str, dict[str, str]
 def add(what: str, lab: str, titles: Sequence[str], added: dict[str, dict[str, str]]) -> None:
     """Keep these lines besides those that are kept. Raises LabError."""
     write(what, lab, titles, read(what, lab, titles) | added)
+
+
+def new(source: Path, titles: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The lines of somebody's CSV by student id, each an id that a student may have. Raises LabError."""
+    found = lines(source, titles)
+    for student in found:
+        if not STUDENT.fullmatch(student):
+            raise LabError(f"{source} has '{shown(student)}' as a student_id: {ALLOWED}.")
+    return found
 
 
 def lines(source: Path, titles: Sequence[str]) -> dict[str, dict[str, str]]:

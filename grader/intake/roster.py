@@ -22,6 +22,7 @@ NAMES = ("name", "full_name", "student")
 NO_STUDENTS = ("points possible", "manual posting", "muted", "(read only)")  # in lines of Canvas's export
 TEST_STUDENT = "Student, Test"  # Canvas's own, for an instructor's Student View
 NUMBERED = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)  # what a spreadsheet makes of a long number
+WHOLE = re.compile(r"(\d+)[.,]0")  # what it makes of a number in a column where one is missing
 EATEN = "a spreadsheet made a number of it; format the column as text and fill in the ids again"
 PARTICIPANT = re.compile(r"(?P<word>\D*[^\W\d_]{3,}\D*?)\s*(?P<number>\d+)")  # Teilnehmer/in12
 
@@ -87,14 +88,14 @@ def read(path: Path) -> Roster:
     roster, seen = Roster(), set()
     participants = column_of_participants(titles, rows[1:])
     for number, cells in enumerate(rows[1:], 2):
-        row = dict(zip(titles, cells, strict=False))
+        row = {title: whole(title, cell) for title, cell in zip(titles, cells, strict=False)}
         student = row.get("student_id", "")
         if not any(cells) or no_student(row):
             continue
         if not student or student in seen:
             what = f"the student_id '{student}' a second time" if student else "no student_id"
             raise LabError(f"The roster {path} has {what} in line {number}.")
-        if NUMBERED.fullmatch(student):
+        if NUMBERED.fullmatch(student) or WHOLE.fullmatch(student):
             raise LabError(f"The roster {path} has the student_id '{student}' in line {number}: {EATEN}.")
         seen.add(student)
         if participants and (found := PARTICIPANT.fullmatch(row.get(participants, ""))):
@@ -105,12 +106,18 @@ def read(path: Path) -> Roster:
     return roster
 
 
+def whole(title: str, cell: str) -> str:
+    """A cell of a platform's number without the .0 of a spreadsheet: 12345.0 would be read as 123450."""
+    number = WHOLE.fullmatch(cell) if title != "student_id" and IDENTIFIES.search(title) else None
+    return number[1] if number else cell
+
+
 def agree(roster: Roster, kept: Path) -> None:
     """Raise LabError for a student_id that lost the zeros with which the course's roster has it."""
     known = read(kept).lines if kept.is_file() else {}
     short = {student.lstrip("0"): student for student in known if student.isdecimal()}
     for student in roster.lines:
-        before = short.get(student.removesuffix(".0").lstrip("0"), student)
+        before = short.get(student.lstrip("0"), student)
         if before != student and student not in known:
             raise LabError(
                 f"The roster has the student_id '{student}', and the course has '{before}': {EATEN}."

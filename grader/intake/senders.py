@@ -1,7 +1,7 @@
 """Reads from the path of a file who sent it: the names that platforms and nbgrader's exchange give.
 
-FOLDERS is the table of the platforms whose downloads have folders; tests/intake/test_downloads.py shows a
-name of each.
+folders.py has the platforms that give each student a folder; tests/intake/test_downloads.py shows a name of
+each.
 
 Only the part of a path counts that the student cannot choose. Positions are those of the name itself: a
 name in other case can have another length (ß and ss, İ and i̇).
@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from grader.intake import archive
-from grader.intake.files import by_number
+from grader import course
+from grader.intake import archive, folders
+from grader.intake.files import by_number, is_copy
 
 INBOUND = re.compile(  # the time may end in an offset with a plus sign; what follows is a random string
     r"(?P<name>[^+]+)\+(?P<lab>[^+]+)"
@@ -23,17 +24,8 @@ FLAT = re.compile(
     r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>[0-9]{2,}|[0-9](?=_[0-9]))_((?P<attempt>[0-9]+)_)?", re.DOTALL
 )
 BLACKBOARD = re.compile(
-    r"(?P<number>.+)_attempt_(?P<attempt>[0-9]{4}(?:-[0-9]{2}){5})_?(?P<file>.*)", re.DOTALL
+    r"(?P<number>.+?)_attempt_(?P<attempt>[0-9]{4}(?:-[0-9]{2}){5})_?(?P<file>.*)", re.DOTALL
 )
-FOLDERS = {  # whole paths: what a student can choose is `file`
-    "brightspace": r"(?:[0-9]+-[0-9]+ - )?(?P<name>[^/]+?) - "
-    r"(?P<stamp>\w+\.? [0-9]{1,2}, [0-9]{4} [0-9]{3,4} [AP]M)/(?P<file>.+)",
-    "teams": r"Submitted files/(?P<name>[^/]+)/[^/]+/(?:Version (?P<attempt>[0-9]+)/)?(?P<file>.+)",
-    "github": r"(?P<prefix>[^/]+)-submissions/(?P=prefix)-(?P<number>[^/]+)/(?P<file>.+)",
-    "ilias": r"(?![0-9]{2}_|assignment_[0-9]+_export)(?P<last>[^_/]+)_(?P<first>[^_/]+)_(?P<number>[^/]+?)"
-    r"(?:_[0-9]+)?/(?P<file>.+)",
-}  # OLAT's folders are as those of ILIAS, without the number
-FOLDER_PATTERNS = {name: re.compile(text, re.DOTALL) for name, text in FOLDERS.items()}
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*", re.DOTALL)
 
 
@@ -44,7 +36,7 @@ class Submission:
     origin: str  # the first part of the path of the files
     name: str
     number: str = ""
-    platform: str = ""  # moodle, canvas, one of FOLDERS or the like; "" for nbgrader's exchange
+    platform: str = ""  # moodle, canvas, one of folders.py or the like; "" for nbgrader's exchange
     stamp: str = ""  # the time as the download says it
     time: datetime | None = None  # UTC
     local: datetime = datetime.min  # the time of day of a stamp whose zone is unclear
@@ -82,26 +74,12 @@ def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
 
 
 def sender_of_folder(path: str) -> tuple[Submission, str] | None:
-    """The submission and name of a file in a platform's folder for a student."""
-    for platform, pattern in FOLDER_PATTERNS.items():
-        if (match := pattern.fullmatch(path)) and not INBOUND.match(path):
-            said = {"name": "", "number": "", "attempt": "", "stamp": "", **match.groupdict(default="")}
-            name = said["name"] or " ".join(filter(None, (said.get("first"), said.get("last"))))
-            origin = path.removesuffix(said["file"]).rstrip("/")
-            attempt = int(said["attempt"] or 0) or minutes(said["stamp"])
-            return Submission(origin, name, said["number"], platform, attempt=attempt), said["file"]
-    return None
-
-
-def minutes(stamp: str) -> int:
-    """A number that is larger for a later time of Brightspace's, in English; 0 for any other text."""
-    for form in ("%b %d, %Y %I%M %p", "%B %d, %Y %I%M %p"):
-        try:
-            moment = datetime.strptime(re.sub(r" (\d{3}) ", r" 0\1 ", stamp.replace(".", "")), form)
-        except ValueError:
-            continue
-        return int((moment - datetime(2000, 1, 1)).total_seconds() // 60)
-    return 0
+    """The submission and name of a file in what a platform has for a student."""
+    found = None if INBOUND.match(path) else folders.parsed(path)
+    if not found:
+        return None
+    origin = path.removesuffix(found.file).rstrip("/").removesuffix(" - ")
+    return Submission(origin, found.name, found.number, found.platform, attempt=found.attempt), found.file
 
 
 def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
@@ -126,3 +104,12 @@ def of_other_lab(parts: tuple[str, ...], lab: str) -> bool:
     inbound = INBOUND.fullmatch(parts[0])
     named = inbound["lab"] if inbound else parts[1] if len(parts) > 2 else lab
     return named != lab and bool(re.fullmatch(r"[0-9]{2}_\w+", named))
+
+
+def for_other_lab(submission: Submission, lab: str) -> bool:
+    """Whether it holds another lab's notebook alone: Teams has all assignments in one place."""
+    names = [name for name in submission.files if submission.platform == "teams"]
+    others = [each for each in course.labs() if each != lab]
+    return any(is_copy(name, each) for name in names for each in others) and not any(
+        is_copy(name, lab) for name in names
+    )

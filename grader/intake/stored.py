@@ -8,11 +8,16 @@ teammate's id, and .own the student's own work, if there is any. The folder is r
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from grader.intake import times
 from grader.intake.senders import Submission
+from labsupport.errors import LabError
 
 COLLECTED, UNCHANGED, OLDER = "collected", "unchanged", "older"
 STUDENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -20,6 +25,25 @@ ALLOWED = "letters, digits, '.', '_' and '-' are allowed, and no '.' in front"
 SECRET = "submission_secret.txt"
 LATE, TEAM, OWN = ".late", ".team", ".own"
 DRAFT = ".collect-"  # prefix of the folders in submitted/ in which new ones are made
+
+PATIENCE = 60  # seconds to wait for another `collect`
+
+
+@contextmanager
+def alone(submitted: Path) -> Iterator[None]:
+    """A context in which no other `collect` writes into submitted/: another one waits for its end.
+
+    Raises LabError when that takes too long, and OSError.
+    """
+    lock = FileLock(submitted.parent / ".grading-collect.lock")
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        raise LabError(f"Another `collect` writes into {submitted}: wait until that has ended.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def own(folder: Path) -> Path:
@@ -85,7 +109,7 @@ def put(target: Path, new: Path, draft: Path) -> None:
 def recover(submitted: Path) -> None:
     """Bring back what a call that was killed had moved aside, unless newer work took its place.
 
-    Raises OSError.
+    Its drafts go. Raises OSError.
     """
     for old in submitted.glob(f"{DRAFT}*/old/*/*"):
         target = submitted / old.parent.name / old.name
@@ -94,3 +118,5 @@ def recover(submitted: Path) -> None:
         else:
             target.parent.mkdir(exist_ok=True)
             old.rename(target)
+    for draft in submitted.glob(f"{DRAFT}*"):
+        shutil.rmtree(draft, ignore_errors=True)

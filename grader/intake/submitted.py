@@ -38,13 +38,18 @@ def submissions(lab: str, student: str | None = None) -> list[Submission]:
     """
     place = course.folder() / "submitted"
     handed = register.read(place, lab).students
-    students = {path.name for path in place.glob("*") if not path.name.startswith(".")}
+    students = {path.name for path in place.glob("*") if not path.name.startswith(".") and is_students(path)}
     students |= {name for name, one in handed.items() if one.refused}
     if student is not None:
         students &= {student}
     return [
         submission(name, lab, place / name / lab, handed.get(name, Handed())) for name in sorted(students)
     ]
+
+
+def is_students(path: Path) -> bool:
+    """Whether something in submitted/ is a student's: a folder or a link, and no Thumbs.db."""
+    return path.is_dir() or path.is_symlink()
 
 
 def of(student: str, lab: str) -> Submission:

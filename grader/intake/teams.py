@@ -14,7 +14,7 @@ from pathlib import Path
 from grader import course
 from grader.intake import files, kept
 from grader.intake.parse import shown
-from grader.intake.stored import ALLOWED, DRAFT, LATE, OWN, STUDENT, TEAM, own, put, time_in
+from grader.intake.stored import DRAFT, LATE, OWN, TEAM, alone, own, put, time_in
 from labsupport.errors import LabError
 
 WHAT = "teams"
@@ -39,10 +39,10 @@ def counting(lab: str) -> set[str]:
 
 def keep(lab: str, new: Path) -> list[str]:
     """Add a CSV to what the course keeps; the students in it. Raises LabError, and changes nothing."""
-    added = kept.lines(new, TITLES)
-    for student in added:
-        if not STUDENT.fullmatch(student):
-            raise LabError(f"{new} has '{shown(student)}' as a student_id: {ALLOWED}.")
+    added = kept.new(new, TITLES)
+    for student, line in added.items():
+        if line["counts"].casefold() not in kept.YES + kept.NO:
+            raise LabError(f"{new} has '{shown(line['counts'])}' under counts for {student}: yes or nothing.")
     kept.add(WHAT, lab, TITLES, added)
     return list(added)
 
@@ -58,28 +58,34 @@ def spread(lab: str) -> tuple[list[str], bool]:
 
     Raises LabError when the course folder cannot be written.
     """
-    place, teams, counts = course.folder() / "submitted", read(lab), counting(lab)
-    said, unclear = [], False
+    place = course.folder() / "submitted"
     try:
-        for mark in sorted(place.glob(f"*/{lab}/{TEAM}")):
-            student, mate = mark.parent.parent.name, of(mark.parent.parent.name, lab)
-            if student not in teams or teams[student] != teams.get(mate):
-                said.append(f"{student}: the work of {mate} does not count any more")
-                withdraw(mark.parent)
-        for team in sorted({*teams.values()}):
-            folders = {each: place / each / lab for each in sorted(teams) if teams[each] == team}
-            work = {each: own(folder) for each, folder in folders.items() if notebook(own(folder), lab)}
-            latest = of_team({each: work[each] for each in work if each in counts} or work, lab)
-            if work and not latest:
-                unclear = True
-                said.append(UNCLEAR.format(team=team, students=", ".join(work)))
-            if latest and (folders[latest] / TEAM).exists():
-                withdraw(folders[latest])
-            for student in folders if latest else ():
-                if student != latest and give(folders[student], student, latest, folders[latest], lab):
-                    said.append(f"{student}: has the work of {latest}, of the same team")
+        with alone(place):
+            return spread_in(place, lab)
     except OSError as problem:
         raise LabError(f"Cannot write {place}: {problem.strerror or problem}.") from problem
+
+
+def spread_in(place: Path, lab: str) -> tuple[list[str], bool]:
+    """The same, while no `collect` writes there. Raises OSError."""
+    teams, counts, said, unclear = read(lab), counting(lab), [], False
+    for mark in sorted(place.glob(f"*/{lab}/{TEAM}")):
+        student, mate = mark.parent.parent.name, of(mark.parent.parent.name, lab)
+        if student not in teams or teams[student] != teams.get(mate):
+            said.append(f"{student}: the work of {mate} does not count any more")
+            withdraw(mark.parent)
+    for team in sorted({*teams.values()}):
+        folders = {each: place / each / lab for each in sorted(teams) if teams[each] == team}
+        work = {each: own(folder) for each, folder in folders.items() if notebook(own(folder), lab)}
+        latest = of_team({each: work[each] for each in work if each in counts} or work, lab)
+        if work and not latest:
+            unclear = True
+            said.append(UNCLEAR.format(team=team, students=", ".join(work)))
+        if latest and (folders[latest] / TEAM).exists():
+            withdraw(folders[latest])
+        for student in folders if latest else ():
+            if student != latest and give(folders[student], student, latest, folders[latest], lab):
+                said.append(f"{student}: has the work of {latest}, of the same team")
     return said, unclear
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from grader import course
+from grader.author.source import Cell
 from grader.grade import journal
 from grader.results import exercises, lms_export, penalties, report, summary, table
 from grader.results.exercises import ExerciseSummary
@@ -28,11 +29,12 @@ class Lab:
     """One lab of the course. rows: by student. weight: its share of all points.
 
     hardest: the exercise that cost most, None if all is right. median: of the totals, as a share of the
-    lab's points; None without a score.
+    points that were judged; None without a score.
     """
 
     name: str
     rows: dict[str, Row]
+    asked: list[Cell]
     most: float
     weight: float
     median: float | None
@@ -47,7 +49,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Student:
-    """One student of the course. share: of the points of all labs so far; missing: labs without a score.
+    """One student of the course. share: of the points so far; missing: labs without a score.
 
     marked: the labs where something is to be decided or renewed.
     """
@@ -89,27 +91,35 @@ def page(folder: Path) -> str:
 def handed_out(folder: Path) -> list[Lab]:
     """The labs that were released in this course."""
     found = [name for name in course.labs() if (course.folder() / "release" / name).is_dir()]
-    most = {name: math.fsum(cell.points for cell in table.questions(name)) for name in found}
+    asked = {name: table.questions(name) for name in found}
+    most = {name: math.fsum(cell.points for cell in cells) for name, cells in asked.items()}
     labs = []
     for name in bar(found, "reading the labs", delay=1):
         penalties.renew(name)
         records = journal.records(name)
         people = report.everybody(name, records, set(), folder)
-        checks = [exercises.summary(cell, people) for cell in table.questions(name) if cell.kind == "check"]
-        totals = [person.row.total for person in people if person.row.total is not None]
+        checks = [exercises.summary(cell, people) for cell in asked[name] if cell.kind == "check"]
+        judged = [(person.row.total, judged_points(asked[name], person.row)) for person in people]
+        shares = [total / of for total, of in judged if total is not None and of]
         own = folder / f"report_{name}.html"
         labs.append(
             Lab(
                 name,
                 {person.row.student: person.row for person in people},
+                asked[name],
                 most[name],
                 most[name] / (math.fsum(most.values()) or 1),
-                statistics.median(totals) / most[name] if totals and most[name] else None,
-                summary.hardest(checks) if totals else None,
+                statistics.median(shares) if shares else None,
+                summary.hardest(checks) if shares else None,
                 own.name if own.is_file() else "",
             )
         )
     return labs
+
+
+def judged_points(asked: list[Cell], row: Row) -> float:
+    """The points of the questions that were judged: an answer that waits for a person costs nothing."""
+    return math.fsum(cell.points for cell in asked if row.scores[cell.name] is not None)
 
 
 def students(labs: list[Lab]) -> list[Student]:
@@ -120,7 +130,12 @@ def students(labs: list[Lab]) -> list[Student]:
         counting = [
             lab for lab in graded if student not in lab.rows or lab.rows[student].status != Status.EXEMPT
         ]
-        most = math.fsum(lab.most for lab in counting)
+        most = math.fsum(
+            judged_points(lab.asked, lab.rows[student])
+            if student in lab.rows and lab.rows[student].total is not None
+            else lab.most
+            for lab in counting
+        )
         totals = {lab.name: lab.rows[student].total if student in lab.rows else None for lab in labs}
         points = math.fsum(total or 0.0 for total in totals.values())
         missing = [

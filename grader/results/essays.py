@@ -4,6 +4,7 @@ A row has a code in place of the student. The code is made from the course seed,
 so points find their way back (marks.py), and never to other work. Every fifth answer goes to two people.
 """
 
+import contextlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,12 +119,17 @@ def write(lab: str, paths: Sequence[Path]) -> list[str]:
     )
     if not waiting:
         return [f"No written answer to {lab} waits to be graded."]
+    made: list[Path] = []
     try:
         for path, page, part in zip(paths, pages, dealt(waiting, len(paths)), strict=True):
+            made += [path, page]
             spreadsheet.write(path, [TITLES, *map(row, part)], "utf-8-sig")
             html = template("essays.html").render(title=lab, answers=part, file=path.name)
             files.write_whole(page, html.encode())
     except OSError as problem:
+        for path in made:  # none was there before: the same command can be run again
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise LabError(f"The written answers cannot be written: {problem}.") from problem
     both = f", {len(twice(waiting))} of them to two people" if len(paths) > 1 else ""
     return [f"{len(waiting)} answers{both}: {', '.join(map(str, paths))}"]

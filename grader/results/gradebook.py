@@ -8,7 +8,6 @@ one of the journal, and instead of deriving scores from outputs it uses the exam
 import hashlib
 import html
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,9 +30,9 @@ from grader.grade import journal
 from grader.grade.journal import Record
 from grader.intake import submitted as submissions
 from grader.intake.stored import SECRET
-from grader.results import penalties
+from grader.results import handing_back, penalties
 from grader.results.feedback import Standing
-from grader.results.table import Row, rows, submitted
+from grader.results.table import rows, submitted
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -238,6 +237,8 @@ def feedback(lab: str, student: str = "") -> Path:
     pages, whose = course.folder() / "feedback", student or "*"
     refused = [row for row in rows(lab) if row.status == Status.UNREADABLE and student in ("", row.student)]
     notebooks = [*(course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")]
+    if student and not (notebooks or refused):
+        raise LabError(f"Nothing of {student} is graded in {lab}, so there is no page.")
     if notebooks or not (refused or student):
         config = course.config()
         config.CourseDirectory.update(assignment_id=lab, student_id=whose)
@@ -248,33 +249,12 @@ def feedback(lab: str, student: str = "") -> Path:
         page = REFUSED.format(lab=lab, status=row.status, reason=html.escape(row.reason))
         try:
             files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
-            keep_secret(lab, row)
+            handing_back.keep_secret(lab, row)
         except OSError as problem:
             raise LabError(f"The feedback cannot be written to {pages}: {problem.strerror}.") from problem
-    releasable(lab, pages)
+    handing_back.own_secrets(lab, pages)
+    handing_back.releasable(lab, pages)
     return pages
-
-
-def keep_secret(lab: str, row: Row) -> None:
-    """Put the exchange's secret of refused work beside its page, so that its student can fetch the page."""
-    secret = course.folder() / "submitted" / row.student / lab / SECRET
-    if secret.is_file() and submissions.of(row.student, lab).digest == row.submission:
-        files.write_whole(course.folder() / "feedback" / row.student / lab / SECRET, secret.read_bytes())
-
-
-def releasable(lab: str, pages: Path) -> None:
-    """Where the class hands in by nbgrader's exchange, complete every folder for `nbgrader release_feedback`.
-
-    It ends at the first page without a time or a secret. A page of work that came another way gets a secret
-    that nobody has.
-    """
-    if not any((course.folder() / "submitted").glob(f"*/{lab}/{SECRET}")):
-        return
-    for page in pages.glob(f"*/{lab}/{lab}.html"):
-        if not (page.parent / SECRET).exists():
-            files.write_whole(page.parent / SECRET, secrets.token_hex(64).encode())
-        if not (page.parent / "timestamp.txt").exists():
-            files.write_whole(page.parent / "timestamp.txt", b"")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import nbformat
 
+from grader.grade import names
 from grader.grade.journal import Record
 from grader.results.person import Person
 from labsupport.check.judge.kit.verdict import Place
@@ -60,8 +61,8 @@ def pseudonym(record: Record | None) -> str:
 def _assigned(source: str) -> str:
     """The text that the last `pseudonym = "..."` of a cell assigns; "" without one."""
     try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        body = names.tree(source).body
+    except names.NotPython:
         return ""
     texts = [
         line.value.value

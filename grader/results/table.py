@@ -120,7 +120,8 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     }
     enrolled, by_hand = gradebook(lab)
     marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
-    waiting, granted = set(submitting(lab)) - set(known), extensions.read(lab)
+    waiting = set(submitting(lab)) - set(known)
+    granted = {student: one for student, one in extensions.read(lab).items() if one != extensions.Extension()}
     students = enrolled | set(known) | set(submitting()) | on_roster() | set(refused) | set(granted)
     exempt = {student for student, one in granted.items() if one.exempt}
     unmatched, latest = len(collected.unmatched), version.latest(lab)
@@ -250,6 +251,12 @@ def _renewals(record: Record, latest: str | None, newer: bool) -> Iterator[str]:
         yield f"Other work was handed in since it was graded: {again}"
     elif record.submission and latest is not None and record.version != latest:
         yield f"Graded by an older judge or an older version of the lab: {again}"
+
+
+def to_renew(student: str, lab: str) -> list[str]:
+    """The same on one student's record, for formgrader's page; empty where there is none."""
+    record = journal.read(lab, student)
+    return list(_renewals(record, version.latest(lab), _newer(record))) if record else []
 
 
 def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:

@@ -105,8 +105,9 @@ def _bubblewrapped(
         try:
             text = info.read(4096)
             pid = json.loads(text)["child-pid"] if text else None
-            first = os.pidfd_open(pid) if pid else None
-            yield process, pid
+            with contextlib.suppress(ProcessLookupError):  # it failed and is gone: there is no sandbox
+                first = os.pidfd_open(pid) if pid else None
+            yield process, None if first is None else pid
         finally:
             _end(process, first)
 

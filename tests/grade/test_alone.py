@@ -37,3 +37,17 @@ def test_an_error_of_the_grading_itself_stays_what_it_is(tmp_path, monkeypatch):
         raise OSError("full")
     with alone(LAB), pytest.raises(LabError, match="being graded already"), alone(LAB):
         pass
+
+
+def test_a_lock_of_another_user_is_named(tmp_path, monkeypatch, capsys):
+    """Two assistants on one machine: the second is told whose file it is."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    lock = tmp_path / ".grading.lock"
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied", str(lock))
+
+    monkeypatch.setattr("grader.grade.alone.FileLock.acquire", refused)
+    monkeypatch.setattr("grader.grade.alone.cache.keeper", lambda path: {lock: "ada"}[path])
+    assert main(["grade", "03"]) == 2
+    assert f"{tmp_path} cannot be written: {lock} belongs to ada." in capsys.readouterr().err

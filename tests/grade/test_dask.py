@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from benchmarks import networks
 from grader import course
 from grader.__main__ import main
 from grader.grade import dask_pool, dask_worker, journal
@@ -67,21 +68,11 @@ class Processes:
 
     def busy(self) -> psutil.Process | None:
         """A worker that has a sandbox running."""
-        for nanny in self.workers:
-            for child in psutil.Process(nanny.pid).children():
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    if any(each.name() == "bwrap" for each in child.children(recursive=True)):
-                        return child
-        return None
+        return next(filter(None, (networks.busy(nanny.pid) for nanny in self.workers)), None)
 
     def end(self) -> None:
         for process in (*self.workers, self.scheduler):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        child.kill()
-            process.kill()
-            process.wait()
+            networks.ended(process)
         self.log.close()
 
 

@@ -193,6 +193,12 @@ def test_few_of_many_names_are_looked_for(monkeypatch):
     assert len(looked) < 5_000
 
 
+def test_megabytes_of_code_are_not_searched(monkeypatch):
+    """Each of a hundred names would be looked for in all of it, for half an hour."""
+    monkeypatch.setattr(diagnosis, "binding_line", lambda *_: pytest.fail("it was searched"))
+    assert found(Ending.WRONG, code("pass" + "\n" * diagnosis.LONGEST)) is None
+
+
 def test_right_answers_have_no_cause():
     assert found(Ending.RIGHT, code("def helper(w): pass", "ValueError", "x", 1)) is None
 

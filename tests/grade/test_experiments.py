@@ -37,6 +37,33 @@ def test_no_answer_needs_an_experiment(lab):
     assert experiments.spared(solved, released) == tagged(solved)
 
 
+@pytest.mark.parametrize("lab", LABS)
+@pytest.mark.parametrize(("more", "spares"), [("import numpy as np  # mine", True), ("import os", False)])
+def test_a_line_more_among_the_imports(lab, more, spares):
+    """The imports that the lab makes itself count as the lab's also where a student adds one to them."""
+    solved, released = notebooks.solved_notebook(lab), nbformat.read(course.notebook(lab), as_version=4)
+    next(cell for cell in solved.cells if cell.cell_type == "code").source += f"\n{more}"
+    notebook = admit(nbformat.writes(solved).encode(), released).notebook
+    assert experiments.spared(notebook, released) == (tagged(notebook) if spares else [])
+
+
+@pytest.mark.parametrize(
+    "deep", ["1" + " + 1" * 1500, "1" + "".join(" + 1" for _ in range(500)), "-" * 1500 + "1"]
+)
+def test_a_cell_nested_too_deeply_has_all_of_them_run(handed_in, deep):
+    """It cost its student the grade: GRADER_ERROR, at every try."""
+    solved, released = handed_in
+    solved.cells.append(nbformat.v4.new_code_cell(f"x = {deep}"))
+    assert experiments.spared(solved, released) == []
+
+
+def test_megabytes_of_cells_are_not_parsed(handed_in, monkeypatch):
+    solved, released = handed_in
+    solved.cells += [nbformat.v4.new_code_cell("x = 1\n" * 15_000) for _ in range(2)]
+    monkeypatch.setattr(experiments, "without_imports", lambda *_: pytest.fail("it was parsed"))
+    assert experiments.spared(solved, released) == []
+
+
 @pytest.mark.parametrize("guess", ["40", "3 * 24.5", "'high'"])
 def test_a_guess_costs_no_run(handed_in, guess):
     """Who fills in a guess has no experiment run again for it."""
@@ -324,15 +351,16 @@ BOTH_WAYS = ("honest-ben", "check-is-a-variable", "function-above-its-stub")
 
 
 @pytest.mark.thorough
-def test_scores_are_the_same_with_and_without(empty_course, monkeypatch):
-    """Every verdict is that of a run of all cells, for hostile submissions whose experiments are skipped."""
+def test_scores_are_the_same_with_and_without(empty_course):
+    """Every verdict is that of `--all-cells`, for hostile submissions whose experiments are skipped."""
     released = nbformat.read(course.notebook(LAB), as_version=4)
     for student in BOTH_WAYS:
         files = ENTRIES[student].files(notebooks.solved_notebook(LAB))
         assert experiments.spared(admit(files[FILE], released).notebook, released)
         hand_in(student, files)
     lean = {record.student: record.verdicts for record in grade_class(LAB)}
-    monkeypatch.setattr(experiments, "spared", lambda *_: [])
     for path in journal.folder(LAB).glob("*.json"):
         path.unlink()
-    assert {record.student: record.verdicts for record in grade_class(LAB)} == lean
+    whole = grade_class(LAB, all_cells=True)
+    assert {record.student: record.verdicts for record in whole} == lean
+    assert not [record.student for record in whole if experiments.NOT_RUN in record.notebook]

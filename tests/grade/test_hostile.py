@@ -16,7 +16,7 @@ from tests.hostile.submissions import ENTRIES, FILE, LAB
 
 pytestmark = pytest.mark.alone
 
-LIMITS = Limits(cell_seconds=45, total_seconds=300, memory=3 * 2**30, processes=160, output=4 * 2**20)
+LIMITS = Limits(cell_seconds=30, total_seconds=300, memory=3 * 2**30, processes=160, output=4 * 2**20)
 HONEST = ("honest-ada", "honest-ben")
 
 

@@ -5,6 +5,7 @@ what part of the points each exercise must earn; exercises that are not named mu
 """
 
 import copy
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -20,6 +21,7 @@ LAB = "02_magnitude_pruning"
 FILE = f"{LAB}.ipynb"
 ALL = {"magnitude_mask": 1.0, "prune_magnitude": 1.0, "global_magnitude_masks": 1.0}
 FIRST = {"magnitude_mask": 1.0}
+NOT_FIRST = {"prune_magnitude": 1.0, "global_magnitude_masks": 1.0}
 NOT_SECOND = {"magnitude_mask": 1.0, "global_magnitude_masks": 1.0}
 
 
@@ -369,6 +371,33 @@ def long_loop_in_an_own_cell(right):
     at = place(right, "prune_magnitude")
     right.cells.insert(at, nbformat.v4.new_markdown_cell("## My tries"))
     return with_cell(right, "prune_magnitude", "while True: pass")
+
+
+# Code that is long or deep for whoever reads it: the sandbox runs it, the grader must not read it to its end
+
+DEEP = "x = 1" + " + 1" * 1500
+WRONG_LINE = ("magnitude > kth_smallest", "magnitude >= kth_smallest")
+
+
+@entry("GRADED", ALL)
+def sum_of_1500_terms(right):
+    return with_first_cell(right, DEEP)
+
+
+@entry("GRADED", ALL)
+def six_hundred_branches(right):
+    return with_first_cell(right, "a = 0\nif a:\n    pass\n" + "elif a:\n    pass\n" * 600)
+
+
+@entry("GRADED", NOT_FIRST)
+def megabytes_of_empty_lines(right):
+    cell = find(right, "magnitude_mask")
+    assert WRONG_LINE[0] in cell.source
+    cell.source = cell.source.replace(*WRONG_LINE)
+    own = nbformat.v4.new_code_cell("LINES")
+    right.cells.insert(place(right, "magnitude_mask"), own)
+    lines = json.dumps("pass" + "\n" * 1_500_000 + "pass")  # as one text: nbformat writes 50 MB of lines
+    return {FILE: file(right)[FILE].replace(b'"LINES"', lines.encode())}
 
 
 # Files that are no notebook

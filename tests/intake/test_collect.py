@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from nbgrader.coursedir import CourseDirectory
 
-from grader.intake import archive, roster
+from grader.intake import archive, crowds, roster, stored
 from grader.intake import collect as collecting
 from grader.intake.collect import COLLECTED, NOTHING, OLDER, REFUSED, UNCHANGED, UNMATCHED, collect
 from labsupport.errors import LabError
@@ -164,6 +164,7 @@ def test_one_folder_around_everything_is_looked_into(tmp_path, submitted, people
         f"js1/{LAB}/jo2/{LAB}/{NOTEBOOK}",
         f"js1/01_perplexity/jo2/{LAB}/{NOTEBOOK}",
         f"js1/x/jo2/{LAB}/{NOTEBOOK}",
+        f"Lab_js1_attempt_2026-03-01-10-00-00_x_jo2_attempt_2026-03-09-10-00-00_{NOTEBOOK}",
     ],
 )
 def test_a_students_own_folders_cannot_name_another_student(tmp_path, submitted, people, inside):
@@ -429,8 +430,9 @@ def test_too_much_in_all_is_refused_as_a_whole(tmp_path, submitted, monkeypatch)
     monkeypatch.setattr(archive, "MOST_BYTES", 1000)
     with pytest.raises(LabError, match="unpacks to"):
         collect(LAB, path, submitted)
-    monkeypatch.setattr(archive, "MOST_FILES", 2)
-    with pytest.raises(LabError, match="3 files"):
+    monkeypatch.setattr(archive, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(crowds, "MOST_FILES", 2)
+    with pytest.raises(LabError, match="more than 2 files"):
         collect(LAB, path, submitted)
     root = unfolded(tmp_path, {f"s{n}/{LAB}/{NOTEBOOK}": b"" for n in range(3)})
     with pytest.raises(LabError, match="more than 2 files"):
@@ -508,6 +510,25 @@ def test_what_newer_work_replaced_never_comes_back(tmp_path, submitted):
     (aside / NOTEBOOK).write_bytes(b"before")
     collect(LAB, zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"after"}), submitted)
     shutil.rmtree(submitted / "ann")
+    collect(LAB, zipped(tmp_path, {f"ben/{LAB}/{NOTEBOOK}": b"ben"}), submitted)
+    assert landed(submitted) == {f"ben/{LAB}/{NOTEBOOK}": b"ben"}
+
+
+def test_one_collect_at_a_time(tmp_path, submitted, monkeypatch):
+    """A second one would take for a dead one's what the first has moved aside."""
+    submitted.mkdir(parents=True)
+    download = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"ann"})
+    monkeypatch.setattr(stored, "PATIENCE", 0.1)
+    with stored.alone(submitted), pytest.raises(LabError, match="Another `collect` writes"):
+        collect(LAB, download, submitted)
+    assert not landed(submitted)
+    assert one(collect(LAB, download, submitted), COLLECTED).student == "ann"
+
+
+def test_a_killed_collect_leaves_no_copies(tmp_path, submitted):
+    draft = submitted / ".collect-x" / "new" / "ann"
+    draft.mkdir(parents=True)
+    (draft / NOTEBOOK).write_bytes(b"half")
     collect(LAB, zipped(tmp_path, {f"ben/{LAB}/{NOTEBOOK}": b"ben"}), submitted)
     assert landed(submitted) == {f"ben/{LAB}/{NOTEBOOK}": b"ben"}
 

@@ -19,9 +19,18 @@ PATHS = {
     "Blackboard": f"Lab 2_ pruning_jsmith_attempt_2026-03-01-10-22-33_{NOTEBOOK}",
     "Brightspace": f"48301-77412 - Jane Smith - Mar 1, 2026 1022 PM/{NOTEBOOK}",
     "Brightspace, older": f"Smith, Jane - March 1, 2026 922 AM/{NOTEBOOK}",
+    "Brightspace, one number": f"48301 - Jane Smith - Mar 1, 2026 1022 PM/{NOTEBOOK}",
+    "Brightspace, files": f"48301-77412 - Jane Smith - Mar 1, 2026 1022 PM - {NOTEBOOK}",
+    "Brightspace, files, numbers": f"4830-774 - N0812345 - Jane Smith- Mar 1, 2026 922 AM - {NOTEBOOK}",
+    "ILIAS, a team": f"Team 7/Smith_Jane_jsmith_1234/{NOTEBOOK}",
+    "ILIAS, unpacked": f"Lab_2_pruning_4711/Smith_Jane_jsmith_1234/{NOTEBOOK}",
+    "ILIAS, late": f"Smith_Jane_jsmith_1234/Late Submission - {NOTEBOOK}",
+    "ILIAS, a name that is not ASCII": f"______Smith_jsmith_1234/{NOTEBOOK}",
     "ILIAS": f"Lab 2/Smith_Jane_jsmith_1234/{NOTEBOOK}",
     "ILIAS, a time in front of the file": f"Smith_Jane_jsmith_1234/20260301102233_{NOTEBOOK}",
     "OLAT": f"Smith_Jane_jsmith/2_submissions/{NOTEBOOK}",
+    "OLAT, all of the task": f"ita_Lab_2_2026-03-01_10-22-33_123/Smith_Jane_jsmith/1_submissions/{NOTEBOOK}",
+    "OLAT, a name of several words": f"Smith_Watson_Jane_M_jsmith/1_submissions/{NOTEBOOK}",
     "Teams": f"Submitted files/Jane Smith/Lab 2/Version 2/{NOTEBOOK}",
     "Teams, all of the library": f"Student Work/Submitted files/Jane Smith/Lab 2/{NOTEBOOK}",
     "Google Classroom": f"Jane Smith - {NOTEBOOK}",
@@ -65,6 +74,9 @@ def test_a_name_of_each_platform_finds_its_student(tmp_path, people, path):
     ("Lab_jsmith_attempt_2026-03-01-10-22-33_", "Lab_jsmith_attempt_2026-03-02-09-00-00_"),
     ("1-2 - Jane Smith - Mar 1, 2026 1022 PM/", "1-2 - Jane Smith - Mar 2, 2026 922 AM/"),
     ("1-2 - Jane Smith - Mar 1, 2026 922 AM/", "1-2 - Jane Smith - Mar 1, 2026 1205 PM/"),
+    ("1-2 - Jane Smith - Mar 1, 2026 922 AM - ", "1-2 - Jane Smith - Mar 1, 2026 1205 PM - "),
+    ("Smith_Jane_jsmith/2_submissions/", "Smith_Jane_jsmith/4_revisions_1/"),
+    ("Smith_Jane_jsmith/4_revisions_9/", "Smith_Jane_jsmith/6_revisions_10/"),
     ("Submitted files/Jane Smith/Lab/Version 9/", "Submitted files/Jane Smith/Lab/Version 10/"),
 ])  # fmt: skip
 def test_the_later_attempt_is_taken(tmp_path, people, early, late):
@@ -89,6 +101,54 @@ def test_platforms_own_files_are_nobodys(tmp_path, people):
     assert [a.outcome for a in arrivals].count(COLLECTED) == 2
 
 
+def test_what_olat_has_beside_the_work_is_not_graded(tmp_path, people):
+    """The task that was handed out and a teacher's corrections have the lab's name too."""
+    top = "ita_Lab_2_2026-03-01_10-22-33_123"
+    places = {"1_task": b"task", "2_submissions": b"own", "3_corrections": b"corrected", "4_assessment": b"x"}
+    files = {f"{top}/Smith_Jane_jsmith/{place}/{NOTEBOOK}": data for place, data in places.items()}
+    files |= {f"{top}/My_course_2026-03-01.xlsx": b"", f"{top}/solutions/{NOTEBOOK}": b"solution"}
+    arrivals = collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert [(a.student, a.outcome) for a in arrivals] == [("js1", COLLECTED)]
+    assert taken(tmp_path / "s") == {"js1": b"own"}
+
+
+def test_a_login_and_a_name_of_two_students_are_nobodys(tmp_path):
+    """The end of a login may be somebody's id: Doe_John_jdoe_2 is not student 2."""
+    people = tmp_path / "r.csv"
+    people.write_text("student_id,name\n2,Ann Ox\njo,John Doe\n")
+    collected = zipped(tmp_path, {f"Doe_John_jdoe_2_77/{NOTEBOOK}": b"x", f"Ox_Ann_aox_78/{NOTEBOOK}": b"y"})
+    arrivals = collect(LAB, collected, tmp_path / "s", people)
+    assert [(a.student, a.outcome) for a in arrivals] == [(None, UNMATCHED), ("2", COLLECTED)]
+    assert "several students of the roster: 2, jo" in arrivals[0].notes[0]
+
+
+def test_teams_has_all_assignments_in_one_place(tmp_path, people):
+    """Work for another lab is none for this one, and says nothing of who has not handed in."""
+    files = {"Submitted files/Jane Smith/Lab 1/Version 1/01_perplexity.ipynb": b"1",
+             f"Submitted files/Jane Smith/Lab 2/Version 1/{NOTEBOOK}": b"2",
+             "Submitted files/John Doe/Lab 1/Version 1/01_perplexity.ipynb": b"1"}  # fmt: skip
+    arrivals = collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert [(a.student, a.outcome) for a in arrivals] == [("js1", COLLECTED)]
+
+
+def test_teams_in_another_language_is_read_from_its_folder(tmp_path, people):
+    folder = tmp_path / "Eingereichte Dateien"
+    for number in (9, 10):
+        place = folder / "Jane Smith" / "Labor 2" / f"Version {number}"
+        place.mkdir(parents=True)
+        (place / NOTEBOOK).write_bytes(b"%d" % number)
+    collect(LAB, folder, tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"js1": b"10"}
+
+
+def test_a_folder_of_one_student_needs_no_roster(tmp_path):
+    """Nor does one inside another folder, beside somebody's notes."""
+    for number, front in enumerate(("", "download/")):
+        files = {f"{front}js1/{NOTEBOOK}": b"x"} | ({f"{front}notes.txt": b""} if front else {})
+        collect(LAB, zipped(tmp_path, files), tmp_path / f"s{number}")
+        assert taken(tmp_path / f"s{number}") == {"js1": b"x"}
+
+
 def test_an_id_with_underscores_is_one(tmp_path):
     """Not a name that ILIAS would give: last_first_login."""
     people = tmp_path / "r.csv"
@@ -100,7 +160,8 @@ def test_an_id_with_underscores_is_one(tmp_path):
 @pytest.mark.parametrize("inside", [
     f"Submitted files/John Doe/Lab/{NOTEBOOK}", f"x-submissions/x-jd/{NOTEBOOK}",
     f"Doe_John_jdoe_2/{NOTEBOOK}",
-    f"1-2 - John Doe - Mar 1, 2026 1022 PM/{NOTEBOOK}", f"jo2/{NOTEBOOK}",
+    f"1-2 - John Doe - Mar 1, 2026 1022 PM/{NOTEBOOK}", f"jo2/{NOTEBOOK}", f"Doe_John_jdoe_2_99/{NOTEBOOK}",
+    f"Doe_John_jdoe_2/1_submissions/{NOTEBOOK}", f"1-2 - John Doe - Mar 1, 2026 1022 PM - {NOTEBOOK}",
 ])  # fmt: skip
 def test_a_students_own_folders_are_the_students(tmp_path, people, inside):
     """Only the front of a path is the platform's."""
@@ -146,6 +207,14 @@ def test_odd_metadata_is_none(tmp_path, people, metadata):
     assert taken(tmp_path / "s") == {"js1": b"y"}
 
 
+def test_an_uploaded_file_named_as_metadata_claims_no_others_work(tmp_path, people):
+    """In a folder of Google Drive a student's file keeps its name: eve's made john's vanish."""
+    claim = f"Jane Smith - {NOTEBOOK}:\n  :submitters:\n  - :name: John Doe\n    :sid: jo2\n"
+    files = {"submission_metadata.yml": claim.encode(), f"Jane Smith - {NOTEBOOK}": b"jane's"}
+    collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"js1": b"jane's"}
+
+
 def test_what_is_left_is_taken_when_a_person_says_whose(tmp_path, monkeypatch, capsys):
     """A CSV to fill in; filled-in lines stay, and the exit status says when all is well."""
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
@@ -164,6 +233,31 @@ def test_what_is_left_is_taken_when_a_person_says_whose(tmp_path, monkeypatch, c
     assert main(command) == 1 and UNMATCHED in capsys.readouterr().out
     names.write_text("a,b\n1,2\n")
     assert main(command) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        (NOTEBOOK, NOTEBOOK),  # of Google Classroom, where a file keeps the name that its student gave it
+        (f"{LAB} (1).ipynb", f"{LAB} (1).ipynb"),
+        (f"Jnae Smyth/my work/{NOTEBOOK}", "Jnae Smyth/my work"),
+        (f"grouptask_Lab_2_2026-03-01_10-22-33/Red_12/1_submissions/{NOTEBOOK}",
+         "grouptask_Lab_2_2026-03-01_10-22-33/Red_12/1_submissions"),
+    ],
+)  # fmt: skip
+def test_work_without_a_name_is_in_the_list_too(tmp_path, people, name, origin):
+    """Whatever is left can be given to somebody, in one line for each folder."""
+    names = tmp_path / "names.csv"
+    source = zipped(
+        tmp_path, {name: b"jane's", f"smithjane_1_2_{NOTEBOOK}".replace("smithjane", "doejohn"): b"j"}
+    )
+    found = collect(LAB, source, tmp_path / "s", people, None, names)
+    assert {(a.outcome, a.student) for a in found} == {(UNMATCHED, None), (COLLECTED, "jo2")}
+    assert [line["origin"] for line in csv.DictReader(names.open())] == [origin]
+    names.write_text(names.read_text().rstrip() + "js1\n")
+    found = collect(LAB, source, tmp_path / "s", people, None, names)
+    assert {(a.outcome, a.student) for a in found} >= {(COLLECTED, "js1")}
+    assert taken(tmp_path / "s")["js1"] == b"jane's"
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

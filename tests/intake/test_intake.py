@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.nbgraderformat import MetadataValidator
 
 from grader import course
-from grader.intake import files, parse
+from grader.intake import files, parse, restore
 from grader.intake.admit import Admitted, Refused, admit
 from grader.intake.align import longest_rising
 from grader.intake.files import choose
@@ -303,6 +303,16 @@ def test_the_import_cell_runs_before_a_students_first_cell():
     assert result.flags == ()
     assert code_cells(result.notebook)[:2] == [IMPORTS, "import google.colab"]
     assert result.numbers[:3] == (3, 1, 2)
+
+
+def test_megabytes_below_the_imports_are_not_parsed(monkeypatch):
+    """Their syntax tree would take all memory of the grader: the import cell runs first instead."""
+    notebook = submission()
+    notebook.cells[1].source = f"{IMPORTS}\n{'x=1;' * (restore.LONGEST // 4)}"
+    parse = restore.ast.parse
+    monkeypatch.setattr(restore.ast, "parse", lambda text: parse(text[: restore.LONGEST - 1]))
+    result = admitted(notebook)
+    assert code_cells(result.notebook)[:2] == [IMPORTS, notebook.cells[1].source]
 
 
 @pytest.mark.parametrize("lab", course.labs())

@@ -200,13 +200,20 @@ def test_ids_that_differ_in_signs_alone_are_different_people(tmp_path):
     )
 
 
-@pytest.mark.parametrize("student", ["1.23457E+11", "1,2E+05", "5e+10"])
+@pytest.mark.parametrize("student", ["1.23457E+11", "1,2E+05", "5e+10", "7.0", "7,0"])
 def test_a_number_in_place_of_an_id_is_refused(tmp_path, student):
     with pytest.raises(LabError, match="in line 2: a spreadsheet made a number of it"):
         roster.read(written(tmp_path, f'student_id,name\n"{student}",Ann\n'))
 
 
-@pytest.mark.parametrize("student", ["7", "07", "7.0"])
+def test_a_platforms_number_is_whole(tmp_path):
+    """In a column where one is missing, spreadsheets write 12345.0, which is not the number 123450."""
+    people = roster.read(written(tmp_path, "student_id,name,canvas_id\nann,Ann,12345.0\nben,Ben,\n"))
+    assert people.find("", "12345") == ("ann", "") and people.find("", "123450")[0] is None
+    assert people.lines["ann"]["canvas_id"] == "12345"
+
+
+@pytest.mark.parametrize("student", ["7", "07"])
 def test_zeros_that_a_spreadsheet_ate_are_missed(tmp_path, student):
     """Otherwise 007 is absent from now on, and 7 is somebody new."""
     (tmp_path / "course" / "submitted").mkdir(parents=True)

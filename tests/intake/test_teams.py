@@ -9,6 +9,7 @@ from grader.__main__ import main
 from grader.grade import class_run, journal
 from grader.grade.submission import begun
 from grader.intake import submitted, teams
+from grader.intake.stored import SECRET
 from grader.results import gradebook
 from grader.results.similarity import identical
 from grader.status import Status
@@ -105,7 +106,7 @@ def test_without_times_nobody_guesses(empty, tmp_path, capsys):
 @pytest.mark.parametrize(
     "text",
     ["name,team\nann,1\n", "student_id,team\nann,1\nann,2\n", "student_id,team\n,1\n",
-     "student_id,team\n../x,1\n", "student_id\nann\n"],
+     "student_id,team\n../x,1\n", "student_id\nann\n", "student_id,team,counts\nann,1,ja\n"],
 )  # fmt: skip
 def test_a_file_that_is_not_clear_changes_nothing(empty, tmp_path, text, capsys):
     hand_in("ann", b"ann")
@@ -165,6 +166,20 @@ def test_it_is_graded_once_and_everybody_has_a_row(folder, tmp_path, monkeypatch
     kept = stored.read_bytes()
     class_run.grade_class(LAB, "ann")
     assert judged == ["bob", "zoe"] and stored.read_bytes() == kept
+
+
+@pytest.mark.lengthy
+def test_who_handed_in_too_can_fetch_the_teams_page(folder, tmp_path):
+    """nbgrader's exchange gives a page to whoever has its secret: each member's own, and nobody else's."""
+    for student, hour in (("ann", 10), ("bob", 12)):
+        hand_in(student, b"{}", hour)
+        files.write_whole(course.folder() / "submitted" / student / LAB / SECRET, f"of {student}".encode())
+    assert together(tmp_path, "ann,1", "bob,1", "cem,1") == 1
+    gradebook.hand_over(LAB, [graded(student) for student in ("ann", "bob", "cem")])
+    pages = gradebook.feedback(LAB)
+    secrets = {each: (pages / each / LAB / SECRET).read_text() for each in ("ann", "bob", "cem")}
+    assert (secrets["ann"], secrets["bob"]) == ("of ann", "of bob")
+    assert len({*secrets.values()}) == 3
 
 
 def test_who_is_forgotten_is_in_no_team(empty, tmp_path, capsys):

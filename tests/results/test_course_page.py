@@ -67,3 +67,15 @@ def test_a_line_a_student_with_all_labs(folder, capsys):
 def test_a_course_without_labs_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
     assert "No lab was released" in written(tmp_path).get_text()
+
+
+def test_what_waits_for_a_person_costs_nobody_anything(folder):
+    """Six of the ten points that were judged are no half of thirteen."""
+    for student, share in (("ann", 1), ("bob", 0)):
+        record(student, SECOND, 1, share, 1)
+    page = written(folder)
+    shares = {row.td.get_text(): row.find_all("td")[-1].get_text()
+              for row in page.select("#students ~ div tbody tr")}  # fmt: skip
+    assert shares == {"ann": "100 %", "bob": "60 %"}
+    assert page.select_one("#behind ~ p").get_text().startswith("Nobody:")
+    assert "80 %" in page.select_one("#labs ~ div").get_text()

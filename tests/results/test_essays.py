@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from grader.__main__ import main
-from grader.grade import journal
+from grader.grade import journal, version
 from grader.intake import teams
 from grader.results import essays, gradebook
 from tests.pages import RESOURCES, feedback_exporter, formgrader_exporter, submission
@@ -163,3 +163,21 @@ def test_the_rubric_is_beside_the_answer_in_formgrader_alone(folder, tmp_path, m
             "One point for a claim"
         )
     assert shown == {"formgrader": 1, "feedback": 0}
+
+
+def test_formgrader_says_what_is_to_be_renewed(folder, tmp_path, monkeypatch):
+    """Whoever marks there sees that the scores are of an older judge; a student's page is for the student."""
+    gradebook.hand_over(LAB, [graded("ann")])
+    pages = formgrader_exporter(tmp_path, monkeypatch), feedback_exporter()
+
+    def said() -> list[int]:
+        resources = {**RESOURCES, "assignment_id": LAB}
+        return [
+            each.from_notebook_node(submission(), resources=resources)[0].count("Graded by an older judge")
+            for each in pages
+        ]
+
+    version.note(LAB, "v")
+    assert said() == [0, 0]
+    version.note(LAB, "newer")
+    assert said() == [1, 0]

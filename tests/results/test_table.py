@@ -479,6 +479,17 @@ def test_who_is_exempt_has_no_score_and_misses_nothing(tmp_path, capsys):
     assert main(["report", LAB]) == 0
 
 
+@pytest.mark.lengthy
+def test_a_slip_that_is_taken_back_leaves_no_row(book, tmp_path, capsys):
+    """Somebody who does not exist is in no table that a platform imports."""
+    record("ann", 1)
+    assert grant(tmp_path, "student_id,days,exempt\nanm,1,\nbeb,,yes\n") == 1
+    assert "anm: 1 day more (not known in this course)" in capsys.readouterr().out
+    assert [each.student for each in table.rows(LAB)] == ["anm", "ann", "beb"]
+    assert grant(tmp_path, "student_id,days,exempt\nanm,,\n") == 0
+    assert [each.student for each in table.rows(LAB)] == ["ann", "beb"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["student_id\nann\n", "student_id,days\nann,many\n", "student_id,days\nann,-1\n",

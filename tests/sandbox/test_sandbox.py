@@ -383,6 +383,21 @@ def test_forged_report(report, status, cell, tmp_path, monkeypatch):
     assert [each["outputs"] for each in json.loads(outcome.notebook)["cells"]] == [[], []]
 
 
+def test_a_sandbox_that_fails_before_it_is_held(tmp_path, monkeypatch):
+    """Its first process can be gone before the grader has a handle: bwrap's reason is told all the same."""
+
+    def late(pid):
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.01)
+        return opened(pid)
+
+    opened = os.pidfd_open
+    monkeypatch.setattr(os, "pidfd_open", late)
+    monkeypatch.setattr(bwrap, "RUNNER", tmp_path / "no runner")
+    with pytest.raises(LabError, match="cannot make a sandbox here .*no runner"):
+        run_notebook(notebook("1"), None)
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\xff\xfe", b"[]", b'{"cells": 1}'])
 def test_no_notebook(data):
     outcome = run_notebook(data, None)

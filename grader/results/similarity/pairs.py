@@ -17,6 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from grader.results.similarity.programs import Author
+from labsupport.progress import bar
 
 ALIKE = 0.8  # minimal likeness of a pair
 LEAST = 18  # fingerprints that a pair has in common at least, those of many students included
@@ -51,13 +52,13 @@ def pairs(authors: list[Author], given: set[str], most: int) -> tuple[list[Pair]
     asked = list(dict.fromkeys(chain.from_iterable(author.programs for author in authors)))
     students = sum(author.student for author in authors)
     written, rare = {}, {}  # who has which fingerprints, for each exercise
-    for exercise in asked:
+    for exercise in bar(asked, "comparing exercises", delay=1):
         sets = [compared(author, exercise, given) for author in authors]
         usual = frequent(sets[:students])
         written[exercise], rare[exercise] = table(sets), table([prints - usual for prints in sets])
     found: list[Pair] = []
     count = 0
-    for start in range(0, students, TOGETHER):
+    for start in bar(range(0, students, TOGETHER), "comparing students", delay=1):
         some = _some(authors, written, rare, slice(start, min(start + TOGETHER, students)))
         found = sorted([*found, *some], key=strength, reverse=True)[:most]
         count += len(some)

@@ -21,6 +21,7 @@ from grader.intake import admit
 from grader.intake.align import is_exercise
 from grader.results.similarity.essence import essence, reads
 from grader.results.similarity.shape import FUNCTION, fingerprints
+from labsupport.progress import bar
 
 LONGEST = 20_000  # characters of a program that are parsed; the longest solution has a tenth
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -110,7 +111,8 @@ def of_course(lab: str) -> list[Author]:
 def course_functions() -> list[tuple[str, Program]]:
     """Every function of the judges and of given/ with what it uses of its file: the file, and the program."""
     found = []
-    for path in chain.from_iterable(sorted((course.PACKAGES / folder).rglob("*.py")) for folder in OURS):
+    paths = list(chain.from_iterable(sorted((course.PACKAGES / folder).rglob("*.py")) for folder in OURS))
+    for path in bar(paths, "reading the course's own functions", delay=1):
         name = str(path.relative_to(course.PACKAGES / "labsupport")).removeprefix("check/")
         defined = definitions(path.read_text("utf-8"))
         for each, definition in defined.items():
