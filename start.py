@@ -4,7 +4,7 @@ Makes .venv, installs what the labs need, gets the course model, and opens Jupyt
 worked on last (at first on lab 00). A lab that is new in labs/ is copied to notebooks/, where you work:
 unpack a later zip over this folder, and your work stays as it is. What is done already is skipped, so run
 it again whenever it was interrupted, and every time you want to work. Options are handed to JupyterLab:
-`python start.py --no-browser --port 9999`.
+`python start.py --no-browser --port 9999`. `--version` alone is its own.
 """
 
 # The system's Python reads this, however old it is: no f-string, no annotation, the standard library alone.
@@ -39,6 +39,9 @@ def main(arguments):
     if not OLDEST <= sys.version_info[:2] <= NEWEST or sys.version_info[:3] == BROKEN:
         version = ".".join(str(part) for part in sys.version_info[:3])
         return refuse("The labs need Python 3.11 to 3.14 (not 3.14.1), and this is " + version + ".")
+    if "--version" in arguments:
+        print("pruning-labs " + its_version())
+        return 0
     os.chdir(HERE)  # nbgrader_config.py is read from here
     lay_out()
     problem = without_torch() or ("" if installed() else install())
@@ -56,6 +59,13 @@ def refuse(sentence):
     """Say what stands in the way."""
     sys.stderr.write(sentence + "\n")
     return 2
+
+
+def its_version():
+    """The version of the labs that lie here."""
+    with open(os.path.join(HERE, "labsupport", "__init__.py")) as text:
+        (line,) = [line for line in text if line.startswith("__version__")]
+    return line.split('"')[1]
 
 
 def without_torch():

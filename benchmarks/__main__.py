@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 from benchmarks import table
+from labsupport import __version__
 from labsupport.errors import LabError
 
 NAMES = (
-    "classes", "growth", "perplexity", "selection", "pruning", "depth", "peers", "minutes", "records",
-    "likeness", "card",
+    "classes", "growth", "perplexity", "selection", "pruning", "structured", "depth", "packing", "peers",
+    "minutes", "records", "feedback", "cluster", "likeness", "card",
 )  # fmt: skip
 
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    top.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     top.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     top.add_argument("--file", type=Path, default=table.RESULTS, help="where the table goes")
     return top

@@ -28,9 +28,7 @@ def run(sizes: tuple[int, ...] = SIZES) -> tuple[list[Row], list[str]]:
 
 def grade(size: int) -> dict:
     """A class of this size, warm; every submission is graded and earns its points."""
-    result = once_ours(
-        {f"student-{n:04d}": without_course_model(n) for n in range(size)}, CELL_SECONDS, False
-    )
+    result = once_ours({f"student-{n:04d}": without_course_model(n) for n in range(size)}, CELL_SECONDS)
     if result["scores"] != [POINTS] * size:
         got = result["scores"].count(POINTS)
         raise LabError(f"Of {size} submissions {got} got their {POINTS:g} points.")

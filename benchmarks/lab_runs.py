@@ -1,5 +1,6 @@
 """Runs a lab in a kernel of its own, and watches that kernel's memory and the time of each cell."""
 
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from traitlets import CaselessStrEnum
+from traitlets import CaselessStrEnum, default
 
 from benchmarks.job import high_water
 from grader import course
@@ -25,9 +26,18 @@ class Run:
 
 
 class OnFiles(AsyncKernelManager):
-    """A kernel that is reached by sockets in the file system: a free port may be taken a moment later."""
+    """A kernel that is reached by sockets in the file system: a free port may be taken a moment later.
+
+    The sockets lie in a folder of their own, which goes with the manager: without it they would lie where the
+    kernel works, which is the checkout.
+    """
 
     transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
+
+    @default("ip")
+    def _begin_of_names(self) -> str:
+        self.folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
+        return f"{self.folder.name}/socket"
 
 
 def execute(notebook: NotebookNode) -> Run:

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.family import Peak
@@ -17,8 +18,11 @@ def release(folder: str) -> dict:
     return {"status": command(folder, "release", LAB)}
 
 
-def grade(folder: str, seconds: int, cold: bool = False) -> dict:
-    """`python -m grader grade` in that course: seconds by phase, peak memory, and who has all the points."""
+def grade(folder: str, seconds: int, options: Sequence[str] = ()) -> dict:
+    """`python -m grader grade` in that course: seconds by phase, peak memory, and who has all the points.
+
+    options: more words of that command; by default there is a worker for each core.
+    """
     from grader.grade import journal
     from grader.results import gradebook
 
@@ -31,8 +35,8 @@ def grade(folder: str, seconds: int, cold: bool = False) -> dict:
 
     gradebook.hand_over = hand_over
     with Peak() as family:
-        options = ["--timeout", str(seconds), "--workers", str(cores()), *(["--cold"] if cold else [])]
-        status = command(folder, "grade", LAB, *options)
+        workers = ["--workers", str(cores())]
+        status = command(folder, "grade", LAB, "--timeout", str(seconds), *workers, *options)
     if status == 2:
         sys.exit(status)  # the sentence is on standard error
     records = journal.records(LAB)
@@ -42,7 +46,9 @@ def grade(folder: str, seconds: int, cold: bool = False) -> dict:
     return {
         "phases": {**phases, "gradebook": sum(spent)},
         "peak": family.bytes,
+        "own": family.own,
         "full": [each.student for each in records if each.verdicts and each.score() == each.points()],
+        "each": [sum(record.phases.values()) for record in records],
         "scores": [each.score() for each in records],
     }
 

@@ -1,5 +1,7 @@
 """The class that is graded: right answers in several hands, typical mistakes, and what else comes in."""
 
+import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -78,10 +80,26 @@ def own(exercise: str) -> str:
 
 
 def answer(exercise: str, name: str) -> str:
-    """The source of one of the answers that the judges are tested with; to prune a model it calls 2.1."""
+    """The source of one of the answers that the judges are tested with, as a student would write it.
+
+    It has the function under its own name, and what that needs; to prune a model it calls 2.1.
+    """
     text = (ANSWERS / f"{exercise}.py").read_text("utf-8")
-    calls = "_mask = magnitude_mask\n" if exercise == "prune_magnitude" else ""
-    return f"{text}\n\n{calls}{exercise} = {name}\n"
+    parts = ast.parse(text).body
+    made = {part.name: part for part in parts if isinstance(part, ast.FunctionDef | ast.ClassDef)}
+    needed, rest = set(), {name}
+    while rest:
+        needed |= rest
+        names = {each.id for one in rest for each in ast.walk(made[one]) if isinstance(each, ast.Name)}
+        rest = (names & made.keys()) - needed
+    chosen = [
+        part
+        for part in parts
+        if not isinstance(part, ast.FunctionDef | ast.ClassDef) or part.name in needed - {"_mask"}
+    ]
+    sources = [ast.get_source_segment(text, part) or "" for part in chosen]
+    renamed = {name: exercise, "_mask": "magnitude_mask"}
+    return re.sub(r"\b\w+\b", lambda word: renamed.get(word[0], word[0]), "\n\n".join(sources[1:])) + "\n"
 
 
 def answered(notebook: NotebookNode, sources: dict[str, str]) -> NotebookNode:

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import api
+import colab
 import front
 import gallery
 import guides
@@ -32,7 +33,7 @@ from grader import course
 from grader.author import source
 from grader.author.notebooks import METADATA, source_notebook
 from grader.author.release import students_zip
-from labsupport import files
+from labsupport import __version__, files
 from labsupport.errors import LabError
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +43,7 @@ CHOICES = ("PRUNING_LABS_MODEL", "PRUNING_LABS_TEXT")
 def main(arguments: list[str] | None = None) -> int:
     """Build. 0 when the site is whole, 2 when it is not, and one sentence says why."""
     parser = argparse.ArgumentParser(prog="python site/build.py", description="Build the site of the labs.")
+    parser.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     parser.add_argument("labs", nargs="*", metavar="LAB", help="02 or 02_magnitude_pruning (default: all)")
     parser.add_argument("--to", type=Path, default=course.ROOT / "build" / "site", metavar="FOLDER")
     chosen = parser.parse_args(arguments)
@@ -79,6 +81,7 @@ def make(labs: list[str], folder: Path) -> Path:
         files.write_whole(pages / f"{name}.md", text.encode())
     for lab in labs:
         files.write_whole(beside / "notebooks" / f"{lab}.ipynb", course.notebook(lab).read_bytes())
+        files.write_whole(beside / "colab" / f"{lab}.ipynb", colab.opening(lab))
     files.write_whole(beside / "students.zip", students_zip(labs))
     # -W: a link that leads nowhere, a formula that cannot be set, ends the build
     options = ["-q", "-W", "--keep-going", "-n", "-c", str(HERE), "-d", str(folder / "trees")]

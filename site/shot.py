@@ -1,11 +1,13 @@
 """README's picture, docs/check-and-report.png: `python site/shot.py`. Needs bubblewrap and Chromium; minutes.
 
 On the left what a check says of a wrong answer; on the right what the report says of a class of twelve who
-hand in answers of tests/wrong_answers, graded in the sandbox on the tiny model.
+hand in answers of tests/wrong_answers, graded in the sandbox on the tiny model. The file holds what it shows
+as text, too, so that a test can say when it is no longer true.
 """
 
 import base64
 import html
+import io
 import os
 import shutil
 import tempfile
@@ -15,6 +17,8 @@ os.environ["PRUNING_LABS_MODEL"] = "tiny"
 
 import nbformat
 from mistakes import answers, judged
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import sync_playwright
 
 from grader import course
@@ -30,6 +34,7 @@ CLASS = {  # student -> wrong answers by exercise
     "gil": {"magnitude_mask": "signed"}, "hal": {"magnitude_mask": "by_row"}, "ines": {}, "jon": {},
     "kai": {"magnitude_mask": "truncated"}, "lea": {},
 }  # fmt: skip
+PICTURE = course.ROOT / "docs" / "check-and-report.png"
 WRONG = course.ROOT / "tests" / "wrong_answers"
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 28px; width: 1344px; display: grid; grid-template-columns: 690px 1fr; gap: 28px;
@@ -55,13 +60,22 @@ def main() -> None:
         gradebook.hand_over(LAB, grade_class(LAB, workers=2))
         tab = browser.new_page(viewport={"width": 640, "height": 900}, device_scale_factor=2)
         tab.goto(report.write(LAB, Path(folder, "report.html")).as_uri())
-        image = base64.b64encode(tab.locator(f"#exercise-{SHOWN[0]}").screenshot()).decode()
+        exercise = tab.locator(f"#exercise-{SHOWN[0]}")
+        image, reported = base64.b64encode(exercise.screenshot()).decode(), exercise.inner_text()
         name, function = SHOWN
         said = judged(name, next(each for each in answers(WRONG / f"{name}.py") if each.__name__ == function))
         tab = browser.new_page(viewport={"width": 1400, "height": 400}, device_scale_factor=1.5)
         tab.set_content(PAGE.format(name=name, said=html.escape(said.message()), image=image))
-        tab.screenshot(path=course.ROOT / "docs" / "check-and-report.png", full_page=True)
+        keep(tab.screenshot(full_page=True), {"check": said.message(), "report": reported})
         browser.close()
+
+
+def keep(png: bytes, texts: dict[str, str]) -> None:
+    """Write the picture with its texts inside."""
+    about = PngInfo()
+    for name, text in texts.items():
+        about.add_itxt(name, text)
+    Image.open(io.BytesIO(png)).save(PICTURE, pnginfo=about, optimize=True)
 
 
 def submission(wrong: dict[str, str]):

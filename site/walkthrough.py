@@ -52,6 +52,7 @@ def page(lab: str, executed: NotebookNode, labs: list[str], wrong: dict[str, lis
 def _downloads(lab: str) -> str:
     return (
         f'<p class="downloads"><a href="notebooks/{lab}.ipynb" download>This lab as a notebook</a>, '
+        f'<a href="colab/{lab}.ipynb" download>the same for Colab</a>, '
         '<a href="students.zip" download>all labs as a zip</a></p>'
     )
 

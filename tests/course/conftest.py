@@ -8,8 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from benchmarks.lab_runs import Run, execute
+from grader import course
 from grader.author import notebooks
-from tests.course.site_pages import LABS, build
+from tests.course.site_pages import build
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,7 @@ def on_course_model() -> Callable[[str], Run]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
-    """The folder of the site of two labs."""
+    """The folder of the site."""
     pytest.importorskip("myst_nb", reason="the site's own requirements are not installed: make site")
     pytest.importorskip("furo", reason="the site's own requirements are not installed: make site")
     folder = tmp_path_factory.mktemp("site")
@@ -41,5 +42,5 @@ def site(tmp_path_factory) -> Path:
 def pages(site) -> dict[Path, BeautifulSoup]:
     """Its pages by path."""
     found = {path: BeautifulSoup(path.read_text(), "html.parser") for path in (site / "html").rglob("*.html")}
-    assert {f"{name}.html" for name in ("index", "sources", *LABS)} <= {path.name for path in found}
+    assert {f"{name}.html" for name in ("index", "sources", *course.labs())} <= {path.name for path in found}
     return found

@@ -117,12 +117,17 @@ def test_what_is_no_archive_opens_nothing(packed, tmp_path, capsys):
     (tmp_path / "half.zip").write_bytes(packed[0].read_bytes()[:1000])
     with zipfile.ZipFile(tmp_path / "odd.zip", "w") as odd:
         odd.writestr(archive.ABOUT, json.dumps({"judges": 1}))
+    raw = bytearray(packed[0].read_bytes())
+    with zipfile.ZipFile(packed[0]) as whole:
+        about = whole.getinfo(archive.ABOUT)
+    raw[about.header_offset + 30 + len(about.filename)] ^= 0xFF  # its first byte of deflated data
+    (tmp_path / "rotten.zip").write_bytes(raw)
     before = sorted(tmp_path.iterdir())
-    for name in ("other.zip", "half.zip", "odd.zip", "none.zip"):
+    for name in ("other.zip", "half.zip", "odd.zip", "rotten.zip", "none.zip"):
         assert main(["unarchive", str(tmp_path / name), str(tmp_path / "new")]) == 2
     assert main(["unarchive", str(packed[0]), str(tmp_path)]) == 2
     assert sorted(tmp_path.iterdir()) == before
-    assert capsys.readouterr().err.count("\n") == 5
+    assert capsys.readouterr().err.count("\n") == 6
 
 
 def test_a_gradebook_elsewhere_is_said(tmp_path, monkeypatch, capsys):
@@ -134,3 +139,13 @@ def test_a_gradebook_elsewhere_is_said(tmp_path, monkeypatch, capsys):
     assert main(["archive", str(tmp_path / "x.zip")]) == 0
     said = capsys.readouterr().out
     assert "is not in it" in said and ":secret@" not in said
+
+
+def test_a_file_name_of_an_old_system_is_packed(tmp_path, monkeypatch):
+    """`unzip` makes names that are no UTF-8 of what Windows packed."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    course.seed()
+    (course.folder() / os.fsdecode(b"Pr\x81fung.txt")).write_text("x")
+    assert main(["archive", str(tmp_path / "x.zip")]) == 0
+    with zipfile.ZipFile(tmp_path / "x.zip") as packed:
+        assert packed.read("course/Pr\\x81fung.txt") == b"x"

@@ -11,16 +11,20 @@ from nbformat import v4
 
 from benchmarks import (
     classes,
+    cluster,
     depth,
     growth,
     likeness,
     measure,
     minutes,
+    networks,
+    packing,
     perplexity,
     pruning,
     records,
     seeds,
     selection,
+    structured,
     submissions,
     table,
 )
@@ -28,6 +32,7 @@ from benchmarks.__main__ import NAMES, main
 from benchmarks.measure import fresh
 from benchmarks.table import Row
 from grader import course
+from grader.grade import experiments
 from grader.intake import admit
 from labsupport import models
 from labsupport.errors import LabError
@@ -46,7 +51,7 @@ def tiny(monkeypatch, tmp_path):
         found = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**arguments)
         return json.loads(json.dumps(found)) | {"wall": 1.0}
 
-    for module in (perplexity, selection, pruning, depth):
+    for module in (perplexity, selection, pruning, structured, depth, packing):
         monkeypatch.setattr(module, "fresh", here)
     return tmp_path
 
@@ -57,12 +62,14 @@ def small(name: str):
         "perplexity": lambda: perplexity.run(length=64, rounds=1),
         "selection": lambda: selection.run(TINY, rounds=1),
         "pruning": lambda: pruning.run(rounds=1),
+        "structured": lambda: structured.run(rounds=1, shape="tiny"),
         "depth": lambda: depth.run(rounds=1),
+        "packing": lambda: packing.run(rounds=1),
     }[name]()
 
 
 @pytest.mark.lengthy
-@pytest.mark.parametrize("name", ["perplexity", "selection", "pruning", "depth"])
+@pytest.mark.parametrize("name", ["perplexity", "selection", "pruning", "structured", "depth", "packing"])
 def test_runs_through(tiny, name):
     """Every row has a baseline, ours, and a ratio that is above 0."""
     rows, _ = small(name)
@@ -71,6 +78,27 @@ def test_runs_through(tiny, name):
         assert row.ratio > 0, row
         assert row.baseline[0].isdigit(), row
         assert row.ours[0].isdigit(), row
+
+
+def test_other_blocks_are_no_comparison(tiny, monkeypatch):
+    """Codes that are one too high in a hundredth of the bytes, and no ratio is given."""
+    right = packing.packed
+
+    def wrong(way, weight):
+        blocks = right(way, weight).copy()
+        blocks[:, 5::100] ^= way == "ours"
+        return blocks
+
+    monkeypatch.setattr(packing, "packed", wrong)
+    with pytest.raises(LabError, match="not those of gguf"):
+        small("packing")
+
+
+def test_other_channels_are_no_comparison(tiny, monkeypatch):
+    """One layer pruned by another criterion, and no ratio is given."""
+    monkeypatch.setattr(structured, "_ours", lambda model, layers: structured.prune(model, layers, "l2"))
+    with pytest.raises(LabError, match="not what torch-pruning leaves"):
+        small("structured")
 
 
 @pytest.mark.lengthy
@@ -137,6 +165,38 @@ def test_a_class_is_mixed():
 
 
 @pytest.mark.lengthy
+def test_answers_are_functions_of_their_own_name():
+    """As students write them; of another form the grader would run all experiments for the grade."""
+    released = nbformat.read(course.notebook(submissions.LAB), as_version=4)
+    for student, text in submissions.mixed().items():
+        if student != "damaged":
+            assert experiments.spared(nbformat.reads(text.decode(), as_version=4), released), student
+
+
+def test_a_deadline_simulated():
+    """With one worker all waits for it, with many for the writer; one worker more never ends later."""
+    assert cluster.simulated(1, 10, 0, count=100) >= 1000
+    assert cluster.simulated(100, 1, 60, count=100) >= 6000
+    ends = [cluster.simulated(workers, 30, 0.1, count=500) for workers in range(1, 12)]
+    assert ends == sorted(ends, reverse=True) and ends[0] > ends[-1]
+    few, many = cluster.needed(10, 0.1), cluster.needed(20, 0.1)
+    assert cluster.simulated(few, 10, 0.1) <= cluster.HOUR + cluster.LATE
+    assert cluster.simulated(few - 1, 10, 0.1) > cluster.HOUR + cluster.LATE
+    assert few < many
+    with pytest.raises(LabError, match="One writer at 1.00 s"):
+        cluster.needed(10, 1)
+
+
+def test_networks_need_root(monkeypatch, tmp_path):
+    """Without it the other benchmarks go on, and the table says what was not measured."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="need root"), networks.cluster(tmp_path, 1):
+        pass
+    rows, (said,) = cluster.run()
+    assert not rows and "not measured" in said and "need root" in said
+
+
+@pytest.mark.lengthy
 def test_a_class_that_fails_is_no_comparison(monkeypatch):
     """A way that is fast because the students' code does not run there wins nothing."""
     result = {"wall": 1.0, "phases": {}, "peak": 1, "full": ["right-1"]}
@@ -149,13 +209,13 @@ def test_a_class_that_fails_is_no_comparison(monkeypatch):
 @pytest.mark.alone
 @pytest.mark.slow
 def test_classes(monkeypatch):
-    """One right and one mistaken submission with all three ways; one that answers a single exercise."""
+    """One right and one mistaken submission with every way; one that answers a single exercise."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
     rows, notes = classes.run(count=2, cell_seconds=60)
-    assert len(rows) == 4
+    assert len(rows) == 2 * len(classes.WAYS) + 1
     assert all(row.ratio > 0 for row in rows)
     _, more = growth.run(sizes=(1,))
-    for note in [*notes[:3], *more]:
+    for note in [*notes[:-1], *more]:
         assert all(phase in note for phase in classes.PHASES), note
 
 
@@ -303,12 +363,16 @@ def test_make_benchmark():
     plan = subprocess.run(command, cwd=course.ROOT, capture_output=True, text=True)
     assert plan.stdout.rstrip().endswith("-m benchmarks")
     assert set(NAMES) == {
+        "feedback",
+        "cluster",
         "classes",
         "growth",
         "perplexity",
         "selection",
         "pruning",
+        "structured",
         "depth",
+        "packing",
         "peers",
         "minutes",
         "records",

@@ -1,6 +1,8 @@
 """A student who is forgotten is nowhere in the course folder; nobody else loses anything."""
 
 import hashlib
+import json
+import os
 import re
 import shutil
 import sqlite3
@@ -99,6 +101,41 @@ def test_what_is_left_is_said(term, capsys):
     assert (term / "notes.txt").exists()
 
 
+def test_work_that_nobody_was_found_for_is_forgotten_too(term):
+    """In any way in which the file of the register writes a name."""
+    unmatched = {"Lee, Ann_1_assignsubmission_file_": "x", "Zo\u00eb_2_assignsubmission_file_": "y"}
+    register.write(term / "submitted", LAB, register.Register({}, unmatched))
+    (term / "roster.csv").write_text("student_id,name,login\ns17,Zo\u00eb,zoe.b\ns171,Two,zt\n")
+    (term / "note.json").write_text(json.dumps("Zo\u00eb, and zoe.b"))
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert list(register.read(term / "submitted", LAB).unmatched) == ["Lee, Ann_1_assignsubmission_file_"]
+
+
+def test_a_name_is_found_as_files_write_it(term, capsys):
+    (term / "roster.csv").write_text("student_id,name,login\ns17,Zo\u00eb O'Hara,zb.oh\n")
+    notes = {
+        "a.json": json.dumps("Zo\u00eb O'Hara"),
+        "b.html": "Zo\u00eb O&#x27;Hara",
+        "c.txt": "zb.oh",
+        "d.txt": "zoe",
+    }
+    for name, text in notes.items():
+        (term / name).write_text(text)
+    assert main(["forget", "s17", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert [name for name in notes if f"still named in {name}" in said] == ["a.json", "b.html", "c.txt"]
+
+
+def test_what_a_killed_collect_moved_aside_is_not_lost(term):
+    """It is s171's only copy; of s17 nothing comes back."""
+    for student in ("s17", "s171"):
+        aside = term / "submitted" / ".collect-killed" / "old" / student / LAB
+        aside.parent.mkdir(parents=True)
+        (term / "submitted" / student / LAB).rename(aside)
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert [path.parts[-3] for path in (term / "submitted").rglob("*.ipynb")] == ["s171"]
+
+
 def test_an_interrupted_one_is_completed(term, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("grader.forget.unbook", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -107,6 +144,12 @@ def test_an_interrupted_one_is_completed(term, monkeypatch):
         forget("s17", True)
     assert main(["forget", "s17", "--yes"]) == 0
     assert {row.student for row in table.rows(LAB)} == {"s171"}
+
+
+def test_a_file_name_of_an_old_system_stops_nothing(term, capsys):
+    (term / os.fsdecode(b"Pr\x81fung s17.txt")).write_text("x")
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert "fung s17.txt" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("student", ["..", "*", "a/b", "nobody"])

@@ -1,14 +1,16 @@
-"""An interrupt in an experiment of lab 04 leaves the model dense."""
+"""An interrupt in an experiment of lab 04 leaves the model dense, and one of a command is called so."""
 
 import ast
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from grader import course
+from grader import __main__, course
 from grader.author import source
 from grader.author.reference import functions
-from labsupport import linears, models
+from labsupport import console, linears, models
+from labsupport.errors import LabError
 
 
 def experiment(lab: str, name: str, namespace: dict):
@@ -57,3 +59,26 @@ def test_sequential_calibration_leaves_the_model_as_it_was(interrupted):
     assert all(
         torch.equal(linear.weight, before[name]) for name, linear in linears.pruned_linears(model).items()
     )
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError, LabError])
+def test_an_interrupt_while_the_grader_loads_modules(error, monkeypatch, capsys):
+    """transformers makes of it a module that is missing; an instructor would look for one."""
+
+    def run(_chosen):
+        try:
+            raise KeyboardInterrupt
+        except BaseException as problem:
+            raise error("Could not import module 'LlamaConfig'.") from problem
+
+    chosen = SimpleNamespace(parse_args=lambda _: SimpleNamespace(run=run))
+    monkeypatch.setattr(__main__, "parser", lambda: chosen)
+    assert __main__.main([]) == 130
+    assert capsys.readouterr().err == "Interrupted; what was finished is kept.\n"
+
+
+def test_errors_that_are_each_others_cause():
+    """A database that goes away leaves such ones: the command says so, and ends."""
+    one, other = LabError("The gradebook does not answer."), OSError()
+    one.__cause__, other.__cause__ = other, one
+    assert not console.was_interrupted(one)

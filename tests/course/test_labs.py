@@ -44,6 +44,15 @@ def test_the_kernel_is_this_interpreter():
 
 
 @pytest.mark.lengthy
+def test_a_kernel_puts_nothing_where_the_lab_works():
+    """Its sockets lay in the checkout, where a test that copies the checkout meets them."""
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("import os; print(*os.listdir())")])
+    (cell,) = execute(notebook).notebook.cells
+    there = text(cell.outputs[0]).split()
+    assert "README.md" in there and not [name for name in there if "ipc" in name]
+
+
+@pytest.mark.lengthy
 @pytest.mark.parametrize("lab", few(course.labs(), of=SHORT))
 def test_a_lab_runs_on_the_tiny_model(lab, monkeypatch):
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")

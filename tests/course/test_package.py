@@ -11,12 +11,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from packaging.utils import canonicalize_name
 
+from benchmarks import __main__ as benchmarks
 from grader import __main__ as grader_commands
 from grader import archive, course
 from grader.author import notebooks
@@ -73,7 +75,7 @@ def test_a_wheel_holds_what_a_course_is_made_from():
     assert {*BESIDE, *archive.BESIDE, "solutions/*.py", "notebooks/*/*.ipynb"} <= named
 
 
-@pytest.mark.parametrize("main", [commands.main, grader_commands.main])
+@pytest.mark.parametrize("main", [commands.main, grader_commands.main, benchmarks.main])
 def test_the_version(main, capsys):
     """`--version` says the one that is cited."""
     with pytest.raises(SystemExit) as end:
@@ -87,6 +89,19 @@ def test_binder_installs_labsupport_alone():
     lines = (course.ROOT / ".binder" / "requirements.txt").read_text().splitlines()
     assert lines == ["--constraint ../constraints.txt", "ipykernel", "."]
     assert "python -m labsupport fetch" in (course.ROOT / ".binder" / "postBuild").read_text()
+
+
+def test_a_notebook_for_colab_installs_labsupport_alone(monkeypatch):
+    """Its first cell says what docs/colab.md says, and installs no extra; the rest is the students' lab."""
+    monkeypatch.syspath_prepend(str(course.ROOT / "site"))
+    import colab
+
+    for lab in course.labs():
+        handed_out = nbformat.read(course.notebook(lab), as_version=4)
+        first, *rest = nbformat.reads(colab.opening(lab).decode(), as_version=4).cells
+        assert rest == handed_out.cells and first.source == colab.INSTALL and not first.metadata
+    command = colab.INSTALL.splitlines()[-1]
+    assert f"    {command}\n" in (course.ROOT / "docs" / "colab.md").read_text() and "[" not in command
 
 
 @pytest.fixture(scope="module")

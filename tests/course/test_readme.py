@@ -1,16 +1,19 @@
 """README's numbers are those of the repository, its links lead somewhere, and it stays short."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from grader import course
-from labsupport import standing
+from labsupport import __main__, standing
 from labsupport.check.judge import EXERCISES
 from tests.check.judge.test_answers import answers
 from tests.hostile.submissions import ENTRIES
 
 README = (course.ROOT / "README.md").read_text(encoding="utf-8")
+STEPS = ("prune", "perplexity", "zeroshot", "recover", "measure", "report")
 GUIDES = sorted((course.ROOT / "docs").glob("*.md"))
 
 
@@ -22,11 +25,65 @@ def test_its_numbers():
     points = sum(cell.points for cell in standing.graded_cells())
     head = README.partition("\n## ")[0]
     said = [
-        int(number) for number in re.findall(r"(\d+) (?:labs|exercises|points|wrong|right|submissions)", head)
+        int(number)
+        for number in re.findall(r"(\d+) (?:labs|exercises|points|wrong|right|submissions(?! an hour))", head)
     ]
     assert said == [
         len(course.labs()), len(EXERCISES), points, len(wrong), len(right), len(ENTRIES)
     ]  # fmt: skip
+
+
+def test_the_report_is_a_section_of_its_own():
+    """A holder of the weights finds the chain of commands where he looks first, and each of them is one."""
+    section = README.partition("## The report, step by step\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"labsupport (\w+)|`(\w+)`", section))
+    assert {one or other for one, other in named} == set(STEPS)
+    commands = re.findall(r"^    python -m labsupport (.+)$", section, re.MULTILINE)
+    assert commands and all(given(line) for line in commands)
+
+
+def given(line: str) -> object:
+    """The arguments of a command line, which must be right."""
+    with pytest.MonkeyPatch.context() as patch:
+        found: list = []
+        patch.setattr(__main__, "import_module", lambda _: SimpleNamespace(run=found.append))
+        assert __main__.main(line.split()) == 0
+    return found
+
+
+def test_its_throughput_is_the_measured_one():
+    """Submissions an hour, ours and plain nbgrader's, are those of the last benchmark."""
+    results = (course.ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    measured = re.search(r"ours warm: throughput\s*\| (\d+) an hour\s*\| (\d+) an hour", results)
+    said = re.search(r"grade (\d+) submissions an hour, where plain nbgrader grades (\d+)", README)
+    assert said.groups() == measured.groups()[::-1]
+
+
+def test_its_levels_are_those_of_the_labs():
+    """Whoever chooses a lab by README finds the same word in the lab's first table."""
+    rows = re.findall(r"^\| (\d\d) [^|]+ \| (\w+) \|", README, re.MULTILINE)
+    texts = {lab[:2]: course.source(lab).read_text(encoding="utf-8") for lab in course.labs()}
+    said = {number: re.search(r"\*\*Level\*\* \| (\w+): ", text)[1] for number, text in texts.items()}
+    assert dict(rows) == said and set(said.values()) == {"basic", "middle", "advanced"}
+
+
+@pytest.mark.parametrize("what", ["docs/machines.md", "CITATION.cff", "LICENSE", "LICENSE-TEXTS"])
+def test_a_stranger_finds(what):
+    """What a machine needs, how to cite, and the two licences."""
+    assert f"]({what})" in README
+
+
+def test_its_picture_shows_todays_words(monkeypatch):
+    """What the check says of that answer, and the exercise's points: else run `python site/shot.py` anew."""
+    monkeypatch.syspath_prepend(str(course.ROOT / "site"))
+    import mistakes
+
+    with Image.open(course.ROOT / "docs" / "check-and-report.png") as picture:
+        shown = dict(picture.text)
+    wrong = mistakes.answers(course.ROOT / "tests" / "wrong_answers" / "magnitude_mask.py")
+    said = mistakes.judged("magnitude_mask", next(each for each in wrong if each.__name__ == "by_row"))
+    (points,) = (cell.points for cell in standing.graded_cells() if cell.name == "magnitude_mask")
+    assert shown["check"] == said.message() and f"{points:g} points" in shown["report"]
 
 
 def test_it_is_short():

@@ -12,6 +12,9 @@ PROSE = {
     lab: "\n\n".join(cell.text for cell in source.read(lab) if cell.kind == "prose") for lab in course.labs()
 }
 
+NAME = r"[A-Z][\w]+(?!\.)"
+OTHERS = r"(?: et al\.| and (?:[A-Z]\. )?[A-Z]\w+)"
+
 
 @pytest.fixture
 def modules(monkeypatch):
@@ -34,6 +37,29 @@ def test_every_work_that_a_lab_cites_is_listed(modules):
             assert lab[:2] in re.split(r"\W+", line.rpartition("Lab ")[2]), (lab, address)
         for author in re.findall(r"(\w+) et al\. 20\d\d", prose):
             assert author in listed, (lab, author)
+
+
+def test_every_item_to_read_has_an_address(modules):
+    """A title alone is looked for in vain."""
+    import works
+
+    for lab in course.labs():
+        assert all(works.ADDRESS.search(item) for item in works.items(lab)), lab
+
+
+@pytest.mark.parametrize("lab", course.labs())
+def test_every_work_named_with_its_year_is_listed(modules, lab):
+    """In a text, a docstring or the first table, under the same year; so is a source that has no year."""
+    import works
+
+    fixed = (course.ROOT / "site" / "sources.md").read_text(encoding="utf-8")
+    lines = [*works.sources(course.labs()).splitlines(), *fixed.splitlines()]
+    text = " ".join(re.sub(r"^# ?", "", line) for line in course.source(lab).read_text().splitlines())
+    named = set(re.findall(rf"({NAME}){OTHERS},? ((?:19|20)\d\d)", " ".join(text.split())))
+    listed = re.search(r"\*\*Sources\*\* \| (.+?) \|", text)[1].split("; ") if lab[:2] > "00" else []
+    named |= {(re.search(rf"({NAME})(?=,| et| and|.s| doc)", source)[1], "") for source in listed}
+    for author, year in named:
+        assert any(author in line and year in line for line in lines), (author, year)
 
 
 def test_a_work_has_its_name_once(modules):

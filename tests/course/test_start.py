@@ -9,10 +9,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat import v4
 
+import labsupport
 from grader import course
 
 SCRIPT = course.ROOT / "start.py"
@@ -140,6 +142,16 @@ def test_its_pythons_are_the_projects(start):
     assert says == f">=3.{oldest[1]},!={'.'.join(map(str, broken))},<3.{newest[1] + 1}"
     makes = (course.ROOT / "Makefile").read_text()
     assert f"if not {oldest} <= v[:2] <= {newest} or v[:3] == {broken} else 0" in makes
+
+
+def test_its_version_installs_nothing(start, tmp_path, capsys):
+    """Whoever asks which version this is gets one line, and no download."""
+    (tmp_path / "labsupport").mkdir()
+    (tmp_path / "labsupport" / "__init__.py").write_bytes(
+        (course.ROOT / "labsupport" / "__init__.py").read_bytes()
+    )
+    assert start.main(["--version"]) == 0 and not start.ran
+    assert capsys.readouterr().out == f"pruning-labs {labsupport.__version__}\n"
 
 
 @pytest.mark.lengthy
@@ -279,14 +291,19 @@ MISSING = "is not there yet. Choose Run, Run All Above Selected Cell"
 
 
 @pytest.mark.lengthy
-def test_a_kernel_explains_in_one_sentence(monkeypatch):
+def test_a_kernel_explains_in_one_sentence(monkeypatch, tmp_path):
     """A name that no cell has made yet, before the imports and after, and an interrupt. A slip in a function
     keeps its traceback. Each still ends its cell with an error: Validate takes any other cell for right."""
     monkeypatch.setenv("PYTHONSTARTUP", str(course.ROOT / "labsupport" / "jupyter" / "kernel.py"))
+    lab = v4.new_notebook(cells=[v4.new_code_cell("import json as reader\nmodel, tokenizer = 1, 2")])
+    (tmp_path / "lab.ipynb").write_text(nbformat.writes(lab))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "lab.ipynb"))
     expected = {
         "perplexity(model)": f"perplexity {MISSING}",
         "import labsupport\n[model for _ in range(2)]": f"model {MISSING}",
         "def f():\n    return slip\nf()": "Traceback",
+        "def written():\n    return [tokenizer for _ in 'ab']\nwritten()": f"tokenizer {MISSING}",
+        "def read():\n    return reader.loads('1')\nread()": f"reader {MISSING}",
         "def g():\n    raise KeyboardInterrupt\ng()": "Interrupted in line 2.",
         "from labsupport.linears import Interrupted\nraise Interrupted": "has its weights back",
         "raise NameError('without a name')": "Traceback",

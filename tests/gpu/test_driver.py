@@ -13,7 +13,7 @@ from grader.sandbox.inside import zygote
 from grader.sandbox.zygote_client import quiet
 from labsupport import models, settings
 from labsupport.check.ask import recipes, shared
-from labsupport.check.judge.kit import memo, pruned
+from labsupport.check.judge.kit import masked, memo
 from tests.gpu.test_cuda_judges import of, told
 
 pytestmark = pytest.mark.gpu
@@ -124,7 +124,7 @@ def test_stored_weights_are_compared_on_the_cpu():
 def test_three_copies_of_the_weights(exercise, tmp_path, monkeypatch):
     """Judge and answer together, and one for the model of the notebook itself."""
     monkeypatch.setattr(memo, "folder", tmp_path)
-    pruned._pair.cache_clear()
+    masked._kept.cache_clear()
     most, load = 0, models.load
 
     def counted(*arguments, **more):
@@ -137,5 +137,5 @@ def test_three_copies_of_the_weights(exercise, tmp_path, monkeypatch):
 
     monkeypatch.setattr(models, "load", counted)
     told(exercise, of(exercise, right=True)[0])
-    pruned._pair.cache_clear()
+    masked._kept.cache_clear()
     assert 1 <= most <= 2
