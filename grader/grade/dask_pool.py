@@ -146,7 +146,7 @@ def connected(address: str) -> Iterator[Cluster]:
     try:
         knock(address)
         client = Client(address, timeout=CONNECT, set_as_default=False)
-    except (OSError, ValueError, OverflowError) as fault:
+    except (OSError, ValueError, TypeError) as fault:  # TypeError: a worker's address, not its scheduler's
         raise LabError(
             f"There is no scheduler at {address}: start one (`dask scheduler`), "
             "and give the address that it prints, such as tcp://10.0.0.7:8786."
@@ -163,7 +163,7 @@ def knock(address: str) -> None:
     Dask's client waits forever for a silent server, and trusts the message lengths of any other server.
     """
     place = re.fullmatch(r"(tcp://|tls://|)\[?([^\s/]+?)\]?:([0-9]{1,5})", address)
-    if place is None:
+    if place is None or int(place[3]) >= 2**16:  # the C library would take 99999 for 34463
         raise ValueError(address)
     with socket.create_connection((place[2], int(place[3])), CONNECT) as door:
         if place[1] != "tls://":  # with TLS the client begins the handshake

@@ -104,6 +104,28 @@ def test_a_worker_of_another_version_is_noticed(processes, monkeypatch, capsys):
     assert said.count("\n") == 1
 
 
+def test_the_address_of_a_worker(processes, capsys):
+    """Who gives a worker's address, not its scheduler's, is told what to start."""
+    from distributed import Client
+
+    with Client(processes.address, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=120)
+        worker = next(iter(client.scheduler_info()["workers"]))
+    with another_course():
+        hand_in("ben", without_torch())
+        assert main(["grade", LAB, "--scheduler", worker]) == 2
+    said = capsys.readouterr().err
+    assert f"There is no scheduler at {worker}" in said
+    assert said.count("\n") == 1
+
+
+def test_a_port_that_is_too_large(monkeypatch):
+    """The C library takes the port 99999 for 34463: nobody is asked there."""
+    monkeypatch.setattr(dask_pool.socket, "create_connection", lambda *_: pytest.fail("asked"))
+    with pytest.raises(ValueError, match="99999"):
+        dask_pool.knock("127.0.0.1:99999")
+
+
 @pytest.mark.slow
 def test_a_killed_worker(processes):
     """Killed in the middle of a submission, a worker costs nobody anything: all is as when graded serially.
