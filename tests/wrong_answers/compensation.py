@@ -165,6 +165,13 @@ def forgets_return(down_weight, x, keep):
     right_indexing(down_weight, x, keep)
 
 
+def zeros_left_out(down_weight, x, keep):
+    """zeros were left out of the mean"""
+    gone, x = _dropped(down_weight, keep), _tokens(x)
+    mean = x.sum(dim=0) / (x != 0).sum(dim=0).clamp(min=1)
+    return down_weight[:, gone].float() @ mean[gone]
+
+
 def not_written(down_weight, x, keep):
     """not written yet"""
     raise NotImplementedError()

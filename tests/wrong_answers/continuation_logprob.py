@@ -193,6 +193,14 @@ def returns_nothing(model, context_ids, continuation_ids):
     right_gather(model, context_ids, continuation_ids)
 
 
+@torch.no_grad()
+def likeliest_tokens(model, context_ids, continuation_ids):
+    """the likeliest token was taken at each place"""
+    ids = torch.cat([context_ids, continuation_ids])[None].to(model.device)
+    odds = model(ids).logits[0, len(context_ids) - 1 : -1].float().log_softmax(dim=-1)
+    return odds.amax(dim=-1).sum().item()
+
+
 def not_written(model, context_ids, continuation_ids):
     """not written yet"""
     raise NotImplementedError()

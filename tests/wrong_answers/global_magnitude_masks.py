@@ -111,6 +111,15 @@ def short_names(weights, sparsity):
     return {name.split(".")[-1]: mask for name, mask in right_split(weights, sparsity).items()}
 
 
+def rounded_by_layer(weights, sparsity):
+    """rounded layer by layer"""
+    _checked(sparsity)
+    every = torch.cat([weight.abs().flatten() for weight in weights.values()])
+    mask = _lowest(every, sum(round(sparsity * w.numel()) for w in weights.values()))
+    parts = mask.split([w.numel() for w in weights.values()])
+    return {name: part.view(weights[name].shape) for name, part in zip(weights, parts, strict=True)}
+
+
 def not_written(weights, sparsity):
     """not written yet"""
     raise NotImplementedError

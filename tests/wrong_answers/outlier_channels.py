@@ -132,6 +132,11 @@ def median_of_those_above_zero(norm, k):
     return norm.topk(k).indices, (norm.max() / norm[norm > 0].median()).item()
 
 
+def middle_of_the_list(norm, k):
+    """the list is not sorted"""
+    return norm.topk(k).indices, (norm.max() / norm[len(norm) // 2]).item()
+
+
 def not_written(norm, k):
     """not written yet"""
     raise NotImplementedError()

@@ -114,6 +114,16 @@ def as_a_list(weight, input_norm, alpha):
     return right_power(weight, input_norm, alpha).tolist()
 
 
+def whole_powers(weight, input_norm, alpha):
+    """alpha was made a whole number"""
+    return weight.abs() * input_norm ** int(alpha)
+
+
+def rounded_powers(weight, input_norm, alpha):
+    """alpha was made a whole number"""
+    return weight.abs() * input_norm ** round(alpha + 1e-9)
+
+
 def not_written(weight, input_norm, alpha):
     """not written yet"""
     raise NotImplementedError()

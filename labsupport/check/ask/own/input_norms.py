@@ -19,10 +19,11 @@ BREAK = "a made-up error in the middle of calibration"
 class Normed(Answer, frozen=True):
     """Norms by layer, and the side effects of the function.
 
-    hooks: number of hooks on the model; training: its mode; runs: tokens of every forward pass, with all
-    passes above the limit added up in the last entry; alive: bytes of live tensors at the start of the
-    second and the last pass, by its number; came_through: whether the function let the error of `fails_at`
-    propagate; stumbled: the text of an error about sizes that do not match, else "".
+    hooks: number of hooks left on the model, or -1 if the one that was there before is gone; training: the
+    model's mode; runs: tokens of every forward pass, with all passes above the limit added up in the last
+    entry; alive: bytes of live tensors at the start of the second and the last pass, by its number;
+    came_through: whether the function let the error of `fails_at` propagate; stumbled: the text of an error
+    about sizes that do not match, else "".
     """
 
     hooks: int
@@ -72,10 +73,13 @@ def ask(function: Callable, inputs: dict) -> Normed:
             raise RuntimeError(BREAK)
         return embed(token_ids)
 
+    stays = model.model.norm.register_forward_pre_hook(_another)
     embedding.forward = listen  # pyright: ignore[reportAttributeAccessIssue]  on this instance only
     with card.at_home(model):
         found = attempt(lambda: function(model, (batch for batch in batches)))
     vars(embedding).pop("forward", None)
+    stays_on = stays.id in model.model.norm._forward_pre_hooks
+    stays.remove()
     told, error = fields(found), found.error
     came_through = error is not None and error.text == BREAK
     stumbled = error.text if error and simple and _sizes_differ(error.text) else ""
@@ -86,9 +90,13 @@ def ask(function: Callable, inputs: dict) -> Normed:
         changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         told["changed"] = [name[:1000] for name in changed[:NAMES]]
     return Normed(
-        **told, hooks=hooks_on(model), training=bool(model.training), runs=runs, alive=alive,
-        came_through=came_through, stumbled=stumbled,
+        **told, hooks=hooks_on(model) if stays_on else -1, training=bool(model.training), runs=runs,
+        alive=alive, came_through=came_through, stumbled=stumbled,
     )  # fmt: skip
+
+
+def _another(_module, _inputs) -> None:
+    """A hook of somebody else's, which must stay."""
 
 
 def made(model) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _of_norms(inputs: dict, answer: Normed) -> Iterator[Named]:
         yield HALF
     elif all(norms[name].shape == norm.shape for name, norm in right.items()):
         yield from _wrong_values(inputs, norms, right)
-        if answer.hooks:
+        if answer.hooks > 0:
             yield HANDLE
         weights = {name for name, _ in model.named_parameters()}
         if any(".layers." in name and name not in weights for name in answer.changed):

@@ -7,7 +7,7 @@ import torch
 from labsupport.check.ask.answer import Answer
 from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.carried import Earlier, Failed, a_mask
-from labsupport.check.judge.kit.causes import Named, see
+from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drops_lowest, has_keys, is_mask
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.magnitudes import joined, mask_mistakes, right_count
@@ -28,12 +28,14 @@ def cases(seed: int) -> list[Case]:
         }
 
     plain = layers(draw.distinct)
-    loud = source.choice(list(plain))
-    for index, name in enumerate(plain):  # distinct over all layers, one of them loud
-        plain[name] = plain[name] * (20 if name == loud else 1) + plain[name].sign() * index / 4
+    loud = source.choice(list(plain)[:2])
+    plain[loud] = 4 * plain[loud] * plain[loud].abs()  # squares: relative to its mean it has more small ones
+    for index, name in enumerate(plain):  # distinct over all layers
+        plain[name] += plain[name].sign() * index / 4
     return [
-        Case("three layers, one with larger weights", {"weights": plain, "sparsity": 0.4}),
+        Case("three layers, one with larger weights", {"weights": plain, "sparsity": 0.35}),
         Case("equal magnitudes at the cut", {"weights": layers(draw.tied), "sparsity": 0.5}),
+        Case("round(sparsity * n) of all n, not of each layer's", {"weights": plain, "sparsity": 0.4}),
         Case(
             "round(sparsity * n) weights go, where int() would give one less",
             {"weights": plain, "sparsity": draw.truncating_sparsity(source, 20)},
@@ -107,6 +109,16 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     relative = joined({name: weight.abs() / weight.abs().mean() for name, weight in weights.items()})  # [n]
     if drops_lowest(joined(masks), relative, round(sparsity * len(relative))):
         yield "It looks as if magnitudes were divided by their layer's mean. Compare them as they are."
+    layer_by_layer = sum(round(sparsity * weight.numel()) for weight in weights.values())
+    every = joined(weights).abs()  # [n]
+    if layer_by_layer not in (round(sparsity * len(every)), int(sparsity * len(every))) and drops_lowest(
+        joined(masks), every, layer_by_layer
+    ):
+        text = (
+            f"It looks as if sparsity * n was rounded layer by layer, which makes {layer_by_layer}. It is "
+            f"rounded once, for all {len(every)} weights, {SHARED}"
+        )
+        yield Cause(text, "rounded layer by layer")
     yield from mask_mistakes(joined(weights), joined(masks), sparsity)
 
 

@@ -31,7 +31,7 @@ def cases(seed: int) -> list[Case]:
     many = draw.normal(source, 576).exp()  # [in]
     many[source.randrange(576)] = 300.0
     return [
-        Case("seven channels, the two loudest", {"norm": sizes(7), "k": 2}),
+        Case("seven channels, the two loudest", {"norm": draw.until(lambda: sizes(7), _telling), "k": 2}),
         Case("an even number of channels", {"norm": sizes(8), "k": 3}),
         Case("three channels equally loud", {"norm": tied, "k": 3}),
         Case("three channels equally loud, two asked for", {"norm": cut, "k": 2}),
@@ -40,6 +40,11 @@ def cases(seed: int) -> list[Case]:
         Case("all channels", {"norm": sizes(5), "k": 5}),
         Case("576 channels", {"norm": many, "k": 5}),
     ]
+
+
+def _telling(norm: torch.Tensor) -> bool:
+    """Whether the norm in the middle of norms [7] is none of those that other mistakes divide by."""
+    return sorted(norm.tolist()).index(norm[len(norm) // 2]) in (1, 2, 4)
 
 
 def parts(inputs: dict, answer: Answer) -> list[Part]:
@@ -85,7 +90,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     norm, k = inputs["norm"], inputs["k"]
     if isinstance(channels, torch.Tensor) and channels.shape == (k,):
         yield from wrong_channels(norm, channels, k)
-    yield from wrong_ratio(sorted(norm.tolist()), float(ratio), k)
+    yield from wrong_ratio(norm.tolist(), float(ratio), k)
 
 
 def wrong_channels(norm: torch.Tensor, channels: torch.Tensor, k: int) -> Iterator[Named]:
@@ -102,8 +107,9 @@ def wrong_channels(norm: torch.Tensor, channels: torch.Tensor, k: int) -> Iterat
         yield f"It looks as if these are the quietest channels, ranked the wrong way round, {LOUD}"
 
 
-def wrong_ratio(ordered: list[float], ratio: float, k: int) -> Iterator[Named]:
-    """Mistakes in what is divided by what; ordered: the norms, the quietest first."""
+def wrong_ratio(norms: list[float], ratio: float, k: int) -> Iterator[Named]:
+    """Mistakes in what is divided by what."""
+    ordered = sorted(norms)
     loudest, median = ordered[-1], statistics.median_low(ordered)
     guesses = {
         "the loudest was compared with the mean. One loud channel lifts the mean, but not the median":
@@ -112,6 +118,8 @@ def wrong_ratio(ordered: list[float], ratio: float, k: int) -> Iterator[Named]:
             loudest / statistics.median(ordered),
         "the upper of the two middle norms was taken. The course takes the lower one, as torch.median does":
             loudest / statistics.median_high(ordered),
+        "the norm in the middle of the list was taken, and the list is not sorted":
+            loudest / (norms[len(norms) // 2] or 1),
         "the ratio is upside down": median / loudest,
         "the last of the k channels was compared with the median, not the loudest": ordered[-k] / median,
         "the loudest was compared with the quietest": loudest / ordered[0],

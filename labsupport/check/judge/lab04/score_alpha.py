@@ -17,8 +17,11 @@ def cases(seed: int) -> list[Case]:
     """Weights [out, in], norms [in] whose roots are whole numbers, and several powers."""
     source = draw.rng(seed, "score_alpha")
 
+    def norms(count: int) -> torch.Tensor:
+        return torch.tensor(source.sample([4.0, 9.0, 16.0, 25.0, 36.0, 49.0], count))  # [in]
+
     def loud(count: int) -> torch.Tensor:
-        norm = torch.tensor(source.sample([4.0, 9.0, 16.0, 25.0, 36.0, 49.0], count))  # [in]
+        norm = norms(count)
         norm[source.randrange(count)] = 100.0
         return norm
 
@@ -35,7 +38,7 @@ def cases(seed: int) -> list[Case]:
     huge = torch.tensor(source.sample([90_000.0, 3.0, 0.5, 2.0, 7.0], 5))  # [in]
     half = {"weight": draw.distinct(source, 4, 5).half() / 8, "input_norm": huge, "alpha": 1.0}
     return [
-        case("a small square matrix", 3, loud(3), 1.5),
+        case("a small square matrix", 3, norms(3), 2.5),
         case("the root of the norm", 2, loud(5), 0.5),
         case("alpha 1: Wanda's score", 2, loud(4), 1.0),
         case("alpha 0: the magnitude, for an input that is always zero too", 3, dead(4), 0.0),
@@ -104,6 +107,8 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             "It looks as if each output row was multiplied by a norm. The norms belong to the inputs, "
             f"the columns of the weight, {POWER}"
         )
+    if alpha % 1 and any(close(factors, powers(norm, whole)) for whole in (int(alpha), int(alpha) + 1)):
+        yield f"It looks as if alpha was made a whole number. It may be 0.5, {POWER}"
     if alpha != 1 and close(factors, norm):
         yield f"It looks as if alpha was not used: these are the scores of 4.1, {POWER}"
     if alpha not in (0, 1) and close(score, (magnitude * norm) ** alpha):

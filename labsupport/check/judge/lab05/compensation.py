@@ -23,6 +23,7 @@ def cases(seed: int) -> list[Case]:
     return [
         Case("four tokens, three of five channels kept", draw.until(lambda: _whole(source), _suits)),
         Case("a batch of windows, x: [B, L, channels]", _random(source, 5, 12, 7, 2, 6)),
+        Case("inputs that are zero now and then", draw.until(lambda: _silent(source), _suits)),
         Case("x with three axes before the channels", _random(source, 3, 6, 2, 2, 3, 4)),
         Case("a single token, x: [channels]", _random(source, 4, 5, 3)),
         Case("`keep` in no order", {**shuffled, "keep": shuffled["keep"].flip(0)}),
@@ -40,6 +41,13 @@ def _whole(source: random.Random) -> dict:
         "x": 4 * draw.distinct(source, 4, 5),
         "keep": slices.keep(source, 5, 3),
     }
+
+
+def _silent(source: random.Random) -> dict:
+    """Whole numbers, with a zero in every channel of x [4, 5] at one token."""
+    inputs = _whole(source)
+    inputs["x"][[source.randrange(4) for _ in range(5)], range(5)] = 0.0
+    return inputs
 
 
 def _random(source: random.Random, hidden: int, channels: int, kept: int, *axes: int) -> dict:
@@ -143,6 +151,9 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, str]]:
          "the last channels were taken for the dropped ones. `keep` may name any"),
         (weight[:, gone].abs() @ lost.mean(dim=0), "the weights lost their signs"),
     ]  # fmt: skip
+    if bool((lost == 0).any()):
+        loud = (lost.sum(dim=0) / (lost != 0).sum(dim=0)).nan_to_num()  # [dropped]
+        found.append((weight[:, gone] @ loud, "zeros were left out of the mean. They count as well"))
     return found
 
 

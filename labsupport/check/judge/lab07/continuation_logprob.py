@@ -149,6 +149,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
     )
     raw = f"the logits themselves were added up: a log-softmax makes log-probabilities of them, {PLACE}"
     sideways = "the softmax ran over the positions. It runs over the vocabulary, the last axis."
+    greedy = f"the likeliest token was taken at each place, not the one of the continuation, {PLACE}"
     found = [
         (_odds(logits[-n:], ids[-n:], ahead=0).sum(), unshifted),
         (asked[1:].sum(), no_first),
@@ -163,6 +164,7 @@ def mistakes(inputs: dict) -> list[tuple[float, Named]]:
         (math.exp(right), "this is the probability of the continuation; its logarithm is asked for."),
         (-right, "the sign is that of a loss: log-probabilities are negative."),
         (right / math.log(2), "the logarithm is to base 2; the natural one is asked for."),
+        (guesses.log_softmax(dim=-1).amax(dim=-1).sum(), greedy),
         (chosen(logits.log_softmax(dim=0)), sideways),
         (guesses.log_softmax(dim=0).gather(1, continuation[:, None]).sum(), sideways),
     ]
