@@ -6,6 +6,7 @@ import torch
 from labsupport.check.ask.client import answer_here
 from labsupport.check.ask.wire import Opaque
 from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.judging import judge
 from labsupport.check.judge.kit.verdict import WIDTH, Ending
 from tests.sample import few
@@ -37,6 +38,12 @@ STRANGE = {
 
 
 pytestmark = pytest.mark.usefixtures("tiny_course")
+
+
+def test_a_draw_that_cannot_suit():
+    """A condition that nothing meets is an error, never a check without an end."""
+    with pytest.raises(RuntimeError, match="10,000 draws"):
+        draw.until(lambda: 0, bool)
 
 
 @pytest.mark.parametrize("seed", range(5))

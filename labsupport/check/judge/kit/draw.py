@@ -46,10 +46,11 @@ def truncating_sparsity(source: random.Random, count: int) -> float:
 
 
 def until(draw: Callable[[], Drawn], suits: Callable[[Drawn], bool]) -> Drawn:
-    """Repeat a draw until it meets the condition."""
-    while not suits(found := draw()):
-        pass
-    return found
+    """Repeat a draw until it meets the condition; RuntimeError where none of 10,000 does."""
+    for _ in range(10_000):
+        if suits(found := draw()):
+            return found
+    raise RuntimeError("none of 10,000 draws meets the condition")
 
 
 def apart(outcomes: list, alike: Callable = operator.eq) -> bool:
