@@ -72,7 +72,7 @@ class Stop(Struct, frozen=True):
             Why.ABSENT: f"{lacking} no cell defines it.",
             Why.CHECK: f"The check itself, {place}, ended in {self.error}.",
             Why.SILENT: f"The check itself, {place}, ran and sent nothing: a cell above it replaces the "
-            "checks. Delete that cell.",
+            "checks, or takes what they need. Delete that cell.",
             Why.NEEDED: f"{first}, which sets {self.name}, ended in {self.error}. Mend that cell first.",
             Why.SPLIT: f"{first}, between the function {self.name} and its check, ended in {self.error}. "
             "If it is the rest of the function, join the two cells.",

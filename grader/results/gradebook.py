@@ -239,7 +239,9 @@ def feedback(lab: str, student: str = "") -> Path:
     notebooks = [*(course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")]
     if student and not (notebooks or refused):
         raise LabError(f"Nothing of {student} is graded in {lab}, so there is no page.")
-    if notebooks or not (refused or student):
+    if not (notebooks or refused):
+        raise LabError(f"Nothing is graded in {lab}: `python -m grader grade {lab}` comes first.")
+    if notebooks:
         config = course.config()
         config.CourseDirectory.update(assignment_id=lab, student_id=whose)
         config.GenerateFeedback.force = True

@@ -21,7 +21,7 @@ def test_a_worker_holds_its_share(tmp_path, capsys):
     work = submissions.signed(submissions.with_answers(), "of the worker")
     submissions.hand_in(tmp_path, {"one": work.encode()})
     released(fresh("ours:release", folder=str(tmp_path)))
-    found = fresh("ours:grade", folder=str(tmp_path), seconds=300, workers=1)
+    found = fresh("ours:grade", folder=str(tmp_path), seconds=300, options=["--workers", "1"])
     with capsys.disabled():
         print(f"\na worker: {found['own'] / 2**30:.2f} GiB of its own, {found['peak'] / 2**30:.2f} in all")
     assert found["full"] == ["one"]

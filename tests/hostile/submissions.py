@@ -161,6 +161,62 @@ for one in held: one.connect(os.environ["PRUNING_LABS_SOCKET"])
     return with_first_cell(right, source)
 
 
+@entry("KERNEL_DIED", {}, "ended the Python process", "cell-1")
+def kills_every_process(right):
+    return with_first_cell(right, "import os, signal\nos.kill(-1, signal.SIGKILL)")
+
+
+@entry("TIMEOUT", {}, "longer than", "cell-1")
+def stops_every_process(right):
+    return with_first_cell(right, "import os, signal\nos.kill(-1, signal.SIGSTOP)")
+
+
+@entry("OUT_OF_MEMORY", {}, "memory allowed", "cell-1")
+def takes_shared_memory(right):
+    """Segments of System V outlive the process that made them."""
+    source = """
+import ctypes
+library = ctypes.CDLL(None)
+library.shmat.restype = ctypes.c_void_p
+for _ in range(8):
+    place = library.shmat(library.shmget(0, 1 << 30, 0o1666), None, 0)
+    ctypes.memset(place, 1, 1 << 30)
+"""
+    return with_first_cell(right, source)
+
+
+@entry("GRADED", ALL)
+def fills_every_folder(right):
+    """One large file, then small ones, wherever it may write."""
+    source = """
+import os
+for place in ("/tmp", "/dev/shm", "."):
+    try:
+        with open(f"{place}/large", "wb") as file:
+            while True: file.write(bytes(1 << 20))
+    except OSError:
+        pass
+    try:
+        os.truncate(f"{place}/large", 0)
+        for number in range(200_000): open(f"{place}/{number}", "w").close()
+    except OSError:
+        pass
+"""
+    return with_first_cell(right, source)
+
+
+@entry("GRADED", {}, "ran and sent nothing")
+def takes_every_descriptor(right):
+    source = """
+held = []
+try:
+    while True: held.append(open("/dev/null"))
+except OSError:
+    pass
+"""
+    return with_first_cell(right, source)
+
+
 @entry("GRADED", NOT_SECOND)
 def asks_for_input(right):
     return with_source(right, "prune_magnitude", "def prune_magnitude(model, sparsity):\n    return input()")
