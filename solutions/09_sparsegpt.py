@@ -8,7 +8,7 @@
 #
 # SparseGPT does neither. When a weight goes, those that stay in its row *move*, in closed form, so that the layer's
 # output changes as little as it can. No gradient, no training, the same four windows of text as Wanda, half a
-# minute more. On the course model that gives 45 to 47 at 50 %, and about 90 with 2:4. The same loop with rounding in
+# minute more. On the course model that gives 45 to 47 at 50 %, and 85 to 90 with 2:4. The same loop with rounding in
 # place of dropping is GPTQ, which made many of the 4-bit models that phones run: the starred exercise at the end.
 #
 # | | |
@@ -581,8 +581,8 @@ for name, points in curves.items():
 # %% [markdown]
 # ## Your numbers beside ours
 #
-# SparseGPT's numbers differ by a few percent from run to run, and so do ours: on another machine, or with another number of
-# threads, the last bit of a sum decides between two weights that nearly tie, and all later layers are solved for what came before.
+# SparseGPT's numbers differ by a few percent from run to run, and so do ours (with 2:4 they were 85, 87 and 89): on another machine, or
+# with another number of threads, the last bit of a sum decides between two weights that nearly tie, and all later layers are solved for what came before.
 
 # %% experiment
 ours = expected.sparsegpt()
