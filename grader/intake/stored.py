@@ -8,6 +8,7 @@ teammate's id, and .own the student's own work, if there is any. The folder is r
 
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -37,7 +38,11 @@ def alone(submitted: Path) -> Iterator[None]:
     """
     lock = FileLock(submitted.parent / ".grading-collect.lock")
     try:
-        lock.acquire(timeout=PATIENCE)
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            print("Another `collect` is at work; this one waits for its end.", file=sys.stderr)
+            lock.acquire(timeout=PATIENCE)
     except Timeout:
         raise LabError(f"Another `collect` writes into {submitted}: wait until that has ended.") from None
     try:

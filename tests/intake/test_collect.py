@@ -514,7 +514,7 @@ def test_what_newer_work_replaced_never_comes_back(tmp_path, submitted):
     assert landed(submitted) == {f"ben/{LAB}/{NOTEBOOK}": b"ben"}
 
 
-def test_one_collect_at_a_time(tmp_path, submitted, monkeypatch):
+def test_one_collect_at_a_time(tmp_path, submitted, monkeypatch, capsys):
     """A second one would take for a dead one's what the first has moved aside."""
     submitted.mkdir(parents=True)
     download = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"ann"})
@@ -522,6 +522,7 @@ def test_one_collect_at_a_time(tmp_path, submitted, monkeypatch):
     with stored.alone(submitted), pytest.raises(LabError, match="Another `collect` writes"):
         collect(LAB, download, submitted)
     assert not landed(submitted)
+    assert "this one waits for its end" in capsys.readouterr().err
     assert one(collect(LAB, download, submitted), COLLECTED).student == "ann"
 
 
