@@ -648,9 +648,7 @@ def test_a_full_disk_is_one_sentence(offline, line, monkeypatch, capsys):
     assert run(f"prune {TINYLLAMA} --to FULL --criterion l1 --ratio 0.5") == 0
     assert run("measure FULL") == 0
     capsys.readouterr()
-    monkeypatch.setattr(
-        sys, "dont_write_bytecode", True
-    )  # 3.11 would keep half a module for ever
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # 3.11 would keep half a module for ever
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (256, limits[1]))
     try:
