@@ -116,6 +116,11 @@ def zeros(model, ratio, layers, criterion, batches=None):
         masked(weights, _best(score, left.channels), (0, 0, 1))
 
 
+def share_that_stays(model, ratio, layers, criterion, batches=None):
+    """the ratio was taken for the share that stays"""
+    _prune(model, 1 - ratio, layers, criterion, batches)
+
+
 def config_left_alone(model, ratio, layers, criterion, batches=None):
     """the config still describes the dense model"""
     _prune(model, ratio, layers, criterion, batches, note=lambda _: None)

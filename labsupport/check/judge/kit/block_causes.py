@@ -68,6 +68,17 @@ def _not_smaller(remains: Remains) -> Iterator[Named]:
             "number by itself: go through it as it is."
         )
         yield Cause(text, "the last layer of the range left out")
+    inverse, ratio = remains.widths_by(1 - remains.inputs["ratio"]), remains.inputs["ratio"]
+    if all(
+        remains.layer(index)["gate"].shape[0] == inverse[index].channels != remains.planned[index].channels
+        for index in remains.layers
+    ):
+        text = (
+            f"It looks as if the ratio was taken for the share that stays. It is the share that goes: at "
+            f"ratio {ratio} {remains.planned[remains.layers[0]].channels} channels of a layer stay, {WHOLE}"
+        )
+        yield Cause(text, "the ratio taken for the share that stays")
+        return
     pairs = [(remains.before[index], remains.planned[index]) for index in remains.layers]
     if large(MLP_NAMES) and any(old.channels != new.channels for old, new in pairs):
         yield f"It looks as if the MLP was left as it is: MLP and attention both shrink, {WHOLE}"

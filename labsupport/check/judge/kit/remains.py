@@ -76,8 +76,11 @@ class Remains:
     @functools.cached_property
     def planned(self) -> list[widths.Widths]:
         """The expected widths of every layer, by the ratio."""
-        head_dim = widths.head_size(self.dense.config)
-        return plan_widths(self.before, head_dim, self.inputs["ratio"], self.layers)[0]
+        return self.widths_by(self.inputs["ratio"])
+
+    def widths_by(self, ratio: float) -> list[widths.Widths]:
+        """The widths of every layer by another ratio."""
+        return plan_widths(self.before, widths.head_size(self.dense.config), ratio, self.layers)[0]
 
     @functools.cached_property
     def dense_prints(self) -> dict[str, dict[str, Prints]]:
