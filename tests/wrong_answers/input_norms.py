@@ -450,7 +450,7 @@ def last_names(model, batches):
 
 
 def clears_all_hooks(model, batches):
-    """one that was there before is gone"""
+    """but another's, there before, is gone"""
     norms = right_closure(model, batches)
     for module in model.modules():
         module._forward_pre_hooks.clear()

@@ -68,14 +68,15 @@ def _not_smaller(remains: Remains) -> Iterator[Named]:
             "number by itself: go through it as it is."
         )
         yield Cause(text, "the last layer of the range left out")
-    inverse, ratio = remains.widths_by(1 - remains.inputs["ratio"]), remains.inputs["ratio"]
+    inverse = remains.widths_by(1 - remains.inputs["ratio"])
     if all(
         remains.layer(index)["gate"].shape[0] == inverse[index].channels != remains.planned[index].channels
         for index in remains.layers
     ):
         text = (
-            f"It looks as if the ratio was taken for the share that stays. It is the share that goes: at "
-            f"ratio {ratio} {remains.planned[remains.layers[0]].channels} channels of a layer stay, {WHOLE}"
+            f"It looks as if the ratio was taken for the share that stays. It is the share that goes: "
+            f"of {remains.before[remains.layers[0]].channels} channels "
+            f"{remains.planned[remains.layers[0]].channels} stay, {WHOLE}"
         )
         yield Cause(text, "the ratio taken for the share that stays")
         return

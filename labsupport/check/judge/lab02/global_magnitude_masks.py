@@ -35,7 +35,7 @@ def cases(seed: int) -> list[Case]:
     return [
         Case("three layers, one with larger weights", {"weights": plain, "sparsity": 0.35}),
         Case("equal magnitudes at the cut", {"weights": layers(draw.tied), "sparsity": 0.5}),
-        Case("round(sparsity * n) of all n, not of each layer's", {"weights": plain, "sparsity": 0.4}),
+        Case("rounded once, for all layers together", {"weights": plain, "sparsity": 0.4}),
         Case(
             "round(sparsity * n) weights go, where int() would give one less",
             {"weights": plain, "sparsity": draw.truncating_sparsity(source, 20)},

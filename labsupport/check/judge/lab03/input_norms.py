@@ -81,7 +81,7 @@ def came_through(inputs: dict, answer: Normed) -> None:
 def unhooked(answer: Normed) -> None:
     """Raises Noted where hooks are left on the model, or another's is gone."""
     if answer.hooks < 0:
-        raise Noted("and one that was there before is gone: remove only those that you registered")
+        raise Noted("but another's, there before, is gone; remove only your own")
     if answer.hooks:
         raise Noted("one is still there" if answer.hooks == 1 else f"{answer.hooks} are still there")
 
