@@ -18,10 +18,11 @@ from benchmarks.classes import released
 from benchmarks.measure import ROOT, fresh
 from benchmarks.submissions import LAB, mixed, signed
 from benchmarks.table import Row, seconds
+from grader.grade.local_pool import cores
 from labsupport import files
 from labsupport.errors import LabError
 
-IDLE, QUEUE = 6, 30  # submissions, one after the other and all at once
+WARM, IDLE, QUEUE = 4, 6, 30  # submissions: before, one after the other, and all at once
 GOALS = {"median": 20.0, "95th percentile": 60.0}  # seconds
 LOOK, PATIENCE = 0.1, 1800  # seconds between two looks at the pages, and for a page
 
@@ -29,10 +30,11 @@ LOOK, PATIENCE = 0.1, 1800  # seconds between two looks at the pages, and for a 
 def run(idle: int = IDLE, queue: int = QUEUE) -> tuple[list[Row], list[str]]:
     """Seconds until the feedback is released, against the goal."""
     with tempfile.TemporaryDirectory() as folder, watching(Path(folder)) as inbound:
-        work = [(f"s{n:03d}", text) for n, text in enumerate(various(1 + idle + queue))]
+        work = [(f"s{n:03d}", text) for n, text in enumerate(various(1 + WARM + idle + queue))]
         waited(inbound, work[:1])  # what loads the model and the sandbox's parent
-        alone = [waited(inbound, [one])[0] for one in work[1 : 1 + idle]]
-        together = sorted(waited(inbound, work[1 + idle :]))
+        waited(inbound, work[1 : 1 + WARM])  # what starts the workers
+        alone = [waited(inbound, [one])[0] for one in work[1 + WARM :][:idle]]
+        together = sorted(waited(inbound, work[1 + WARM + idle :]))
     last = together[round(0.95 * (len(together) - 1))]
     rows = [
         row(f"first feedback, one of {idle} on an idle grader: median", statistics.median(alone), "median"),
@@ -64,7 +66,7 @@ def watching(folder: Path) -> Iterator[Path]:
     for place in (course, inbound, inbound.parent / "outbound"):
         place.mkdir(parents=True)
     released(fresh("ours:release", folder=str(course)))
-    command = [sys.executable, "-m", "grader", "watch", LAB, str(inbound)]
+    command = [sys.executable, "-m", "grader", "watch", LAB, str(inbound), "--workers", str(cores())]
     environment = os.environ | {"PRUNING_LABS_COURSE": str(course)}
     watch = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:

@@ -62,7 +62,7 @@ def fill(folder: str, size: int) -> dict:
     from grader.results import gradebook
 
     hand_in(Path(folder), {f"s{n:05d}": without_course_model(n) for n in range(size)})
-    (first,) = grade_class(LAB, "s00000")
+    (first,) = grade_class(LAB, ["s00000"])
     handed = submitted.submissions(LAB)
     records = [replace(first, student=each.student, submission=each.digest) for each in handed]
     for record in records:

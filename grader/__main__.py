@@ -161,6 +161,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     one.add_argument("source", metavar="INBOUND", type=Path, help="an exchange's inbound folder, or another")
     one.add_argument("--once", action="store_true", help="handle what is there, and end; for cron")
+    one.add_argument(
+        "--workers", type=positive, metavar="N", default=1, help="graded in parallel when several wait"
+    )
     one.add_argument("--attempts", type=positive, metavar="N", default=10, help="of a student; default 10")
     one.add_argument(
         "--cool-down", type=positive, metavar="MIN", default=10, help="minutes between two; default 10"
@@ -314,7 +317,7 @@ def grade(chosen) -> int:
     with alone(lab):
         records = grade_class(
             lab,
-            chosen.student,
+            () if chosen.student is None else (chosen.student,),
             chosen.workers,
             limits,
             chosen.isolation,
@@ -346,10 +349,11 @@ def watch(chosen) -> int:
     with loading():
         from grader.watch import Watch
 
-    here = Watch(course.lab(chosen.lab), chosen.source, chosen.attempts, timedelta(minutes=chosen.cool_down))
-    if chosen.once:
-        return int(here.look())
-    here.forever()
+    cool_down = timedelta(minutes=chosen.cool_down)
+    with Watch(course.lab(chosen.lab), chosen.source, chosen.attempts, cool_down, chosen.workers) as here:
+        if chosen.once:
+            return int(here.look())
+        here.forever()
     return 0
 
 

@@ -4,13 +4,14 @@ All state is in files that are written atomically: submitted/, the journal, and 
 that is killed loses nothing, and the next one grades nothing twice.
 """
 
+import contextlib
 import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from grader import course
-from grader.grade import attempts, journal
+from grader.grade import attempts, class_run, journal
 from grader.grade.alone import Busy, alone
 from grader.grade.class_run import grade_class
 from grader.grade.journal import Record
@@ -22,7 +23,7 @@ from grader.results.table import points
 from grader.status import Status
 from labsupport.errors import LabError
 
-LOOK = 5  # seconds between two looks at the source
+LOOK = 2  # seconds between two looks at the source
 ANYWAY = 30  # seconds after which submissions are looked at all the same: a cool-down may have ended
 STILL = 1  # seconds without a change, after which what arrives is complete
 PATIENCE = 30  # seconds to wait for that
@@ -32,16 +33,25 @@ FAILED = (Status.GRADER_ERROR, Status.PARTLY_GRADED, Status.SET_ASIDE)  # for a 
 class Watch:
     """One lab and the place where its work arrives.
 
-    most: attempts of a student. cool_down: the time between two of them.
+    most: attempts of a student. cool_down: the time between two of them. workers: processes that grade when
+    several submissions wait; they are started then, and kept until the context ends. One submission alone is
+    graded by this process, with all cores.
     """
 
-    def __init__(self, lab: str, source: Path, most: int, cool_down: timedelta):
+    def __init__(self, lab: str, source: Path, most: int, cool_down: timedelta, workers: int = 1):
         if not source.exists():
             raise LabError(f"{source} does not exist.")
         self.lab, self.source, self.most, self.cool_down = lab, source, most, cool_down
+        self.workers, self.pool, self.later = workers, None, contextlib.ExitStack()
         self.seen: list[tuple] | None = None  # the source when it was collected last
         self.looked = -float(ANYWAY)  # when submissions were looked at last
         self.said: set[str] = set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.later.close()
 
     def forever(self) -> None:
         """Look again and again, until the process is ended. Only what fails at the start is raised."""
@@ -63,8 +73,7 @@ class Watch:
             with alone(self.lab):
                 attention = self.give_all()  # before other work takes the place of what was graded
                 attention |= arrived and self.collect()
-                for submission in sorted(self.due(), key=lambda each: each.submitted_at):
-                    attention |= self.grade(submission)
+                attention |= self.grade(sorted(self.due(), key=lambda each: each.submitted_at))
                 self.looked = time.monotonic()
                 return attention
         except Busy as problem:
@@ -121,27 +130,46 @@ class Watch:
             return False
         return True
 
-    def grade(self, given: Submission) -> bool:
-        """Grade one submission and give the result back; whether that needs a person."""
-        try:
-            (record,) = grade_class(self.lab, given.student)
-            return self.give(record)
-        except LabError as problem:
-            self.say_once(f"{given.student}: {problem}")
-            return True
+    def grade(self, due: list[Submission]) -> bool:
+        """Grade submissions and give each result back when it is there; whether that needs a person.
+
+        What several processes could not do is tried one by one: a fault may be that of one submission.
+        """
+        attention, given = False, set()
+
+        def give(record: Record) -> None:
+            nonlocal attention
+            given.add(record.student)
+            attention |= self.give_or_say(record)
+
+        students = [each.student for each in due]
+        if len(due) > 1 and self.workers > 1:
+            with contextlib.suppress(LabError):
+                self.pool = self.pool or self.later.enter_context(class_run.local(self.lab, self.workers))
+                if self.pool:
+                    grade_class(self.lab, students, pool=self.pool, done=give)
+        for student in students:
+            if student not in given:
+                try:
+                    give(*grade_class(self.lab, [student]))
+                except LabError as problem:
+                    self.say_once(f"{student}: {problem}")
+                    attention = True
+        return attention
 
     # Giving back
 
     def give_all(self) -> bool:
         """Give back what was graded and not given back; whether something needs a person."""
-        attention = False
-        for record in journal.records(self.lab):
-            try:
-                attention |= self.give(record)
-            except LabError as problem:
-                self.say_once(f"{record.student}: {problem}")
-                attention = True
-        return attention
+        return any([self.give_or_say(record) for record in journal.records(self.lab)])
+
+    def give_or_say(self, record: Record) -> bool:
+        """Give a record back, or say why not; whether that needs a person."""
+        try:
+            return self.give(record)
+        except LabError as problem:
+            self.say_once(f"{record.student}: {problem}")
+            return True
 
     def give(self, record: Record) -> bool:
         """Note the attempt, and hand gradebook and student the result; whether it needs a person."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Generator, Set
+from collections.abc import Callable, Collection, Generator, Iterator, Set
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any
 
@@ -25,7 +25,7 @@ LOOK = 5  # seconds between two queries of a pool's width, which changes as work
 
 def grade_class(
     lab: str,
-    student: str | None = None,
+    students: Collection[str] = (),
     workers: int | None = None,
     limits: Limits = DEFAULTS,
     isolation: str = "bwrap",
@@ -34,30 +34,33 @@ def grade_class(
     all_cells: bool = False,
     dry: bool = False,
     why: str = "",
+    pool: local_pool.Pool | None = None,
+    done: Callable[[Record], object] = lambda _: None,
 ) -> list[Record]:
     """Grade every unsettled submission of a lab; the records of all, old and new, by student.
 
-    Each record is written before the next is awaited, so a killed run resumes where it stopped. student:
-    only this one, also when it was set aside. workers: number of local processes, by default one, or one for
-    each GPU; scheduler: the address of a Dask scheduler, whose workers grade instead. all_cells: whether the
-    lab's own experiments run, too. dry: whether to leave the journal as it is. why: a sentence for the
-    feedback of those whose points on the same work change.
+    Each record is written before the next is awaited, so a killed run resumes where it stopped. students:
+    only these, in this order, also when they were set aside; none for the class. workers: number of local
+    processes, by default one, or one for each GPU; scheduler: the address of a Dask scheduler, whose workers
+    grade instead; pool: local processes that are there already. all_cells: whether the lab's own experiments
+    run, too. dry: whether to leave the journal as it is. why: a sentence for the feedback of those whose
+    points on the same work change. done: called with each new record when it is written, while others are
+    graded.
     """
     release = course.folder() / "release" / lab / f"{lab}.ipynb"
     if not release.exists():
         raise LabError(
             f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first."
         )
-    found = submissions(lab, student)
+    found = submissions(lab, students)
     if not found:
-        whose = f"of {student} " if student else ""
+        whose = f"of {', '.join(students)} " if students else ""
         raise LabError(f"There is no submission {whose}for {lab} in {course.folder() / 'submitted'}.")
     before = {each.student: retimed(journal.read(lab, each.student), each, dry) for each in found}
     after: dict[str, Any] = dict(before)  # no None stays: each record comes below, or is settled
     suspects = {each.student for each in found if suspect(before[each.student], each)}
     graded_with = version.of(lab)
     with contextlib.ExitStack() as later:
-        pool = None
         if scheduler is not None:
             from grader.grade import dask_pool
 
@@ -67,21 +70,20 @@ def grade_class(
             version.note(lab, graded_with)
         shared = of_mates(found, graded_with)
         text, seed = release.read_text("utf-8"), course.seed()
+        turn = {name: place for place, name in enumerate(students)}
         todo = [
             Task(each, text, seed, graded_with, limits, isolation, cold, all_cells)
-            for each in found
+            for each in sorted(found, key=lambda each: turn.get(each.student, 0))
             if each.student not in shared
             and (
                 not journal.settled(before[each.student], each.digest, graded_with)
-                or (student and each.student in suspects)
+                or (students and each.student in suspects)
             )
         ]
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
         wanted = min(workers or max(1, len(cards.named())), len(todo))
-        if scheduler is None and (count := local_pool.affordable(wanted)) > 1:
-            if isolation == "bwrap" and not cold:
-                zygote_client.zygote.ready(course.number(lab))
-            pool = later.enter_context(local_pool.local(count))
+        if pool is None:
+            pool = later.enter_context(local(lab, wanted, isolation == "bwrap" and not cold))
         records = later.enter_context(contextlib.closing(finished(todo, pool, suspects)))
         for record in records:
             old = before[record.student]
@@ -90,14 +92,32 @@ def grade_class(
                 journal.write(record)
             progress.update()
             progress.set_postfix_str(f"{record.student} {record.status}")
+            done(record)
     for each in found:
         if each.student in shared:
             old, of_mate = before[each.student], after.get(each.mate) or journal.read(lab, each.mate)
             assert of_mate is not None
-            after[each.student] = told(passed_on(of_mate, each, old), old, why)
-            if not dry and after[each.student] is not old:
-                journal.write(after[each.student])
+            record = after[each.student] = told(passed_on(of_mate, each, old), old, why)
+            if not dry and record is not old:
+                journal.write(record)
+            done(record)
     return [after[each.student] for each in found]
+
+
+@contextlib.contextmanager
+def local(lab: str, workers: int, warm: bool = True) -> Iterator[local_pool.Pool | None]:
+    """A context with so many local processes, or fewer if memory is short; None where one is enough.
+
+    warm: whether they share a parent process of the lab's sandboxes.
+    """
+    count = local_pool.affordable(workers)
+    if count < 2:
+        yield None
+        return
+    if warm:
+        zygote_client.zygote.ready(course.number(lab))
+    with local_pool.local(count) as pool:
+        yield pool
 
 
 def of_mates(found: list[Submission], graded_with: str) -> set[str]:

@@ -1,6 +1,7 @@
 """The submissions in the course folder, read as bytes; nothing of them runs."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,18 +31,18 @@ class Submission:
     mate: str = ""
 
 
-def submissions(lab: str, student: str | None = None) -> list[Submission]:
+def submissions(lab: str, only: Collection[str] = ()) -> list[Submission]:
     """The submissions in submitted/STUDENT/LAB by student; follows no link and runs nothing.
 
-    A student who sent something of which `collect` could take nothing is one of them. student: only this
-    one; no other file is read.
+    A student who sent something of which `collect` could take nothing is one of them. only: these students,
+    and no other file is read; none for all.
     """
     place = course.folder() / "submitted"
     handed = register.read(place, lab).students
     students = {path.name for path in place.glob("*") if not path.name.startswith(".") and is_students(path)}
     students |= {name for name, one in handed.items() if one.refused}
-    if student is not None:
-        students &= {student}
+    if only:
+        students &= set(only)
     return [
         submission(name, lab, place / name / lab, handed.get(name, Handed())) for name in sorted(students)
     ]

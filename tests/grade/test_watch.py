@@ -1,8 +1,11 @@
 """Work that arrives is graded and given back, within bounds, and a killed watch loses nothing."""
 
+import contextlib
 import hashlib
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -11,9 +14,11 @@ from msgspec.structs import replace
 from grader import course, watch
 from grader.__main__ import main
 from grader.grade import attempts, class_run, journal
+from grader.grade.local_pool import Pool
 from grader.grade.submission import begun
 from grader.results import exchange, gradebook
 from grader.status import Status
+from labsupport.errors import LabError
 from tests.results.test_gradebook import LAB, graded
 
 pytestmark = pytest.mark.lengthy
@@ -88,6 +93,78 @@ def test_from_the_inbound_folder_to_the_students_page(inbound, judged, capsys):
     here.looked = -watch.ANYWAY
     assert not here.look() and not at(inbound).look()
     assert capsys.readouterr().out == "" and sorted(judged) == ["ann 1", "bob 0.5"]
+
+
+@pytest.fixture
+def pooled(monkeypatch) -> list[str]:
+    """Two workers that are threads; the students whose work they judged."""
+    found = []
+
+    def judge(task):
+        found.append(task.submission.student)
+        return class_run.grade(task)
+
+    @contextlib.contextmanager
+    def local(_lab, workers, *_):
+        with ThreadPoolExecutor(workers) as threads:
+            pool = Pool(
+                lambda: workers, lambda task: threads.submit(judge, task), lambda _, future: future.result()
+            )
+            yield pool if workers > 1 else None
+
+    monkeypatch.setattr(class_run, "local", local)
+    return found
+
+
+def test_several_that_wait_are_graded_in_parallel(inbound, judged, pooled):
+    """Whoever handed in first is first; one alone is graded by the watch itself, with all cores."""
+    for minute, student in enumerate(("zoe", "eve", "ann")):
+        hand_in(inbound, student, "1", minute)
+    with watch.Watch(LAB, inbound, 10, NONE, workers=2) as here:
+        assert not here.look()
+        assert sorted(pooled[:2]) == ["eve", "zoe"] and pooled[2:] == ["ann"]
+        assert all(page(inbound, *one) for one in (("zoe", 0), ("eve", 1), ("ann", 2)))
+        hand_in(inbound, "bob", "0.5", 3)
+        assert not here.look() and page(inbound, "bob", 3)
+    assert len(pooled) == 3 and judged[3:] == ["bob 0.5"]
+
+
+def test_a_page_is_given_while_others_are_graded(inbound, judged, pooled, monkeypatch):
+    """The slow one ends only when the page of the other is there."""
+    judge = class_run.grade
+
+    def slow(task):
+        if task.submission.student == "ann":
+            end = time.monotonic() + 60
+            while not page(inbound, "bob") and time.monotonic() < end:
+                time.sleep(0.05)
+            assert page(inbound, "bob")
+        return judge(task)
+
+    monkeypatch.setattr(class_run, "grade", slow)
+    for student in ("ann", "bob"):
+        hand_in(inbound, student, "1")
+    with watch.Watch(LAB, inbound, 10, NONE, workers=2) as here:
+        assert not here.look()
+    assert page(inbound, "ann") and len(pooled) == 2
+
+
+def test_what_workers_cannot_do_is_tried_one_by_one(inbound, judged, pooled, monkeypatch, capsys):
+    """A fault of one submission costs no other its page, and is said."""
+    judge = class_run.grade
+
+    def broken(task):
+        if task.submission.student == "ann":
+            raise LabError("this machine cannot")
+        return judge(task)
+
+    monkeypatch.setattr(class_run, "grade", broken)
+    for student in ("ann", "bob"):
+        hand_in(inbound, student, "1")
+    with watch.Watch(LAB, inbound, 10, NONE, workers=2) as here:
+        assert here.look()
+    assert page(inbound, "bob") and not page(inbound, "ann")
+    assert "ann: this machine cannot\n" in capsys.readouterr().out
 
 
 def test_later_work_waits_for_the_cool_down(inbound, judged, capsys):

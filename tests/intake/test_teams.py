@@ -164,7 +164,7 @@ def test_it_is_graded_once_and_everybody_has_a_row(folder, tmp_path, monkeypatch
     assert "cem" in (pages / "cem" / LAB / f"{LAB}.html").read_text()
     stored = journal.folder(LAB) / "ann.json"
     kept = stored.read_bytes()
-    class_run.grade_class(LAB, "ann")
+    class_run.grade_class(LAB, ["ann"])
     assert judged == ["bob", "zoe"] and stored.read_bytes() == kept
 
 
