@@ -25,9 +25,13 @@ def release(folder: str, lab: str) -> dict:
 
 
 def autograde(folder: str, lab: str) -> dict:
-    """`nbgrader autograde` in that course: seconds by phase, peak memory, and who has all the points."""
-    phases = Counter()
+    """`nbgrader autograde` in that course: seconds by phase, peak memory, and who has all the points.
+
+    each: the seconds of every student.
+    """
+    phases, each = Counter(), Counter()
     timed(phases, BaseConverter, "convert_single_notebook", which_pass)
+    timed(each, BaseConverter, "convert_single_notebook", whose_notebook)
     timed(phases, ExecutePreprocessor, "preprocess", lambda *_: "execute")
     timed(phases, ExecutePreprocessor, "preprocess_cell", whose_cell)
     timed(phases, Autograde, "init_assignment", lambda *_: "entry")
@@ -42,6 +46,7 @@ def autograde(folder: str, lab: str) -> dict:
             "judging": phases["judging"],
             "gradebook": phases["entry"] + phases["second"] - phases["execute"],
         },
+        "each": each,
         "peak": family.bytes,
         "full": full(f"sqlite:///{folder}/gradebook.db", lab),
     }
@@ -78,6 +83,11 @@ def timed(phases: dict[str, Any], owner: type, name: str, phase) -> None:
 def which_pass(converter: Autograde, *_) -> str:
     """nbgrader converts a notebook twice: it puts the locked cells back, then it runs and enters it."""
     return "intake" if converter._sanitizing else "second"
+
+
+def whose_notebook(_, path: str) -> str:
+    """The student whose STUDENT/LAB/LAB.ipynb is converted."""
+    return Path(path).parent.parent.name
 
 
 def whose_cell(_, cell, *__) -> str:

@@ -1,7 +1,9 @@
 """The class that is graded: right answers in several hands, typical mistakes, and what else comes in."""
 
 import ast
+import random
 import re
+from itertools import cycle, islice
 from pathlib import Path
 
 import nbformat
@@ -49,6 +51,41 @@ def mixed(count: int = COUNT) -> dict[str, bytes]:
     ]
     everyone = [*pairs, *right[len(mistaken) :], *others]
     return {student: text.encode() for student, text in everyone[:count]}
+
+
+def crowd(count: int, loop: bool = True) -> dict[str, bytes]:
+    """A large class in a real mix, no two files equal; a student is called NUMBER-KIND, a kind as in `mixed`.
+
+    70 % are right in all ways, 20 % mistaken, 5 % unfinished, 5 % broken, in an order that is drawn once. Of
+    the broken ones one loops for ever, the others are damaged files; loop: whether that one is there.
+    """
+    kinds = mixed()
+    right = [kind for kind in kinds if kind.startswith("right")]
+    wrong = [kind for kind in kinds if kind.startswith("wrong")]
+    some = round(0.7 * count), round(0.2 * count), round(0.05 * count)
+    drawn = [*_round(right, some[0]), *_round(wrong, some[1]), *_round(["begun", "untouched"], some[2])]
+    drawn += ["endless-loop"] * loop
+    drawn += ["damaged"] * (count - len(drawn))
+    random.Random(0).shuffle(drawn)
+    return {f"{number:03d}-{kind}": _own_copy(kinds[kind], number) for number, kind in enumerate(drawn)}
+
+
+def kind(student: str) -> str:
+    """The kind of a student of `crowd`, a key of `mixed`."""
+    return student.partition("-")[2]
+
+
+def _round(kinds: list[str], count: int) -> list[str]:
+    return list(islice(cycle(kinds), count))
+
+
+def _own_copy(text: bytes, number: int) -> bytes:
+    """The file as another student would have it; a damaged one ends a little earlier."""
+    try:
+        notebook = nbformat.reads(text.decode(), as_version=4)
+    except nbformat.reader.NotJSONError:
+        return text[: -1 - number]
+    return signed(notebook, f"number {number}").encode()
 
 
 def _right() -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import subprocess
+from collections import Counter
 
 import nbformat
 import pytest
@@ -202,8 +203,20 @@ def test_a_class_that_fails_is_no_comparison(monkeypatch):
     result = {"wall": 1.0, "phases": {}, "peak": 1, "full": ["right-1"]}
     monkeypatch.setattr(classes, "once_plain", lambda *_: result)
     monkeypatch.setattr(classes, "once_ours", lambda *_: result | {"full": []})
-    with pytest.raises(LabError, match="right-1 did not get all points with cold"):
-        classes.run(2, 20)
+    with pytest.raises(LabError, match="right-1.* did not get all points with ours:"):
+        classes.run(2, 20, 20)
+
+
+def test_plain_nbgrader_is_weighed_by_what_the_class_has():
+    """Of 200 one loops, and a kind's seconds count once for each who is of that kind."""
+    crowd = submissions.crowd(200)
+    kinds = Counter(submissions.kind(student) for student in crowd)
+    assert kinds.keys() == submissions.mixed().keys() and len(set(crowd.values())) == 200
+    shares = Counter(kind.partition("-")[0] for kind in kinds.elements())
+    assert shares == {"right": 140, "wrong": 40, "begun": 5, "untouched": 5, "endless": 1, "damaged": 9}
+    plain = {"wall": 1000.0, "each": dict.fromkeys(kinds, 10.0) | {"endless-loop": 300.0}}
+    assert classes.weighed(plain, crowd)["wall"] == 1000 - 490 + 199 * 10 + 300
+    assert not any("loop" in student for student in submissions.crowd(60, loop=False))
 
 
 @pytest.mark.alone
@@ -211,8 +224,11 @@ def test_a_class_that_fails_is_no_comparison(monkeypatch):
 def test_classes(monkeypatch):
     """One right and one mistaken submission with every way; one that answers a single exercise."""
     monkeypatch.setenv("PRUNING_LABS_MODEL", "tiny")
-    rows, notes = classes.run(count=2, cell_seconds=60)
-    assert len(rows) == 2 * len(classes.WAYS) + 1
+    monkeypatch.setattr(submissions, "crowd", lambda count, loop=True: {
+        f"{number}-{kind}": text for number, (kind, text) in enumerate(submissions.mixed(count).items())
+    })  # fmt: skip
+    rows, notes = classes.run(count=2, large=2, calm=2, cell_seconds=60)
+    assert len(rows) == 6
     assert all(row.ratio > 0 for row in rows)
     _, more = growth.run(sizes=(1,))
     for note in [*notes[:-1], *more]:
