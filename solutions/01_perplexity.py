@@ -439,7 +439,7 @@ for name, curve in list(protocols.items())[1:]:
 # - *Window length.* A short window loses its context again and again, and at each new start the model guesses
 #   with almost none. The report names its length (2048) in the command; many papers do not.
 # - *BOS* gives the first guesses a little context, and short windows have more first guesses. But the
-#   first token of a window is hard to guess from BOS alone, so scoring it as well costs more than BOS saves.
+#   first token of a window is hard to guess from BOS alone, so on the course model scoring it as well costs more than BOS saves.
 #   Papers call both "with BOS".
 # - *The average of the windows' perplexities* is never below the right one. It is worst for many short
 #   windows, which differ most among themselves. With two long windows it is nearly right, so a quick test does

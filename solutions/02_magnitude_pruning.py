@@ -490,7 +490,7 @@ check.sensitivity_budgets(sensitivity_budgets)
 
 # %% [markdown]
 # Now give each kind its budget, from the perplexities that you measured above, and prune the model by them. (A kind
-# that suffers nothing, as in a model of random weights, gets a very small rise.)
+# whose loss does not rise, as in a model of random weights, is given a very small rise.)
 
 # %% experiment
 rise = (torch.tensor(list(by_kind.values())) / dense_perplexity).log().clamp(min=1e-3)  # [kinds]

@@ -6,7 +6,7 @@
 # 0.14 s. That helps only if the right half goes, and lab 02's half ruined the model.
 #
 # Lab 02 judged a weight by its size alone. But a weight never acts alone: it multiplies an input, and some
-# inputs are a thousand times larger than others. In this lab you measure them. Lab 04 then prunes with what
+# single inputs are a thousand times larger than others. In this lab you measure them. Lab 04 then prunes with what
 # you measured.
 #
 # | | |

@@ -570,8 +570,9 @@ for some in (batches[:2], batches):
 
 # %% [markdown]
 # The gradients take exactly as much as the weights. The rest of the peak is the activations of *one* batch, so more
-# batches take more time and hardly more memory. (The report logged a peak of 4130.38 MiB for taylor and 1783.69 MiB for
-# l1: the published tool takes the gradients of *all* weights. In half precision they take as much as the model.)
+# batches take more time and hardly more memory. (The published tool takes the gradients
+# of *all* weights. The report's logs end with 4130.38 MiB for taylor and 1783.69 MiB for l1: no peaks, but what was still
+# allocated after the pruning. Lab 08 asks what the difference is.)
 
 # %% [markdown]
 # ### What the criteria see
@@ -603,10 +604,11 @@ by_loss = {index: by_taylor(index, slopes) for index in layers}  # of the channe
 del slopes
 
 # %% experiment
-agreement = {}
+agreement, middles = {}, []
 for index in layers:
     by_size = channel_importance(*structured.weights(structured.mlp(model, index)), "l1")
     agreement[index] = rank_correlation(by_size, by_loss[index][0])
+    middles.append(by_size.quantile(torch.tensor([0.1, 0.9], device=by_size.device)) / by_size.median())
 plots.agreement_by_depth(
     agreement, "Do l1 and taylor rank the channels of a layer alike?", guess=(layers[-1], guess)
 )
@@ -614,6 +616,8 @@ low, high = min(agreement, key=agreement.get), max(agreement, key=agreement.get)
 reversed_in = sum(value < 0 for value in agreement.values())
 print(f"from {agreement[low]:.2f} in layer {low} to {agreement[high]:.2f} in layer {high}")
 print(f"below zero, so that size points the wrong way, in {reversed_in} of {len(agreement)} layers")
+small, large = torch.stack(middles).mean(dim=0).tolist()
+print(f"by l1 the middle 80 % of a layer's channels lie from {small:.2f} to {large:.2f} times its median")
 
 # %% [markdown]
 # Below zero, l1 tends to drop the channels that the loss needs: those that do a lot with small weights, because their
@@ -688,7 +692,7 @@ plots.perplexity_by_criterion(
 for ratio in ratios:
     chance = found["random"][ratio]
     print(
-        f"{ratio:.0%}: the greatest of three random draws is {max(chance) / min(chance):.2f} times the least"
+        f"{ratio:.0%}: the highest of three random draws is {max(chance) / min(chance):.2f} times the lowest"
     )
     for criterion in ("l1", "l2", "taylor"):
         (value,) = found[criterion][ratio]
@@ -698,7 +702,7 @@ for ratio in ratios:
 # %% [markdown]
 # On the course model l1 is worse than random numbers at both ratios: random pruning hits an important channel now and
 # then; l1 hits every important channel whose weights are small. At 35 % a head goes with the channels, chosen at
-# random too, and the greatest of the three draws is six times the least: one draw alone would have told nothing. (No
+# random too, and the highest of the three draws is six times the lowest: a single draw would have told us nothing. (No
 # model was trained afterwards; lab 06 does that.)
 #
 # **What if** the first layers and the last were pruned as well? In a new cell, set `layers = range(depth)` and look at
@@ -776,7 +780,7 @@ print(columns(header, rows))
 # %% [markdown]
 # "Random" is the middle one of three draws. The last two columns are the report's: TinyLlama, 30 % of layers 4
 # to 17, other texts, float16, windows of 2,048 tokens, and by the tool's default 10 windows of 64 for taylor. So
-# the numbers cannot be compared. Can the order? Taylor is best and l1 worst in both. The report's l2 and random lie
+# the numbers cannot be compared (the page *The report, step by step* names every difference). Can the order? Taylor is best and l1 worst in both. The report's l2 and random lie
 # closer together than any two of our draws at 35 %: nothing follows from their order.
 
 # %% [markdown]
@@ -788,7 +792,7 @@ print(columns(header, rows))
 # %% [markdown] written="criteria_reflection" points=2
 # No. Inside one matrix, or one row, a small weight usually does less than a large one on the same input: that is what
 # lab 02 used. Here whole channels are compared, by sums over thousands of weights of three matrices. These sums are
-# nearly equal for most channels, so their order says little about weights and nothing about how large a channel's
+# much alike for most channels (four in five lie within an eighth of the middle one), so their order says little about weights and nothing about how large a channel's
 # inputs are or how sensitive the loss is to it. In some layers the order is even reversed: channels with small
 # weights and large effect. A rule that is wrong in a systematic way removes all of those, chance only its share.
 

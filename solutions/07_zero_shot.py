@@ -279,7 +279,7 @@ print(columns(["", "yours", "harness"], rows))
 assert all(math.isclose(*pair, rel_tol=1e-9) for pair in pairs.values())
 
 # %% [markdown]
-# The same numbers: there is nothing more behind those tables. One trap for other tasks: in this version of the harness
+# The same numbers: that is all there is behind those tables. One trap for other tasks: in this version of the harness
 # `acc_norm` counts *characters*, and another metric, `acc_bytes`, counts bytes. In plain ASCII, which all our questions
 # are, a character is a byte. In Korean or German it is not. So beside an accuracy belong the version of the harness, the
 # task and the limit.

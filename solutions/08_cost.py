@@ -505,15 +505,15 @@ one, many = (times[what]["dense"][0] for what in ("1 text of 1 token", "1 text o
 print(f"dense: a single token takes 1/{many / one:.0f} of the time of 128")
 
 # %% [markdown]
-# *Zeros* take the time of *dense* at every size, give or take what the spread allows: no trace of the half that is gone.
+# On our CPU *zeros* take as long as *dense* at every size, within the spread: no trace of the half that is gone.
 # What *sliced* gains depends on what one waits for. On a CPU that is mostly the multiplications, and it gains nearly what it
 # saves in MACs. On a GPU a model as small as ours waits for its hundreds of small kernels to start, and those are as many as
 # before: the more texts at once, the more is gained.
 #
 # Compare the single token with 128 as well. It needs 1/128 of the multiplications and takes far more than 1/128 of
 # the time: there is hardly anything to compute. On a CPU one waits for the weights to come from memory; so does a GPU
-# with a large model. That is how a model runs that writes one token after the other. What helps it are fewer
-# *bytes*, and in a dense tensor a zero has as many as any other number.
+# with a large model. That is how a model runs that writes one token after the other. What helps is fewer *bytes*;
+# in a dense tensor a zero takes as many as any other number.
 #
 # **What if** only two texts come at a time? Put `"2 texts of 128": (2, 128, 9)` into `sizes`, and run the three cells again:
 # from how many tokens on does *sliced* gain what it saves in MACs?
@@ -539,7 +539,7 @@ for name, (median, (low, high)) in products.items():
     print(f"   {median / products['dense'][0]:6.2f} of dense")
 
 # %% [markdown]
-# At 50 % the sparse product does half of the multiplications and saves no time: the last column is above 1. It has
+# At 50 % the sparse product does half of the multiplications and saves no time: on our CPU the last column is above 1. It has
 # to look up a column for every value and to fetch inputs from here and there, while the dense kernel reads in a
 # straight line and fills the units of the processor that multiply many numbers at once. Irregular zeros pay in time only
 # beyond the sparsity that a language model survives well, and with a hundredth of the multiplications left they are still
@@ -595,7 +595,7 @@ print(columns(["what", "yours", "reference"], rows))
 # about two minutes on two CPU cores the first time; each is saved as soon as it is made.
 
 # %% experiment
-guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense has 24 or 26
+guess = None  # your guess: the perplexity of Wanda with a third of the weights gone; dense: 24, or 26 with the GPU settings
 
 # %% experiment
 above = ("dense", "zeros", "sliced", "three", "model", "layer", "weight", "matrices", "actions")
@@ -678,7 +678,7 @@ for what, of in measures.items():
         print(f"least {what:11} {least.method}, {of(least) / of(methods[0]):.2f} of dense")
 
 # %% [markdown]
-# Read it column by column. *Perplexity* belongs to the amount in the first column, so compare it along the curves above, not
+# Read it column by column. *Perplexity* holds for the amount in the first column, so compare it along the curves above, not
 # down this one. *Accuracy* says the same, with wider bars: 48 documents cannot tell neighbours apart. *MACs, memory and time*: all
 # methods that set zeros stand on the dense line, whatever they dropped; only smaller matrices move to the left, in MACs and
 # memory by about as much as they lost, in time as far as multiplications are what one waits for.
@@ -695,27 +695,29 @@ for what, of in measures.items():
 #    all that differs between the two counts besides the pruning.
 # 2. It prints a "GPU memory requirement" of 2427.31 MiB before and 1793.30 MiB after, for weights of 2 bytes. Which number of
 #    parameters does the first agree with, 1261.53 M or 1100.05 M? Is it a peak?
-# 3. Its log of the pruning itself says 4130.38 MiB for taylor. The published tool holds the gradients of all weights
-#    then (lab 05). Which peak would be left if it held only those of the layers 4 to 17, which it prunes?
+# 3. Its logs of the pruning end with 1783.69 MiB for l1 and 4130.38 MiB for taylor, and the model that both leave has
+#    921.65 M parameters. Taylor's loss was still in memory then, and its graph keeps the weights that the layers 4 to 17
+#    had before, and their gradients. How many MiB are these, and do they explain the difference?
 
 # %% [markdown] written="report_reflection" points=3
 # 1: Attention's own products, 0.369 G, are counted twice. Once they are in the listing, in the lines of the attention
 # blocks; with 0.03 G of norms, activations and rotations they make the 0.40 G between 76.54 G and 76.94 G. Then they are
 # counted again, in no line, because the tool also watches the products themselves: 0.38 G up to 77.32 G. After pruning they are counted
-# not at all: 54.8 G is the Linear layers' 54.785 G and a few norms. So the two counts differ in three ways besides pruning:
-# keys and values too wide, attention twice, attention not at all.
+# not at all: 54.8 G is the Linear layers' 54.785 G and the activation functions. So the two counts differ in three ways besides pruning:
+# keys and values too wide, attention twice before, and after it neither attention nor norms.
 # 2: The memory fits the wide model: 1261.53 M x 2 bytes are 2406 MiB, while 1100.05 M take 2098 MiB; so the model that was measured
 # "before" really had wide keys and values and was not TinyLlama. It is hardly more than the weights (21 MiB before, 35 MiB
 # after), so it is what was allocated, not a peak with the activations in it.
 # 3: A layer has 2 x 2048 x 2048 + 2 x 2048 x 256 + 3 x 2048 x 5632 = 44.04 M weights in its matrices, and 14 of them 616.56 M.
-# So gradients of 1,100.05 - 616.56 = 483.49 M weights would be saved, 922 MiB in 2 bytes, and 3208 MiB would be left.
+# Once as weights and once as gradients, with 2 bytes each, they take 2352 MiB. The difference is 2347 MiB, so they explain it. l1
+# needs no gradients: its 1783.69 MiB are the pruned weights, 1758 MiB, and little else.
 
 # %% [markdown] answer
 # **Rubric (3 points).** One point for attention's products, 0.37 G, counted twice before and not at all after (one of
 # the two halves: half a point; "the tool counts attention differently" without a number: none). One for the first memory: 2427 MiB agrees
 # with 1261.53 M weights of 2 bytes and not with 1100.05 M, and it is allocated memory, since next to nothing is left for activations.
-# One for the peak: the gradients of the other layers, embedding and head are saved, about 920 MiB, so about 3200 MiB are
-# left (with or without the norms); half a point for the gradients of 14 layers alone, 1176 MiB.
+# One for the 2352 MiB of old weights and old gradients, which agree with the difference of 2347 MiB; half a point for
+# one of the two alone, 1176 MiB, or for the gradients of all weights, 2098 MiB, which do not agree.
 
 # %% [markdown]
 # ## Question 2

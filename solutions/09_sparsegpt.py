@@ -2,7 +2,7 @@
 # # 09  SparseGPT: what the survivors can do about it
 #
 # A phone of 8 GB that reads 50 GB a second from its memory reads a billion weights of 2 bytes, 2 GB, 25 times a second,
-# and writes at most as many tokens. With 2:4, the pattern that hardware wants, they take 1.125 GB, and it may be 44. But
+# and writes at most as many tokens. With 2:4, the pattern that hardware wants, they take 1.125 GB, and the limit rises to 44. But
 # what does it write? At 50 % Wanda leaves the course model with twice its perplexity, 49 where the dense model has 24,
 # and with 2:4 it is 148. So far every weight that stayed was left as it was, or trained afterwards for minutes (lab 06).
 #
@@ -123,8 +123,8 @@ def hessian(x: torch.Tensor) -> torch.Tensor:
 check.hessian(hessian)
 
 # %% [markdown]
-# Now look into the middle of the model. How much of an input is news, something that no combination of the layer's
-# other inputs says? One number measures it: $1 / (H_{jj}\,[H^{-1}]_{jj})$ is the share of input $j$ that is news.
+# Now look into the middle of the model. How much of an input is new, that is, cannot be predicted from the
+# layer's other inputs? One number measures it: $1 / (H_{jj}\,[H^{-1}]_{jj})$ is the share of input $j$ that is news.
 # (Section 9.2 shows why. The inverse is taken of a slightly damped $H$; section 9.3 shows why.)
 
 
@@ -162,7 +162,7 @@ for name in names:
     print(f"input of {kind:9}  {len(share):5} channels, half of them with at most {half:.0%} news")
 
 # %% [markdown]
-# What is missing to 100 % is said by the others, too: on the course model most of it. Wanda makes no use of that.
+# The rest can be predicted from the other inputs; on the course model that is most of it. Wanda makes no use of that.
 
 # %% [markdown]
 # ## 9.2 obs_drop

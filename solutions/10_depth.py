@@ -3,8 +3,8 @@
 #
 # Take a phone with 8 GB of memory that reads 50 GB a second. TinyLlama, with 2 bytes a weight, fills 2.2 GB. Each
 # of its 22 blocks takes 88 MB and is read for every token that is written: 1.8 ms, one block after the other. Lab 05 made
-# every block narrower, and as many steps remained. Here whole blocks go. In the middle of the course model, which has 30, a
-# block turns its input by thirteen degrees, and some can be missed: without the one that turns least, perplexity rises
+# every block narrower, but left the number of steps unchanged. Here whole blocks go. In the middle of the course model, which has 30, a
+# block turns its input by thirteen degrees, and some can be spared: without the one that turns least, perplexity rises
 # from 24.0 to 26.4.
 #
 # So this lab asks *where* to prune: which blocks, and how much of each. And at the end, when six blocks are gone, the
@@ -139,10 +139,10 @@ print(f"a cosine of {1 - influence[order[0]]:.3f} is an angle of {degrees:.0f} d
 
 # %% [markdown]
 # On the course model blocks 3, 12 to 15, 17, 25 and 26 turn least, by 0.03 at most, and blocks 0, 1, 24 and 29 most. The first blocks turn an embedding into something that the others can read, and the last ones turn it into a guess. In between many small
-# steps are taken. (The report left its first four layers and its last four alone, 4 to 17
-# were pruned. Here is a reason, though TinyLlama is another model.)
+# steps are taken. (The report left its first four layers and its last four alone and pruned layers
+# 4 to 17. Here is a reason, though TinyLlama is another model.)
 #
-# Influence is cheap: one pass, no label, no gradient. But it measures what a block *does*, not whether anybody needs it.
+# Influence is cheap: one pass, no label, no gradient. But it measures what a block *does*, not whether the model needs it.
 # That we can only know by taking it out.
 
 # %% [markdown]
@@ -248,7 +248,7 @@ print(
 )
 
 # %% [markdown]
-# A high rank correlation says that the cheap measure finds the blocks that can be missed. Do the three windows agree? It
+# A high rank correlation says that the cheap measure finds the blocks that can be spared. Do the three windows agree? It
 # does not say what their absence costs: that is in nats, and only the second curve has it.
 
 # %% [markdown]
@@ -333,13 +333,13 @@ print(columns(["", "", *last], rows))
 # %% [markdown]
 # ## Question 1
 #
-# The report prunes layers 4 to 17 of TinyLlama's 22, in the same ratio each, and leaves the others whole. Which of your
+# The report prunes layers 4 to 17 of TinyLlama's 22, each by the same ratio, and leaves the others whole. Which of your
 # measurements speaks for such a choice, and which one would you still want to have? And a colleague says:
 # "We removed 20 % of the weights of every block, so it is 20 % faster." Which two things in your table speak against it?
 
 # %% [markdown] written="where_reflection" points=3
 # Influence is lowest in the middle and highest at the ends, so the ends should stay whole; the rise of the loss without each block says by how much. What is still missing: the same measurement on TinyLlama itself (another model, 22 layers), and the perplexity with the
-# outer layers pruned too at an equal number of weights, because low influence of a *block* does not say that its *channels* can be missed.
+# outer layers pruned too at an equal number of weights, because low influence of a *block* does not say that its *channels* can be spared.
 # The colleague: time does not follow the weights. The head and embeddings were not pruned and take their share of each token, so 20 % of the blocks are
 # less than 20 % of the weights. And slices leave all 30 steps with their norms, attention and calls: the table's times show by how much less
 # that is; a block that goes takes all of this with it.
@@ -708,8 +708,8 @@ print(
 # what pruning took away? Name one situation in which you would take the teacher in spite of its price.
 
 # %% [markdown] written="teacher_reflection" points=2
-# The teacher's guesses hold only what the dense model knows already: the best student that it can make is one like itself, 23.95.
-# A student of the labels has no such bound, and its number mixes recovery with practice of the text. So the number of
+# The teacher's guesses hold only what the dense model knows already: a student of it will hardly get below its 23.95.
+# A student of the labels can, and its number mixes recovery with practice of the text. So the number of
 # the distilled student is the cleaner measure of recovery. A teacher is worth a second forward pass when the text at hand
 # is not what the model will be used for, or when there is little of it: each token then teaches a whole distribution and not one word.
 
@@ -721,7 +721,7 @@ print(
 # %% [markdown]
 # ## Read on
 #
-# - X. Men et al. 2024, *ShortGPT* ([arXiv:2403.03853](https://arxiv.org/abs/2403.03853)): block influence, and how many blocks large models can miss.
+# - X. Men et al. 2024, *ShortGPT* ([arXiv:2403.03853](https://arxiv.org/abs/2403.03853)): block influence, and how many blocks large models can do without.
 # - B.-K. Kim et al. 2024, *Shortened LLaMA* ([arXiv:2402.02834](https://arxiv.org/abs/2402.02834)): depth against width, in time and memory.
 # - L. Yin et al. 2024, *OWL* ([arXiv:2310.05175](https://arxiv.org/abs/2310.05175)): outliers decide how sparse a layer may be.
 # - S. Muralidharan et al. 2024, *Minitron* ([arXiv:2407.14679](https://arxiv.org/abs/2407.14679)): pruning, then a teacher, at the size of products.

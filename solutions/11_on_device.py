@@ -138,7 +138,7 @@ check.quantise(quantise)
 # %% [markdown]
 # ## 11.2 dequantise
 #
-# **Goal** make weights of codes again. | **Points** 1 | **Minutes** 5
+# **Goal** turn codes back into weights. | **Points** 1 | **Minutes** 5
 #
 # ### Back from the codes
 #
@@ -243,7 +243,7 @@ for bits, value in by_bits.items():
 # %% [markdown]
 # ## 11.3 pack_bits
 #
-# **Goal** put codes side by side, with no bit between them. | **Points** 2 | **Minutes** 10
+# **Goal** put codes side by side, without wasting a bit. | **Points** 2 | **Minutes** 10
 #
 # ### Bits in a row
 #
@@ -653,8 +653,8 @@ print(f"measured: {1 / measured_seconds:.1f} a second, {1 / measured_seconds / c
 matrices = None  # they would keep the memory of this model
 
 # %% [markdown]
-# A number above 100 % would mean that adding up was not the fastest way to read. Far below it, something else than
-# reading takes the time: many small layers, each called from Python.
+# A number above 100 % would mean that adding up was not the fastest way to read. If it is far below, something
+# other than reading takes the time: many small layers, each called from Python.
 
 # %% [markdown]
 # ## What do I ship?

@@ -10,7 +10,7 @@
 # | | |
 # |---|---|
 # | **You learn** | to spend bytes where they count: what combines, what does not, and how to find out fast |
-# | **You need** | what you like of labs 02 to 11; lab 11's codes are the shortest way in |
+# | **You need** | whichever of labs 02 to 11 you want to use; lab 11's codes are the shortest way in |
 # | **Level** | advanced: several steps in one function |
 # | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run about five minutes on two CPU cores |
 # | **Sources** | Frantar et al. 2023, *GPTQ*; Han et al. 2016, *Deep compression*; Men et al. 2024, *ShortGPT* |
@@ -312,7 +312,7 @@ print("no other file is smaller and better than:", ", ".join(on_it))
 # %% [markdown]
 # ### Which weights suffered?
 #
-# The file can be read by you, too. How far is each decoded weight from the dense one?
+# You can read the file yourself. How far is each decoded weight from the dense one?
 
 # %% experiment
 dense = models.load(challenge.model_name(), "cpu").state_dict()

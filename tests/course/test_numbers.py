@@ -57,6 +57,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "08_cost": {
         "0.25": "one choice in four",
         "4130.38": "the report, log of pruning by taylor",
+        "1783.69": "the report, log of pruning by l1",
         "1793.30": "the report, memory after",
         "2427.31": "the report, memory before",
     },
