@@ -1,4 +1,4 @@
-"""A machine of 8 GB holds six labs at once: no lab takes more than its share, also for a moment."""
+"""No lab takes more than its share of the memory, also for a moment."""
 
 import sys
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def test_a_wheel_holds_what_a_course_is_made_from():
     text = (course.ROOT / "setup.py").read_text(encoding="utf-8")
     named = set(re.findall(r'"([\w.*/-]+)"', text))
     assert {*BESIDE, *archive.BESIDE, "solutions/*.py", "notebooks/*/*.ipynb"} <= named
+    given = tomllib.loads((course.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "jupyter/kernel.py" in given["tool"]["setuptools"]["package-data"]["labsupport"]  # for a hub
 
 
 @pytest.mark.parametrize("main", [commands.main, grader_commands.main, benchmarks.main])

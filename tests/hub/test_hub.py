@@ -85,9 +85,10 @@ class Hub:
         shared.mkdir()
         npm = ["npm", "install", "--silent", "--prefix", folder / "proxy", "configurable-http-proxy"]
         subprocess.run(npm, check=True, capture_output=True)
+        kernel = course.ROOT / "labsupport" / "jupyter" / "kernel.py"
+        places = {"SHARED": str(shared), "EXCHANGE": str(self.exchange), "KERNEL": str(kernel)}
         of_hub, self.of_nbgrader, self.of_prof = (
-            text.replace("SHARED", str(shared)).replace("EXCHANGE", str(self.exchange))
-            for text in blocks(GUIDE)
+            re.sub("SHARED|EXCHANGE|KERNEL", lambda word: places[word[0]], text) for text in blocks(GUIDE)
         )
         etc = folder / "etc"
         etc.mkdir()
