@@ -320,7 +320,8 @@ check.kv_group_importance(kv_group_importance)
 #
 # <details><summary>A smaller problem, solved</summary>
 #
-# The first and the last column of a matrix: `torch.arange(6).view(2, 3)[:, [0, 2]]` is [[0, 2], [3, 5]].
+# The first and the last row of a matrix: `torch.arange(6).view(3, 2)[[0, 2]]` is [[0, 1], [4, 5]]. The place of
+# columns is after a comma.
 #
 # </details>
 

@@ -126,10 +126,19 @@ def read(lab: str, student: str) -> Record | None:
         return None
 
 
-def records(lab: str) -> list[Record]:
-    """Every record of a lab, by student."""
+def records(lab: str, notebooks: bool = True) -> list[Record]:
+    """Every record of a lab, by student.
+
+    notebooks: whether to keep the executed notebooks, which take far more memory than all else; without them
+    those of students who have a place in a table stay, because they hold their pseudonyms.
+    """
     students = sorted(path.stem for path in folder(lab).glob("*.json"))
-    return [record for student in students if (record := read(lab, student))]
+    found = (record for student in students if (record := read(lab, student)))
+    return [record if notebooks or _placed(record) else replace(record, notebook="") for record in found]
+
+
+def _placed(record: Record) -> bool:
+    return any(verdict.place for verdict in record.verdicts.values())
 
 
 def mark(lab: str, student: str, submission: str) -> None:

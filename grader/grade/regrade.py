@@ -12,7 +12,7 @@ def regrade(lab: str, workers: int | None, why: str, dry: bool) -> tuple[list[Re
     workers: as in grade_class. why: a sentence for the feedback of those who changed, "" for none; it is
     written with each record, so a run that was killed has told whom it graded. dry: whether to write nothing.
     """
-    known = {record.student: record for record in journal.records(lab)}
+    known = {record.student: record for record in journal.records(lab, notebooks=False)}
     records = grade_class(lab, workers=workers, dry=dry, why=why)
     changes = (compared(known.get(record.student), record) for record in records)
     return records, [change for change in changes if change]

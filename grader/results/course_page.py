@@ -96,7 +96,7 @@ def handed_out(folder: Path) -> list[Lab]:
     labs = []
     for name in bar(found, "reading the labs", delay=1):
         penalties.renew(name)
-        records = journal.records(name)
+        records = journal.records(name, notebooks=False)
         people = report.everybody(name, records, set(), folder)
         checks = [exercises.summary(cell, people) for cell in asked[name] if cell.kind == "check"]
         judged = [(person.row.total, judged_points(asked[name], person.row)) for person in people]

@@ -41,7 +41,7 @@ MEANING = {
 def write(lab: str, path: Path) -> Path:
     """Write the report on a lab atomically; its path."""
     path, lab = Path(path).absolute(), course.lab(lab)
-    found, records = likeness(lab), journal.records(lab)
+    found, records = likeness(lab), journal.records(lab, notebooks=False)
     shared = summary.shared(records)
     people = everybody(lab, records, shared, path.parent)
     standings = places.standings(people)

@@ -115,7 +115,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     refused = {student: one.refused for student, one in collected.students.items() if one.refused}
     known = {
         record.student: record
-        for record in (journal.records(lab) if records is None else records)
+        for record in (journal.records(lab, notebooks=False) if records is None else records)
         if record.status != Status.NOT_SUBMITTED or record.student not in refused  # sent since it was graded
     }
     enrolled, by_hand = gradebook(lab)
