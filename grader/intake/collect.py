@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 
-from grader.intake import archive, folders, gradescope, owners, register, roster, stored, times, unmatched
+from grader.intake import (
+    archive,
+    folders,
+    gradescope,
+    moodle,
+    owners,
+    register,
+    roster,
+    stored,
+    times,
+    unmatched,
+)
 from grader.intake.files import HARMLESS, is_copy, listed, pick
 from grader.intake.parse import Unreadable, shown
 from grader.intake.register import Handed
@@ -24,6 +35,10 @@ REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left
 
 UNKNOWN = "unknown"  # the platform of what a person has to assign
 NOBODY = "The name tells neither student nor platform."
+HIDDEN = (
+    "Canvas's anonymous grading hides the names: download again without it, or say whose it is with "
+    "--unmatched"
+)
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
 NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
 
@@ -242,20 +257,22 @@ def identified(submission: Submission, people: roster.Roster | None, assigned: s
         words = submission.number.split("_")
         found = [people.find("", "_".join(words[place:])) for place in range(len(words))]
         student, why = next((each for each in found if each[0]), found[-1])
+    elif submission.platform == "anonymous":
+        return None, HIDDEN
     elif submission.platform == UNKNOWN:
         return None, NOBODY.removesuffix(".")
     elif people and submission.platform in folders.IN_ONE:
         whole = people.find(submission.origin)[0]  # an id with underscores
         student, why = (whole, "") if whole else folders.whose(submission.number, people)
+    elif people and submission.platform == "moodle":
+        student, why = moodle.whose(submission.name, submission.number, people)
     elif people:
-        student, why = people.find(
-            submission.name, submission.number, own_numbers=submission.platform != "moodle"
-        )
+        student, why = people.find(submission.name, submission.number)
     else:
         return None, "A platform's download needs a roster, a CSV that maps names to student ids"
     if student and not STUDENT.fullmatch(student):
         return None, f"'{shown(student)}' cannot be a student id: {ALLOWED}"
-    return student, shown(why, 200)
+    return student, shown(why, 300)
 
 
 # Writing the course folder

@@ -37,19 +37,17 @@ class Roster:
     )  # only the platform's ids
     by_name: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     by_participant: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # Moodle's numbers
+    words: set[str] = field(default_factory=set)  # in front of these
     lines: dict[str, dict[str, str]] = field(default_factory=dict)  # rows of the CSV by student id
 
-    def find(self, name: str, number: str = "", own_numbers: bool = True) -> tuple[str | None, str]:
-        """The student id for a platform's name and number, or None and the reason.
+    def named(self, name: str) -> set[str]:
+        """The students with a name, or an id, as a platform writes it."""
+        return self.by_id.get(key(name), set()) | self.by_name.get(key(name), set())
 
-        own_numbers: whether the platform's number may also be a student_id. Moodle's never is: it counts
-        participants, and means nothing else where the roster lists those.
-        """
-        participants = self.by_participant if self.by_participant and not own_numbers else self.by_number
-        numbers = participants.get(key(number), set())
-        if own_numbers:
-            numbers = numbers | self.by_id.get(key(number), set())
-        names = self.by_id.get(key(name), set()) | self.by_name.get(key(name), set())
+    def find(self, name: str, number: str = "") -> tuple[str | None, str]:
+        """The student id for a platform's name and number, or None and the reason."""
+        numbers = self.by_number.get(key(number), set()) | self.by_id.get(key(number), set())
+        names = self.named(name)
         both = numbers & names if numbers and names else numbers | names
         said = f"'{name}'" + (f" with number {number}" if number else "") if name else f"'{number}'"
         if len(both) == 1:
@@ -101,6 +99,7 @@ def read(path: Path) -> Roster:
         if participants and (found := PARTICIPANT.fullmatch(row.get(participants, ""))):
             row["identifier"] = row.pop(participants)
             roster.by_participant[key(str(int(found["number"])))].add(student)
+            roster.words.add(key(found["word"]))
         roster.lines[student] = row
         enter(roster, student, row)
     return roster

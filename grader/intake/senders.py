@@ -19,7 +19,10 @@ INBOUND = re.compile(  # the time may end in an offset with a plus sign; what fo
     r"(?P<name>[^+]+)\+(?P<lab>[^+]+)"
     r"\+(?P<time>[^+]+(?:\+[0-9]{1,2}(?:[:._]?[0-9]{2})?(?![^+]))?)(\+[^+]*)?"
 )
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>[0-9]+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.DOTALL)
+MOODLE = re.compile(r"(?P<name>.+?)(_(?P<number>[0-9]+))?_assignsubmission_[a-z]+_?(?P<file>.*)", re.DOTALL)
+ANONYMOUS = re.compile(  # of Canvas; the number is the attachment's
+    r"(?P<late>LATE_)?(?P<name>anon_[A-Za-z0-9]+)_((?P<attempt>[0-9]+)_)?(?P<file>.+)", re.DOTALL
+)
 FLAT = re.compile(
     r"(?P<name>.*?)_(?P<late>LATE_)?(?P<number>[0-9]{2,}|[0-9](?=_[0-9]))_((?P<attempt>[0-9]+)_)?", re.DOTALL
 )
@@ -55,7 +58,7 @@ def sender(parts: tuple[str, ...], lab: str) -> tuple[Submission, str] | None:
     """The submission and name of a file, from the part of its path that the student cannot choose."""
     first, rest = parts[0], "/".join(parts[1:])
     if match := MOODLE.fullmatch(first):
-        return Submission(first, match["name"], match["number"], "moodle"), rest or match["file"]
+        return Submission(first, match["name"], match["number"] or "", "moodle"), rest or match["file"]
     if found := sender_of_folder("/".join(parts)):
         return found
     if not rest and (match := BLACKBOARD.fullmatch(first)):
@@ -84,6 +87,9 @@ def sender_of_folder(path: str) -> tuple[Submission, str] | None:
 
 def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
     """The submission and name of a single file, from the text before the lab's name or its numbers."""
+    if match := ANONYMOUS.fullmatch(name):
+        attempt, late = int(match["attempt"] or 0), bool(match["late"])
+        return Submission(name, match["name"], "", "anonymous", late=late, attempt=attempt), match["file"]
     labs = re.search(re.escape(lab), name, re.IGNORECASE)
     front = name[: labs.start()] if labs else name
     match = FLAT.match(front) or (PLAIN.fullmatch(front) if labs else None)

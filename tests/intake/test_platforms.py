@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from grader.course import ROOT
-from grader.intake import roster
+from grader.intake import moodle, roster
 from grader.intake.collect import COLLECTED, LEFT_OUT, UNMATCHED, collect
 from grader.results import lms_export
 from labsupport.errors import LabError
@@ -111,9 +111,11 @@ def test_moodles_identifier_is_known_by_its_form(tmp_path, monkeypatch, word, ti
     lines = [[i, *row] if front else [*row, i] for i, row in zip(ids, rows, strict=True)]
     path = written(tmp_path, "\n".join(",".join(line) for line in lines))
     people = roster.read(path)
-    assert people.find("Somebody Else", "880000", own_numbers=False) == ("x1", "")
-    assert people.find("B", "880001", own_numbers=False) == ("y2", "")
-    assert people.find("Somebody Else", "880002", own_numbers=False)[0] is None
+    assert moodle.whose(word, "880000", people) == ("x1", "")
+    assert moodle.whose(f"Red-team-{word}", "880000", people) == ("x1", "")
+    assert moodle.whose("B", "880001", people) == ("y2", "")
+    assert moodle.whose("Somebody Else", "880000", people)[0] is None
+    assert moodle.whose(word, "880002", people)[0] is None
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
     assert [line[0] for line in lms_export.moodle(LAB)] == ["Identifier", f"{word}880000", f"{word}880001"]
 
@@ -122,15 +124,58 @@ def test_moodles_number_is_no_other_column(tmp_path):
     """The number of a participant of today is somebody else's matriculation number."""
     text = "Identifier,Full name,ID number,student_id\nParticipant 11,Ann,22,a\nParticipant 22,Ben,33,b\n"
     people = roster.read(written(tmp_path, text))
-    assert people.find("Nobody", "22", own_numbers=False) == ("b", "")
-    assert people.find("Nobody", "33", own_numbers=False)[0] is None
+    assert moodle.whose("Participant", "22", people) == ("b", "")
+    assert moodle.whose("Participant", "33", people)[0] is None
     assert people.find("Nobody", "33") == ("b", "")  # of Canvas
+
+
+GROUPED = """Identifier,Full name,Email address,student_id
+Participant 11,Ann Ox,a@x,ann
+Participant 12,Ben Ro,b@x,ben
+Participant 13,Jean-Luc Ox,j@x,jlo
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "student"),
+    [
+        ("Red team_11_assignsubmission_file_", None),
+        ("Red-Ben Ro_11_assignsubmission_file_", None),
+        ("Red-Kim Lee_11_assignsubmission_file_", None),
+        ("11_12_assignsubmission_file_", None),
+        ("Default group_assignsubmission_file", None),
+        ("Default group_assignsubmission_file_", None),
+        ("Red-team-Ann Ox_11_assignsubmission_file_", "ann"),
+        ("Red-Jean-Luc Ox_13_assignsubmission_file_", "jlo"),
+        ("Jean-Luc Ox_99_assignsubmission_file_", "jlo"),
+        ("Participant_12_assignsubmission_file_", "ben"),
+        ("Red-Participant_12_assignsubmission_file_", "ben"),
+    ],
+)
+def test_a_groups_folder_is_no_members_by_its_number(tmp_path, folder, student):
+    """A group's number may be somebody's participant number."""
+    people = written(tmp_path, GROUPED)
+    (arrival,) = collect(LAB, zipped(tmp_path, f"{folder}/{NOTEBOOK}"), tmp_path / "s", people)
+    assert (arrival.student, arrival.outcome) == (student, COLLECTED if student else UNMATCHED)
+    if not student:
+        assert "it may be a group's folder" in arrival.notes[0] and "`teams`." in arrival.notes[0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    "front", ["anon_aB3xZ_12530", "LATE_anon_aB3xZ_12530", "anon_12530_777", "anon_aB3xZ"]
+)
+def test_canvas_anonymous_work_is_nobodys(tmp_path, front, known):
+    """The number of an attachment may be another student's id."""
+    people = written(tmp_path, CANVAS) if known else None
+    (arrival,) = collect(LAB, zipped(tmp_path, f"{front}_{NOTEBOOK}"), tmp_path / "s", people)
+    assert arrival.outcome == UNMATCHED and "anonymous grading hides the names" in arrival.notes[0]
 
 
 @pytest.mark.parametrize("title", ["username", "login", "name", "email"])
 def test_logins_are_not_taken_for_participants(tmp_path, title):
     people = roster.read(written(tmp_path, f"{title},student_id\nuser12,a\nuser13,b\n"))
-    assert people.find("Nobody", "12", own_numbers=False)[0] is None
+    assert moodle.whose("user", "12", people)[0] is None
 
 
 def test_an_assignments_title_identifies_nobody(tmp_path):
@@ -259,7 +304,7 @@ def test_a_shorter_roster_keeps_everybody(tmp_path):
     people = roster.read(kept)
     assert list(people.lines) == ["a1", "b2", "c3"]
     assert people.lines["b2"]["name"] == "Bo Rot" and people.lines["b2"]["email"] == "bo@x"
-    assert people.find("x", "8", own_numbers=False) == ("c3", "")
+    assert moodle.whose("Participant", "8", people) == ("c3", "")
     assert people.find("Ann Ox")[0] == people.find("ann")[0] == "a1"
     whole = written(tmp_path, "student_id,name\nc3,Cy\na1,A\nb2,B\n")
     roster.keep(whole, kept)
