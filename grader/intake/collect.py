@@ -65,13 +65,15 @@ def collect(
     """Put the latest notebook of every student into `course_submitted`; the outcome of each submission.
 
     zone: the exchange's, for times that name none; None: that of own_config.py, or UTC. names: a CSV that
-    says whose the unmatched ones are; those that are left are added to it. The register
-    keeps what was handed in and could not be taken. Raises LabError, and changes nothing, when the source,
-    the archive or the roster cannot be read or the course folder cannot be written.
+    says whose the unmatched ones are; those that are left are added to it. The roster counts over the
+    one that the course keeps; without it, folders of an exchange need none. The register keeps what was
+    handed in and could not be taken. Raises LabError, and changes nothing, when the source, the archive or
+    the roster cannot be read or the course folder cannot be written.
     """
-    people = roster.read(roster_file) if roster_file else None
+    kept, people = course_submitted.parent / "roster.csv", roster.read(roster_file) if roster_file else None
     if people:
-        roster.agree(people, course_submitted.parent / "roster.csv")
+        roster.agree(people, kept)
+    people = roster.over(people, kept)
     assigned = unmatched.read(names) if names else {}
     with archive.opened(source) as entries:
         if source.name.endswith(
@@ -86,8 +88,9 @@ def collect(
             if why := forged.get(submission.origin):
                 arrivals.append(Arrival(shown(submission.origin, 120), None, REFUSED, (why,)))
                 continue
+            needed = people if roster_file or submission.platform else None
             student, why = identified(
-                submission, people, assigned.get(unmatched.called(submission.origin), "")
+                submission, needed, assigned.get(unmatched.called(submission.origin), "")
             )
             if student:
                 students[student].append(submission)
@@ -213,10 +216,11 @@ def of_student(
     Without a roster only a folder that holds the lab's notebook is one.
     """
     files = {"/".join(entry.parts[1:]): entry for entry in entries if len(entry.parts) > 1}
-    known = people.find(first)[0] if people else any(is_copy(name, lab) for name in files)
-    if not files or not known:
-        return None
-    return Submission(first, first, files=files)
+    if people:
+        student = first if first in people.lines else people.find(first)[0]
+    else:
+        student = first if any(is_copy(name, lab) for name in files) else None
+    return Submission(first, student, files=files) if files and student else None
 
 
 def path_of(entry: archive.Entry) -> str:

@@ -81,7 +81,11 @@ def is_test_student(name: str) -> bool:
 
 def read(path: Path) -> Roster:
     """Read a roster from a CSV with `,` `;` or tab as separator. Raises LabError for another file."""
-    rows = table(path)
+    return of_rows(table(path), path)
+
+
+def of_rows(rows: list[list[str]], path: Path) -> Roster:
+    """The roster of a table, whose messages name the file. Raises LabError."""
     titles = titles_of(rows)
     roster, seen = Roster(), set()
     participants = column_of_participants(titles, rows[1:])
@@ -132,7 +136,20 @@ def keep(path: Path, kept: Path) -> None:
     new, known = read(path).lines, read(kept).lines if kept.is_file() else {}
     if known.keys() <= new.keys():
         files.write_whole(kept, path.read_bytes())
-        return
+    else:
+        spreadsheet.write(kept, together(new, known))
+
+
+def over(roster: Roster | None, kept: Path) -> Roster | None:
+    """A roster, or none, over the one that the course keeps; as `keep` would write it. Raises LabError."""
+    known = read(kept) if kept.is_file() else None
+    if roster and known and not known.lines.keys() <= roster.lines.keys():
+        return of_rows(together(roster.lines, known.lines), kept)
+    return roster or known
+
+
+def together(new: dict[str, dict[str, str]], known: dict[str, dict[str, str]]) -> list[list[str]]:
+    """The rows of a roster over another one's, the titles first."""
     lines = {
         student: known.get(student, {})
         | {title: cell for title, cell in new.get(student, {}).items() if cell}
@@ -143,7 +160,7 @@ def keep(path: Path, kept: Path) -> None:
         *first,
         *dict.fromkeys(title for line in lines.values() for title in line if title not in first),
     ]
-    spreadsheet.write_lines(kept, titles, lines.values())
+    return [titles, *([line.get(title, "") for title in titles] for line in lines.values())]
 
 
 def without(path: Path, student: str) -> None:
