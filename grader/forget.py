@@ -102,7 +102,9 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
         yield Trace(str(path.relative_to(folder)), partial(shutil.rmtree, path))
     for lab in course.labs():
         held = register.read(folder / "submitted", lab)
-        if student in held.students or any(named(origin.encode(), called) for origin in held.unmatched):
+        origins = (*held.unmatched, *held.assigned)
+        of_whom = {*held.students, *held.assigned.values()}
+        if student in of_whom or any(named(origin.encode(), called) for origin in origins):
             yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, called, lab))
         for what, titles in ((extensions.WHAT, extensions.TITLES), (teams.WHAT, teams.TITLES)):
             if student in kept.read(what, lab, titles):
@@ -121,12 +123,17 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
 
 
 def unregister(student: str, called: list[str], lab: str) -> None:
-    """Remove the student from what `collect` found wrong, and from what it could match to nobody."""
+    """Remove the student from what `collect` found wrong, could match to nobody, or was told whose it is."""
     submitted = course.folder() / "submitted"
     held = register.read(submitted, lab)
     held.students.pop(student, None)
     left = {origin: why for origin, why in held.unmatched.items() if not named(origin.encode(), called)}
-    register.write(submitted, lab, register.Register(held.students, left))
+    told = {
+        origin: whose
+        for origin, whose in held.assigned.items()
+        if whose != student and not named(origin.encode(), called)
+    }
+    register.write(submitted, lab, register.Register(held.students, left, told))
 
 
 def unlist(student: str, what: str, lab: str, titles: tuple[str, ...]) -> None:

@@ -65,23 +65,23 @@ def collect(
     """Put the latest notebook of every student into `course_submitted`; the outcome of each submission.
 
     zone: the exchange's, for times that name none; None: that of own_config.py, or UTC. names: a CSV that
-    says whose the unmatched ones are; those that are left are added to it. The roster counts over the
-    one that the course keeps; without it, folders of an exchange need none. The register keeps what was
-    handed in and could not be taken. Raises LabError, and changes nothing, when the source, the archive or
-    the roster cannot be read or the course folder cannot be written.
+    says whose the unmatched ones are; those that are left are added to it. It and the roster count over what
+    the course keeps; folders of an exchange need a roster only where one is given. The register keeps what
+    was handed in and could not be taken. Raises LabError, and changes nothing, when the source, the archive
+    or the roster cannot be read or the course folder cannot be written.
     """
     kept, people = course_submitted.parent / "roster.csv", roster.read(roster_file) if roster_file else None
     if people:
         roster.agree(people, kept)
     people = roster.over(people, kept)
-    assigned = unmatched.read(names) if names else {}
+    said, assigned = unmatched.read(names) if names else {}, register.read(course_submitted, lab).assigned
     with archive.opened(source) as entries:
         if source.name.endswith(
             "-submissions"
         ):  # of GitHub Classroom: the name is part of its folders' names
             entries = [replace(entry, parts=(source.name, *entry.parts)) for entry in entries]
         submissions, arrivals = sorted_out(entries, lab, zone, people)
-        students, handed = defaultdict(list), {}
+        students, handed, whose = defaultdict(list), {}, {}
         known = [path.name for path in course_submitted.glob("*")]
         forged = owners.forged(source, submissions, {*known, *(people.lines if people else ())})
         for submission in submissions:
@@ -89,9 +89,11 @@ def collect(
                 arrivals.append(Arrival(shown(submission.origin, 120), None, REFUSED, (why,)))
                 continue
             needed = people if roster_file or submission.platform else None
-            student, why = identified(
-                submission, needed, assigned.get(unmatched.called(submission.origin), "")
-            )
+            origin = unmatched.called(submission.origin)
+            before = unmatched.kept(submission, assigned, lab, course_submitted)
+            student, why = identified(submission, needed, said.get(origin, before))
+            if student and origin in said:
+                whose[origin] = student
             if student:
                 students[student].append(submission)
             elif submission.platform == "canvas" and roster.is_test_student(submission.name):
@@ -108,7 +110,13 @@ def collect(
                         arrivals += found
                     for folder in sorted(Path(draft, "new").glob("*")):
                         put(course_submitted / folder.name / lab, folder, Path(draft))
-                keep(course_submitted, lab, handed, arrivals)
+                keep(
+                    course_submitted,
+                    lab,
+                    handed,
+                    arrivals,
+                    {origin: whose.get(origin, "") for origin in said},
+                )
                 if names:
                     left = {arrival.origin for arrival in arrivals if arrival.outcome == UNMATCHED}
                     unmatched.add(names, [each for each in submissions if shown(each.origin, 120) in left])
@@ -128,8 +136,13 @@ def needs_attention(arrivals: list[Arrival]) -> bool:
     )
 
 
-def keep(submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Arrival]) -> None:
-    """Bring the register up to date with what this call found wrong, and with what is right by now."""
+def keep(
+    submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Arrival], said: dict[str, str]
+) -> None:
+    """Bring the register up to date with what this call found wrong, and with what is right by now.
+
+    said: the student by origin that a person named, "" for none.
+    """
     known = register.read(submitted, lab)
     wrong = {student: one for student, one in handed.items() if one != Handed()}
     matched = {arrival.origin for arrival in arrivals if arrival.outcome != UNMATCHED}
@@ -141,6 +154,7 @@ def keep(submitted: Path, lab: str, handed: dict[str, Handed], arrivals: list[Ar
     new = register.Register(
         {student: one for student, one in known.students.items() if student not in handed} | wrong,
         {origin: why for origin, why in known.unmatched.items() if origin not in matched} | nobodys,
+        {origin: student for origin, student in (known.assigned | said).items() if student},
     )
     if new != known:
         register.write(submitted, lab, new)

@@ -1,8 +1,8 @@
 """The register of a lab: what `collect` found wrong, and submitted/ does not hold.
 
 course/collected/LAB.json has the students of whom no notebook could be taken, times that could not be read,
-and the submissions of nobody known. `grade`, table and report read it, so that work that was handed in and
-not taken is never called missing.
+the submissions of nobody known, and those of which a person said whose they are. `grade`, table and report
+read it, so that work that was handed in and not taken is never called missing.
 """
 
 import json
@@ -27,10 +27,14 @@ class Handed(Struct):
 
 
 class Register(Struct):
-    """students: by student id. unmatched: the reason by origin, for submissions of no known student."""
+    """students: by student id. unmatched: the reason by origin, for submissions of no known student.
+
+    assigned: the student by origin, as the CSV of the unmatched has it, for the next calls without that CSV.
+    """
 
     students: dict[str, Handed] = {}
     unmatched: dict[str, str] = {}
+    assigned: dict[str, str] = {}
 
 
 def path(submitted: Path, lab: str) -> Path:

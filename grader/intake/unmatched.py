@@ -1,8 +1,12 @@
-"""The CSV of what could be matched to no student: a person fills in `student_id` for the next time."""
+"""The CSV of what could be matched to no student: a person fills in `student_id` for the next time.
+
+The register keeps what was filled in, and the CSV of a later call counts over it.
+"""
 
 from pathlib import Path
 
-from grader.intake import spreadsheet
+from grader.intake import spreadsheet, stored
+from grader.intake.parse import Unreadable
 from grader.intake.senders import Submission
 from labsupport.errors import LabError
 
@@ -10,8 +14,8 @@ TITLES: tuple[str, ...] = ("origin", "name", "number", "student_id")
 
 
 def read(path: Path) -> dict[str, str]:
-    """The filled-in student ids by origin; empty without a file. Raises LabError for a damaged one."""
-    return {row["origin"]: row["student_id"] for row in rows(path) if row["student_id"]}
+    """The student ids by origin, "" where none is filled in. Raises LabError for a damaged file."""
+    return {row["origin"]: row["student_id"] for row in rows(path)}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -22,6 +26,21 @@ def rows(path: Path) -> list[dict[str, str]]:
     if table and not {"origin", "student_id"} <= set(spreadsheet.titles_of(table)):
         raise LabError(f"{path} needs the columns {', '.join(TITLES)}.")
     return spreadsheet.lines(table, TITLES)
+
+
+def kept(submission: Submission, assigned: dict[str, str], lab: str, submitted: Path) -> str:
+    """The student that an earlier call's CSV named for a submission, "" for none.
+
+    A file with the name that its student gave it may be another one's by now: it must be what is in place.
+    """
+    student = assigned.get(called(submission.origin), "")
+    if not student or submission.origin not in submission.files:
+        return student
+    there = stored.own(submitted / student / lab) / f"{lab}.ipynb"
+    try:
+        return student * (there.read_bytes() == submission.files[submission.origin].read())
+    except (OSError, Unreadable):
+        return ""
 
 
 def called(origin: str) -> str:

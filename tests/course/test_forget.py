@@ -111,6 +111,15 @@ def test_work_that_nobody_was_found_for_is_forgotten_too(term):
     assert list(register.read(term / "submitted", LAB).unmatched) == ["Lee, Ann_1_assignsubmission_file_"]
 
 
+def test_what_a_person_said_whose_it_is_is_forgotten_too(term):
+    """By the id, and by a name in the file's name: somebody may have given Zoe's work to a teammate."""
+    assigned = {"x_1_2_a": "s17", "Zoe B_2_assignsubmission_file_": "s171", "x_1_3_b": "s171"}
+    register.write(term / "submitted", LAB, register.Register(assigned=assigned))
+    (term / "roster.csv").write_text("student_id,name,login\ns17,Zoe B,zoe.b\ns171,Two,zt\n")
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert register.read(term / "submitted", LAB).assigned == {"x_1_3_b": "s171"}
+
+
 def test_a_name_is_found_as_files_write_it(term, capsys):
     (term / "roster.csv").write_text("student_id,name,login\ns17,Zo\u00eb O'Hara,zb.oh\n")
     notes = {

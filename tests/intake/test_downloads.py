@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from grader.__main__ import main
+from grader.intake import register
 from grader.intake.collect import COLLECTED, UNMATCHED, collect
 
 LAB = "02_magnitude_pruning"
@@ -233,6 +234,36 @@ def test_what_is_left_is_taken_when_a_person_says_whose(tmp_path, monkeypatch, c
     assert main(command) == 1 and UNMATCHED in capsys.readouterr().out
     names.write_text("a,b\n1,2\n")
     assert main(command) == 2
+
+
+def test_what_a_person_said_is_kept(tmp_path, monkeypatch):
+    """Later calls need no CSV; a later one counts over it, and a line without an id takes it back."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    (tmp_path / "roster.csv").write_text("student_id,name\njs1,Jane Smith\nzz9,Zoe\nyy8,Yan\n")
+    names, origin = tmp_path / "names.csv", f"unknownx_1_2_{NOTEBOOK}"
+    command = ["collect", LAB, str(zipped(tmp_path, {origin: b"x"}))]
+    assert main([*command, "--roster", str(tmp_path / "roster.csv")]) == 1
+    for said, status in (("zz9", 0), ("nobody", 1), ("zz9", 0), ("", 1), ("yy8", 0)):
+        names.write_text(f"origin,student_id\n{origin},{said}\n")
+        assert main([*command, "--unmatched", str(names)]) == status
+        for again in ([], ["--unmatched", str(tmp_path / f"other{said}.csv")]):
+            assert main([*command, *again]) == status
+        held = register.read(tmp_path / "course" / "submitted", LAB)
+        assert (list(held.unmatched), held.assigned) == (
+            ([], {origin: said}) if status == 0 else ([origin], {})
+        )
+    assert taken(tmp_path / "course" / "submitted") == {"zz9": b"x", "yy8": b"x"}
+
+
+def test_a_file_of_the_same_name_may_be_anothers(tmp_path, people):
+    """In a folder of Google Drive files keep their names: the next download has them in another order."""
+    names = tmp_path / "names.csv"
+    names.write_text(f"origin,student_id\n{NOTEBOOK},js1\n")
+    source = zipped(tmp_path, {NOTEBOOK: b"jane's"})
+    for given in (names, None):
+        assert collect(LAB, source, tmp_path / "s", people, None, given)[0].student == "js1"
+    (left,) = collect(LAB, zipped(tmp_path, {NOTEBOOK: b"john's"}), tmp_path / "s", people)
+    assert left.outcome == UNMATCHED and taken(tmp_path / "s") == {"js1": b"jane's"}
 
 
 @pytest.mark.parametrize(
