@@ -26,14 +26,13 @@ from grader.intake import (
 from grader.intake.files import HARMLESS, is_copy, listed, pick
 from grader.intake.parse import Unreadable, shown
 from grader.intake.register import Handed
-from grader.intake.senders import Submission, for_other_lab, of_other_lab, sender
+from grader.intake.senders import UNKNOWN, Submission, for_other_lab, of_other_lab, sender
 from grader.intake.stored import ALLOWED, COLLECTED, OLDER, STUDENT, UNCHANGED, compared, put, write
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
-UNKNOWN = "unknown"  # the platform of what a person has to assign
 NOBODY = "The name tells neither student nor platform."
 HIDDEN = (
     "Canvas's anonymous grading hides the names: download again without it, or say whose it is with "
@@ -197,7 +196,8 @@ def sorted_out(
         for entry in inside:
             if not folders.of_platform("/".join(entry.parts), by_platform):
                 origin = "/".join(entry.parts[:-1]) or entry.parts[0]
-                nobodys = found.setdefault(origin, Submission(origin, "", platform=UNKNOWN))
+                name = first if people and origin == first and is_strangers(first, inside, lab) else ""
+                nobodys = found.setdefault(origin, Submission(origin, name, platform=UNKNOWN))
                 nobodys.files[entry.parts[-1]] = entry
     for submission in found.values():
         if not submission.platform:
@@ -205,7 +205,32 @@ def sorted_out(
     return list(found.values()), strangers
 
 
+def is_strangers(first: str, entries: list[archive.Entry], lab: str) -> bool:
+    """Whether a folder is named as by an id, and holds the notebook of a lab."""
+    inside = [entry.parts[-1] for entry in entries if len(entry.parts) == 2]
+    return bool(STUDENT.fullmatch(first)) and any(is_copy(name, lab) for name in inside)
+
+
 def unwrapped(entries: list[archive.Entry], lab: str, people: roster.Roster | None) -> list[archive.Entry]:
+    """The files without the folder around all of them, and ILIAS's or OLAT's in it, if they are nobody's."""
+    inner = without_folder(entries, lab, people)
+    if not people or inner is entries or len({entry.parts[0] for entry in inner}) != 1:
+        return inner
+    deeper = [replace(entry, parts=entry.parts[1:]) for entry in inner if len(entry.parts) > 1]
+    students = in_one(deeper, lab, people)
+    return deeper if len(students) > 1 and not in_one(inner, lab, people) else inner
+
+
+def in_one(entries: list[archive.Entry], lab: str, people: roster.Roster) -> set[str]:
+    """The students whose names are in one text with a login, as ILIAS and OLAT write them."""
+    senders = {found[0].origin: found[0] for entry in entries if (found := sender(entry.parts, lab))}
+    whose = (identified(each, people, "")[0] for each in senders.values() if each.platform in folders.IN_ONE)
+    return {student for student in whose if student}
+
+
+def without_folder(
+    entries: list[archive.Entry], lab: str, people: roster.Roster | None
+) -> list[archive.Entry]:
     """The files without the folder around all of them, if there is one and it is nobody's."""
     firsts = {entry.parts[0] for entry in entries}
     inner = [replace(entry, parts=entry.parts[1:]) for entry in entries if len(entry.parts) > 1]
@@ -215,7 +240,8 @@ def unwrapped(entries: list[archive.Entry], lab: str, people: roster.Roster | No
     if not senders:
         own = any(len(entry.parts) == 1 and is_copy(entry.parts[0], lab) for entry in inner)
         named = any(sender(entry.parts, lab) for entry in inner)
-        return entries if own and not named and not people else inner  # of one student, by the id
+        alone = not people or (len(inner) == 1 and re.fullmatch(r"(?=\D*\d)[A-Za-z0-9]+", min(firsts)))
+        return entries if own and not named and alone else inner  # of one student, by the id
     if any(each.platform not in folders.IN_ONE or identified(each, people, "")[0] for each in senders):
         return entries
     known = any(sender(entry.parts, lab) or (people and people.find(entry.parts[0])[0]) for entry in inner)
@@ -278,7 +304,9 @@ def identified(submission: Submission, people: roster.Roster | None, assigned: s
     elif submission.platform == "anonymous":
         return None, HIDDEN
     elif submission.platform == UNKNOWN:
-        return None, NOBODY.removesuffix(".")
+        return None, f"'{submission.name}' is not in the roster" if submission.name else NOBODY.removesuffix(
+            "."
+        )
     elif people and submission.platform in folders.IN_ONE:
         whole = people.find(submission.origin)[0]  # an id with underscores
         student, why = (whole, "") if whole else folders.whose(submission.number, people)

@@ -1,6 +1,7 @@
 """Platforms whose downloads have a folder for each student, as their sources and scripts of users show them.
 
-Brightspace: `48301-77412 - Jane Smith - Mar 1, 2026 1022 PM/FILE`, and at some schools ` - FILE` behind it.
+Brightspace: `48301-77412 - Jane Smith - Mar 1, 2026 1022 PM/FILE`, and at some schools ` - FILE` behind it;
+the time may have its colon.
 Teams: its document library. GitHub Classroom: what `gh classroom clone student-repos` makes.
 ILIAS (ilExSubmission): `Smith_Jane_jsmith_1234/FILE`, of teams in `Team 7/`; what is not ASCII becomes other
 letters or _, so that only the login is sure. OLAT (GTACourseNode): `ita_TASK_DATE/Smith_Jane_jsmith/` with
@@ -16,7 +17,7 @@ from grader.intake.roster import Roster
 TASK = "(?:ita|grouptask)_[^/]*_[0-9]{4}-[0-9]{2}-[0-9]{2}[^/]*"  # no student's folder
 PATTERNS = {  # of whole paths; what a student can choose is `file`
     "brightspace": r"(?:[0-9]+(?:-[0-9]+)? - )?(?:(?P<number>[A-Z]{0,2}[0-9]{4,}) - )?(?P<name>[^/]+?) ?- "
-    r"(?P<stamp>\w+\.? [0-9]{1,2}, [0-9]{4} [0-9]{3,4} [AP]M)(?:/| - )(?P<file>.+)",
+    r"(?P<stamp>\w+\.? [0-9]{1,2}, [0-9]{4} [0-9]{1,2}:?[0-9]{2} [AP]M)(?:/| - )(?P<file>.+)",
     "teams": r"Submitted files/(?P<name>[^/]+)/[^/]+/(?:Version (?P<attempt>[0-9]+)/)?(?P<file>.+)",
     "github": r"(?P<prefix>[^/]+)-submissions/(?P=prefix)-(?P<number>[^/]+)/(?P<file>.+)",
     "olat": rf"(?:{TASK}/)?(?P<number>[^/]+)/"
@@ -61,7 +62,7 @@ def minutes(stamp: str) -> int:
     """A number that is larger for a later time of Brightspace's, in English; 0 for any other text."""
     for form in ("%b %d, %Y %I%M %p", "%B %d, %Y %I%M %p"):
         try:
-            moment = datetime.strptime(re.sub(r" (\d{3}) ", r" 0\1 ", stamp.replace(".", "")), form)
+            moment = datetime.strptime(re.sub(r" (\d{3}) ", r" 0\1 ", re.sub("[.:]", "", stamp)), form)
         except ValueError:
             continue
         return int((moment - datetime(2000, 1, 1)).total_seconds() // 60)

@@ -29,7 +29,9 @@ FLAT = re.compile(
 BLACKBOARD = re.compile(
     r"(?P<number>.+?)_attempt_(?P<attempt>[0-9]{4}(?:-[0-9]{2}){5})_?(?P<file>.*)", re.DOTALL
 )
+COPY = re.compile("(?<= - )(copy of )+$", re.IGNORECASE)  # of Google
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*", re.DOTALL)
+UNKNOWN = "unknown"  # the platform of what a person has to assign
 
 
 @dataclass
@@ -91,7 +93,7 @@ def sender_of_file(name: str, lab: str) -> tuple[Submission, str] | None:
         attempt, late = int(match["attempt"] or 0), bool(match["late"])
         return Submission(name, match["name"], "", "anonymous", late=late, attempt=attempt), match["file"]
     labs = re.search(re.escape(lab), name, re.IGNORECASE)
-    front = name[: labs.start()] if labs else name
+    front = COPY.sub("", name[: labs.start()]) if labs else name
     match = FLAT.match(front) or (PLAIN.fullmatch(front) if labs else None)
     if not match:
         return None

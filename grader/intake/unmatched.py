@@ -6,8 +6,9 @@ The register keeps what was filled in, and the CSV of a later call counts over i
 from pathlib import Path
 
 from grader.intake import spreadsheet, stored
+from grader.intake.files import pick
 from grader.intake.parse import Unreadable
-from grader.intake.senders import Submission
+from grader.intake.senders import UNKNOWN, Submission
 from labsupport.errors import LabError
 
 TITLES: tuple[str, ...] = ("origin", "name", "number", "student_id")
@@ -31,16 +32,17 @@ def rows(path: Path) -> list[dict[str, str]]:
 def kept(submission: Submission, assigned: dict[str, str], lab: str, submitted: Path) -> str:
     """The student that an earlier call's CSV named for a submission, "" for none.
 
-    A file with the name that its student gave it may be another one's by now: it must be what is in place.
+    A file or folder that no platform named may be another one's by now: it must be what is in place.
     """
-    student = assigned.get(called(submission.origin), "")
-    if not student or submission.origin not in submission.files:
+    student, name = assigned.get(called(submission.origin), ""), pick(sorted(submission.files), lab)[0]
+    if not student or submission.platform != UNKNOWN or "/" in submission.origin:
         return student
     there = stored.own(submitted / student / lab) / f"{lab}.ipynb"
     try:
-        return student * (there.read_bytes() == submission.files[submission.origin].read())
+        same = name is not None and there.read_bytes() == submission.files[name].read()
     except (OSError, Unreadable):
         return ""
+    return student if same else ""
 
 
 def called(origin: str) -> str:

@@ -19,6 +19,7 @@ mu3,Jürgen Müller,jmuller,jm@uni.edu,jm
 PATHS = {
     "Blackboard": f"Lab 2_ pruning_jsmith_attempt_2026-03-01-10-22-33_{NOTEBOOK}",
     "Brightspace": f"48301-77412 - Jane Smith - Mar 1, 2026 1022 PM/{NOTEBOOK}",
+    "Brightspace, with a colon": f"48301-77412 - Jane Smith - Mar 1, 2026 9:22 PM/{NOTEBOOK}",
     "Brightspace, older": f"Smith, Jane - March 1, 2026 922 AM/{NOTEBOOK}",
     "Brightspace, one number": f"48301 - Jane Smith - Mar 1, 2026 1022 PM/{NOTEBOOK}",
     "Brightspace, files": f"48301-77412 - Jane Smith - Mar 1, 2026 1022 PM - {NOTEBOOK}",
@@ -35,6 +36,7 @@ PATHS = {
     "Teams": f"Submitted files/Jane Smith/Lab 2/Version 2/{NOTEBOOK}",
     "Teams, all of the library": f"Student Work/Submitted files/Jane Smith/Lab 2/{NOTEBOOK}",
     "Google Classroom": f"Jane Smith - {NOTEBOOK}",
+    "Google Classroom, a copy": f"Jane Smith - Copy of {NOTEBOOK}",
     "GitHub Classroom": f"lab-2-submissions/lab-2-octo-jane/notebooks/{LAB}/{NOTEBOOK}",
     "a folder with an id": f"js1/{NOTEBOOK}",
     "a folder with an id, the student's own inside": f"js1/my work/{LAB} (1).ipynb",
@@ -76,6 +78,7 @@ def test_a_name_of_each_platform_finds_its_student(tmp_path, people, path):
     ("1-2 - Jane Smith - Mar 1, 2026 1022 PM/", "1-2 - Jane Smith - Mar 2, 2026 922 AM/"),
     ("1-2 - Jane Smith - Mar 1, 2026 922 AM/", "1-2 - Jane Smith - Mar 1, 2026 1205 PM/"),
     ("1-2 - Jane Smith - Mar 1, 2026 922 AM - ", "1-2 - Jane Smith - Mar 1, 2026 1205 PM - "),
+    ("1-2 - Jane Smith - Mar 1, 2026 9:22 AM/", "1-2 - Jane Smith - Mar 1, 2026 12:05 PM/"),
     ("Smith_Jane_jsmith/2_submissions/", "Smith_Jane_jsmith/4_revisions_1/"),
     ("Smith_Jane_jsmith/4_revisions_9/", "Smith_Jane_jsmith/6_revisions_10/"),
     ("Submitted files/Jane Smith/Lab/Version 9/", "Submitted files/Jane Smith/Lab/Version 10/"),
@@ -86,6 +89,21 @@ def test_the_later_attempt_is_taken(tmp_path, people, early, late):
     collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
     assert taken(tmp_path / "s") == {"js1": b"late"}
     assert not list((tmp_path / "s").rglob("timestamp.txt"))
+
+
+def test_a_folder_around_ilias_own_is_looked_into(tmp_path, people):
+    """Of two students at least: one alone may have made such folders in a folder of their own."""
+    place = "All of it/Lab_2_pruning_4711"
+    files = {f"{place}/Smith_Jane_jsmith_1/{NOTEBOOK}": b"j", f"{place}/Doe_John_jdoe_2_2/{NOTEBOOK}": b"d"}
+    collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert taken(tmp_path / "s") == {"js1": b"j", "jo2": b"d"}
+
+
+@pytest.mark.parametrize("beside", [{}, {f"js1/{NOTEBOOK}": b"j"}])
+def test_a_folder_of_an_unknown_id_is_called_so(tmp_path, people, beside):
+    source = zipped(tmp_path, {f"x9/{NOTEBOOK}": b"x"} | beside)
+    (left,) = (a for a in collect(LAB, source, tmp_path / "s", people) if a.outcome != COLLECTED)
+    assert (left.origin, left.outcome, left.notes) == ("x9", UNMATCHED, ("'x9' is not in the roster.",))
 
 
 def test_platforms_own_files_are_nobodys(tmp_path, people):
