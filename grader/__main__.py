@@ -290,6 +290,7 @@ def collect(chosen) -> int:
         print(
             f"{arrival.outcome:<10} {whose}{arrival.origin}",
             *(f"\n           {note}" for note in arrival.notes),
+            sep="",
         )
     said, unclear = teams.spread(course.lab(chosen.lab))
     print(*said, sep="\n", end="\n" * bool(said))

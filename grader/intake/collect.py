@@ -361,8 +361,8 @@ def drafted(
                 notes = (*notes, f"Not taken along, because only the notebook is graded: {listed(others)}.")
             if submission.late:
                 notes = (*notes, "The platform marks it late, and the download does not say when it came.")
-            if len(sent) > 1:
-                notes = (*notes, f"The latest of {len(sent)} submissions that holds a notebook.")
+            if (count := attempts(sent, lab)) > 1:
+                notes = (*notes, f"The latest of {count} submissions that holds a notebook.")
             outcome, why = compared(there, lab, raw, submission)
             if outcome == COLLECTED:
                 write(draft / "new" / student, lab, raw, submission)
@@ -375,6 +375,16 @@ def drafted(
         in_place = there.is_dir() and pick([path.name for path in there.iterdir()], lab)[0]
         handed = Handed(later=why) if in_place else Handed(refused=why)
     return arrivals, handed
+
+
+def attempts(sent: list[Submission], lab: str) -> int:
+    """How often a student handed in: a text or file of the same attempt, without a notebook, is a part of it.
+
+    Canvas numbers the files and not the attempts.
+    """
+    with_notebook = sum(pick(sorted(each.files), lab)[0] is not None for each in sent)
+    moments = {each.rank()[:2] for each in sent if each.platform not in ("canvas", "anonymous")}
+    return max(with_notebook, len(moments))
 
 
 def without_notebook(others: list[str], lab: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from nbgrader.coursedir import CourseDirectory
 
+from grader.__main__ import main
 from grader.intake import archive, crowds, roster, stored
 from grader.intake import collect as collecting
 from grader.intake.collect import COLLECTED, NOTHING, OLDER, REFUSED, UNCHANGED, UNMATCHED, collect
@@ -273,6 +274,34 @@ def test_canvas_late_mark_is_flagged_without_a_time(tmp_path, submitted, people)
     arrivals = collect(LAB, zipped(tmp_path, {f"smithjane_LATE_12345_1_{NOTEBOOK}": b"x"}), submitted, people)
     assert "marks it late" in " ".join(one(arrivals, COLLECTED).notes)
     assert f"js1/{LAB}/timestamp.txt" not in landed(submitted)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([f"Jane Smith_1_assignsubmission_file_/{NOTEBOOK}",
+          "Jane Smith_1_assignsubmission_onlinetext_/onlinetext.html"], ""),
+        ([f"smithjane_12345_67_{NOTEBOOK}", "smithjane_12345_text.html"], ""),
+        ([f"smithjane_12345_67_{NOTEBOOK}", "smithjane_12345_68_essay.pdf"], ""),
+        ([f"smithjane_12345_67_{NOTEBOOK}", f"smithjane_12345_68_{NOTEBOOK}", "smithjane_12345_text.html"],
+         "latest of 2"),
+        ([f"L_js1_attempt_2026-03-01-10-00-00_{NOTEBOOK}", "L_js1_attempt_2026-03-02-10-00-00_x.pdf"],
+         "latest of 2"),
+    ],
+)  # fmt: skip
+def test_parts_of_one_submission_are_one(tmp_path, submitted, people, names, said):
+    arrivals = collect(LAB, zipped(tmp_path, {name: name.encode() for name in names}), submitted, people)
+    notes = " ".join(one(arrivals, COLLECTED).notes)
+    assert said in notes and ("latest of" in notes) == bool(said)
+
+
+def test_no_line_ends_in_a_blank(tmp_path, people, monkeypatch, capsys):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    source = zipped(tmp_path, {f"smithjane_12345_67_{NOTEBOOK}": b"x", f"nobody_1_2_{NOTEBOOK}": b"y"})
+    assert main(["collect", "02", str(source), "--roster", str(people)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "           'nobody' with number 1 is not in the roster." in lines
+    assert lines == [line.rstrip() for line in lines]
 
 
 def sent(tmp_path, data, time, name):
