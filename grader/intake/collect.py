@@ -11,33 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 
-from grader.intake import (
-    archive,
-    folders,
-    gradescope,
-    moodle,
-    owners,
-    register,
-    roster,
-    stored,
-    times,
-    unmatched,
-)
+from grader.intake import archive, folders, gradescope, owners, register, roster, stored, times, unmatched
 from grader.intake.files import HARMLESS, is_copy, listed, pick
+from grader.intake.identity import identified
 from grader.intake.parse import Unreadable, shown
 from grader.intake.register import Handed
 from grader.intake.senders import UNKNOWN, Submission, for_other_lab, of_other_lab, sender
-from grader.intake.stored import ALLOWED, COLLECTED, OLDER, STUDENT, UNCHANGED, compared, put, write
+from grader.intake.stored import COLLECTED, OLDER, STUDENT, UNCHANGED, compared, put, write
+from grader.intake.wrapped import unwrapped
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
-NOBODY = "The name tells neither student nor platform."
-HIDDEN = (
-    "Canvas's anonymous grading hides the names: download again without it, or say whose it is with "
-    "--unmatched"
-)
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
 NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
 
@@ -211,43 +197,6 @@ def is_strangers(first: str, entries: list[archive.Entry], lab: str) -> bool:
     return bool(STUDENT.fullmatch(first)) and any(is_copy(name, lab) for name in inside)
 
 
-def unwrapped(entries: list[archive.Entry], lab: str, people: roster.Roster | None) -> list[archive.Entry]:
-    """The files without the folder around all of them, and ILIAS's or OLAT's in it, if they are nobody's."""
-    inner = without_folder(entries, lab, people)
-    if not people or inner is entries or len({entry.parts[0] for entry in inner}) != 1:
-        return inner
-    deeper = [replace(entry, parts=entry.parts[1:]) for entry in inner if len(entry.parts) > 1]
-    students = in_one(deeper, lab, people)
-    return deeper if len(students) > 1 and not in_one(inner, lab, people) else inner
-
-
-def in_one(entries: list[archive.Entry], lab: str, people: roster.Roster) -> set[str]:
-    """The students whose names are in one text with a login, as ILIAS and OLAT write them."""
-    senders = {found[0].origin: found[0] for entry in entries if (found := sender(entry.parts, lab))}
-    whose = (identified(each, people, "")[0] for each in senders.values() if each.platform in folders.IN_ONE)
-    return {student for student in whose if student}
-
-
-def without_folder(
-    entries: list[archive.Entry], lab: str, people: roster.Roster | None
-) -> list[archive.Entry]:
-    """The files without the folder around all of them, if there is one and it is nobody's."""
-    firsts = {entry.parts[0] for entry in entries}
-    inner = [replace(entry, parts=entry.parts[1:]) for entry in entries if len(entry.parts) > 1]
-    if len(firsts) != 1 or not inner or (people and people.find(min(firsts))[0]):
-        return entries
-    senders = [found[0] for entry in entries if (found := sender(entry.parts, lab))]
-    if not senders:
-        own = any(len(entry.parts) == 1 and is_copy(entry.parts[0], lab) for entry in inner)
-        named = any(sender(entry.parts, lab) for entry in inner)
-        alone = not people or (len(inner) == 1 and re.fullmatch(r"(?=\D*\d)[A-Za-z0-9]+", min(firsts)))
-        return entries if own and not named and alone else inner  # of one student, by the id
-    if any(each.platform not in folders.IN_ONE or identified(each, people, "")[0] for each in senders):
-        return entries
-    known = any(sender(entry.parts, lab) or (people and people.find(entry.parts[0])[0]) for entry in inner)
-    return inner if known else entries
-
-
 def of_student(
     first: str, entries: list[archive.Entry], lab: str, people: roster.Roster | None
 ) -> Submission | None:
@@ -288,37 +237,6 @@ def set_time(submission: Submission, zone: tzinfo | None) -> None:
         stamp, problem = problems[0]
         submission.stamp, submission.local, submission.unclear = stamp, problem.local, True
         submission.notes = (str(problem),)
-
-
-def identified(submission: Submission, people: roster.Roster | None, assigned: str) -> tuple[str | None, str]:
-    """The student id, or None and the reason. assigned: what a person said, "" for nothing."""
-    exact = assigned or ("" if submission.platform else submission.name)  # an id, and no platform's name
-    if exact and (people is None or exact in people.lines):
-        student, why = exact, ""
-    elif assigned and people:
-        student, why = people.find(assigned)
-    elif people and submission.platform == "blackboard":  # Title_of the lab_user_name
-        words = submission.number.split("_")
-        found = [people.find("", "_".join(words[place:])) for place in range(len(words))]
-        student, why = next((each for each in found if each[0]), found[-1])
-    elif submission.platform == "anonymous":
-        return None, HIDDEN
-    elif submission.platform == UNKNOWN:
-        return None, f"'{submission.name}' is not in the roster" if submission.name else NOBODY.removesuffix(
-            "."
-        )
-    elif people and submission.platform in folders.IN_ONE:
-        whole = people.find(submission.origin)[0]  # an id with underscores
-        student, why = (whole, "") if whole else folders.whose(submission.number, people)
-    elif people and submission.platform == "moodle":
-        student, why = moodle.whose(submission.name, submission.number, people)
-    elif people:
-        student, why = people.find(submission.name, submission.number)
-    else:
-        return None, "A platform's download needs a roster, a CSV that maps names to student ids"
-    if student and not STUDENT.fullmatch(student):
-        return None, f"'{shown(student)}' cannot be a student id: {ALLOWED}"
-    return student, shown(why, 300)
 
 
 # Writing the course folder
