@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from grader import course
@@ -57,13 +58,16 @@ def release(labs: list[str]) -> Path:
     for lab in bar(labs, "releasing"):
         notebooks.generate(lab, course.folder())
     target = course.folder() / "students.zip"
-    files.write_whole(target, students_zip(labs))
+    handed_out = [lab for lab in course.labs() if (course.folder() / "release" / lab).is_dir()]
+    files.write_whole(target, students_zip(labs, handed_out))
     return target
 
 
-def students_zip(labs: list[str]) -> bytes:
+def students_zip(labs: list[str], handed_out: Iterable[str] = ()) -> bytes:
     """The students' zip of these labs, with the judges and the files of given/ for the last of them.
 
+    handed_out: labs that students have already, and whose judges and files must stay where an earlier lab is
+    handed out again.
     The notebooks are in labs/, and students work in notebooks/: who unpacks a zip over an older one loses
     no work.
     """
@@ -73,7 +77,7 @@ def students_zip(labs: list[str]) -> bytes:
         for path in support.rglob("*")
         if path.suffix in (".py", ".yaml", ".json", ".html")  # the package and its data, see pyproject.toml
     }
-    last = max(map(course.number, labs))
+    last = max(map(course.number, [*labs, *handed_out]))
     for name, text in given.withheld(last, grading=False).items():
         files[f"labsupport/given/{name}"] = text.encode()
     for name in EXERCISES.keys() - answers.up_to(last):

@@ -16,7 +16,7 @@ from grader import course
 from grader.author.source import Cell
 from grader.grade import journal
 from grader.grade.journal import Record
-from grader.results import lms_export, table
+from grader.results import lms_export, penalties, table
 from grader.results.person import KINDS, kind
 from grader.results.table import Row, points
 from grader.status import Status
@@ -24,6 +24,7 @@ from grader.status import Status
 WAITS = "not graded yet"
 NEWER = "You have handed in other work since. It is not graded yet, and this page is on the work before it."
 EARLIER = "Below is work that you handed in earlier."
+OLDER = "The checks have changed since this was graded. Your points may change when it is graded again."
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,21 @@ class Page:
 
 
 class Standing(NbGraderPreprocessor):
-    """Puts the head of a student's page into nbgrader's resources, and the points into the cells."""
+    """Puts the head of a student's page into nbgrader's resources, and the points into the cells.
 
+    renewed: the lab whose late penalties the caller has just brought up to date; a person who types or clicks
+    nbgrader's own command has not.
+    """
+
+    renewed = ""
     pages = tqdm(disable=True)  # what shows the progress of a class
 
     def preprocess(self, nb, resources):
         place = resources["nbgrader"]
         if getattr(self, "lab", None) != place["assignment"]:  # read once for a class
             self.lab = place["assignment"]
+            if self.renewed != self.lab:
+                penalties.renew(self.lab)
             self.rows = {row.student: row for row in table.rows(self.lab)}
             self.people, self.asked = lms_export.on_roster(), table.questions(self.lab)
         record = journal.read(self.lab, place["student"]) or Record(
@@ -103,6 +111,7 @@ def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
         record.why,
         row.reason,
         NEWER if row.newer else EARLIER if record.submission and not record.notebook else "",
+        OLDER if row.older and not row.newer else "",
     ]
     return Page(
         title=course.title(record.lab),
@@ -133,9 +142,11 @@ def line(cell: Cell, record: Record, row: Row) -> Line:
 def notes(lab: str) -> list[str]:
     """Sentences for the instructor on what the pages of a class leave open."""
     rows, asked = table.rows(lab), table.questions(lab)
-    waits = sum(lms_export.waiting(row, asked) for row in rows)
+    open_of = {row.student: lms_export.waiting(row, asked) for row in rows}
+    waits, students = sum(open_of.values()), sum(map(bool, open_of.values()))
     said = (
-        waits and f"With a written answer that waits to be graded: {waits} of {len(rows)} students.",
+        waits
+        and f"Written answers that wait to be graded: {waits}, from {students} of {len(rows)} students.",
         lms_export.to_decide(lab, rows),
     )
     return [sentence for sentence in said if sentence]

@@ -6,7 +6,6 @@ one of the journal, and instead of deriving scores from outputs it uses the exam
 """
 
 import hashlib
-import html
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,9 +29,10 @@ from grader.grade import journal
 from grader.grade.journal import Record
 from grader.intake import submitted as submissions
 from grader.intake.stored import SECRET
-from grader.results import handing_back, penalties
+from grader.results import handing_back, lms_export, penalties
 from grader.results.feedback import Standing
-from grader.results.table import rows, submitted
+from grader.results.table import Row, rows, submitted
+from grader.results.templating import template
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -41,11 +41,6 @@ from labsupport.progress import bar
 
 GRADED = "graded"  # the folder from which `adopt` gives nbgrader the executed notebooks
 AGAIN = "The journal keeps all records; run the command again."
-REFUSED = """\
-<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{lab}</title></head>
-<body><h1>{lab}</h1><p>{status}: {reason}</p><p>Nothing was graded, so there is no score.</p></body></html>
-"""
 
 
 class AdoptNotebook(NbGraderPreprocessor):
@@ -246,9 +241,11 @@ def feedback(lab: str, student: str = "") -> Path:
         config.CourseDirectory.update(assignment_id=lab, student_id=whose)
         config.GenerateFeedback.force = True
         with bar(total=len(notebooks), what=f"feedback on {lab}") as Standing.pages:
+            Standing.renewed = lab
             nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
+    people = lms_export.on_roster() if refused else {}
     for row in refused:
-        page = REFUSED.format(lab=lab, status=row.status, reason=html.escape(row.reason))
+        page = refused_page(lab, row, people)
         try:
             files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
             handing_back.keep_secret(lab, row)
@@ -257,6 +254,13 @@ def feedback(lab: str, student: str = "") -> Path:
     handing_back.own_secrets(lab, pages)
     handing_back.releasable(lab, pages)
     return pages
+
+
+def refused_page(lab: str, row: Row, people: dict[str, dict[str, str]]) -> str:
+    """The page of a student whose work could not be read. people: the roster's, by student id."""
+    name = lms_export.name(people.get(row.student, {}))
+    about = {"title": course.title(lab), "name": name, "student": row.student}
+    return template("refused.html").render(**about, status=row.status, reason=row.reason)
 
 
 @dataclass(frozen=True)

@@ -96,10 +96,10 @@ def comment(row: Row, asked: list[Cell]) -> str:
     return html.escape(" ".join(part for part in parts if part), quote=False)
 
 
-def waiting(row: Row, asked: list[Cell]) -> bool:
-    """Whether a written answer is not graded yet, so that the score is not final."""
-    written = (row.scores[cell.name] for cell in asked if cell.kind == "written")
-    return row.total is not None and None in written
+def waiting(row: Row, asked: list[Cell]) -> int:
+    """How many written answers are not graded yet, so that the score is not final."""
+    written = [row.scores[cell.name] for cell in asked if cell.kind == "written"]
+    return 0 if row.total is None else written.count(None)
 
 
 def lateness(row: Row) -> str:
@@ -151,7 +151,7 @@ def notes(lab: str) -> str:
     found, asked, people = table.rows(lab), table.questions(lab), on_roster()
     scored = sum(row.total is not None for row in found)
     late = sum(row.late is True for row in found)
-    waits = sum(waiting(row, asked) for row in found)
+    waits = sum(waiting(row, asked) > 0 for row in found)
     partly = sum(row.status == Status.PARTLY_GRADED for row in found)
     strangers = sum(row.student not in people for row in found)
     lines = (

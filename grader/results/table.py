@@ -73,7 +73,7 @@ class Row:
     late: None if unknown; late_seconds: None also if a platform marks the submission as late without a time.
     conditions: by exercise, "given your magnitude_mask; mend that first" where its points rest on that.
     notes: sentences on what an instructor has to decide or to renew. newer: whether other work was handed in
-    since it was graded.
+    since it was graded; older: whether a judge or a lab of before graded it.
     """
 
     student: str
@@ -90,6 +90,7 @@ class Row:
     conditions: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     newer: bool = False
+    older: bool = False
 
 
 def columns(lab: str) -> list[str]:
@@ -226,6 +227,7 @@ def _row(
         conditions={name: found.condition() for name, found in record.verdicts.items() if found.given},
         notes=(*_reviews(asked, record, by_hand), *_renewals(record, latest, newer)),
         newer=newer,
+        older=_older(record, latest),
     )
 
 
@@ -246,17 +248,31 @@ def _newer(record: Record) -> bool:
 
 def _renewals(record: Record, latest: str | None, newer: bool) -> Iterator[str]:
     """Sentences on a record that is not of the work in place, or not of today's judges."""
-    again = f"`python -m grader grade {record.lab[:2]}` renews this."
     if newer:
-        yield f"Other work was handed in since it was graded: {again}"
-    elif record.submission and latest is not None and record.version != latest:
-        yield f"Graded by an older judge or an older version of the lab: {again}"
+        yield f"Other work was handed in since: `python -m grader grade {record.lab[:2]}` renews this."
+    elif _older(record, latest):
+        again = f"python -m grader regrade {record.lab[:2]}"
+        yield (
+            f"Graded by an older judge or an older version of the lab: `{again}` renews this, and "
+            f"`{again} --dry-run` says before who changes."
+        )
+
+
+def _older(record: Record, latest: str | None) -> bool:
+    """Whether the class was graded with another judge, or another version of the lab, since."""
+    return bool(record.submission) and latest is not None and record.version != latest
 
 
 def to_renew(student: str, lab: str) -> list[str]:
-    """The same on one student's record, for formgrader's page; empty where there is none."""
+    """What is to be decided or renewed of one student, for formgrader's page; empty without a record."""
     record = journal.read(lab, student)
-    return list(_renewals(record, version.latest(lab), _newer(record))) if record else []
+    if record is None:
+        return []
+    with opened() as book:
+        query = submitted(book, lab).filter(SubmittedAssignment.student_id == student) if book else []
+        by_hand = next(map(_by_hand, query), ByHand())
+    reviews = _reviews(questions(lab), record, by_hand)
+    return [*reviews, *_renewals(record, version.latest(lab), _newer(record))]
 
 
 def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:

@@ -81,6 +81,19 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "Known: 00_start_here" in capsys.readouterr().err
 
 
+def test_a_mended_lab_leaves_later_ones_running(tmp_path, monkeypatch):
+    """Lab 01 handed out again after lab 02 brings what 02 imports: it lies in the same folder at home."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+
+    def released(lab: str) -> dict[str, bytes]:
+        assert main(["release", lab]) == 0
+        with zipfile.ZipFile(tmp_path / "students.zip") as zipped:
+            return {name: zipped.read(name) for name in zipped.namelist() if "/labs/" not in name}
+
+    first, second = released("01"), released("02")
+    assert first != second and released("01") == second
+
+
 def test_a_later_zip_over_an_older_one_loses_no_work(tmp_path, monkeypatch):
     """A week later: `unzip -o` in the same place brings the next lab, and nothing that was written goes."""
     yours = tmp_path / "pruning-labs" / "notebooks"

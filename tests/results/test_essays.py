@@ -9,7 +9,7 @@ import pytest
 from grader.__main__ import main
 from grader.grade import journal, version
 from grader.intake import teams
-from grader.results import essays, gradebook
+from grader.results import essays, gradebook, table
 from tests.pages import RESOURCES, feedback_exporter, formgrader_exporter, submission
 from tests.results.test_gradebook import LAB, LATE, WRITTEN, book, due, graded, manual, penalty, row
 from tests.sample import few
@@ -163,6 +163,16 @@ def test_the_rubric_is_beside_the_answer_in_formgrader_alone(folder, tmp_path, m
             "One point for a claim"
         )
     assert shown == {"formgrader": 1, "feedback": 0}
+
+
+def test_formgrader_says_what_is_to_be_decided(folder):
+    """Points by hand for the submission before: where the person sits who must decide."""
+    gradebook.hand_over(LAB, [graded("ann")])
+    assert table.to_renew("ann", LAB) == table.to_renew("nobody", LAB) == []
+    manual("ann", "check_magnitude_mask", 1)
+    gradebook.hand_over(LAB, [graded("ann", digest="2" * 64)])
+    (said,) = table.to_renew("ann", LAB)
+    assert said.startswith("magnitude_mask: 1 by hand for the earlier submission; the judge says")
 
 
 def test_formgrader_says_what_is_to_be_renewed(folder, tmp_path, monkeypatch):

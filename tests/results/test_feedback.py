@@ -2,19 +2,22 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from msgspec.structs import replace
 
+from grader import course
 from grader.__main__ import main
-from grader.grade import experiments, handed, journal
+from grader.grade import experiments, handed, journal, version
 from grader.grade.journal import Record
 from grader.results import course_page, feedback, gradebook, lms_export, table
 from grader.status import Status
 from labsupport.check.judge.kit.verdict import Ending
-from tests.results.test_gradebook import LAB, WRITTEN, graded, hand_in, manual
+from tests.results.test_gradebook import LAB, LATE, WRITTEN, due, graded, hand_in, manual, penalty
 
 
 def page(student: str) -> BeautifulSoup:
@@ -110,13 +113,47 @@ def test_who_is_exempt_is_not_told_to_wait():
 
 
 @pytest.mark.lengthy
+def test_a_typed_command_shows_the_penalty_of_now(folder):
+    """A tenth off, an essay marked since: plain nbgrader's pages say it as those of `feedback` do."""
+    due("2026-11-20 12:00:00")
+    penalty("return score / 10")
+    gradebook.hand_over(LAB, [graded("ann", at=LATE)])
+    manual("ann", WRITTEN, 3)
+    command = [sys.executable, "-m", "nbgrader", "generate_feedback", LAB, "--force"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    assert "11.7 of 13 points" in page("ann").get_text()
+
+
+def test_an_older_judge_is_said_to_the_student(folder):
+    """In a sentence without a command: the points may change."""
+    gradebook.hand_over(LAB, [graded("ann")])
+    for latest, said in (("v", False), ("newer", True)):
+        version.note(LAB, latest)
+        gradebook.feedback(LAB)
+        assert ("The checks have changed since" in page("ann").get_text()) == said
+        assert "python -m" not in page("ann").get_text().split("2.1")[0]
+
+
+def test_who_sent_no_notebook_gets_a_page_like_the_others(folder):
+    """With lab, name and id on top, readable on a phone and in the dark."""
+    record = Record("bob", LAB, "1" * 64, "v", Status.UNREADABLE, "It is <no> notebook.")
+    journal.write(record)
+    (folder / "roster.csv").write_text("student_id,name\nbob,Bob <b>Ray</b>\n")
+    gradebook.feedback(LAB)
+    html = (folder / "feedback" / "bob" / LAB / f"{LAB}.html").read_text()
+    said = BeautifulSoup(html, "lxml").get_text()
+    assert course.title(LAB) in said and "Bob <b>Ray</b>, bob" in said and "It is <no> notebook." in said
+    assert "no score yet" in said and 'name="viewport"' in html and "prefers-color-scheme: dark" in html
+
+
+@pytest.mark.lengthy
 def test_feedback_says_what_waits(folder, capsys):
     gradebook.hand_over(LAB, [graded("ann"), graded("bob")])
     manual("bob", WRITTEN, 2)
     hand_in("bob")
     assert main(["feedback", LAB]) == 0
     said = capsys.readouterr().out
-    assert "With a written answer that waits to be graded: 1 of 2 students." in said
+    assert "Written answers that wait to be graded: 1, from 1 of 2 students." in said
     assert "With something to decide or to renew: 1;" in said
     assert (
         "1;" in lms_export.notes(LAB) and "to decide or to renew" in lms_export.lines(LAB, "canvas")[-1][-1]

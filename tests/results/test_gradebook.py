@@ -257,7 +257,7 @@ def test_verdicts_of_an_older_judge_are_marked(folder):
     version.note(LAB, "v")
     assert row("ann")["notes"] == ""
     version.note(LAB, "w")
-    assert "an older judge" in row("ann")["notes"] and "`python -m grader grade 02`" in row("ann")["notes"]
+    assert "an older judge" in row("ann")["notes"] and "`python -m grader regrade 02`" in row("ann")["notes"]
     version.note(LAB, "v")
     (folder / "seed").write_text("5\n")
     assert "an older judge" in row("ann")["notes"]
