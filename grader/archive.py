@@ -62,7 +62,7 @@ def about() -> About:
 def write(target: Path) -> list[str]:
     """Write the course into one zip that only its owner can read; sentences on it. Raises LabError."""
     folder, target = course.folder(), target.absolute()
-    if not (folder / "seed").is_file() and not (folder / "release").is_dir():
+    if not any((folder / name).exists() for name in ("seed", "release", "submitted")):
         raise LabError(f"There is no course in {folder}.")
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:

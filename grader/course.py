@@ -107,12 +107,27 @@ def course_config() -> str:
 
 
 def prepare() -> Path:
-    """Create the course folder, with the settings for nbgrader and formgrader."""
+    """Create the course folder, with the settings for nbgrader and formgrader.
+
+    Settings that name the places of a checkout that is gone get those of this one.
+    """
     here = {CONFIG.name: course_config(), OWN: OWN_TEXT}
     for name, text in here.items():
         if not (folder() / name).exists():
             files.write_whole(folder() / name, text.encode())
+    ours = folder() / CONFIG.name
+    if (place := named_in(ours.read_text(encoding="utf-8"))) and not Path(place).exists():
+        files.write_whole(ours, course_config().encode())
     return folder()
+
+
+def named_in(text: str) -> str:
+    """The place of the packages that our own text of a course's settings names; "" for another text."""
+    pattern = re.escape(COURSE_CONFIG)
+    for word in ("PACKAGES", "NBGRADER"):
+        pattern = pattern.replace(word, r"'([^'\n]*)'")
+    found = re.fullmatch(pattern, text)
+    return found[1] if found else ""
 
 
 def seed() -> int:

@@ -29,7 +29,8 @@ print(doctor.report())
 
 # %% [markdown]
 # Three lines are worth a look. **memory** should say 8 GB or more. **cache** should name the course model; if it
-# says *empty*, type `.venv/bin/python -m labsupport fetch` in a terminal once (93 MB; `start.py` does it for you).
+# says *empty*, type `.venv/bin/python -m labsupport fetch` in a terminal once (93 MB; `start.py` does it for you; on a
+# JupyterHub ask whoever runs it).
 # **device** says CPU or CUDA: both are fine; a CPU is slower. The second table says
 # how long *all the cells* of each lab run here; thinking takes longer, an hour or more per lab.
 
@@ -145,7 +146,7 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # ## Before you hand in
 #
 # Click **Validate** above the notebook, or type this in a terminal, in the folder that holds `notebooks` and
-# `.venv` (on Windows `.venv\Scripts\python`, with conda just `python`):
+# `.venv` (on Windows `.venv\Scripts\python`, with conda and on a JupyterHub just `python`):
 #
 #     .venv/bin/python -m labsupport check notebooks/00_start_here/00_start_here.ipynb
 #
@@ -178,7 +179,7 @@ plots.mask_patterns(named, "The same half, four times: full squares stay")
 # ## How far you are
 #
 # The last result of every check, in all labs, is kept on this machine. Come back here whenever you like and run
-# the next cell, or type `.venv/bin/python -m labsupport progress` in a terminal.
+# the next cell, or type `.venv/bin/python -m labsupport progress` in a terminal, with `python` as above.
 
 # %% experiment
 print(standing.report())

@@ -125,3 +125,17 @@ def test_feedback_goes_back_through_the_exchange(folder, tmp_path):
     at(home, "fetch_feedback")
     (page,) = home.rglob("feedback/*/*.html")
     assert page.read_text() == (folder / "feedback" / student / LAB / f"{LAB}.html").read_text()
+
+
+def test_settings_of_a_checkout_that_is_gone(tmp_path, monkeypatch):
+    """They name this one at the next command; those of a checkout that is there, and edited ones, stay."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    settings = course.prepare() / course.CONFIG.name
+    fresh = settings.read_text()
+    for place, stays in (("/gone", False), (str(tmp_path), True)):
+        settings.write_text(fresh.replace(repr(str(course.PACKAGES)), repr(place)))
+        course.prepare()
+        assert (settings.read_text() != fresh) == stays
+    settings.write_text(edited := fresh.replace(repr(str(course.PACKAGES)), "'/gone'") + "# mine\n")
+    course.prepare()
+    assert settings.read_text() == edited
