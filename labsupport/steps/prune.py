@@ -65,6 +65,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Prune a model by name or folder, save it, and print what is left."""
     target, started = Path(chosen.to), time.monotonic()
     new_folder.must_be_new(target)
+    record.must_be_a_seed(chosen.seed)
     config: Any = models.stored_config(models.known(chosen.model))
     way = sliced(chosen, config.num_hidden_layers) if chosen.criterion else masked(chosen)
     start = record.subject(chosen.model)

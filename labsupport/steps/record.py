@@ -42,6 +42,12 @@ def subject(name: str | None) -> Subject:
     return Subject(name, weights, place_of(name), made(Path(name)))
 
 
+def must_be_a_seed(number: int) -> None:
+    """Raises LabError for a number that torch's generators do not take."""
+    if not 0 <= number < 2**63:
+        raise LabError(f"--seed is {number}: it must be from 0 to {2**63 - 1}.")
+
+
 def seen(name: str) -> Subject:
     """A model by name or folder, of which something was measured; raises LabError if nothing was."""
     place, folder = place_of(name), Path(name)

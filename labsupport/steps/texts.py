@@ -18,7 +18,7 @@ def run(chosen: argparse.Namespace) -> None:
     window = chosen.window
     if window is None:
         window = protocols.PROTOCOLS[chosen.protocol].window or context(subject.name)
-    for text in chosen.text:
+    for text in dict.fromkeys(chosen.text):
         about = {"text": text, "protocol": chosen.protocol, "window": window}
         how = record.conditions() | {"read": protocols.must_have(chosen.protocol, text).says}
         found = record.known(subject, "perplexity", about, how)
@@ -37,7 +37,7 @@ def heading(name: str, about: dict) -> str:
     """What the numbers below it are, in words."""
     return (
         f"{name}, protocol {about['protocol']}: windows of {about['window']:,} tokens. The whole text is\n"
-        "tokenised at once, with the tokenizer's own special tokens (a BOS token once)."
+        "tokenised at once, with the tokenizer's own special tokens (a BOS token once, if it adds one)."
     )
 
 

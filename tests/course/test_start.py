@@ -152,6 +152,8 @@ def test_its_version_installs_nothing(start, tmp_path, capsys):
     )
     assert start.main(["--version"]) == 0 and not start.ran
     assert capsys.readouterr().out == f"pruning-labs {labsupport.__version__}\n"
+    assert start.main(["--help"]) == 0 and not start.ran
+    assert capsys.readouterr().out.startswith("From an unpacked folder to a running JupyterLab")
 
 
 @pytest.mark.lengthy

@@ -236,7 +236,7 @@ def test_wandb_is_absent(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     model = masked()
     before = state(model)
-    with pytest.raises(LabError, match="Weights & Biases is not installed; .* `log`"):
+    with pytest.raises(LabError, match="Weights & Biases is not installed: .* or leave wandb out"):
         lora.recover(model, BATCHES, 4, 0.01, wandb=True)
     assert unchanged(model, before)
 
