@@ -569,6 +569,8 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # - Biderman et al. 2024, *Lessons from the trenches on reproducible evaluation of language models*,
 #   [arXiv:2405.14782](https://arxiv.org/abs/2405.14782): its authors on what makes a number repeatable
 # - Miller 2024, *Adding error bars to evals*, [arXiv:2411.00640](https://arxiv.org/abs/2411.00640): paired differences, standard errors, how many questions
+# - McNemar 1947, *Note on the sampling error of the difference between correlated proportions or percentages*,
+#   [doi:10.1007/BF02295996](https://doi.org/10.1007/BF02295996): the test of 7.4
 # - Dutta et al. 2024, *Accuracy is not all you need*, [arXiv:2407.09141](https://arxiv.org/abs/2407.09141): compressed models with equal accuracy that give
 #   other answers, counted by the answers that change
 # - Jaiswal et al. 2023, *Compressing LLMs: the truth is rarely pure and never simple*, [arXiv:2310.01382](https://arxiv.org/abs/2310.01382): tasks on which pruned

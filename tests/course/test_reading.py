@@ -30,7 +30,7 @@ def test_a_lab_ends_with_what_to_read_and_a_way_on(lab):
     assert found == [course.notebook(each) for each in after]
 
 
-NO_PREPRINT = ("B. Hassibi", "D. Jurafsky", "Y. Zhang")  # of before arXiv, a book, and ICLR alone
+NO_PREPRINT = ("McNemar 1947", "B. Hassibi", "D. Jurafsky", "Y. Zhang")  # before arXiv, a book, ICLR alone
 SOFTWARE = ("lm-evaluation-harness", "The PyTorch documentation")  # with their own addresses
 
 
