@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import nbformat
+from nbconvert import HTMLExporter
+from nbgrader.converters import GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from pygments.formatters import HtmlFormatter
 from tqdm import tqdm
@@ -121,6 +125,16 @@ def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
         notes=[sentence for sentence in said if sentence],
         lines=[line(cell, record, row) for cell in asked],
     )
+
+
+def unread(lab: str, row: Row, name: str) -> str:
+    """The page of a student whose work could not be read: the same head, and no cells."""
+    config = course.config()
+    nbgraders = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
+    why = [f"{row.status}: {row.reason}", "Nothing was graded, so there is no score."]
+    page = Page(course.title(lab), row.student, name, "no score yet", why, [])
+    resources = {"nbgrader": {"page": page, "by_cell": {}, "colours": "", "font": ""}}
+    return HTMLExporter(config=nbgraders.config).from_notebook_node(nbformat.v4.new_notebook(), resources)[0]
 
 
 def line(cell: Cell, record: Record, row: Row) -> Line:

@@ -30,9 +30,8 @@ from grader.grade.journal import Record
 from grader.intake import submitted as submissions
 from grader.intake.stored import SECRET
 from grader.results import handing_back, lms_export, penalties
-from grader.results.feedback import Standing
-from grader.results.table import Row, rows, submitted
-from grader.results.templating import template
+from grader.results.feedback import Standing, unread
+from grader.results.table import rows, submitted
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -245,7 +244,7 @@ def feedback(lab: str, student: str = "") -> Path:
             nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
     people = lms_export.on_roster() if refused else {}
     for row in refused:
-        page = refused_page(lab, row, people)
+        page = unread(lab, row, lms_export.name(people.get(row.student, {})))
         try:
             files.write_whole(pages / row.student / lab / f"{lab}.html", page.encode())
             handing_back.keep_secret(lab, row)
@@ -254,13 +253,6 @@ def feedback(lab: str, student: str = "") -> Path:
     handing_back.own_secrets(lab, pages)
     handing_back.releasable(lab, pages)
     return pages
-
-
-def refused_page(lab: str, row: Row, people: dict[str, dict[str, str]]) -> str:
-    """The page of a student whose work could not be read. people: the roster's, by student id."""
-    name = lms_export.name(people.get(row.student, {}))
-    about = {"title": course.title(lab), "name": name, "student": row.student}
-    return template("refused.html").render(**about, status=row.status, reason=row.reason)
 
 
 @dataclass(frozen=True)
