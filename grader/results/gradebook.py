@@ -46,14 +46,11 @@ class AdoptNotebook(NbGraderPreprocessor):
     """Replaces the submitted notebook by the executed one of the journal."""
 
     def preprocess(self, nb, resources):
-        record = adopted(resources)
-        if self.config.CourseDirectory.get("submitted_directory") != GRADED:  # typed or clicked by a person
-            handed = submissions.of(record.student, record.lab)
-            if handed.digest != record.submission:
-                raise NbGraderException(
-                    f"{record.student} handed in other work since: run `python -m grader grade {record.lab}`"
-                )
-        return nbformat.reads(record.notebook, as_version=4), resources
+        place = resources["nbgrader"]
+        typed = self.config.CourseDirectory.get("submitted_directory") != GRADED  # or clicked, by a person
+        if typed and (sentence := missing(place["assignment"], place["student"])):
+            raise NbGraderException(sentence)
+        return nbformat.reads(adopted(resources).notebook, as_version=4), resources
 
 
 class AdoptVerdicts(SaveAutoGrades):
@@ -92,10 +89,19 @@ def adopted(resources: dict) -> Record:
     place = resources["nbgrader"]
     record = journal.read(place["assignment"], place["student"])
     if record is None or not record.notebook:
-        raise NbGraderException(
-            f"{place['student']} has no verdicts: run `python -m grader grade {place['assignment']}`"
-        )
+        raise NbGraderException(missing(place["assignment"], place["student"]))
     return record
+
+
+def missing(lab: str, student: str) -> str:
+    """Why no verdicts on the work in place can be entered, and the command that helps; "" if they can."""
+    record, grade = journal.read(lab, student), f"`python -m grader grade {lab}`"
+    if record and submissions.of(student, lab).digest != record.submission:
+        return f"{student} handed in other work since: run {grade}"
+    if record and not record.notebook:
+        why = f"{record.status}: {record.reason.rstrip('.')}"
+        return f"{student} has no verdicts ({why}): once mended, run {grade}"
+    return "" if record else f"{student} has no verdicts: run {grade}"
 
 
 def entered(record: Record) -> str:

@@ -19,8 +19,10 @@ from grader.intake import submitted
 from grader.results import gradebook
 from grader.status import Status
 from labsupport import files
+from tests.results.formgrader import serving
 
 LAB = "02_magnitude_pruning"
+SINCE = f"ann handed in other work since: run `python -m grader grade {LAB}`"
 pytestmark = pytest.mark.lengthy
 
 
@@ -39,17 +41,19 @@ def hand_in(student: str, text: str) -> None:
     files.write_whole(course.folder() / "submitted" / student / LAB / f"{LAB}.ipynb", text.encode())
 
 
+def outside() -> dict[str, str]:
+    """A person's environment: it does not name the course."""
+    environment = {name: value for name, value in os.environ.items() if name != "PRUNING_LABS_COURSE"}
+    return environment | {"PYTHONPATH": "", "JUPYTER_NO_CONFIG": "1"}
+
+
 def nbgrader(folder: Path, *words: str, installed: bool = True) -> subprocess.CompletedProcess:
     """Run nbgrader as a person would, in the course folder; installed: whether `grader` can be imported.
 
     A path of PYTHONPATH brings nbgrader and the other packages, but nothing that is installed as editable.
     """
     python = sys.executable if installed else sys._base_executable  # pyright: ignore
-    environment = {name: value for name, value in os.environ.items() if name != "PRUNING_LABS_COURSE"}
-    environment |= {
-        "PYTHONPATH": "" if installed else sysconfig.get_path("purelib"),
-        "JUPYTER_NO_CONFIG": "1",
-    }
+    environment = outside() | ({} if installed else {"PYTHONPATH": sysconfig.get_path("purelib")})
     command = [python, "-m", "nbgrader", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -93,9 +97,55 @@ def test_work_handed_in_since_is_not_called_a_success(folder, tmp_path):
     recorded("ann")
     assert nbgrader(folder, "autograde", LAB).returncode == 0
     hand_in("ann", nbformat.writes(notebooks.solved_notebook(LAB)))
-    done = nbgrader(folder, "autograde", LAB, "--force")
-    assert done.returncode == 1 and not (tmp_path / "RAN").exists()
-    assert f"ann handed in other work since: run `python -m grader grade {LAB}`" in done.stderr
+    entered = folder / "autograded" / "ann" / LAB / f"{LAB}.ipynb"
+    before = entered.read_bytes()
+    for words in (("--force",), ()):
+        done = nbgrader(folder, "autograde", LAB, *words)
+        assert done.returncode == 1 and not (tmp_path / "RAN").exists()
+        assert one_error(done.stderr) == SINCE
+        assert entered.read_bytes() == before
+
+
+def one_error(text: str) -> str:
+    """The one error of a log in which nothing else is louder than information."""
+    (line,) = [line for line in text.splitlines() if "INFO" not in line]
+    return line.partition("ERROR] ")[2]
+
+
+@pytest.mark.thorough
+def test_each_student_without_verdicts_is_named_and_the_others_are_entered(folder):
+    """For a class of three: one graded, one not, one whose work could not be read."""
+    release([LAB])
+    recorded("ann")
+    hand_in("ben", nbformat.writes(notebooks.solved_notebook(LAB)))
+    hand_in("cem", "no notebook")
+    cem = submitted.of("cem", LAB)
+    journal.write(Record("cem", LAB, cem.digest, "v", Status.UNREADABLE, cem.reason))
+    done = nbgrader(folder, "autograde", LAB)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    ben, cems = done.stderr.splitlines()[-2:]
+    assert ben.endswith(f"ben has no verdicts: run `python -m grader grade {LAB}`")
+    assert f"cem has no verdicts (UNREADABLE: {cem.reason[:20]}" in cems
+    assert gradebook.students(LAB).keys() == {"ann"}
+
+
+@pytest.mark.thorough
+def test_formgraders_button_shows_the_sentence_alone(folder, tmp_path):
+    """Its window has the log, and below it a traceback where the answer has one."""
+    release([LAB])
+    with serving(folder, tmp_path / "runtime", outside()) as ask:
+        click = f"submission/{LAB}/ann/autograde"
+        shown = ask(click, method="POST")
+        assert not shown["success"] and "error" not in shown
+        assert one_error(shown["log"]) == f"ann has no verdicts: run `python -m grader grade {LAB}`"
+        recorded("ann")
+        assert ask(click, method="POST")["success"]
+        hand_in("ann", nbformat.writes(notebooks.solved_notebook(LAB)))
+        shown = ask(click, method="POST")
+        assert not shown["success"] and "error" not in shown
+        assert shown["log"].strip() == f"[ERROR] {SINCE}"
+    assert (folder / "autograded" / "ann" / LAB / f"{LAB}.ipynb").exists()
+    assert not (tmp_path / "RAN").exists()
 
 
 @pytest.mark.thorough

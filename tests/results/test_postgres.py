@@ -4,15 +4,12 @@ The server is a private one, of Debian's package `postgresql`: in a folder of it
 """
 
 import csv
-import json
 import os
 import pwd
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 import psycopg
@@ -23,6 +20,7 @@ from grader.__main__ import main
 from grader.grade import journal
 from grader.intake import submitted
 from grader.results import gradebook, table
+from tests.results.formgrader import serving
 from tests.results.test_gradebook import LAB, LATE, WRITTEN, book, due, fresh, graded, row
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
@@ -173,37 +171,10 @@ def test_nbgraders_own_command(folder):
 
 
 @pytest.fixture
-def formgrader(folder, tmp_path, monkeypatch):
+def formgrader(folder, tmp_path):
     """Jupyter's server, started in the course folder with nbgrader's formgrader; call it with a path."""
-    runtime = tmp_path / "runtime"
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", "--port-retries=50"]
-    extensions = "ServerApp.jpserver_extensions={'nbgrader.server_extensions.formgrader': True}"
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([*command, f"--{extensions}"], cwd=folder, stdout=log, stderr=log)
-    try:
-        for _ in range(1200):
-            written = [path for path in runtime.glob("jpserver-*.json") if path.stat().st_size]
-            if written or process.poll() is not None:
-                break
-            time.sleep(0.1)
-        assert written, (tmp_path / "log").read_text()
-        place = json.loads(written[0].read_text())
-
-        def ask(path: str, change: dict | None = None):
-            request = urllib.request.Request(
-                f"{place['url']}formgrader/api/{path}",
-                data=None if change is None else json.dumps(change).encode(),
-                headers={"Authorization": f"token {place['token']}"},
-                method="GET" if change is None else "PUT",
-            )
-            with urllib.request.urlopen(request) as answer:
-                return json.loads(answer.read())
-
+    with serving(folder, tmp_path / "runtime", {**os.environ}) as ask:
         yield ask
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def test_formgrader(folder, formgrader):
