@@ -11,6 +11,7 @@ from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, Clear
 
 from grader import course
 from grader.author.notebooks import DropAnswers, NameQuestions
+from grader.results import adopting, by_hand
 from grader.results.feedback import Standing
 from grader.results.gradebook import AdoptNotebook, AdoptVerdicts
 from labsupport import waits
@@ -31,6 +32,8 @@ empty = usual.index(ClearSolutions) + 1
 c.GenerateAssignment.preprocessors = [DropAnswers, *usual[:empty], NameQuestions, *usual[empty:]]
 c.ExecutePreprocessor.timeout = waits.AT_HOME
 c.ExecutePreprocessor.iopub_timeout = waits.IOPUB
+adopting.install()
+by_hand.watch()
 c.Autograde.sanitize_preprocessors = [AdoptNotebook]
 c.Autograde.autograde_preprocessors = [AdoptVerdicts, AssignLatePenalties, CheckCellMetadata]
 c.GenerateFeedback.preprocessors = [GetGrades, Standing]

@@ -77,6 +77,7 @@ def page(lab: str, records: list[journal.Record], people: list[Person], shared: 
         time=summary.time(records), slowest=summary.slowest(people), look=summary.look(people),
         flags=summary.groups((person, person.flags) for person in people),
         unenforced=summary.groups((person, person.unenforced) for person in people),
+        changed=[person for person in people if person.row.changes],
         flagged=sum(bool(person.flags) for person in people), shared=shared,
         by_student={person.row.student: person for person in people},
         unmatched=register.read(course.folder() / "submitted", lab).unmatched,

@@ -9,7 +9,7 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from grader.intake import extensions, register, roster, spreadsheet
 from grader.intake import submitted as submissions
 from grader.intake.parse import shown
 from grader.intake.stored import LATE
+from grader.results import by_hand as hands
+from grader.results.by_hand import Change
 from grader.status import ENDED_EARLY, SCORELESS, Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending, Verdict
@@ -60,6 +62,7 @@ class ByHand:
     scores: dict[str, float] = field(default_factory=dict)  # manual scores; 0 for a question left empty
     extra: dict[str, float] = field(default_factory=dict)
     review: set[str] = field(default_factory=set)  # manual scores for an earlier submission
+    when: dict[str, str] = field(default_factory=dict)  # of the last change, where it was noted
     late: float | None = None  # seconds, if a due date and a time of submission are known
     penalty: float = 0.0
 
@@ -73,7 +76,8 @@ class Row:
     late: None if unknown; late_seconds: None also if a platform marks the submission as late without a time.
     conditions: by exercise, "given your magnitude_mask; mend that first" where its points rest on that.
     notes: sentences on what an instructor has to decide or to renew. newer: whether other work was handed in
-    since it was graded; older: whether a judge or a lab of before graded it.
+    since it was graded; older: whether a judge or a lab of before graded it. changes: by a person, of the
+    exercises' points.
     """
 
     student: str
@@ -91,6 +95,7 @@ class Row:
     notes: tuple[str, ...] = ()
     newer: bool = False
     older: bool = False
+    changes: tuple[Change, ...] = ()
 
 
 def columns(lab: str) -> list[str]:
@@ -165,17 +170,19 @@ def cells(row: Row) -> list[str]:
 
 
 def write_csv(lab: str, path: Path, table: list[list[str]] | None = None) -> Path:
-    """Write the table as a CSV atomically; no cell is a formula for a spreadsheet.
-
-    table: another table of the lab, its titles first, as lms_export.py makes them.
-    """
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([harmless(cell) for cell in line] for line in table or lines(lab))
+    """Write the table as a CSV atomically. table: another one of the lab, as lms_export.py makes them."""
     try:
-        files.write_whole(Path(path), text.getvalue().encode())
+        files.write_whole(Path(path), as_csv(table or lines(lab)))
     except OSError as problem:
         raise LabError(f"The grades cannot be written to {path}: {problem.strerror}.") from problem
     return Path(path)
+
+
+def as_csv(table: list[list[str]]) -> bytes:
+    """A table as a CSV in UTF-8, its titles first; no cell is a formula for a spreadsheet."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([harmless(cell) for cell in line] for line in table)
+    return text.getvalue().encode()
 
 
 def harmless(cell: str) -> str:
@@ -228,7 +235,19 @@ def _row(
         notes=(*_reviews(asked, record, by_hand), *_renewals(record, latest, newer)),
         newer=newer,
         older=_older(record, latest),
+        changes=tuple(_changes(asked, record, by_hand, scores)),
     )
+
+
+def _changes(
+    asked: list[source.Cell], record: Record, by_hand: ByHand, scores: dict[str, float | None]
+) -> Iterator[Change]:
+    """The exercises whose points differ from the judge's."""
+    judge = replace(by_hand, scores={}, extra={})
+    for cell in (cell for cell in asked if cell.kind == "check"):
+        judged, now = _score(cell, record, judge), scores[cell.name]
+        if now is not None and (judged is None or round(judged, 2) != round(now, 2)):
+            yield Change(cell.name, judged, now, by_hand.when.get(cell.id, ""))
 
 
 def _reviews(asked: list[source.Cell], record: Record, by_hand: ByHand) -> Iterator[str]:
@@ -270,7 +289,7 @@ def to_renew(student: str, lab: str) -> list[str]:
         return []
     with opened() as book:
         query = submitted(book, lab).filter(SubmittedAssignment.student_id == student) if book else []
-        by_hand = next(map(_by_hand, query), ByHand())
+        by_hand = next((_by_hand(each, {}) for each in query), ByHand())
     reviews = _reviews(questions(lab), record, by_hand)
     return [*reviews, *_renewals(record, version.latest(lab), _newer(record))]
 
@@ -331,7 +350,8 @@ def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
     with opened() as book:
         if book is None:
             return set(), {}
-        found = {each.student_id: _by_hand(each) for each in submitted(book, lab)}
+        when = hands.times()
+        found = {each.student_id: _by_hand(each, when) for each in submitted(book, lab)}
         return enrolled(book), found
 
 
@@ -372,11 +392,14 @@ def submitted(book: Gradebook, lab: str) -> Any:
     return query.options(AT_ONCE)
 
 
-def _by_hand(submission: Any) -> ByHand:
+def _by_hand(submission: Any, when: dict[str, str]) -> ByHand:
+    """The manual part of one submission. when: of changes, by the gradebook's id of the grade."""
     found = ByHand(penalty=sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks))
     if submission.timestamp and submission.assignment.duedate:
         found.late = submission.total_seconds_late
     for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
+        if grade.id in when:
+            found.when[grade.name] = when[grade.id]
         if grade.manual_score is not None:
             found.scores[grade.name] = grade.manual_score
             if grade.needs_manual_grade:

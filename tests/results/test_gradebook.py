@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -23,6 +24,7 @@ from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
 from labsupport.errors import LabError
+from tests.results.formgrader import serving
 
 LAB = "02_magnitude_pruning"
 WRITTEN = "magnitude_reflection"
@@ -248,6 +250,36 @@ def test_grade_and_report_say_so_too(folder, monkeypatch, capsys):
     said = "magnitude_mask: 2 by hand for the earlier submission; the judge says 5 now."
     assert f"  ann: {said}" in capsys.readouterr().out
     assert said in (folder / f"report_{LAB}.html").read_text()
+
+
+def test_the_report_lists_every_exercise_changed_by_hand(folder, tmp_path):
+    """In one place, whoever changed it in formgrader, with the judge's points and the time."""
+    gradebook.hand_over(LAB, [graded("ann", 0.5), graded("bob"), graded("cem")])
+    with serving(folder, tmp_path / "runtime", {**os.environ}) as ask:
+        notebooks = {each["student"]: each["id"] for each in ask(f"submitted_notebooks/{LAB}/{LAB}")}
+        for student, name, change in (
+            ("ann", "check_magnitude_mask", {"manual_score": 3}),
+            ("bob", "check_magnitude_mask", {"manual_score": 5}),  # the judge's
+            ("bob", "check_prune_magnitude", {"extra_credit": 0.25}),
+            ("cem", WRITTEN, {"manual_score": 2}),  # a written answer
+        ):
+            found = ask(f"grades?submission_id={notebooks[student]}")
+            ask(f"grade/{next(each['id'] for each in found if each['name'] == name)}", change)
+    manual("cem", "check_magnitude_mask", 0)  # at once, in another process
+    assert main(["report", LAB]) == 0
+    page = (folder / f"report_{LAB}.html").read_text()
+    (listed,) = re.findall(r'aria-label="Points by hand">(.*?)</table>', page, re.DOTALL)
+    cells = [re.sub("<[^>]*>", "", cell) for cell in re.findall("<td.*?>(.*?)</td>", listed)]
+    most = {name: found.points for name, found in graded("dan").verdicts.items()}
+    mask, prune = most["magnitude_mask"], most["prune_magnitude"]
+    now = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    expected = [
+        "ann", "magnitude_mask", table.points(mask / 2), "3", now,
+        "bob", "prune_magnitude", table.points(prune), table.points(prune + 0.25), now,
+        "cem", "magnitude_mask", table.points(mask), "0", now,
+    ]  # fmt: skip
+    assert len(cells) == len(expected)
+    assert all(re.fullmatch(pattern, cell) for pattern, cell in zip(expected, cells, strict=True)), cells
 
 
 def test_verdicts_of_an_older_judge_are_marked(folder):
