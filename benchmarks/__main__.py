@@ -3,10 +3,9 @@
 import argparse
 import importlib
 import sys
-from pathlib import Path
 
 from benchmarks import table
-from labsupport import __version__
+from labsupport import __version__, console
 from labsupport.errors import LabError
 
 NAMES = (
@@ -37,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     top.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     top.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    top.add_argument("--file", type=Path, default=table.RESULTS, help="where the table goes")
+    top.add_argument("--file", type=console.file_name, default=table.RESULTS, help="where the table goes")
     return top
 
 

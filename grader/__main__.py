@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--unmatched",
         metavar="CSV",
-        type=Path,
+        type=console.file_name,
         help="lists what could be matched to nobody; fill in student_id and run it again",
     )
 
@@ -180,7 +180,9 @@ def parser() -> argparse.ArgumentParser:
     one = command(essays, "written answers for several people to grade, without names")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
     way = one.add_mutually_exclusive_group(required=True)
-    way.add_argument("--to", metavar="CSV", type=Path, nargs="+", help="new files, one for each person")
+    way.add_argument(
+        "--to", metavar="CSV", type=console.file_name, nargs="+", help="new files, one for each person"
+    )
     way.add_argument("--from", metavar="CSV", type=Path, nargs="+", dest="back", help="the files with points")
 
     one = command(regrade, "grade again after a mended judge; who changed, and by how much")
@@ -195,7 +197,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(grades, "scores as CSV")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
-    one.add_argument("--csv", required=True, metavar="F", type=Path, help="the output file")
+    one.add_argument("--csv", required=True, metavar="F", type=Path, help="the output file; - prints it")
     one.add_argument("--layout", choices=LAYOUTS, help="the columns that this platform imports")
     one.add_argument(
         "--column", metavar="TITLE", default="", help="what the platform calls the lab: 'Lab 2 (4711)'"
@@ -217,7 +219,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--yes", action="store_true", help="remove; without it, show what would be removed")
 
     one = command(archive, "the course in one file")
-    one.add_argument("file", metavar="FILE.zip", type=Path)
+    one.add_argument("file", metavar="FILE.zip", type=console.file_name)
 
     one = command(unarchive, "open such a file")
     one.add_argument("file", metavar="FILE.zip", type=Path)
@@ -452,9 +454,12 @@ def grades(chosen) -> int:
     if chosen.column and not chosen.layout:
         raise LabError("--column needs --layout: it names the lab's column on a learning platform.")
     lines = lms_export.lines(lab, chosen.layout, chosen.column) if chosen.layout else table.lines(lab)
-    print(table.write_csv(lab, chosen.csv, lines))
+    if str(chosen.csv) == "-":
+        sys.stdout.buffer.write(table.as_csv(lines))
+    else:
+        print(table.write_csv(lab, chosen.csv, lines))
     if chosen.layout:
-        print(lms_export.notes(lab))
+        print(lms_export.notes(lab), file=sys.stderr if str(chosen.csv) == "-" else sys.stdout)
     return 0
 
 

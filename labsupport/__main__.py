@@ -76,7 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     comparer = command("compare", help="every method of the course at one setting, in one table")
     comparer.add_argument("model", nargs="?", metavar="MODEL", help="default: the course model")
     comparer.add_argument(
-        "--results", type=Path, metavar="FILE", help="file for results; a second run continues from it"
+        "--results",
+        type=console.file_name,
+        metavar="FILE",
+        help="file for results; a second run continues from it",
     )
     comparer.add_argument("--tasks", nargs="+", metavar="TASK", help="zero-shot tasks (default: addresses)")
     comparer.add_argument("--limit", type=int, metavar="N", help="documents of a task (default: 48; 0: all)")
@@ -207,7 +210,9 @@ def steps(command: Callable[..., argparse.ArgumentParser]) -> None:
 
     reporter = command("report", help="all measurements of some models in one page, beside the report's")
     reporter.add_argument("models", nargs="+", metavar="MODEL", help="folders, or names")
-    reporter.add_argument("--html", type=Path, required=True, metavar="FILE", help="the page to write")
+    reporter.add_argument(
+        "--html", type=console.file_name, required=True, metavar="FILE", help="the page to write"
+    )
 
 
 def _model_and_target(parser: argparse.ArgumentParser, target: bool = True) -> None:

@@ -1,9 +1,11 @@
 """The output of commands on a terminal or into a file, in any encoding."""
 
+import argparse
 import io
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 CLOSED = 141  # exit status of a command whose reader has gone, 128 + SIGPIPE
 
@@ -13,6 +15,13 @@ def never_fail() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a notebook's stream takes every letter
             stream.reconfigure(errors="backslashreplace")
+
+
+def file_name(text: str) -> Path:
+    """Parse an argument that names a file; "-" is no file to commands that cannot do without one."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("a file's name is needed here, and - is none")
+    return Path(text)
 
 
 def printable(text: str) -> str:

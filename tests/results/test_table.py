@@ -1,7 +1,10 @@
 """The table of grades: what stands in it is what was judged, and where nothing was judged it is empty."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import pytest
@@ -502,3 +505,37 @@ def test_a_file_that_says_nothing_clear_changes_nothing(tmp_path, text, capsys):
     kept = (course.folder() / "extensions" / f"{LAB}.csv").read_text()
     assert grant(tmp_path, text) == 2 and "more.csv" in capsys.readouterr().err
     assert (course.folder() / "extensions" / f"{LAB}.csv").read_text() == kept
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize("layout", [[], ["--layout", "canvas"], ["--layout", "moodle"]])
+def test_a_dash_prints_the_table_and_nothing_else(folder, tmp_path, layout):
+    """`grades 02 --csv - | ...` reads the bytes of the file, in any encoding of the terminal."""
+    record("käthe")
+    words = [sys.executable, "-m", "grader", "grades", "02", *layout, "--csv"]
+    ascii_terminal = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(course.ROOT)}
+    printed = subprocess.run([*words, "-"], cwd=tmp_path, capture_output=True, env=ascii_terminal)
+    assert (
+        subprocess.run([*words, "g.csv"], cwd=tmp_path, capture_output=True, env=ascii_terminal).returncode
+        == 0
+    )
+    assert printed.returncode == 0 and "käthe".encode() in printed.stdout
+    assert printed.stdout == (tmp_path / "g.csv").read_bytes() and not (tmp_path / "-").exists()
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize(
+    "words",
+    [
+        "grader essays 02 --to -", "grader archive -", "grader collect 02 . --unmatched -",
+        "labsupport report tiny --html -", "labsupport compare --results -", "benchmarks --file -",
+    ],
+)  # fmt: skip
+def test_a_dash_is_no_file_elsewhere(words, tmp_path):
+    """Nothing is written to a file of that name: the command says that it needs a name."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words.split()], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(course.ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 2 and "a file's name is needed here" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "-").exists()
