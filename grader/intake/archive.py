@@ -142,6 +142,9 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     crowds.no_more(len(members), source)
     if sum(member.compress_size for member in members) > packed:
         raise LabError(f"The zip {source.name} is malicious: its files overlap.")
+    if by_windows(members):
+        for member in members:
+            member.filename = member.filename.replace("\\", "/")
     places = Counter(place(member.filename) for member in members)
     entries, declared, hidden = [], 0, set()
     for member in members:
@@ -166,6 +169,11 @@ def in_zip(archive: zipfile.ZipFile, source: Path) -> list[Entry]:
     return thinned(entries, source)
 
 
+def by_windows(members: list[zipfile.ZipInfo]) -> bool:
+    """Whether the paths of a zip have backslashes between their parts: old Windows tools write all so."""
+    return all(member.create_system == 0 and "/" not in member.orig_filename for member in members)
+
+
 def named(member: zipfile.ZipInfo) -> str:
     """The path of a member. macOS writes UTF-8 without saying so, which zipfile reads as code page 437."""
     try:
@@ -181,10 +189,10 @@ def place(filename: str) -> str:
 
 def astray(member: zipfile.ZipInfo) -> str:
     """The problem of a member's path, or ""."""
-    name = member.orig_filename  # zipfile cuts `filename` at a null byte
+    name = member.filename
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         return "the path is absolute"
-    if "\\" in name or "\0" in name:
+    if "\\" in name or "\0" in member.orig_filename:  # zipfile cuts `filename` at a null byte
         return "the path holds a backslash or a null byte"
     if ".." in name.split("/"):
         return "the path leads out of the zip with '..'"

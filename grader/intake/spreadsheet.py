@@ -32,10 +32,16 @@ def table(path: Path, called: str = "") -> list[list[str]]:
         raise LabError(f"{called} has {len(raw) / 2**20:,.0f} MiB; the limit is {LARGEST / 2**20:.0f} MiB.")
     text = re.sub(r"\A\s*sep=(.)\s*?(\r\n|\r|\n)", "", text).lstrip("\r\n")  # a line for spreadsheets
     head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
+    rows, end = [], 0  # end: of the last row, in lines of the file
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)))
+        for cells in reader:
+            rows.append(cells)
+            end = reader.line_num
     except csv.Error as problem:
-        raise LabError(f"{called} is not a CSV file: {problem}.") from problem
+        raise LabError(
+            f"{called} is not a CSV file in line {end + 1}, where a quotation mark may be missing: {problem}."
+        ) from problem
     return [[plain(cell) for cell in cells] for cells in rows]
 
 

@@ -329,6 +329,20 @@ def test_what_else_was_collected_stays(tmp_path, submitted):
 # Traps
 
 
+def test_a_zip_of_old_windows_tools_has_backslashes_between_the_parts(tmp_path):
+    """All of its names, and it says that it is of Windows; what leads out of it stays refused."""
+    source = tmp_path / "class.zip"
+    names = [f"{front}\\{LAB}\\{NOTEBOOK}" for front in ("ann", "ben", "..\\eve", "\\eve")]
+    with zipfile.ZipFile(source, "w") as archive:
+        for name in names:
+            member = zipfile.ZipInfo(name)
+            member.create_system = 0
+            archive.writestr(member, name)
+    arrivals = collect(LAB, source, tmp_path / "s")
+    assert [arrival.outcome for arrival in arrivals] == ["refused", "refused", "collected", "collected"]
+    assert sorted(path.name for path in (tmp_path / "s").iterdir() if path.name[0] != ".") == ["ann", "ben"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["/etc/x", f"/ann/{LAB}/{NOTEBOOK}", f"../ann/{LAB}/{NOTEBOOK}", f"ann/{LAB}/../../../{NOTEBOOK}",

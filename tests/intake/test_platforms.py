@@ -1,6 +1,7 @@
 """Class lists as Canvas and Moodle export them, and as spreadsheets save them, serve as rosters."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -92,6 +93,18 @@ def test_a_student_of_that_name_is_a_student(tmp_path):
     people = written(tmp_path, "student_id,name\nts1,Student Test\n")
     arrivals = collect(LAB, zipped(tmp_path, f"studenttest_11_987_{NOTEBOOK}"), tmp_path / "s", people)
     assert [(arrival.student, arrival.outcome) for arrival in arrivals] == [("ts1", COLLECTED)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [('c,"Roe, Richard', "line 4, where a quotation mark may be missing: unexpected end of data"),
+     ('c,"Roe, x\nd,"Day",1', "line 4, where a quotation mark"), ('c,"Al" Roe,1', "line 4,")],
+)  # fmt: skip
+def test_an_open_quotation_mark_swallows_no_students(tmp_path, line, said):
+    """All lines below it were one name, and their students were on no list."""
+    text = f'student_id,name\na,"Ann\nLee"\n{line}\ne,Eve\n'
+    with pytest.raises(LabError, match=re.escape(said)):
+        roster.read(written(tmp_path, text))
 
 
 # Moodle
