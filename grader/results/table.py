@@ -137,8 +137,8 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
             _exempt(lab, student)
             if student in exempt
             else known.get(student) or _unrecorded(lab, student, student in waiting, refused.get(student)),
-            by_hand.get(student, ByHand()),
-            student in marked,
+            ByHand() if student in exempt else by_hand.get(student, ByHand()),
+            student in marked - exempt,
             unmatched,
             latest,
         )

@@ -471,9 +471,13 @@ def test_who_is_exempt_has_no_score_and_misses_nothing(tmp_path, capsys):
     """In the table, for Canvas, and on the course's page, where the lab does not count."""
     for student in ("ann", "bob", "cem"):
         record(student, 0)
+        mark = course.folder() / "submitted" / student / LAB / stored.LATE
+        mark.parent.mkdir(parents=True)
+        mark.touch()
     assert grant(tmp_path, "student_id,exempt\nann,yes\nbob,no\nzoe,x\n") == 1
     assert "zoe: exempt (not known in this course)" in capsys.readouterr().out
     assert (row("ann")["status"], row("ann")["total"], row("bob")["total"]) == ("EXEMPT", "", "0")
+    assert (row("ann")["late"], row("bob")["late"]) == ("", "yes")
     canvas = {line[0]: line for line in lms_export.lines(LAB, "canvas")}
     assert canvas["ann"][5] == "EX" and canvas["bob"][5] == "0"
     (course.folder() / "release" / LAB).mkdir(parents=True)
