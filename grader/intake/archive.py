@@ -75,13 +75,22 @@ def archive_of(source: Path) -> zipfile.ZipFile:
     """Open a zip. Raises LabError for anything else."""
     try:
         if not zipfile.is_zipfile(source):
-            what = "is neither a folder nor a zip file" if source.exists() else "does not exist"
-            raise LabError(f"{source} {what}.")
+            if not source.exists():
+                raise LabError(f"{source} does not exist.")
+            if source.is_file() and begins(source) == b"PK\3\4":
+                raise LabError(f"The zip {source.name} is damaged, its end is missing: download it again.")
+            raise LabError(f"{source} is neither a folder nor a zip file.")
         return zipfile.ZipFile(source)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
         raise LabError(f"The zip {source.name} is damaged: {shown(str(problem))}.") from problem
     except OSError as problem:
         raise unreadable(source, problem) from problem
+
+
+def begins(source: Path) -> bytes:
+    """The first four bytes of a file."""
+    with source.open("rb") as file:
+        return file.read(4)
 
 
 def littered(parts: tuple[str, ...]) -> bool:

@@ -82,6 +82,8 @@ def status(row: Row, asked: list[Cell]) -> str:
 
 def comment(row: Row, asked: list[Cell]) -> str:
     """The comment for the student, as HTML: the points by question."""
+    if row.status == Status.NOT_GRADED_YET:
+        return "Not graded yet."  # the reason names the instructor's command
     if row.status in SCORELESS:
         return html.escape(row.reason, quote=False)
     total = f"{points(row.total) or '–'} of {points(row.most)} points"

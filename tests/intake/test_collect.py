@@ -442,6 +442,14 @@ def test_a_file_that_declares_less_than_it_holds_is_refused(tmp_path, submitted)
     assert landed(submitted) == {}
 
 
+def test_a_download_that_ended_early_is_called_so(tmp_path, submitted):
+    """A zip's list of files is its end: without it nothing is read."""
+    path = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"x" * 5000})
+    path.write_bytes(path.read_bytes()[:-80])
+    with pytest.raises(LabError, match="its end is missing: download it again"):
+        collect(LAB, path, submitted)
+
+
 def test_a_damaged_member_costs_only_its_sender(tmp_path, submitted):
     data = noise(3000)
     path = tmp_path / "download.zip"

@@ -395,6 +395,15 @@ def test_moodle_reads_points_percent_and_comments(class_of_four, tmp_path):
     assert (zoe["Username"], zoe["Grade"]) == ("zoe", "0")
 
 
+def test_a_platforms_comment_names_no_command(folder):
+    """Moodle shows it to the student; `grade` is the instructor's."""
+    work = folder / "submitted" / "ann" / LAB / f"{LAB}.ipynb"
+    work.parent.mkdir(parents=True)
+    work.write_text("{}")
+    titles, ann = lms_export.lines(LAB, "moodle")
+    assert dict(zip(titles, ann, strict=True))["Feedback comments"] == "Not graded yet."
+
+
 @pytest.mark.lengthy
 @pytest.mark.parametrize("layout", ["canvas", "moodle"])
 def test_a_spreadsheet_calculates_nothing_in_a_platforms_layout(layout, class_of_four, tmp_path):
