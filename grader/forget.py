@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -70,15 +71,18 @@ def found_of(student: str, called: list[str]) -> list[Trace]:
 
 
 def words(student: str) -> list[str]:
-    """What a student is called: the id, and from the roster the name in both orders, the mail and the login.
+    """What a student is called: the id, and from the roster the name in each order, the mail and the login.
 
-    A login of digits alone is left out: it would be found everywhere.
+    Canvas writes a name in one word. A login of digits alone is left out: it would be found everywhere.
     """
     who = lms_export.on_roster().get(student, {})
     name, mail, login = lms_export.name(who), lms_export.value(who, "mail"), lms_export.value(who, "login")
     last, _, first = name.partition(", ")
     own = "" if login.isdigit() else login
-    return [student, *filter(None, (name, first and f"{first} {last}", mail, own))]
+    parts = re.findall(r"\w+", unicodedata.normalize("NFC", name))
+    joined = ("".join(parts[turn:] + parts[:turn]) for turn in range(len(parts)))
+    turned = [word for word in joined if len(word) > 5]  # a shorter one may be any word
+    return [student, *filter(None, (name, first and f"{first} {last}", *turned, mail, own))]
 
 
 def traces(student: str, called: list[str]) -> Iterator[Trace]:
@@ -176,8 +180,12 @@ def names(path: Path, called: list[str]) -> bool:
 
 
 def named(raw: bytes, called: list[str]) -> bool:
-    """Whether a text has one of these words as a whole word, as it is or as JSON or HTML writes it."""
-    written = {form for word in called for form in (word, json.dumps(word)[1:-1], escape(word))}
+    """Whether a text has one of these words as a whole word, as it is or as JSON or HTML writes it.
+
+    An accent may be a letter of its own, as macOS writes it.
+    """
+    spelled = {unicodedata.normalize(form, word) for word in called for form in ("NFC", "NFD")} | {*called}
+    written = {form for word in spelled for form in (word, json.dumps(word)[1:-1], escape(word))}
     whole = "|".join(map(re.escape, written))
     pattern = rf"(?<![A-Za-z0-9])({whole})(?![A-Za-z0-9])"
     return bool(re.search(pattern.encode(), raw, re.IGNORECASE))

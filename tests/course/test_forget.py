@@ -101,6 +101,19 @@ def test_what_is_left_is_said(term, capsys):
     assert (term / "notes.txt").exists()
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["Jose\u0301 Mu\u0308ller_1_assignsubmission_file_", "m\u00fcllerjos\u00e9_4000_9_x.ipynb",
+     "josem\u00fcller_77_1_x.ipynb and Jos\u00e9 M\u00fcller"],
+)  # fmt: skip
+def test_a_name_is_found_as_platforms_spell_it(term, origin):
+    """macOS takes letters and accents apart, Canvas joins the words."""
+    register.write(term / "submitted", LAB, register.Register({}, {origin: "x", "Ann Lee_2": "y"}))
+    (term / "roster.csv").write_text("student_id,name\ns17,Jos\u00e9 M\u00fcller\ns171,Two\n")
+    assert main(["forget", "s17", "--yes"]) == 0
+    assert list(register.read(term / "submitted", LAB).unmatched) == ["Ann Lee_2"]
+
+
 def test_work_that_nobody_was_found_for_is_forgotten_too(term):
     """In any way in which the file of the register writes a name."""
     unmatched = {"Lee, Ann_1_assignsubmission_file_": "x", "Zo\u00eb_2_assignsubmission_file_": "y"}
