@@ -32,7 +32,9 @@ from labsupport.errors import LabError
 from labsupport.progress import bar
 
 ABOUT = "archive.json"
-MACHINES = re.compile(r"\.grading.*|\.lock-.*|\.collect-.*|.*\.underway|__pycache__|nbgrader_config\.py")
+MACHINES = re.compile(
+    r"\.grading.*|\.lock-.*|\.collect-.*|\.release-.*|.*\.underway|__pycache__|nbgrader_config\.py"
+)
 FOLDERS = ("grader", "labsupport", "solutions", "docs")  # of this project: what `make setup` and `grade` need
 BESIDE = (*release.BESIDE, "Makefile", "README.md")
 DAMAGED = (  # what reading a zip raises where a byte of it has changed, or where it is no archive of a course

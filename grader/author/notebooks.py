@@ -1,7 +1,9 @@
 """Builds from solutions/*.py: notebooks/ by nbgrader's generate_assignment, and given/exercises/."""
 
 import re
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import nbformat
@@ -25,6 +27,7 @@ INSTEAD = (
     " The old release stays. Keep every exercise that was handed out, with points=0 where it shall not "
     "count, and hand out a new one as a lab of its own."
 )
+DRAFT, AN_HOUR = ".release-", 3600  # the folder in which a release is made, and what none takes, in seconds
 REBUILD = "run `python -m grader build`"
 
 
@@ -97,9 +100,10 @@ def generate(lab: str, root: Path, record: bool = True) -> Path:
     """
     written = nbformat.writes(source_notebook(lab)).encode()
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=".release-", dir=root
-    ) as draft:  # a failure leaves the old release
+    for old in root.glob(f"{DRAFT}*"):  # of one that was killed, which nothing else removes
+        if time.time() - old.stat().st_mtime > AN_HOUR:
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=DRAFT, dir=root) as draft:  # a failure leaves the old release
         files.write_whole(Path(draft, "source", lab, f"{lab}.ipynb"), written)
         settings = course.config()
         settings.CourseDirectory.update(root=draft, assignment_id=lab)

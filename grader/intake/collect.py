@@ -84,7 +84,10 @@ def collect(
             elif submission.platform == "canvas" and roster.is_test_student(submission.name):
                 arrivals.append(Arrival(shown(submission.origin, 120), None, LEFT_OUT, (TEST_STUDENT,)))
             else:
-                arrivals.append(Arrival(shown(submission.origin, 120), None, UNMATCHED, (f"{why}.",)))
+                inside = zip_in_zip(submission) if len(submissions) == 1 else ""
+                arrivals.append(
+                    Arrival(shown(submission.origin, 120), None, UNMATCHED, (inside or f"{why}.",))
+                )
         try:
             course_submitted.mkdir(parents=True, exist_ok=True)
             with stored.alone(course_submitted):
@@ -108,6 +111,12 @@ def collect(
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
+
+
+def zip_in_zip(submission: Submission) -> str:
+    """The sentence on a download that is packed once more; "" for any other file."""
+    packed = submission.platform == UNKNOWN and submission.origin.casefold().endswith(".zip")
+    return "It is a zip inside the zip: unpack the outer one, and collect from this one." if packed else ""
 
 
 def needs_attention(arrivals: list[Arrival]) -> bool:

@@ -1,7 +1,9 @@
 """A lab that changes after it was handed in: what cannot be replaced stays, and the sentence says how."""
 
+import os
 import re
 import shutil
+import time
 
 import pytest
 
@@ -36,6 +38,15 @@ def test_dropping_an_exercise_leaves_the_old_release(source):
         release([LAB])
     assert {path: path.read_bytes() for path in course.folder().glob(f"*/{LAB}/*.ipynb")} == old
     assert not list(course.folder().glob(".release-*"))
+
+
+def test_what_a_killed_release_left_goes_and_anothers_stays(source):
+    """A folder with the solutions lay in the course for ever; one of now may be another release's."""
+    for name, age in ((".release-old", 5000), (".release-new", 0)):
+        (course.folder() / name).mkdir()
+        os.utime(course.folder() / name, (time.time() - age,) * 2)
+    release([LAB])
+    assert [path.name for path in course.folder().glob(".release-*")] == [".release-new"]
 
 
 def test_an_exercise_of_no_points_counts_no_more(source):

@@ -42,6 +42,8 @@ def packed(tmp_path_factory):
         gradebook.hand_over(LAB, journal.records(LAB))
         version.note(LAB, version.of(LAB))
         (folder / ".grading.lock").touch()
+        (folder / ".release-x").mkdir()
+        (folder / ".release-x" / "a").touch()
         (folder / "link").symlink_to("/etc/hostname")
         assert main(["archive", str(place / "course.zip")]) == 0
         lines = table.lines(LAB)
@@ -91,7 +93,8 @@ def test_who_may_read_it_and_what_stays(packed, opened):
     """Hidden cases are the owner's; locks and links stay; the project is in it, as it judges."""
     for path in (packed[0], opened / "course" / "seed"):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    assert not {".grading.lock", ".grading", "link"} & {path.name for path in (opened / "course").iterdir()}
+    there = {path.name for path in (opened / "course").iterdir()}
+    assert not {".grading.lock", ".grading", ".release-x", "link"} & there
     for package in ("grader", "labsupport"):
         assert content(opened / "project" / package) == content(course.ROOT / package)
     assert (opened / "project" / "solutions" / f"{LAB}.py").exists()

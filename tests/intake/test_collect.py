@@ -442,6 +442,16 @@ def test_a_file_that_declares_less_than_it_holds_is_refused(tmp_path, submitted)
     assert landed(submitted) == {}
 
 
+def test_a_download_that_is_packed_once_more_is_called_so(tmp_path, submitted):
+    inner = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"x"}).rename(tmp_path / "class.zip")
+    path = zipped(tmp_path, {"downloads.zip": inner.read_bytes()})
+    people = tmp_path / "roster.csv"
+    people.write_text("student_id,name\nann,Ann Lee\n")
+    for given in (None, people):
+        said = one(collect(LAB, path, submitted, given), UNMATCHED).notes[0]
+        assert "unpack the outer one" in said
+
+
 def test_a_download_that_ended_early_is_called_so(tmp_path, submitted):
     """A zip's list of files is its end: without it nothing is read."""
     path = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"x" * 5000})
