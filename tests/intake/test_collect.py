@@ -454,10 +454,11 @@ def test_a_download_that_is_packed_once_more_is_called_so(tmp_path, submitted):
 
 def test_a_download_that_ended_early_is_called_so(tmp_path, submitted):
     """A zip's list of files is its end: without it nothing is read."""
-    path = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"x" * 5000})
-    path.write_bytes(path.read_bytes()[:-80])
-    with pytest.raises(LabError, match="its end is missing: download it again"):
-        collect(LAB, path, submitted)
+    whole = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"x" * 5000}).read_bytes()
+    for end in (-80, 60):
+        (tmp_path / "cut.zip").write_bytes(whole[:end])
+        with pytest.raises(LabError, match="its end is missing: download it again"):
+            collect(LAB, tmp_path / "cut.zip", submitted)
 
 
 def test_a_damaged_member_costs_only_its_sender(tmp_path, submitted):
@@ -499,11 +500,11 @@ def test_too_much_in_all_is_refused_as_a_whole(tmp_path, submitted, monkeypatch)
 
 
 def test_what_is_no_zip_gets_one_sentence(tmp_path, submitted):
-    cut = zipped(tmp_path, {f"ann/{LAB}/{NOTEBOOK}": b"x" * 5000})
-    cut.write_bytes(cut.read_bytes()[:60])
-    for path in (cut, tmp_path / "absent.zip"):
-        with pytest.raises(LabError, match=r"neither|does not exist"):
-            collect(LAB, path, submitted)
+    (tmp_path / "page.zip").write_text("<html>log in first</html>")
+    (tmp_path / "empty.zip").touch()
+    for name, said in (("page", "neither"), ("empty", "neither"), ("absent", "does not exist")):
+        with pytest.raises(LabError, match=said):
+            collect(LAB, tmp_path / f"{name}.zip", submitted)
 
 
 @pytest.mark.parametrize("where", ["write", "put"])
