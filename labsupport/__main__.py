@@ -1,12 +1,14 @@
 """The command line of the course outside the notebooks: `python -m labsupport COMMAND`."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from labsupport import __version__, console
+from labsupport.errors import LabError
 
 HELP = """\
 examples:
@@ -43,10 +45,29 @@ and one sentence says why
 """
 # Steps whose names are those of exercises, which no file in a sandbox may bear.
 MODULES = {"perplexity": "texts", "recover": "training"}
+NOTHING = "no incomplete file was kept"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit status: 0 for success, 2 for a LabError, printed as one sentence."""
+    chosen = None
+    try:
+        console.never_fail()
+        chosen = parser().parse_args(arguments)
+        return run(chosen)
+    except (LabError, ModuleNotFoundError, KeyboardInterrupt) as problem:
+        if interrupt := console.interrupt(problem):
+            return interrupted(interrupt)
+        if isinstance(problem, LabError):
+            print(console.printable(str(problem)), file=sys.stderr)
+            return 2
+        if chosen is not None and missing(chosen.command, problem):
+            return 2
+        raise
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
     parser = argparse.ArgumentParser(
         prog="python -m labsupport",
         description="Tools of the pruning labs outside the notebooks.",
@@ -93,69 +114,62 @@ def main(arguments: list[str] | None = None) -> int:
         "--temperature", type=float, default=0.0, metavar="T", help="default: 0, the likeliest token"
     )
     steps(command)
-    console.never_fail()
-    chosen = parser.parse_args(arguments)
+    return parser
 
-    from labsupport.errors import LabError
 
-    try:
-        if chosen.command == "doctor":
-            from labsupport.doctor import report
+def run(chosen: argparse.Namespace) -> int:
+    """Run the chosen command; its exit status. Raises LabError."""
+    if chosen.command == "doctor":
+        from labsupport.doctor import report
 
-            print(report())
-        elif chosen.command == "check":
-            from labsupport.checking import report as checked
+        print(report())
+    elif chosen.command == "check":
+        from labsupport.checking import report as checked
 
-            text, fine = checked(chosen.notebook)
-            print(text)
-            return 0 if fine else 1
-        elif chosen.command == "progress":
-            from labsupport import standing
+        text, fine = checked(chosen.notebook)
+        print(text)
+        return 0 if fine else 1
+    elif chosen.command == "progress":
+        from labsupport import standing
 
-            print(standing.report())
-        elif chosen.command == "chat":
-            if len(chosen.models) > 2:
-                raise LabError(f"Two models fit side by side, and here are {len(chosen.models)}.")
-            if not chosen.temperature >= 0:
-                raise LabError(f"temperature is {chosen.temperature:g}: it must be 0 or more.")
-            from labsupport.chat import chat
+        print(standing.report())
+    elif chosen.command == "chat":
+        if len(chosen.models) > 2:
+            raise LabError(f"Two models fit side by side, and here are {len(chosen.models)}.")
+        if not 0 <= chosen.temperature < math.inf:
+            raise LabError(f"temperature is {chosen.temperature:g}: it must be 0 or more.")
+        from labsupport.chat import chat
 
-            chat(chosen.models, chosen.temperature)
-        elif chosen.command == "plan":
-            plan(chosen)
-        elif chosen.command == "compare":
-            compare(chosen)
-        elif chosen.command == "fetch":
-            for name in chosen.names or [None]:
-                fetch(name)
-        else:
-            import_module(f"labsupport.steps.{MODULES.get(chosen.command, chosen.command)}").run(chosen)
-    except LabError as problem:
-        if console.was_interrupted(problem):
-            return interrupted()
-        print(problem, file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as problem:
-        if console.was_interrupted(problem):
-            return interrupted()
-        if (problem.name or "").startswith("labsupport.given."):
-            print(
-                f"`{chosen.command}` needs {problem.name}, which this release does not hold.", file=sys.stderr
-            )
-        elif chosen.command == "check":
-            print(console.needs_course("check", problem), file=sys.stderr)
-        else:
-            raise
-        return 2
-    except KeyboardInterrupt:
-        return interrupted()
+        chat(chosen.models, chosen.temperature)
+    elif chosen.command == "plan":
+        plan(chosen)
+    elif chosen.command == "compare":
+        compare(chosen)
+    elif chosen.command == "fetch":
+        for name in chosen.names or [None]:
+            fetch(name)
+    else:
+        step = import_module(f"labsupport.steps.{MODULES.get(chosen.command, chosen.command)}")
+        return step.run(chosen) or 0
     return 0
 
 
-def interrupted() -> int:
-    """Say so; the exit status of a command that Ctrl-C has ended."""
-    print("Interrupted; no incomplete file was kept.", file=sys.stderr)
-    return 130
+def missing(command: str, problem: BaseException) -> bool:
+    """Whether a module that is not here belongs to this project or its labs; then it is said which."""
+    name = getattr(problem, "name", None) or ""
+    if name.startswith("labsupport.given."):
+        print(f"`{command}` needs {name}, which this release does not hold.", file=sys.stderr)
+    elif command == "check" and isinstance(problem, ModuleNotFoundError):
+        print(console.needs_course("check", problem), file=sys.stderr)
+    else:
+        return False
+    return True
+
+
+def interrupted(problem: KeyboardInterrupt) -> int:
+    """Say so, and what is kept; the exit status of a command that Ctrl-C or SIGTERM has ended."""
+    print(f"Interrupted; {problem.args[0] if problem.args else NOTHING}.", file=sys.stderr)
+    return console.TERMINATED if isinstance(problem, console.Terminated) else console.INTERRUPTED
 
 
 def steps(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -224,7 +238,6 @@ def _model_and_target(parser: argparse.ArgumentParser, target: bool = True) -> N
 def plan(chosen: argparse.Namespace) -> None:
     """Print what structured pruning will leave of a model, as a table or as JSON."""
     from labsupport import planning, shapes
-    from labsupport.errors import LabError
     from labsupport.given import plans
 
     config = shapes.config(chosen.model)
@@ -232,6 +245,8 @@ def plan(chosen: argparse.Namespace) -> None:
         from labsupport import models
 
         config = models.config(chosen.model)
+    if wrong := shapes.impossible(config):
+        raise LabError(f"The config of {chosen.model} is of no model: {wrong}.")
     try:
         layers = planning.layer_range(chosen.layers, config.num_hidden_layers)
         found = plans.plan(config, chosen.ratio, layers, chosen.tokens)
@@ -277,4 +292,5 @@ def fetch(name: str | None) -> None:
 
 
 if __name__ == "__main__":
+    console.hear_terminate()
     sys.exit(console.to_the_end(main))

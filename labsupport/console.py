@@ -3,11 +3,27 @@
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 CLOSED = 141  # exit status of a command whose reader has gone, 128 + SIGPIPE
+INTERRUPTED = 130  # of one that Ctrl-C has ended, 128 + SIGINT
+TERMINATED = 143  # of one that `kill` or a cluster's queue has ended, 128 + SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whoever sends it waits a while, in which a command can keep what it has, as on Ctrl-C."""
+
+
+def hear_terminate() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, with its own exit status."""
+
+    def end(_number, _frame):
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def never_fail() -> None:
@@ -36,13 +52,18 @@ def needs_course(command: str, problem: ModuleNotFoundError) -> str:
 
 def was_interrupted(problem: BaseException | None) -> bool:
     """Whether Ctrl-C is behind an error: transformers makes a missing module of one that ends an import."""
+    return interrupt(problem) is not None
+
+
+def interrupt(problem: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that is an error or is behind it; None without one."""
     seen: list[BaseException] = []  # SQLAlchemy's causes go in a circle
     while problem is not None and problem not in seen:
         if isinstance(problem, KeyboardInterrupt):
-            return True
+            return problem
         seen.append(problem)
         problem = problem.__cause__ or problem.__context__
-    return False
+    return None
 
 
 def to_the_end(main: Callable[[], int]) -> int:

@@ -10,6 +10,15 @@ class LabError(Exception):
 
 
 def reason(problem: object, most: int = 200) -> str:
-    """The first line of an error's text, without a full stop; its type if there is no text."""
-    line = str(problem).strip().partition("\n")[0][:most].rstrip(".")
+    """The first line of an error's text, without a full stop; its type if there is no text.
+
+    Some texts are no sentence: of a key that is missing, its name alone; of a field, a line of its own.
+    """
+    text = str(problem).strip()
+    if isinstance(problem, KeyError):
+        text = f"there is no {text}"
+    line, _, more = text.partition("\n")
+    if line.endswith(":"):
+        line += f" {more.strip().partition(chr(10))[0]}"
+    line = line[:most].rstrip(".")
     return line or type(problem).__name__

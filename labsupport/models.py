@@ -1,9 +1,9 @@
 """Course models by name: source, device and dtype."""
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
     kind = must_be_llama(found, source)[hasattr(found, "layer_widths")]
     with _readable(name, source):
         loaded: Any = kind.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, output_loading_info=True
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
         )
         model, there = loaded
         _must_be_all(there)
@@ -87,7 +87,10 @@ def load(name: str | Path | None = None, device=None, dtype: torch.dtype | None 
 
 
 def _must_be_all(there: dict) -> None:
-    """Raise ValueError if the files lack a weight, which would be random, or hold one too many."""
+    """Raise ValueError if the files lack a weight, which would be random, or hold one too many or another."""
+    if other := sorted(there["mismatched_keys"], key=lambda each: each[0]):
+        name, stored, expected = other[0]
+        raise ValueError(f"{name} is {list(stored)} in its files, and {list(expected)} by its config")
     for kind, says in (("missing_keys", "lack"), ("unexpected_keys", "hold, and its config does not know,")):
         if names := sorted(there[kind]):
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -100,15 +103,19 @@ def tokenizer(name: str | Path | None = None) -> PreTrainedTokenizerFast:
     if name == TINY:
         return byte_tokenizer()
     source = location(name)
-    with _readable(name, source):
+    if not any((source / file).is_file() for file in ("tokenizer.json", "tokenizer.model")):
+        raise LabError(f"There is no tokenizer in {source}: tokenizer.json and tokenizer_config.json of the "
+                       "model that it was made from belong there.")  # fmt: skip
+    with _readable(name, source, "tokenizer"):
         return AutoTokenizer.from_pretrained(source)
 
 
 def known(name: str | Path | None) -> str:
     """The name or folder itself, or the course model's for None; raises LabError for an unknown one."""
     name = settings.current().model if name is None else str(name)
-    if name in NAMES or (Path(name) / "config.json").is_file() or _on_the_hub(name):
-        return name
+    with contextlib.suppress(OSError):  # a name that is too long is none
+        if name in NAMES or (Path(name) / "config.json").is_file() or _on_the_hub(name):
+            return name
     raise LabError(
         f"There is no model called '{name}'. Known: {', '.join(NAMES)}, "
         "or a folder that save_pretrained made, or OWNER/NAME on the model hub."
@@ -146,19 +153,23 @@ def stored_config(name: str) -> PretrainedConfig:
 
 
 def fetch(name: str) -> Path:
-    """Download a model, again if its stored files are damaged; its folder."""
+    """Download a model, again if its stored files are damaged; its folder. Raises LabError."""
     folder = location(known(name))
     try:
         for file in sorted(folder.glob("*.safetensors")) or [folder / "model.safetensors"]:
             with safe_open(file, "pt") as weights:  # reads the header, checks the length
                 weights.keys()
         AutoTokenizer.from_pretrained(folder)
-    except Exception:
+    except Exception as problem:
         if name == EMBEDDED:
             with cache.alone(folder):
                 embedded.make(folder)
         elif name in HUB or _on_the_hub(name):
             _from_hub(name, again=True)
+        else:
+            raise LabError(
+                f"The model stored in {folder} cannot be read ({reason(problem)}): nobody else has it."
+            ) from problem
     return folder
 
 
@@ -173,13 +184,15 @@ def _from_hub(name: str, again: bool = False) -> Path:
     return hub.files(HUB[name], HUB_FILES, instead=instead, again=again)[0].parent
 
 
-@contextmanager
-def _readable(name: str, folder: Path) -> Iterator[None]:
+@contextlib.contextmanager
+def _readable(name: str, folder: Path, what: str = "model") -> Iterator[None]:
     try:
         yield
     except Exception as problem:
         mend = f" `python -m labsupport fetch {name}` gets it again." if name in NAMES else ""
-        raise LabError(f"The model stored in {folder} cannot be read ({reason(problem)}).{mend}") from problem
+        raise LabError(
+            f"The {what} stored in {folder} cannot be read ({reason(problem)}).{mend}"
+        ) from problem
 
 
 def tiny(seed: int = 0) -> LlamaForCausalLM:

@@ -6,11 +6,16 @@ from labsupport.layer_widths import Widths
 
 
 def layer_range(text: str | None, count: int) -> range:
-    """The range of "4:18", layers 4 to 17; all `count` layers for an empty text or None."""
+    """The range of "4:18", layers 4 to 17; all `count` layers for an empty text or None.
+
+    Raises ValueError for another text, and for layers that the model does not have.
+    """
     if not (match := re.fullmatch(r"(\d*):(\d*)", text or ":")):
         raise ValueError(f"--layers is '{text}': it must be A:B, such as 4:18 for layers 4 to 17")
-    first, end = match.groups()
-    return range(int(first or 0), int(end) if end else count)
+    first, end = int(match[1] or 0), int(match[2]) if match[2] else count
+    if max(first, end) > count:
+        raise ValueError(f"there is no layer {max(first, count)}: the model has layers 0 to {count - 1}")
+    return range(first, end)
 
 
 def narrowed(width: Widths, head_dim: int, ratio: float) -> Widths:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 EMBEDDED = "smollm2-135m"
 TINY = "tiny"
@@ -42,6 +43,15 @@ def config(name: str) -> SimpleNamespace | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         clear = found["model_type"] in KINDS and all(isinstance(found[name], int) for name in NEEDED)
+        return SimpleNamespace(**found) if clear else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return SimpleNamespace(**found) if clear else None
+
+
+def impossible(config: Any) -> str:
+    """What no model can have, of the numbers in a config; "" if all is well."""
+    for name in NEEDED[:-1]:
+        if getattr(config, name) < 1:
+            return f"{name} is {getattr(config, name)}"
+    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+    return "" if heads % kv_heads == 0 else f"{kv_heads} key-value heads cannot share {heads} heads"

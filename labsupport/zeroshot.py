@@ -37,6 +37,7 @@ HUB = {  # the report's tasks: their folders in the harness
     "winogrande": "winogrande/default.yaml",
 }
 NAMES = (LOCAL, *HUB)
+MOST = 10**9  # documents
 BATCH = 16  # requests in one forward pass
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
@@ -77,10 +78,18 @@ def evaluate(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = 
     return {name: _scores(name, task, results, requests[name], limit) for name, task in found.items()}
 
 
-def run(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = None) -> tuple[dict, dict, dict]:
-    """The harness's own results, its task objects by name, and their requests; arguments as in `evaluate`."""
-    if limit is not None and limit < 1:
-        raise LabError(f"The limit is {limit}: it must be at least 1.")
+def run(
+    model: nn.Module,
+    tokenizer,
+    tasks: list[str],
+    limit: int | None = None,
+    wrap: Callable[[Any], None] | None = None,
+) -> tuple[dict, dict, dict]:
+    """The harness's own results, its task objects by name, and their requests; arguments as in `evaluate`.
+
+    wrap: changes the harness's wrapper of the model before it is asked.
+    """
+    must_be_a_limit(limit)
     was_training = model.training
     with _quiet():
         try:
@@ -88,12 +97,20 @@ def run(model: nn.Module, tokenizer, tasks: list[str], limit: int | None = None)
             requests = {name: _requests(harness, task, limit) for name, task in found.items()}
             for name, documents in requests.items():
                 _must_fit(harness, name, documents)
+            if wrap is not None:
+                wrap(harness)
             from lm_eval.evaluator import evaluate as run_tasks
 
             results: Any = run_tasks(lm=harness, task_dict={"tasks": found}, limit=limit)
         finally:
             model.train(was_training)
     return results, found, requests
+
+
+def must_be_a_limit(limit: int | None) -> None:
+    """Raise LabError for a number of documents that no task can have; None: all of them."""
+    if limit is not None and not 1 <= limit <= MOST:
+        raise LabError(f"The limit is {limit}: it must be at least 1, and at most {MOST:,}.")
 
 
 def must_know(tasks: list[str]) -> None:

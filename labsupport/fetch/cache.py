@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -62,27 +63,49 @@ def alone(target: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def whole_or_nothing(target: Path, advice: str = ELSEWHERE) -> Iterator[Path]:
+def whole_or_nothing(target: Path, advice: str = ELSEWHERE, replace: bool = True) -> Iterator[Path]:
     """A draft folder on the target's disk; it becomes `target` in one step when the block succeeds.
 
-    If the block fails, the draft is removed. A disk error becomes a LabError, which ends with the advice.
+    If the block fails, the draft is removed, and an old folder stays. replace: whether an old folder with
+    something in it may go. A disk error becomes a LabError, which ends with the advice.
     """
     around = None
     try:
         with _disk_errors(target, advice):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            around = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            place = Path(os.path.realpath(target))  # a link stays a link
+            place.parent.mkdir(parents=True, exist_ok=True)
+            around = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
             draft = around / "draft"  # mkdtemp's folder is private to this user, this one is not
             draft.mkdir()
             yield draft
             for path in draft.rglob("*"):  # safetensors also makes its files private
                 path.chmod(draft.stat().st_mode & (0o777 if path.is_dir() else 0o666))
-            if target.exists():
-                shutil.rmtree(target)
-            draft.rename(target)
+            _put(draft, place, around / "old" if replace else None)
     finally:
         if around is not None:
             shutil.rmtree(around, ignore_errors=True)
+
+
+def remains(place: Path) -> list[Path]:
+    """The folders around drafts that killed processes left beside a place, and nobody else's folders."""
+    name = re.compile(re.escape(f".{place.name}-") + r"\w{8}")  # as mkdtemp makes it
+    return [
+        each
+        for each in place.parent.iterdir()
+        if name.fullmatch(each.name) and {part.name for part in each.iterdir()} <= {"draft", "old"}
+    ]
+
+
+def _put(draft: Path, place: Path, old: Path | None) -> None:
+    """Rename a draft; what is there is moved to `old` first, or, if that is None, must be an empty folder."""
+    try:
+        if place.exists():
+            place.rmdir() if old is None else place.rename(old)
+        draft.rename(place)
+    except BaseException:
+        if old is not None and old.exists() and not place.exists():
+            old.rename(place)
+        raise
 
 
 @contextlib.contextmanager

@@ -35,6 +35,16 @@ AT_A_TIME = 4  # windows per forward pass; a larger batch is split
 Batch = torch.Tensor | dict[str, torch.Tensor]
 
 
+class Diverged(LabError):
+    """A training gave numbers that are not finite. when: which step; loss: what it gave."""
+
+    def __init__(self, when: str, loss: float, learning_rate: float):
+        super().__init__(
+            f"{when} gave numbers that are not finite (loss {loss:g}): the model is as it was before the "
+            f"training. Try a learning rate below {learning_rate:g}."
+        )
+
+
 def recover(
     model: nn.Module,
     batches: Iterable[Batch],
@@ -91,7 +101,7 @@ def recover(
                     write(len(losses), losses[-1])
                 length = nn.utils.clip_grad_norm_(weights, 1.0)
                 if not math.isfinite(losses[-1] + length.item()):
-                    raise LabError(_failed(f"Step {len(losses)}", losses[-1], learning_rate))
+                    raise Diverged(f"Step {len(losses)}", losses[-1], learning_rate)
                 optimizer.step()
                 schedule.step()
                 progress.set_postfix(loss=f"{losses[-1]:.3f}")
@@ -101,7 +111,7 @@ def recover(
         except KeyboardInterrupt:
             print(f"Interrupted after {len(losses)} of {steps} steps: what was learned is kept.")
         if not all(bool(weight.isfinite().all()) for weight in weights):
-            raise LabError(_failed("The last step", losses[-1], learning_rate))
+            raise Diverged("The last step", losses[-1], learning_rate)
         merge()
     return losses
 
@@ -201,13 +211,6 @@ def _trainable(model: nn.Module, batches: list[Batch], steps: int) -> None:
         )
     for batch in batches:
         must_fit(model, (batch["input_ids"] if isinstance(batch, dict) else batch).shape[-1])
-
-
-def _failed(when: str, loss: float, learning_rate: float) -> str:
-    return (
-        f"{when} gave numbers that are not finite (loss {loss:g}): the model is as it was before the "
-        f"training. Try a learning rate below {learning_rate:g}."
-    )
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from labsupport import cost, models
+from labsupport import cost
 from labsupport.errors import LabError
 from labsupport.given import macs
 from labsupport.linears import must_fit
-from labsupport.steps import record
+from labsupport.steps import loading, record
 from labsupport.table import columns
 
 REPEATS = 7  # forward passes per median
@@ -21,7 +21,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.tokens < 1:
         raise LabError(f"--tokens is {chosen.tokens}: it must be 1 or more.")
     subject = record.subject(chosen.model)
-    model = models.load(subject.name)
+    model = loading.load(subject.name)
     found = measured(model, chosen.tokens)
     how = record.conditions() | {
         "MACs": "multiply-accumulates of the Linear layers, lm_head included",

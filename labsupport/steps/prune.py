@@ -14,7 +14,7 @@ from labsupport.errors import LabError
 from labsupport.fetch import books
 from labsupport.given import blocks, masks, wanda
 from labsupport.given.input_norms import input_norms
-from labsupport.steps import calibration, new_folder, record
+from labsupport.steps import calibration, loading, new_folder, record
 from labsupport.structured import CRITERIA
 
 PUBLISHED = {"taylor": "10x64", "wanda": "128x2048"}  # calibration windows in the published code
@@ -63,13 +63,19 @@ def mask_weights(
 
 def run(chosen: argparse.Namespace) -> None:
     """Prune a model by name or folder, save it, and print what is left."""
-    target, started = Path(chosen.to), time.monotonic()
-    new_folder.must_be_new(target)
+    with new_folder.alone(chosen.to) as target:
+        new_folder.must_be_new(target)
+        into(target, chosen)
+
+
+def into(target: Path, chosen: argparse.Namespace) -> None:
+    """Prune a model into a new folder; raises LabError."""
+    started = time.monotonic()
     record.must_be_a_seed(chosen.seed)
     config: Any = models.stored_config(models.known(chosen.model))
     way = sliced(chosen, config.num_hidden_layers) if chosen.criterion else masked(chosen)
     start = record.subject(chosen.model)
-    model: Any = models.load(start.name)
+    model: Any = loading.load(start.name)
     tokenizer: Any = models.tokenizer(start.name)
     before = parameters(model)
     how, notes = prune(model, tokenizer, way)
@@ -91,7 +97,7 @@ def sliced(chosen: argparse.Namespace, count: int) -> dict:
     try:
         layers = planning.layer_range(chosen.layers, count)
     except ValueError as problem:
-        raise LabError(f"{problem}.") from problem
+        raise LabError(f"{str(problem)[0].upper()}{str(problem)[1:]}.") from problem
     return {
         "criterion": chosen.criterion,
         "ratio": chosen.ratio,

@@ -131,15 +131,16 @@ def entries(place: Path) -> list[dict]:
 
 def known(of: Subject, what: str, about: dict, how: dict) -> dict | None:
     """The earlier measurement of the same weights under the same conditions; None if there is none."""
-
-    def lasting(conditions: dict) -> dict:
-        return {key: value for key, value in conditions.items() if key not in CHANGING}
-
     for entry in entries(of.place):
         same = (entry["what"], entry["of"], entry["weights"]) == (what, about, of.weights)
         if same and lasting(entry["how"]) == lasting(how):
             return entry["found"]
     return None
+
+
+def lasting(how: dict) -> dict:
+    """The conditions of a measurement that must be the same for it to be the same measurement."""
+    return {key: value for key, value in how.items() if key not in CHANGING}
 
 
 def path_of(of: Subject, what: str, about: dict) -> Path:

@@ -35,8 +35,19 @@ class Cell:
 def run(chosen: argparse.Namespace) -> None:
     """Write the page, and print where it is."""
     subjects = [record.seen(name) for name in chosen.models]
+    must_be_a_page(chosen.html)
     record.write(chosen.html, page(subjects))
     print(f"Written: {chosen.html}")
+
+
+def must_be_a_page(path: Path) -> None:
+    """Raise LabError for a file that is there and is no page: no result is lost by a wrong name."""
+    if not path.is_file():
+        return  # there is none, or writing says why not
+    with path.open("rb") as file:
+        begins = file.read(64).strip().lower()
+    if begins and not begins.startswith(b"<!doctype html>"):
+        raise LabError(f"{path} is there already and is no page: name another file.")
 
 
 def page(subjects: list[record.Subject]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from labsupport import models
 from labsupport.given.perplexity import perplexity
-from labsupport.steps import protocols, record
+from labsupport.steps import loading, protocols, record
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -23,7 +23,7 @@ def run(chosen: argparse.Namespace) -> None:
         how = record.conditions() | {"read": protocols.must_have(chosen.protocol, text).says}
         found = record.known(subject, "perplexity", about, how)
         if found is None:
-            model = model or models.load(subject.name)
+            model = model or loading.load(subject.name)
             found = measured(model, tokenizer, about)
             record.keep(subject, "perplexity", about, how | {"seconds": found.pop("seconds")}, found)
         if text == chosen.text[0]:
