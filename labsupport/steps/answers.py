@@ -38,7 +38,7 @@ class Answers:
         if not same:
             self.found.clear()
             self.count = 0
-            self._write([self.about], "wb")
+        self._new = not same
 
     def wrap(self, harness: Any) -> None:
         """Let the harness, an HFLM, ask its model only for what was not answered before, and keep answers."""
@@ -62,6 +62,11 @@ class Answers:
 
     def flush(self) -> None:
         """Write the answers of a batch. Raises LabError if the disk refuses."""
+        if not self._batch:
+            return
+        if self._new:
+            self._write([self.about], "wb")
+            self._new = False
         self._write(self._batch, "ab")
         self.count += len(self._batch)
         self._batch = []

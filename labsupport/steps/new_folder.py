@@ -31,7 +31,11 @@ def alone(words: str) -> Iterator[Path]:
         lock = FileLock(place.with_name(f".{place.name}.lock"))
         lock.acquire(timeout=0)
     except Timeout:
-        raise LabError(f"Another process makes {target} now: wait for it, or name another folder.") from None
+        if place.with_name(f".{place.name}.lock").exists():
+            said = f"Another process makes {target} now: wait for it, or name another folder."
+        else:  # a file system that is none, such as /proc
+            said = f"Cannot write {target}: no file can be made in {place.parent}."
+        raise LabError(said) from None
     except (OSError, ValueError) as problem:
         _remove_empty(missing)
         raise LabError(f"Cannot write {target}: {_words(problem)}. {ADVICE}") from problem
@@ -53,6 +57,8 @@ def named(words: str) -> Path:
     if not words or "\0" in words or not words.isprintable():
         raise LabError(f"--to is {words!r}: it must be the name of a folder, in letters that can be printed.")
     target = Path(words)
+    if not Path(os.path.realpath(target)).name:
+        raise LabError(f"{target} is there already: name another folder.")
     try:
         around = next(each for each in target.absolute().parents if each.exists())
         target.exists()

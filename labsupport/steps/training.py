@@ -32,7 +32,7 @@ def run(chosen: argparse.Namespace) -> int:
             raise LabError(f"--{name} must be 1 or more, and at most {most:,}.")
     record.must_be_a_seed(chosen.seed)
     if not 0 < chosen.learning_rate < math.inf:
-        raise LabError(f"--learning-rate is {chosen.learning_rate:g}: it must be more than 0.")
+        raise LabError(f"--learning-rate is {chosen.learning_rate:g}: it must be more than 0, and finite.")
     if chosen.wandb:
         lora.weights_and_biases()
     with new_folder.alone(chosen.to) as target:

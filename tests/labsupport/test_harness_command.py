@@ -40,6 +40,13 @@ def test_the_harness_as_a_command(offline, tmp_path):
     assert "task: mine" in task and str(documents) in task
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "mine.yaml").write_text(task)
+    surroundings = {
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_CACHE": str(tmp_path / "theirs"),
+        "HOME": str(tmp_path),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),  # sums in the same order
+    }
     for kind in small_hub.KINDS:
         dense = small_hub.saved(tmp_path / f"dense-{kind}", small_hub.model(kind))
         assert command.main(f"prune {dense} --to {kind} --criterion l2 --ratio 0.5 --layers 1:3".split()) == 0
@@ -50,8 +57,7 @@ def test_the_harness_as_a_command(offline, tmp_path):
              "--tasks", "mine", "--include_path", str(tmp_path / "tasks"), "--device", "cpu",
              "--batch_size", "16", "--output_path", str(tmp_path / f"theirs-{kind}"), "--log_samples"],
             cwd=tmp_path, capture_output=True, text=True,
-            env={"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1",
-                 "OMP_NUM_THREADS": str(torch.get_num_threads()), "HF_DATASETS_CACHE": str(tmp_path / "theirs"), "HOME": str(tmp_path)},
+            env=surroundings,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         (results,) = (tmp_path / f"theirs-{kind}").rglob("results_*.json")

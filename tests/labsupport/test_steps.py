@@ -608,6 +608,19 @@ def test_a_name_cannot_write_the_page():
         (f"recover {TINYLLAMA} --to FULL --data sotu", "is there already"),
         (f"measure {TINYLLAMA} --tokens 0", "--tokens is 0"),
         (f"measure {TINYLLAMA} --tokens 9999", "longer than the model's context"),
+        (f"prune {TINYLLAMA} --to / --method magnitude --sparsity 0.5", "/ is there already"),
+        (f"prune {TINYLLAMA} --to LOOP --method magnitude --sparsity 0.5", "a link to itself"),
+        (f"prune {TINYLLAMA} --to {'x' * 300} --method magnitude --sparsity 0.5", "File name too long"),
+        (f"prune {TINYLLAMA} --to a\0b --method magnitude --sparsity 0.5", "letters that can be printed"),
+        (f"prune {TINYLLAMA} --to out --criterion l1 --ratio 0.5 --layers {10**20}:{10**21}", "is no layer"),
+        (f"prune {'x' * 5000} --to out --method magnitude --sparsity 0.5", "There is no model called"),
+        (f"prune {TINYLLAMA} --to /proc/out --method magnitude --sparsity 0.5", "Cannot write /proc/out"),
+        (f"recover {TINYLLAMA} --to / --data sotu", "/ is there already"),
+        (f"recover {TINYLLAMA} --to out --data sotu --learning-rate inf", "--learning-rate is inf"),
+        (f"zeroshot {TINYLLAMA} --tasks openbookqa --limit {10**30}", "at most 1,000,000,000"),
+        ("chat GPT2 --temperature inf", "temperature is inf"),
+        ("fetch GPT2", "The model stored in GPT2 cannot be read"),
+        ("plan GPT2/wrong.json --ratio 0.5", "num_key_value_heads is 0"),
         ("report nosuch --html page.html", "Nothing was measured of 'nosuch'"),
         ("report FULL --html page.html", "Nothing was measured of 'FULL'"),
         ("report FULL --html .", "Nothing was measured of 'FULL'"),
@@ -621,11 +634,71 @@ def test_one_sentence(offline, line, sentence, capsys):
     Path("GPT2").mkdir()
     Path("GPT2", "config.json").write_text('{"model_type": "gpt2"}')
     Path("GPT2", "model.safetensors").write_bytes(b"")
+    Path("LOOP").symlink_to("LOOP")
+    shape = small_hub.SHAPE | {"model_type": "llama", "num_key_value_heads": 0, "tie_word_embeddings": False}
+    Path("GPT2", "wrong.json").write_text(json.dumps(shape))
     before = sorted(map(str, Path().rglob("*")))
     assert run(line) == 2
     said = capsys.readouterr()
-    assert sentence in said.err and said.err.count("\n") == 1
+    assert sentence in said.err and said.err.count("\n") == 1 and said.err.isascii()
     assert sorted(map(str, Path().rglob("*"))) == before
+
+
+@pytest.mark.parametrize("line", ["measure bad", "prune bad --to out --criterion l1 --ratio 0.5",
+                                  "zeroshot bad --tasks openbookqa", "perplexity bad --text ptb --window 64",
+                                  "recover bad --to out --data alpaca"])  # fmt: skip
+@pytest.mark.parametrize("damage", ["nan", "widths", "tokenizer"])
+def test_a_damaged_model_is_one_sentence(offline, line, damage, capsys):
+    """Weights that are no numbers, another shape than the config says, no tokenizer: named, and no result."""
+    bad = small_hub.saved(Path("bad"))
+    if damage == "nan":
+        model = small_hub.model()
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = math.nan
+        model.save_pretrained(bad)
+        sentence = "no finite numbers, the first in model.layers.1.mlp.up_proj.weight"
+    elif damage == "widths":
+        (bad / "config.json").write_text((bad / "config.json").read_text().replace(": 40", ": 80"))
+        sentence = "model.layers.0.mlp.down_proj.weight is [48, 40] in its files, and [48, 80] by its config"
+    else:
+        for file in bad.glob("token*"):
+            file.unlink()
+        sentence = "There is no tokenizer in bad"
+        if line == "measure bad":
+            assert run(line) == 0  # it looks at no text
+            return
+    assert run(line) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+    assert not Path("out").exists() and not (bad / "measured").exists()
+
+
+def test_no_file_is_replaced_by_a_page(offline, capsys):
+    """A name that was mistyped costs no result; a page of before is replaced."""
+    assert run(f"measure {offline}") == 0
+    config = Path(offline, "config.json")
+    before = config.read_bytes()
+    assert run(f"report {offline} --html {config}") == 2
+    assert "is there already and is no page" in capsys.readouterr().err
+    assert config.read_bytes() == before
+    assert run(f"report {offline} --html page.html") == run(f"report {offline} --html page.html") == 0
+
+
+def test_a_link_stays_a_link(offline):
+    """The folder that it points to, on a larger disk perhaps, gets the model."""
+    Path("large").mkdir()
+    Path("out").symlink_to("large")
+    assert run(f"prune {TINYLLAMA} --to out --method magnitude --sparsity 0.5") == 0
+    assert Path("out").is_symlink() and Path("large", "model.safetensors").is_file()
+
+
+@pytest.mark.lengthy
+def test_a_training_that_ends_in_nan_is_no_result(offline, capsys):
+    """Nothing is saved, and its checkpoints, which would lead there again, are gone."""
+    line = "recover {} --to mended --data alpaca --epochs 1 --rank 2 --learning-rate {}"
+    assert run(line.format(TINYLLAMA, "1e30")) == 2
+    assert "numbers that are not finite" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+    assert run(line.format(TINYLLAMA, "1e-3")) == 0
 
 
 STEPS = [
