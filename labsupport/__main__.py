@@ -41,7 +41,7 @@ environment:
   PRUNING_LABS_CACHE   where the embedded model is kept, and what the checks said last
 
 exit status: 0 all went well; 1 (check) an exercise is not done yet; 2 the command failed,
-and one sentence says why
+and one sentence says why; 130 Ctrl-C, 143 SIGTERM
 """
 # Steps whose names are those of exercises, which no file in a sandbox may bear.
 MODULES = {"perplexity": "texts", "recover": "training"}
