@@ -74,6 +74,16 @@ NAMES = [
         "lab 07 shows the tokens that the harness asks about",
         takes("context", "continuation"),
     ),
+    Name(
+        "lm_eval.models.huggingface:HFLM._model_call",
+        "labsupport/steps/answers.py",
+        "a task that was killed goes on: answers are kept a batch at a time",
+    ),
+    Name(
+        "lm_eval.api.model:CacheHook.add_partial",
+        "labsupport/steps/answers.py",
+        "a task that was killed goes on: the harness hands over every answer",
+    ),
     Name("lm_eval.models.huggingface:tqdm", "labsupport/zeroshot.py", "the harness shows our progress bar"),
     Name("lm_eval.api.task:tqdm", "labsupport/zeroshot.py", "the harness shows no second progress bar"),
     Name("lm_eval.api.model:tqdm", "labsupport/zeroshot.py", "the harness shows no second progress bar"),
