@@ -5,10 +5,11 @@ import json
 import os
 import sys
 from contextlib import suppress
+from typing import Annotated
 
 import msgspec
 import torch
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from labsupport import settings
 from labsupport.check.ask.surroundings import full_precision
@@ -17,18 +18,19 @@ from labsupport.errors import LabError
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 REPORT = "PRUNING_LABS_REPORT"  # the number of the pipe on which a command reports to the runner
 SAME = ("device", "name", "capability", "driver", "dtype", "precision")  # threads may differ
+Text = Annotated[str, Meta(max_length=200)]
 
 
 class Machine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Device and precision of a process; name, capability and driver are "" on a CPU."""
 
-    device: str  # "cpu" or "cuda:0"
-    name: str
-    capability: str
-    driver: str
-    dtype: str  # of the course model's weights
-    precision: str  # of a product of float32, measured
-    threads: int
+    device: Text  # "cpu" or "cuda:0"
+    name: Text
+    capability: Text
+    driver: Text
+    dtype: Text  # of the course model's weights
+    precision: Text  # of a product of float32, measured
+    threads: Annotated[int, Meta(ge=1, le=2**16)]
 
     def text(self) -> str:
         """The machine in a few words."""

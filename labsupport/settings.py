@@ -27,8 +27,22 @@ class Settings:
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ON_CARDS = "PRUNING_LABS_DTYPE is for GPUs: a CPU computes in float32."
 APPLE = "Apple's GPU is not used: its numbers differ from those of the course, so the CPU computes."
+BUSY = "busy or unavailable"
+EXCLUSIVE = (
+    "A card in the mode EXCLUSIVE_PROCESS admits one process, also behind MPS, whose pipes no sandbox "
+    "has; grading takes two: `nvidia-smi -c DEFAULT` lets them in."
+)
 CPU = Settings("smollm2-135m", "sotu", torch.float32, window=512, evaluation_windows=4, calibration_windows=4)
 CUDA = replace(CPU, evaluation_windows=16, calibration_windows=16)
+
+
+def named_device() -> str:
+    """The name in PRUNING_LABS_DEVICE, "" for none; raises LabError for one that no device can have."""
+    name = os.environ.get("PRUNING_LABS_DEVICE") or ""
+    if not re.fullmatch(r"(cpu|cuda(:(0|[1-9][0-9]?))?)?", name):  # from 128 on torch counts wrong
+        hint = f" {APPLE}" if name == "mps" else ""
+        raise LabError(f"PRUNING_LABS_DEVICE is {name!r}; it may be cpu, cuda or cuda:1.{hint}")
+    return name
 
 
 def device() -> torch.device:
@@ -36,16 +50,14 @@ def device() -> torch.device:
 
     Raises LabError for another name, and for a GPU that is named and cannot be used.
     """
-    name = os.environ.get("PRUNING_LABS_DEVICE") or ""
-    if not re.fullmatch(r"(cpu|cuda(:\d+)?)?", name):
-        hint = f" {APPLE}" if name == "mps" else ""
-        raise LabError(f"PRUNING_LABS_DEVICE is '{name}'; it may be cpu, cuda or cuda:1.{hint}")
+    name = named_device()
     if name == "cpu" or not (name or torch.cuda.is_available()):
         return torch.device("cpu")
     card = torch.device("cuda", torch.device(name or "cuda").index or 0)
     why = unusable(card)
     if why and name:
-        raise LabError(f"{name} cannot be used: {why}. PRUNING_LABS_DEVICE=cpu computes on the CPU.")
+        instead = "PRUNING_LABS_DEVICE=cpu computes on the CPU."
+        raise LabError(f"{name} cannot be used: {why}. {_admitting_one(why)}{instead}")
     return torch.device("cpu") if why else card
 
 
@@ -56,6 +68,11 @@ def unusable(card: torch.device) -> str:
     if (card.index or 0) >= torch.cuda.device_count():
         return f"there are {torch.cuda.device_count()} CUDA devices here"
     return _tried(card)
+
+
+def _admitting_one(why: str) -> str:
+    """A sentence on a card that admits one process only; "" for any other trouble."""
+    return f"{EXCLUSIVE} " if BUSY in why else ""
 
 
 def _none() -> str:
@@ -83,10 +100,11 @@ def note() -> str:
 
 
 def _unused_gpu() -> str:
-    if os.environ.get("PRUNING_LABS_DEVICE"):
+    if named_device():
         return ""
     if torch.cuda.is_available() and (why := unusable(torch.device("cuda", 0))):
-        return f"There is a GPU, and torch cannot use it ({why}), so everything runs on the CPU."
+        said = f"There is a GPU, and torch cannot use it ({why}), so everything runs on the CPU."
+        return f"{said} {_admitting_one(why)}".rstrip()
     if torch.backends.mps.is_available():
         return APPLE
     return ""
@@ -98,7 +116,7 @@ def current() -> Settings:
     PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text, PRUNING_LABS_DEVICE a device, and
     PRUNING_LABS_DTYPE the type of the course model's weights on a card. Raises LabError for another type.
     """
-    named = os.environ.get("PRUNING_LABS_DEVICE") or ""
+    named = named_device()
     card = named.startswith("cuda") if named else device().type == "cuda"  # a name alone touches no card
     settings = CUDA if card else CPU
     return replace(

@@ -14,7 +14,6 @@ VARIABLES = (
     "CUBLAS_WORKSPACE_CONFIG",
 )  # fmt: skip
 BOUND = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/run/nvidia/")  # a sandbox has these folders whole
-BUSY = "busy or unavailable"
 
 
 def used() -> bool:
@@ -66,13 +65,3 @@ def libraries(maps: Iterable[str]) -> list[str]:
     folders = {*loaded, *(folder for folder in named if (folder / "libcuda.so.1").exists())}
     outside = sorted(folder for folder in folders if not f"{folder}/".startswith(BOUND))
     return [str(file) for folder in outside for kind in ("cuda", "nv") for file in folder.glob(f"lib{kind}*")]
-
-
-def advice(said: str) -> str:
-    """A sentence on a card that admits one process only; "" for any other trouble."""
-    if BUSY not in said:
-        return ""
-    return (
-        "A card in the mode EXCLUSIVE_PROCESS admits one process, also behind MPS, whose pipes no sandbox "
-        "has; grading takes two: `nvidia-smi -c DEFAULT` lets them in. "
-    )

@@ -58,13 +58,6 @@ def test_a_driver_outside_usr(tmp_path, monkeypatch):
     assert devices.libraries(MAPS.format("/usr/lib/x86_64-linux-gnu").splitlines()) == []
 
 
-def test_a_card_for_one_process():
-    """EXCLUSIVE_PROCESS is named, with the command that ends it."""
-    said = devices.advice("CUDA error: CUDA-capable devices are busy or unavailable")
-    assert "EXCLUSIVE_PROCESS" in said and "nvidia-smi -c DEFAULT" in said
-    assert devices.advice("CUDA error: out of memory") == ""
-
-
 def test_the_zygote_touches_no_card(monkeypatch):
     """A name alone gives the sizes of a GPU, without a call to CUDA; what touched it never forks."""
     monkeypatch.setenv("PRUNING_LABS_DEVICE", "cuda:1")

@@ -1,12 +1,16 @@
 """Which device is used: the one that is named, a GPU that works, else the CPU, with a sentence."""
 
 import os
+import re
 import runpy
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from labsupport import doctor, models, settings
+from grader.course import ROOT
+from labsupport import doctor, machine, models, settings
 from labsupport.errors import LabError
 from tests.gpu import standin
 from tests.gpu.conftest import REAL
@@ -51,8 +55,26 @@ def test_a_gpu_that_fails_is_left(monkeypatch):
     assert settings.current() == settings.CPU
     assert "torch cannot use it (CUDA error: no kernel image is available" in settings.note()
     monkeypatch.setenv("PRUNING_LABS_DEVICE", "cuda")
-    with pytest.raises(LabError, match="cuda cannot be used: CUDA error: no kernel image"):
+    with pytest.raises(LabError, match="cuda cannot be used: CUDA error: no kernel image") as caught:
         settings.device()
+    assert "EXCLUSIVE_PROCESS" not in str(caught.value)
+
+
+def test_a_card_for_one_process(card, unnamed, monkeypatch):
+    """EXCLUSIVE_PROCESS is named, with the command that ends it, on either side of the socket."""
+
+    def ones(*_, **__):
+        raise RuntimeError("CUDA error: CUDA-capable device(s) is/are busy or unavailable")
+
+    monkeypatch.setattr(torch, "ones", ones)
+    settings._tried.cache_clear()
+    ways = "EXCLUSIVE_PROCESS.*MPS.*nvidia-smi -c DEFAULT"
+    assert re.search(ways, settings.note())
+    monkeypatch.setenv("PRUNING_LABS_DEVICE", "cuda:0")
+    with pytest.raises(LabError, match=ways):
+        machine.here()
+    assert re.search(ways, machine.told()["trouble"])
+    settings._tried.cache_clear()
 
 
 @pytest.mark.usefixtures("broken")
@@ -76,13 +98,29 @@ def test_a_named_card(monkeypatch):
         settings.device()
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "CPU", "cuda:one", "mps"])
+@pytest.mark.parametrize("name", [
+    "gpu", "cuda:", "CPU", "cuda:one", "mps", " cpu", "cpu\n", "cuda:-1", "0", "cuda:01", "cuda:\u0663",
+    "cuda:128", "cuda:256", f"cuda:{'9' * 20}",
+])  # fmt: skip
 def test_another_name(name, monkeypatch):
-    """Told with the names that there are; of Apple's GPU, that it is left alone."""
+    """Told with the names that there are; of Apple's GPU, that it is left alone. For torch, 256 is card 0."""
     monkeypatch.setenv("PRUNING_LABS_DEVICE", name)
-    with pytest.raises(LabError, match=f"is '{name}'; it may be cpu, cuda or cuda:1") as caught:
+    with pytest.raises(LabError) as caught:
         settings.device()
+    assert f"is {name!r}; it may be cpu, cuda or cuda:1." in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert ("Apple" in str(caught.value)) == (name == "mps")
+
+
+@pytest.mark.parametrize("program", ["grader grade 02", "labsupport doctor"])
+def test_commands_say_it_in_one_line(program, tmp_path, empty_course):
+    """With the exit status of what was not done, and no traceback."""
+    more = ["--device", "gpu"] if "grade " in program else []
+    own = {**os.environ, "PRUNING_LABS_DEVICE": "" if more else "gpu"}
+    command = [sys.executable, "-m", *program.split(), *more]
+    done = subprocess.run(command, env=own, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "is 'gpu'; it may be cpu, cuda or cuda:1." in done.stderr
 
 
 def test_apples_gpu_is_left_alone(unnamed, monkeypatch):

@@ -1,5 +1,6 @@
 """Both sides of the socket compute alike, or nobody is graded: no right answer is wrong for a lost GPU."""
 
+import json
 import sys
 
 import msgspec
@@ -9,7 +10,8 @@ import torch
 
 from grader.grade.try_function import attempt
 from grader.sandbox import bwrap, events
-from grader.sandbox.run import _agree, run_command, run_notebook
+from grader.sandbox.agreement import agree
+from grader.sandbox.run import run_command, run_notebook
 from labsupport import machine, settings
 from labsupport.errors import LabError
 from tests.gpu.conftest import REAL
@@ -33,13 +35,13 @@ OTHERWISE = {"device": "cuda:1", "name": "NVIDIA T4", "capability": "7.5", "driv
 def test_a_difference_ends_the_run(field):
     """One sentence for all, with both sides in it, and no verdict for anybody."""
     with pytest.raises(LabError, match="do not compute alike, so nobody is graded") as caught:
-        _agree(HERE, ready(**{field: OTHERWISE[field]}))
+        agree(HERE, ready(**{field: OTHERWISE[field]}))
     assert OTHERWISE[field] in str(caught.value)
 
 
 def test_threads_may_differ():
     """They are reported; a sandbox that shares the cores with others has fewer."""
-    _agree(HERE, ready(threads=HERE.threads + 1))
+    agree(HERE, ready(threads=HERE.threads + 1))
 
 
 @pytest.mark.parametrize("told", [None, {}, {"device": 3}, {**msgspec.to_builtins(HERE), "more": 1}])
@@ -47,7 +49,73 @@ def test_a_sandbox_that_says_nothing_of_use(told):
     """No report is a difference, too."""
     event = events.decode(msgspec.json.encode({"event": "ready", "machine": told}))
     with pytest.raises(LabError, match="nobody is graded"):
-        _agree(HERE, event)
+        agree(HERE, event)
+
+
+CELL = [{"event": "start", "cell": 0}, {"event": "end", "cell": 0, "ended": "FINISHED", "outputs": []}]
+CELL[1] |= {"count": 1, "cut": False}
+OVER = {"event": "over", "status": "FINISHED"}
+SELF = msgspec.to_builtins(HERE)
+
+
+def said(**machine) -> dict:
+    """The line of a sandbox that says this of itself."""
+    return {"event": "ready", "machine": SELF | machine}
+
+
+LIES = {
+    "nothing at all": [],
+    "only an end": [OVER],
+    "too late": [*CELL, said(), OVER],
+    "late, and in time for the end": [CELL[0], said(), CELL[1], OVER],
+    "another device": [said(device="cuda:0"), *CELL, OVER],
+    "no object": [{"event": "ready", "machine": [1]}, *CELL, OVER],
+    "a word for a number": [said(threads="2"), *CELL, OVER],
+    "no threads": [said(threads=0), *CELL, OVER],
+    "too many threads": [said(threads=10**30), *CELL, OVER],
+    "a long name": [said(name="x" * 10**6), *CELL, OVER],
+    "a page of troubles": [{"event": "ready", "trouble": "line\n" * 20}, *CELL, OVER],
+    "another event": [{"event": "steady", "machine": SELF}, *CELL, OVER],
+}
+TWICE = json.dumps(said())[:-1] + f', "machine": {json.dumps(SELF | {"device": "cuda:0"})}}}'
+BYTES = {how: "".join(json.dumps(line) + "\n" for line in lines) for how, lines in LIES.items()}
+BYTES |= {"no text": "\0\1\n", "not a number": '{"event": "ready", "machine": NaN}\n', "twice": f"{TWICE}\n"}
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """A function that grades with a runner that writes this and ends."""
+    program = tmp_path / "runner.py"
+    program.write_text(
+        f"import sys\nsys.stdout.buffer.write(open({str(tmp_path / 'said')!r}, 'rb').read())\n"
+    )
+    monkeypatch.setattr(bwrap, "RUNNER", program)
+    one = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+
+    def graded(text: str):
+        (tmp_path / "said").write_text(text)
+        return run_notebook(nbformat.writes(one).encode(), None, isolation="none", judge=HERE)
+
+    return graded
+
+
+@pytest.mark.parametrize("how", BYTES)
+def test_whatever_a_sandbox_writes(how, runner):
+    """No line before "ready" counts, no line is believed half: one short sentence, and no verdict."""
+    if how == "nothing at all":  # it did not start: the sandbox's own fault
+        assert runner(BYTES[how]).status == "GRADER_ERROR"
+        return
+    with pytest.raises(LabError, match="nobody is graded") as caught:
+        runner(BYTES[how])
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 700
+
+
+def test_the_same_lines_in_order(runner):
+    """The fixture above is a runner; its own reason is told where it failed before it was ready."""
+    lines = [json.dumps(line) + "\n" for line in (said(), *CELL, OVER)]
+    assert runner("".join(lines)).status == "FINISHED"
+    failed = {"event": "over", "status": "GRADER_ERROR", "detail": "no kernel starts"}
+    assert "no kernel starts" in runner(json.dumps(failed) + "\n").reason
 
 
 def test_less_than_float32_is_measured(monkeypatch):
