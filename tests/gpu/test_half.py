@@ -6,7 +6,7 @@ import torch
 from grader.sandbox import bwrap
 from labsupport import __main__ as command
 from labsupport import expected, machine, models, settings
-from labsupport.check.ask import recipes
+from labsupport.check.ask import recipes, shared
 from labsupport.check.judge.kit import memo
 from labsupport.errors import LabError
 from labsupport.given.input_norms import input_norms
@@ -32,6 +32,23 @@ def test_the_course_model_is_in_bfloat16():
     assert recipes.model({"tiny": 0}).dtype is torch.float32
     assert machine.here().dtype == "bfloat16"
     assert bwrap.inside(None)["PRUNING_LABS_DTYPE"] == "bfloat16"
+
+
+@pytest.mark.usefixtures("tiny_course", "half")
+def test_the_examiner_is_asked_for_perplexities():
+    """Weights in bfloat16 are compared with the stored ones, as the zygote reads them: numpy has none."""
+    shared.stored.cache_clear()
+    model, windows = (
+        recipes.model(recipes.course_model()),
+        recipes.windows(recipes.course_windows("evaluation")),
+    )
+    for linear in pruned_linears(model).values():
+        linear.weight[:, ::2] = 0
+    masks = shared.course_masks(model, windows.to("cuda"))
+    assert masks is not None and masks.keys() == pruned_linears(model).keys()
+    next(iter(pruned_linears(model).values())).weight[0, 1] *= 1.01  # the next number in bfloat16
+    assert shared.course_masks(model, windows.to("cuda")) is None
+    shared.stored.cache_clear()
 
 
 def test_a_cpu_computes_in_float32(monkeypatch):

@@ -95,7 +95,12 @@ def course_masks(model: nn.Module, token_windows: torch.Tensor) -> dict[str, tor
 
 def _where_equal(weight: torch.Tensor, other: torch.Tensor | float) -> torch.Tensor:
     """Elementwise equality of a weight and another, or a number; numpy is three times as fast as torch."""
-    return torch.from_numpy(weight.numpy() == (other.numpy() if isinstance(other, torch.Tensor) else other))
+    return torch.from_numpy(_array(weight) == (_array(other) if isinstance(other, torch.Tensor) else other))
+
+
+def _array(weight: torch.Tensor) -> np.ndarray:
+    """The numbers of a weight; numpy has no bfloat16, and float32 holds each of its values."""
+    return (weight.float() if weight.dtype is torch.bfloat16 else weight).numpy()
 
 
 def _true(these: torch.Tensor) -> int:
