@@ -34,15 +34,18 @@ def free(card: str) -> int:
 
 
 def dealt(workers: int) -> list[str]:
-    """A card for each grading process, in turns, as long as one has room; one process at least.
+    """A card for each grading process, in turns, as long as one has room; none on a CPU.
 
-    None on a CPU.
+    One process at least: where no card has room, it gets the one with most.
     """
-    cards, each = named(), need()
+    cards = named()
     if not cards:
         return []
-    room = {card: free(card) // each for card in cards}
-    room[cards[0]] = max(1, room[cards[0]])
+    each = need()
+    left = {card: free(card) for card in cards}
+    room = {card: left[card] // each for card in cards}
+    if not any(room.values()):
+        return [max(cards, key=lambda card: left[card])]
     given: list[str] = []
     for card in itertools.cycle(cards):
         if len(given) == workers or not any(room.values()):

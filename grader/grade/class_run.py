@@ -17,6 +17,7 @@ from grader.intake.submitted import Submission, submissions
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits
 from grader.status import Status
+from labsupport import settings
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
@@ -81,8 +82,8 @@ def grade_class(
             )
         ]
         progress = later.enter_context(bar(total=len(todo), what=f"grading {lab}"))
-        wanted = min(workers or max(1, len(cards.named())), len(todo))
         if pool is None:
+            wanted = min(workers or max(1, len(cards.named())), len(todo))
             pool = later.enter_context(local(lab, wanted, isolation == "bwrap" and not cold))
         records = later.enter_context(contextlib.closing(finished(todo, pool, suspects)))
         for record in records:
@@ -106,12 +107,13 @@ def grade_class(
 
 @contextlib.contextmanager
 def local(lab: str, workers: int, warm: bool = True) -> Iterator[local_pool.Pool | None]:
-    """A context with so many local processes, or fewer if memory is short; None where one is enough.
+    """A context with so many local processes, or fewer if memory is short; None where this one is enough.
 
-    warm: whether they share a parent process of the lab's sandboxes.
+    One process is not enough where the first card is full and another one has room. warm: whether they share
+    a parent process of the lab's sandboxes.
     """
     count = local_pool.affordable(workers)
-    if count < 2:
+    if count < 2 and cards.dealt(1) in ([], [str(settings.device())]):
         yield None
         return
     if warm:

@@ -1,6 +1,7 @@
 """The memory of a card: as many graders as fit on it, and what does not fit is no student's mistake."""
 
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 
 import pytest
@@ -44,13 +45,55 @@ def test_cards_in_turns(two_cards, monkeypatch):
 
 
 def test_room_is_counted(two_cards, capsys):
-    """A card that is full gets none; the first one gets a grader in any case, which says what it lacks."""
+    """A card that is full gets none; where all are, the one with most gets a grader in any case."""
     two_cards["cuda:0"], two_cards["cuda:1"] = cards.need() - 1, 2 * cards.need()
-    assert cards.dealt(9) == ["cuda:0", "cuda:1", "cuda:1"]
+    assert cards.dealt(9) == ["cuda:1", "cuda:1"]
     two_cards["cuda:1"] = 0
     assert cards.dealt(9) == ["cuda:0"]
     assert local_pool.affordable(4) == 1
     assert "1 of 4 workers run: one may take" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("full", BOTH)
+def test_one_grader_is_where_there_is_room(full, two_cards, monkeypatch):
+    """In this process, which computes on the first card, or in one of its own on another."""
+    two_cards[full] = 0
+    started = []
+    monkeypatch.setattr(local_pool, "started", lambda _workers, card="": started.append(card) or Here())
+    with class_run.local("02_magnitude_pruning", 1, warm=False) as pool:
+        if pool is not None:
+            pool.submit(task("ada")).result()
+    assert started == (["cuda:1"] if full == "cuda:0" else [])
+
+
+def test_graders_get_their_cards(two_cards, monkeypatch):
+    """As dealt; who takes the place of one that ended gets its card."""
+    started, ends = [], [True, False, False]
+    monkeypatch.setattr(
+        local_pool, "started", lambda _workers, card="": started.append(card) or Here(ends.pop(0))
+    )
+    with local_pool.local(2) as pool:
+        for student in ("ada", "ben"):
+            pool.submit(task(student)).result()
+        assert started == ["cuda:0", "cuda:1"]
+
+
+class Here:
+    """A grading process that does nothing, or ends."""
+
+    def __init__(self, ends: bool = False):
+        self.ends = ends
+
+    def submit(self, *_) -> Future:
+        done: Future = Future()
+        if self.ends:
+            done.set_exception(BrokenProcessPool())
+        else:
+            done.set_result(record("ada"))
+        return done
+
+    def shutdown(self) -> None:
+        """There is nothing to end."""
 
 
 def test_none_on_a_cpu(monkeypatch):
@@ -107,6 +150,8 @@ ENDS = {
     "broken": torch.AcceleratorError("CUDA error: device-side assert triggered"),
     "broken too": RuntimeError("CUDA error: unspecified launch failure"),
     "full": torch.OutOfMemoryError("CUDA out of memory."),
+    "full outside torch": torch.AcceleratorError("CUDA error: out of memory"),
+    "full for cuBLAS": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(h)`"),
     "other": RuntimeError("shapes differ"),
 }
 
@@ -123,7 +168,7 @@ def test_a_judge_that_fails_on_the_card(how, card, tmp_path, monkeypatch):
         raise ENDS[how]
     except RuntimeError as problem:
         assert examiner._failed(SPARSITY, problem).status == Ending.FAULT
-    assert bool(examiner.strained) == (how == "full")
+    assert bool(examiner.strained) == how.startswith("full")
 
 
 def record(student: str, strained: str = "") -> Record:

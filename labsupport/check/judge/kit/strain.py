@@ -6,6 +6,7 @@ from labsupport.check.judge.kit.exercise import Exercise
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 
 FULL = "OutOfMemoryError"
+SAY_FULL = ("CUDA error: out of memory", "CUDA driver error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 FAILED = ("CUDA error", "CUDA driver error", "CUBLAS_STATUS", "cuBLAS error", "cuDNN error")
 
 
@@ -21,7 +22,8 @@ def notice(error: Failure | None) -> None:
 
 def is_full(problem: Exception) -> bool:
     """Whether an error of a judge says that the memory of the GPU is full."""
-    return FULL in _names(problem)
+    text = str(problem)
+    return FULL in _names(problem) or (_is_strain(_names(problem), text) and any(s in text for s in SAY_FULL))
 
 
 def is_broken(problem: Exception) -> bool:
