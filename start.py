@@ -25,6 +25,7 @@ PYTHON = os.path.join(VENV, *(("Scripts", "python.exe") if os.name == "nt" else 
 MARK = os.path.join(VENV, "started")  # holds what was installed from
 LISTS = ("pyproject.toml", "constraints.txt")
 OLDEST, NEWEST, BROKEN = (3, 11), (3, 14), (3, 14, 1)  # its dataclasses are: networkx is not imported there
+OLDEST_MACOS = 14  # that of torch's wheels
 LABS = os.path.join(HERE, "labs")  # as handed out
 NOTEBOOKS = os.path.join(HERE, "notebooks")  # yours
 SILENT = 20  # seconds without a word from pip until a sign of life
@@ -82,6 +83,11 @@ def without_torch():
         return (
             "There is no PyTorch for Windows on ARM in the package index, and the labs need it: run this\n"
             "in WSL, the Linux inside Windows (`wsl --install`), where there is one."
+        )
+    version = platform.mac_ver()[0] if sys.platform == "darwin" else ""
+    if version and int(version.split(".")[0]) < OLDEST_MACOS:
+        return (
+            "The labs' PyTorch needs macOS " + str(OLDEST_MACOS) + " or newer, and this is " + version + "."
         )
     return ""
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import runpy
 import sys
 import tomllib
 
@@ -74,9 +75,15 @@ def test_every_pin_admits_every_python():
 
 
 def test_the_pins_are_resolved_for_every_python():
-    """`make pins`, and so .ci/run, leaves out no Python: a pin without a wheel for one is found there."""
-    resolved = re.search(r"^PYTHONS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    """`make pins`, and so .ci/run, leaves out no Python and no system: a pin without a wheel ends it."""
+    makefile = (ROOT / "Makefile").read_text()
+    resolved = re.search(r"^PYTHONS := (.+)$", makefile, re.MULTILINE)[1].split()
     assert resolved == [version for version in pythons() if version.endswith(".0")]
+    systems = re.search(r"^SYSTEMS := (.+)$", makefile, re.MULTILINE)[1]
+    assert all(
+        each in systems for each in ("x86_64-many", "aarch64-many", "aarch64-apple", "x86_64-pc-windows")
+    )
+    assert f"MACOSX_DEPLOYMENT_TARGET={runpy.run_path(str(ROOT / 'start.py'))['OLDEST_MACOS']}.0" in makefile
 
 
 def test_constraints_name_no_place():

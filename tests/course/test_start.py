@@ -61,6 +61,19 @@ def test_machines_without_torch(start, system, machine, monkeypatch, capsys):
     assert "There is no PyTorch for" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("version", "said"), [("13.7.1", True), ("14.0", False), ("26.1", False), ("", False)]
+)
+def test_an_old_macos(start, version, said, monkeypatch, capsys):
+    """torch has no wheel for it: one sentence, and no page of pip's."""
+    monkeypatch.setattr(start.sys, "platform", "darwin")
+    monkeypatch.setattr(start.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(start.platform, "mac_ver", lambda: (version, ("", "", ""), "arm64"))
+    assert (start.main([]) == 2) == said
+    assert (start.ran == []) == said
+    assert ("needs macOS 14 or newer, and this is " + version in capsys.readouterr().err) == said
+
+
 WITH_TORCH = [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "aarch64")]
 
 
