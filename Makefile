@@ -105,8 +105,8 @@ PYTHONS := 3.11.0 3.12.0 3.13.0 3.14.0
 SYSTEMS := x86_64-manylinux_2_31 aarch64-manylinux_2_35 aarch64-apple-darwin x86_64-pc-windows-msvc
 SOURCES := rouge-score sqlitedict word2number
 pins: setup
-	@for system in $(SYSTEMS); do for version in $(PYTHONS); do \
-	  MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip compile --quiet --python-platform $$system --python-version $$version \
-	    --constraint constraints.txt --all-extras --only-binary :all: $(SOURCES:%=--no-binary %) pyproject.toml \
-	    >/dev/null || exit 1; \
-	  echo "Every pin can be had for Python $$version on $$system."; done; done
+	@for system in $(SYSTEMS); do for version in $(PYTHONS); do echo $$system $$version; done; done | \
+	xargs -P 8 -n 2 sh -c 'MACOSX_DEPLOYMENT_TARGET=14.0 $(BIN)/uv pip compile --quiet --python-platform $$0 \
+	  --python-version $$1 --constraint constraints.txt --all-extras --only-binary :all: \
+	  $(SOURCES:%=--no-binary %) pyproject.toml >/dev/null && \
+	  echo "Every pin can be had for Python $$1 on $$0."'
