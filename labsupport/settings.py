@@ -61,6 +61,11 @@ def device() -> torch.device:
     return torch.device("cpu") if why else card
 
 
+def kind() -> str:
+    """ "cpu" or "cuda": that of `device`; a name alone touches no card, which may be another machine's."""
+    return named_device().partition(":")[0] or device().type
+
+
 def unusable(card: torch.device) -> str:
     """Why torch cannot compute on this card, from one product; "" if it can."""
     if not torch.cuda.is_available():
@@ -116,8 +121,7 @@ def current() -> Settings:
     PRUNING_LABS_MODEL and PRUNING_LABS_TEXT name another model or text, PRUNING_LABS_DEVICE a device, and
     PRUNING_LABS_DTYPE the type of the course model's weights on a card. Raises LabError for another type.
     """
-    named = named_device()
-    card = named.startswith("cuda") if named else device().type == "cuda"  # a name alone touches no card
+    card = kind() == "cuda"
     settings = CUDA if card else CPU
     return replace(
         settings,

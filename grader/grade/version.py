@@ -40,7 +40,7 @@ def of(lab: str) -> str:
     """The digest of all inputs of a verdict besides the submission: code, lab, course seed, sizes, device."""
     from labsupport import settings
 
-    about = f"{code()} {course.seed()} {settings.current()} {settings.device().type} "
+    about = f"{code()} {course.seed()} {settings.current()} {settings.kind()} "
     return hashlib.sha256(about.encode() + course.source(lab).read_bytes()).hexdigest()[:16]
 
 

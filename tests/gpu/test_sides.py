@@ -1,6 +1,7 @@
 """Both sides of the socket compute alike, or nobody is graded: no right answer is wrong for a lost GPU."""
 
 import json
+import socket
 import sys
 
 import msgspec
@@ -8,11 +9,15 @@ import nbformat
 import pytest
 import torch
 
+from grader.grade.examiner import Examiner
 from grader.grade.try_function import attempt
 from grader.sandbox import bwrap, events
 from grader.sandbox.agreement import agree
 from grader.sandbox.run import run_command, run_notebook
 from labsupport import machine, settings
+from labsupport.check.ask import wire
+from labsupport.check.judge import EXERCISES
+from labsupport.check.judge.kit.verdict import Verdict
 from labsupport.errors import LabError
 from tests.gpu.conftest import REAL
 
@@ -130,6 +135,32 @@ def test_full_precision_comes_first():
     torch.set_float32_matmul_precision("high")
     machine.here()
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_before_every_question_the_examiner_has_full_precision(tmp_path, monkeypatch):
+    """Whatever asked for less before: an earlier question, its judge, or a perplexity."""
+    seen = []
+
+    def look(*_):
+        seen.append(torch.get_float32_matmul_precision())
+        torch.set_float32_matmul_precision("high")
+
+    examiner = Examiner(tmp_path / "socket", 1, None)
+    monkeypatch.setattr("grader.grade.examiner.judge", lambda *_: look() or Verdict.__new__(Verdict))
+    monkeypatch.setattr("grader.grade.examiner.judge_again", lambda _all, verdict, *_: verdict)
+    monkeypatch.setattr(examiner, "_shared", look)
+    examiner._judge(None, EXERCISES["sparsity"])
+    here, there = socket.socketpair()
+    with here, there, examiner._work:
+        wire.send(there, {"answer": 1})
+        examiner._ask(here, "sparsity", EXERCISES["sparsity"].cases(0)[0])
+        look()
+        examiner._judge(None, EXERCISES["sparsity"])
+    here, there = socket.socketpair()
+    with here, there:
+        examiner._measure(here, {})
+    torch.set_float32_matmul_precision("highest")
+    assert seen == ["highest"] * 4
 
 
 @pytest.mark.usefixtures("card")
