@@ -15,6 +15,7 @@ setup: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet $(INSTALL)
+	@mkdir -p .venv/etc/ipython && cp labsupport/jupyter/ipython_kernel_config.json .venv/etc/ipython/
 	@touch $@
 
 # Submissions run in bubblewrap. As root on Debian it is installed; elsewhere its name is said.
@@ -65,8 +66,7 @@ gpu: setup sandbox model
 	  else echo "There is no CUDA device here, so nothing runs on one; make test runs the same tests on a stand-in."; fi
 
 lab: setup model notebooks
-	@JUPYTER_CONFIG_PATH=$(CURDIR)/labsupport/jupyter PYTHONSTARTUP=$(CURDIR)/labsupport/jupyter/kernel.py \
-	  $(BIN)/jupyter lab --notebook-dir notebooks
+	@JUPYTER_CONFIG_PATH=$(CURDIR)/labsupport/jupyter $(BIN)/jupyter lab --notebook-dir notebooks
 
 notebooks: setup
 	@$(BIN)/python -m grader build

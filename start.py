@@ -139,6 +139,9 @@ def install():
             return "The packages cannot be downloaded: is this machine online? Run this again when it is."
         if status:
             return "The packages could not be installed: pip's reason is above. Run this again to go on."
+    of_kernels = os.path.join(VENV, "etc", "ipython")  # loads labsupport.kernel, in VS Code's kernels too
+    os.makedirs(of_kernels, exist_ok=True)
+    shutil.copy(os.path.join(HERE, "labsupport", "jupyter", "ipython_kernel_config.json"), of_kernels)
     with open(MARK, "w") as mark:
         mark.write(wanted())
     return ""
@@ -247,7 +250,6 @@ def jupyter(arguments):
     paths = [settings]
     paths += [each for each in [os.environ.get("JUPYTER_CONFIG_PATH")] if each]
     environment = dict(os.environ, JUPYTER_CONFIG_PATH=os.pathsep.join(paths))
-    environment["PYTHONSTARTUP"] = os.path.join(settings, "kernel.py")
     server = subprocess.Popen(command + arguments, env=environment)
     while True:
         try:

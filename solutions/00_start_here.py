@@ -16,7 +16,7 @@
 
 # %%
 import torch
-from labsupport import check, doctor, given, plots, standing
+from labsupport import check, closing, doctor, given, plots, standing
 from labsupport.given import patterns
 
 # %% [markdown]
@@ -190,7 +190,10 @@ print(standing.report())
 # points are what the checks say here, on your machine. They are not your grade: grading asks other questions, and a
 # person grades the written answers.
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # Go on with [01 perplexity](../01_perplexity/01_perplexity.ipynb).
+
+# %% experiment
+closing.button()

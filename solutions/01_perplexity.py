@@ -23,7 +23,7 @@ import math
 from itertools import pairwise
 
 import torch
-from labsupport import check, corpora, expected, given, models, plots, settings
+from labsupport import check, closing, corpora, expected, given, models, plots, settings
 from labsupport.progress import bar
 from labsupport.table import columns
 
@@ -539,8 +539,11 @@ print(columns(["perplexity", "yours", "reference"], rows))
 # **Open question.** Two models with different tokenizers cannot be compared by perplexity per token. Per byte
 # of text they can, but is a nat saved on a rare name worth as much as one saved on a comma?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 02, magnitude pruning](../02_magnitude_pruning/02_magnitude_pruning.ipynb) drops the first
 # weights, and watches this number rise.
+
+# %% experiment
+closing.button()

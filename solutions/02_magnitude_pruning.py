@@ -23,7 +23,7 @@
 
 # %%
 import torch
-from labsupport import check, corpora, expected, given, linears, models, plots, settings
+from labsupport import check, closing, corpora, expected, given, linears, models, plots, settings
 from labsupport.given.perplexity import perplexity
 from labsupport.selection import kth_smallest
 from labsupport.table import columns
@@ -541,8 +541,11 @@ print(
 # **Open question.** Magnitude works well on image networks that are trained again afterwards, and badly on
 # language models that are not. How much of that is the training, and how much the model?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 03, Wanda calibration](../03_wanda_calibration/03_wanda_calibration.ipynb) measures what the
 # weights are multiplied with.
+
+# %% experiment
+closing.button()

@@ -21,7 +21,7 @@
 from collections import Counter
 
 import torch
-from labsupport import check, corpora, expected, given, linears, models, plots, settings
+from labsupport import check, closing, corpora, expected, given, linears, models, plots, settings
 from labsupport.progress import bar
 from labsupport.table import columns
 
@@ -592,7 +592,10 @@ print(columns(["layer", "your ratio", "reference"], rows))
 # **Open question.** The norms come from text that the model reads. Which text should it be for a model that is to
 # answer questions in another language, and how little of it is enough?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 04, Wanda pruning](../04_wanda_pruning/04_wanda_pruning.ipynb) prunes with these norms.
+
+# %% experiment
+closing.button()

@@ -20,7 +20,8 @@
 
 # %%
 import torch
-from labsupport import check, corpora, expected, given, linears, models, plots, prompts, settings, slider
+from labsupport import check, closing, corpora, expected, given
+from labsupport import linears, models, plots, prompts, settings, slider
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.selection import kth_smallest
@@ -680,8 +681,11 @@ for alpha, value in sorted(by_alpha.items()):
 # **Open question.** The score is exact for one weight alone. Is there a score, nearly as cheap, that sees which
 # weights compensate for each other, and that changes no other weight?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 05, structured pruning](../05_structured_pruning/05_structured_pruning.ipynb) makes the matrices
 # themselves smaller: the zeros of this lab are still stored and multiplied.
+
+# %% experiment
+closing.button()

@@ -20,7 +20,7 @@
 import tempfile
 
 import torch
-from labsupport import chat, check, corpora, cost, expected, given, linears, models, plots, prompts
+from labsupport import chat, check, closing, corpora, cost, expected, given, linears, models, plots, prompts
 from labsupport import settings, structured, widths
 from labsupport.given.perplexity import perplexity
 from labsupport.table import columns
@@ -923,7 +923,10 @@ print(columns(["channels chosen", "without bias", "with it", "repaired"], rows))
 # **Open question.** Every layer, and every kind of structure, was given the same ratio. How many channels is a head
 # worth, and how much of a late layer is as good as an early one? Can one know it without trying?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 06, recovery](../06_recovery/06_recovery.ipynb) trains pruned models, for a minute.
+
+# %% experiment
+closing.button()

@@ -21,7 +21,8 @@ import itertools
 import warnings
 
 import torch
-from labsupport import check, corpora, expected, given, linears, models, plots, prompts, recovery, settings
+from labsupport import check, closing, corpora, expected, given
+from labsupport import linears, models, plots, prompts, recovery, settings
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
@@ -599,7 +600,10 @@ print(columns(["", "as trained", "as merged", "of BA at dropped places"], rows))
 # **Open question.** Our models were trained on the kind of text on which they were measured. On which text, and on how
 # little of it, does a pruned model learn again what it could do on *all* texts?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 07, zero-shot](../07_zero_shot/07_zero_shot.ipynb) asks the pruned models questions.
+
+# %% experiment
+closing.button()

@@ -20,7 +20,7 @@
 import math
 
 import torch
-from labsupport import check, corpora, expected, given, linears, models, plots, settings, zeroshot
+from labsupport import check, closing, corpora, expected, given, linears, models, plots, settings, zeroshot
 from labsupport.given.input_norms import input_norms
 from labsupport.table import columns
 from labsupport.tasks import addresses
@@ -582,7 +582,10 @@ print(columns(["at 50 %", "your acc", "reference", "your acc_norm", "reference"]
 # questions say equally much: most are answered alike by both models. Which hundred of the ten thousand would
 # you ask, so that the pruned model's accuracy follows from them? Choosing them by the dense model's answers is a trap. Why?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** [lab 08, cost](../08_cost/08_cost.ipynb) measures why one prunes at all: memory and time.
+
+# %% experiment
+closing.button()

@@ -17,7 +17,7 @@
 
 # %%
 import torch
-from labsupport import amounts, check, comparison, corpora, cost, errors, expected, given
+from labsupport import amounts, check, closing, comparison, corpora, cost, errors, expected, given
 from labsupport import linears, models, plots, settings
 from labsupport.given.blocks import prune_blocks
 from labsupport.table import columns
@@ -756,9 +756,12 @@ for what, of in measures.items():
 # ones. Then: which share of zeros and how many bits would you give a model that must fit into 40 MB, and what
 # would you measure to find out?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** every method here leaves the kept weights as they were, or trains them.
 # [Lab 09, SparseGPT](../09_sparsegpt/09_sparsegpt.ipynb), does neither: after each weight that it drops, it adjusts the
 # others of the row by a formula.
+
+# %% experiment
+closing.button()

@@ -22,7 +22,7 @@
 # %%
 import torch
 from functools import partial
-from labsupport import check, corpora, expected, given, linears, models, plots, prompts, settings
+from labsupport import check, closing, corpora, expected, given, linears, models, plots, prompts, settings
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.given.wanda import n_of_m_masks, wanda_masks
@@ -755,8 +755,11 @@ print(columns(["layer", "", "to nearest", "GPTQ", "GPTQ, damp 0.1"], rows, left=
 # of 12 inputs all masks of 6 can be tried, 924 of them, each with its best weights by least squares: where does the
 # walk's mask rank among them?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** this was the last method that leaves a model its shape. Which blocks of a model can go, and how much of each
 # layer, is a question of its own: [lab 10, depth](../10_depth/10_depth.ipynb).
+
+# %% experiment
+closing.button()

@@ -24,8 +24,8 @@ import math
 import warnings
 
 import torch
-from labsupport import check, corpora, cost, expected, given, linears, models, plots, prompts, residual
-from labsupport import settings
+from labsupport import check, closing, corpora, cost, expected
+from labsupport import given, linears, models, plots, prompts, residual, settings
 from labsupport.given import outliers
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.input_norms import input_norms
@@ -730,8 +730,11 @@ print(
 # **Open question.** Blocks, heads, channels and zeros were each pruned alone, and each has its own measure. What would a single measure look like that
 # says, for the next millisecond or the next megabyte, where it costs least?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** fewer blocks and fewer weights; and each weight with fewer bits.
 # [Lab 11, on a device](../11_on_device/11_on_device.ipynb), puts the two together.
+
+# %% experiment
+closing.button()

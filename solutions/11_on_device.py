@@ -24,8 +24,8 @@ import torch
 import tempfile
 import warnings
 from pathlib import Path
-from labsupport import check, corpora, cost, expected, given, linears, models, plots, prompts, settings
-from labsupport import engine, gguf_file
+from labsupport import check, closing, corpora, cost, engine, expected, gguf_file
+from labsupport import given, linears, models, plots, prompts, settings
 from labsupport.errors import LabError
 from labsupport.front import front
 from labsupport.given.blocks import prune_blocks
@@ -938,8 +938,11 @@ print(columns(["perplexity", "yours", "reference"], rows))
 # it, and how many bits a weight is that? And the rematch: with GPTQ's rounding, does dense 3 bits still lose against
 # half of 4?
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** all of this fits together in many ways, and nobody knows the smallest file that still speaks:
 # [lab 12, the challenge](../12_challenge/12_challenge.ipynb).
+
+# %% experiment
+closing.button()

@@ -17,7 +17,7 @@
 
 # %%
 import torch
-from labsupport import challenge, check, container, corpora, expected, given, linears, models
+from labsupport import challenge, check, closing, container, corpora, expected, given, linears, models
 from labsupport import plots, prompts, settings
 from labsupport.front import front
 from labsupport.given.perplexity import perplexity
@@ -383,7 +383,10 @@ pseudonym = ""
 # its ends. A code of Huffman's would use fewer bits for them. How much would it save on your file, and what would you then
 # choose differently? The container has no place for it yet.
 #
-# **Finished?** Choose *Kernel*, then *Shut Down Kernel*: the lab gives its memory back, and all that you see stays.
-# (Under `start.py`, a lab whose tab you closed does so by itself after half an hour.)
+# **Finished?** Press the button below: the lab gives its memory back, and all that you see stays. (Under `start.py`, a
+# lab whose tab you closed does so by itself after half an hour.)
 #
 # **Next:** this is the last lab. What you can do now is what the papers above do: choose a model that you use, and make it fit.
+
+# %% experiment
+closing.button()

@@ -69,3 +69,16 @@ def test_a_lab_from_stub_to_pass(notebook):
     expect(verdict).to_contain_text("check.prune_magnitude(prune_magnitude)")
     expect(verdict).to_contain_text("check.global_magnitude_masks(global_magnitude_masks)")
     expect(verdict).not_to_contain_text("check.magnitude_mask(magnitude_mask)")
+
+
+def test_the_last_cell_shuts_the_lab_down(notebook):
+    """One press, and the kernel has ended; what is seen stays, and a new kernel is one menu away."""
+    for shown in ("from labsupport import", "closing.button()"):
+        cell(notebook, shown).first.locator(".cm-content").click()
+        notebook.keyboard.press("Shift+Enter")
+    notebook.get_by_role("button", name="Shut this lab down").click()
+    expect(notebook.get_by_role("button", name="No Kernel")).to_be_visible()
+    expect(cell(notebook, "closing.button()")).to_contain_text("This lab's memory is free again")
+    notebook.get_by_role("menuitem", name="Kernel", exact=True).click()
+    notebook.get_by_text("Restart Kernel…", exact=True).click()
+    expect(notebook.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()

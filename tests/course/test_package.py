@@ -75,7 +75,8 @@ def test_a_wheel_holds_what_a_course_is_made_from():
     named = set(re.findall(r'"([\w.*/-]+)"', text))
     assert {*BESIDE, *archive.BESIDE, "solutions/*.py", "notebooks/*/*.ipynb"} <= named
     given = tomllib.loads((course.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert "jupyter/kernel.py" in given["tool"]["setuptools"]["package-data"]["labsupport"]  # for a hub
+    config = "labsupport/jupyter/ipython_kernel_config.json"
+    assert config in given["tool"]["setuptools"]["data-files"]["etc/ipython"]
 
 
 @pytest.mark.parametrize("main", [commands.main, grader_commands.main, benchmarks.main])

@@ -23,7 +23,9 @@ SCRIPT = course.ROOT / "start.py"
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """start.py in a folder of its own, nothing installed; what it would run is listed in start.ran."""
-    for name in ("start.py", "pyproject.toml", "constraints.txt"):
+    kernels = "labsupport/jupyter/ipython_kernel_config.json"
+    (tmp_path / "labsupport" / "jupyter").mkdir(parents=True)
+    for name in ("start.py", "pyproject.toml", "constraints.txt", kernels):
         (tmp_path / name).write_bytes((course.ROOT / name).read_bytes())
     (tmp_path / "notebooks" / "00_start_here").mkdir(parents=True)
     (tmp_path / "notebooks" / ".ipynb_checkpoints").mkdir()
@@ -159,7 +161,6 @@ def test_its_pythons_are_the_projects(start):
 
 def test_its_version_installs_nothing(start, tmp_path, capsys):
     """Whoever asks which version this is gets one line, and no download."""
-    (tmp_path / "labsupport").mkdir()
     (tmp_path / "labsupport" / "__init__.py").write_bytes(
         (course.ROOT / "labsupport" / "__init__.py").read_bytes()
     )
@@ -309,10 +310,6 @@ MISSING = "is not there yet. Choose Run, Run All Above Selected Cell"
 def test_a_kernel_explains_in_one_sentence(monkeypatch, tmp_path):
     """A name that no cell has made yet, before the imports and after, and an interrupt. A slip in a function
     keeps its traceback. Each still ends its cell with an error: Validate takes any other cell for right."""
-    monkeypatch.setenv("PYTHONSTARTUP", str(course.ROOT / "labsupport" / "jupyter" / "kernel.py"))
-    lab = v4.new_notebook(cells=[v4.new_code_cell("import json as reader\nmodel, tokenizer = 1, 2")])
-    (tmp_path / "lab.ipynb").write_text(nbformat.writes(lab))
-    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "lab.ipynb"))
     expected = {
         "perplexity(model)": f"perplexity {MISSING}",
         "import labsupport\n[model for _ in range(2)]": f"model {MISSING}",
@@ -328,15 +325,28 @@ def test_a_kernel_explains_in_one_sentence(monkeypatch, tmp_path):
         "def h():\n    nothing = None\n    return nothing.weight\nh()": "Traceback",
         "guess = None\nguess or [None][0].weight": "Traceback",
     }
-    cells = [v4.new_code_cell(code) for code in expected]
-    NotebookClient(
-        v4.new_notebook(cells=cells), kernel_name="python3", allow_errors=True, timeout=300
-    ).execute()
-    for cell, said in zip(cells, expected.values(), strict=True):
-        (output,) = cell.outputs
-        assert output.output_type == "error", cell.source
-        assert said in "\n".join(output.traceback), cell.source
+    outputs = answers(monkeypatch, tmp_path, "import json as reader, labsupport", list(expected))
+    for output, said in zip(outputs, expected.values(), strict=True):
+        assert output.output_type == "error", said
+        assert said in "\n".join(output.traceback)
         assert said == "Traceback" or len(output.traceback) == 1
+
+
+@pytest.mark.lengthy
+def test_a_kernel_leaves_other_notebooks_alone(monkeypatch, tmp_path):
+    """In the same environment, one that is not of this course keeps Python's own words."""
+    (output,) = answers(monkeypatch, tmp_path, "import json", ["perplexity(1)"])
+    assert "Traceback" in "\n".join(output.traceback) and MISSING not in "\n".join(output.traceback)
+
+
+def answers(monkeypatch, folder, imports: str, codes: list[str]) -> list:
+    """What a kernel of this environment shows, cell by cell, in a notebook with these imports."""
+    lab = v4.new_notebook(cells=[v4.new_code_cell(f"{imports}\nmodel, tokenizer = 1, 2")])
+    (folder / "lab.ipynb").write_text(nbformat.writes(lab))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(folder / "lab.ipynb"))
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(code) for code in codes])
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=300).execute()
+    return [output for cell in notebook.cells for output in cell.outputs]
 
 
 @pytest.mark.lengthy

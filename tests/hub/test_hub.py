@@ -85,10 +85,9 @@ class Hub:
         shared.mkdir()
         npm = ["npm", "install", "--silent", "--prefix", folder / "proxy", "configurable-http-proxy"]
         subprocess.run(npm, check=True, capture_output=True)
-        kernel = course.ROOT / "labsupport" / "jupyter" / "kernel.py"
-        places = {"SHARED": str(shared), "EXCHANGE": str(self.exchange), "KERNEL": str(kernel)}
+        places = {"SHARED": str(shared), "EXCHANGE": str(self.exchange)}
         of_hub, self.of_nbgrader, self.of_prof = (
-            re.sub("SHARED|EXCHANGE|KERNEL", lambda word: places[word[0]], text) for text in blocks(GUIDE)
+            re.sub("SHARED|EXCHANGE", lambda word: places[word[0]], text) for text in blocks(GUIDE)
         )
         etc = folder / "etc"
         etc.mkdir()
