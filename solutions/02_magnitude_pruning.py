@@ -92,6 +92,13 @@ print(f"{now.model} on {now.text}: perplexity {dense_perplexity:.2f} with all it
 # `int(0.29 * 100)` is 28.
 #
 # </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# Four values, two of them go: `kth_smallest(torch.tensor([5, 1, 4, 2]), 2)` is [2], and `torch.tensor([5, 1, 4,
+# 2]) > 2` is [True, False, True, False]. What has to happen before, so that -5 in place of 5 changes nothing?
+#
+# </details>
 
 
 # %% exercise="magnitude_mask"
@@ -159,8 +166,8 @@ print(f"dropped: {1 - mask.float().mean():.1%} of the weights, {lost:.1%} of the
 #
 # <details><summary>Hint 2</summary>
 #
-# Collect the masks in a dict under the same names, then `linears.apply_masks(model, masks)` sets the
-# dropped weights to zero.
+# The masks are a dict. Which names does it need? `linears.apply_masks(model, masks)` sets what the masks drop to
+# zero.
 #
 # </details>
 
@@ -318,6 +325,14 @@ print(f"\n{rows[0][0]} suffers most, {rows[-1][0]} least")
 # <details><summary>Hint 2</summary>
 #
 # `torch.cat` joins flattened tensors; `split` takes a list of lengths and cuts a tensor into such pieces.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# Two lists of unequal length, joined and cut again: `torch.cat([torch.tensor([7, 8]), torch.tensor([9])])` is
+# [7, 8, 9], and its `split([2, 1])` gives [7, 8] and [9] back. A piece of 6 numbers becomes a matrix again by
+# `view(2, 3)`.
 #
 # </details>
 

@@ -226,8 +226,8 @@ print(f"{name}: ranked at once, rows keep from {kept.min():.0%} to {kept.max():.
 #
 # <details><summary>Hint 2</summary>
 #
-# Norms first, once, outside any loop. Then a dict of masks, name by name, from your two functions. Then
-# `linears.apply_masks(model, masks)`.
+# What must be known before the first weight goes, and so may not stand in the loop? One mask takes both of your
+# functions. As in lab 02, `linears.apply_masks` drops the weights.
 #
 # </details>
 
@@ -425,6 +425,14 @@ print(f"at 50 %: one shot {wanda[0.5]:.2f}, sequential {sequential_perplexity:.2
 #
 # A threshold cannot break ties; indices can. `torch.topk` promises no order among equals, a sort with
 # `stable=True` does. `scatter_` turns indices into a mask.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# One group. `torch.tensor([[8, 5, 9, 5]]).sort(dim=1, descending=True, stable=True).indices` is [[2, 0, 1,
+# 3]]: the two 5s stand in their old order. And marks at two places of a row: `torch.zeros(1, 4).scatter_(1,
+# torch.tensor([[2, 0]]), 1)` is [[1, 0, 1, 0]].
 #
 # </details>
 

@@ -209,6 +209,14 @@ print(f"{count_parameters(model.config):,} parameters, perplexity {dense_perplex
 # a `generator`.
 #
 # </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# One matrix of [2 channels, 3 inputs], by l2: `torch.tensor([[1, 2, 0], [3, 0, 1]]).square().sum(dim=1)` is
+# [5, 10], a number for each channel. If the same channels are the columns of a matrix of [3, 2], the axis
+# that vanishes is 0.
+#
+# </details>
 
 
 # %% exercise="channel_importance"
@@ -270,6 +278,14 @@ check.channel_importance(channel_importance)
 # <details><summary>Hint 2</summary>
 #
 # `view` gives a vector of `kv_heads * n` numbers the shape [kv_heads, n]: then each row is one group.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# Two KV heads whose k has 4 rows, with the row sums [1, 2, 10, 20]. `view(2, -1)` makes [[1, 2], [10, 20]] of
+# them, a row for each head, and the sums of these rows are [3, 30]. q has more rows; with the same `view` its
+# rows are longer.
 #
 # </details>
 
@@ -502,6 +518,15 @@ del sliced, masks, one, other
 # Gradients and Linears have the same full names, so the dict of Linears tells which gradients belong to them. Your
 # functions take the weights with a star: `shrink_mlp(*weights, keep)`. How many key-value heads a layer has *before*
 # it is cut stands in its `Widths`.
+#
+# </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# One MLP, by l1, of which 8 channels are to stay. `mlp = structured.mlp(model, 0)` is a dict of three
+# Linears, and `weights = structured.weights(mlp)` are gate, up and down. `channel_importance(*weights, "l1")`
+# has a number for each channel; `structured.most_important` takes these numbers and 8, and gives the eight
+# places. Now slices of these places replace the three weights. The attention goes the same way.
 #
 # </details>
 

@@ -87,6 +87,14 @@ print(f"{len(documents)} such questions; guessing gets 25 % of them")
 # float32 before the log-softmax over the vocabulary. `gather` picks one entry of each row.
 #
 # </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# A vocabulary of three tokens, a context of one, a continuation of one. The logits have two rows, and row 0
+# is the guess for the continuation. If it is [0, 0, 0], every token has probability 1/3: `torch.zeros(1,
+# 3).log_softmax(dim=-1).gather(1, torch.tensor([[2]]))` is $-\log 3$.
+#
+# </details>
 
 
 # %% exercise="continuation_logprob"

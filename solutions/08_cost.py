@@ -248,6 +248,13 @@ print(columns(["TinyLlama, dense, 64 tokens", "GMACs"], [[k, f"{v / 1e9:.3f}"] f
 # short.
 #
 # </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# A matrix of 2 x 8 at 50 %, 4 bytes a value: 8 values stay, 32 bytes. A bitmask adds 16 bits, 2 bytes. CSR
+# adds 8 columns and 3 beginnings of 4 bytes each, 44 bytes. 2:4 adds 8 places of 2 bits, 2 bytes.
+#
+# </details>
 
 
 # %% exercise="storage_bytes"

@@ -295,10 +295,10 @@ print(f"Wanda's score, squared, says {first * hessian(x)[0, 0]:.0f}")
 #
 # <details><summary>A smaller problem, solved</summary>
 #
-# One column of a block, `j`, whose mask is known. `new` is the copy of the weight, `u` is $U$, `stop` the end of
-# the block: `error = new[:, j] * ~mask[:, j] / u[j, j]` has a number for each row, [out]. `error[:, None] * u[j,
-# j:stop]` is how far each of the block's open weights moves, [out, stop - j]. Its first column takes the dropped
-# weights to zero, but for rounding: multiply by the mask at the end.
+# One column of two rows: the weights are (3, 5), row $j$ of $U$ is (2, 1) from the diagonal on, and the mask drops the
+# weight of the first row alone. The errors are 3 / 2 and 0, one for each row. The first row moves by 1.5 times (2, 1),
+# the second by nothing: an outer product, `torch.tensor([1.5, 0])[:, None] * torch.tensor([2.0, 1.0])`. It takes the
+# dropped weight to zero, but for rounding: multiply by the mask at the end.
 #
 # </details>
 
@@ -661,8 +661,8 @@ print(columns(["at 50 %", "your perplexity", "reference"], rows))
 # <details><summary>Hint 1</summary>
 #
 # Copy your `sparsegpt_layer`. Where a mask was chosen, a grid is made: `aminmax(dim=1)` of the group gives its ends,
-# [out] each. Where the error was `new[:, j] * ~mask[:, j] / u[j, j]`, it is now the weight minus its rounded value,
-# divided by the same `u[j, j]`.
+# [out] each. Where the error was the dropped weight, it is now the weight minus its rounded value, divided by the
+# same entry of $U$.
 #
 # </details>
 #

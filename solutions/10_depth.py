@@ -181,6 +181,13 @@ print(f"a cosine of {1 - influence[order[0]]:.3f} is an angle of {degrees:.0f} d
 # list.
 #
 # </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# A model of four blocks keeps the first and the last, `keep` is [0, 3]. Then its list is
+# `torch.nn.ModuleList([first, last])`; the last block, once number 3, is number 1; and the config says 2.
+#
+# </details>
 
 
 # %% exercise="drop_blocks"

@@ -276,6 +276,13 @@ for bits, value in by_bits.items():
 # columns to its place and add them.
 #
 # </details>
+#
+# <details><summary>A smaller problem, solved</summary>
+#
+# The code 5 in 3 bits: `[5 >> place & 1 for place in (2, 1, 0)]` is [1, 0, 1]. Eight bits to a byte: of 1, 0,
+# 1, 0, 1, 0, 1, 1 the first is shifted by 7 places, the last by none, and 128 + 32 + 8 + 2 + 1 is 171.
+#
+# </details>
 
 
 # %% exercise="pack_bits"
