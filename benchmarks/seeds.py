@@ -1,41 +1,57 @@
-"""`python -m benchmarks.seeds`: lab 06's training, drawn three times for each of its models.
+"""`python -m benchmarks.seeds`: the trainings of labs 06, 08 and 10, each drawn three times.
 
 LoRA begins with random numbers, and its dropout draws more. The table says how far apart the perplexities of
-draws are, so that lab 06 can say which differences mean something. A quarter of an hour on two CPU cores.
+draws are, so that the labs can say which differences mean something. Twenty minutes on two CPU cores.
 """
 
 import statistics
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from labsupport import corpora, models, settings
-from labsupport.given import lora
+import torch
+
+from labsupport import corpora, models, residual, settings
+from labsupport.given import distillation, lora
 from labsupport.given.blocks import prune_blocks
+from labsupport.given.depth import block_influence, drop_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.perplexity import perplexity
 from labsupport.given.wanda import wanda_masks
 from labsupport.linears import apply_masks
 from labsupport.table import columns
 
-SEEDS = (0, 1, 2)  # the lab's own draw is the first
-STEPS = 32
+SEEDS = (0, 1, 2)  # the labs' own draw is the first
+
+Batches = list[torch.Tensor]  # int64 [1, length] each
+
+
+class Training(NamedTuple):
+    """One training of a lab."""
+
+    prune: Callable[[Any, Batches], Any]  # a model and the calibration windows -> pruned, in place
+    steps: int
+    teacher: bool = False  # the dense model's guesses instead of labels
 
 
 def main() -> None:
-    """Train each model with each seed; print perplexity before and after, line by line and as a table."""
+    """Do each training with each seed; print perplexity before and after, line by line and as a table."""
     now, tokenizer = settings.current(), models.tokenizer()
     evaluation = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
     calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
-    practice = corpora.windows(now.text, tokenizer, "calibration", now.window // 2, STEPS)[:, None]
     rows = []
-    for name, prune in PATIENTS.items():
+    for name, training in TRAININGS.items():
+        practice = corpora.windows(now.text, tokenizer, "calibration", now.window // 2, training.steps)
         after = []
         for seed in SEEDS:
             model = models.load()
-            prune(model, list(calibration[:, None]))
+            training.prune(model, list(calibration[:, None]))
             before = perplexity(model, evaluation)
-            lora.recover(model, list(practice), STEPS, 1e-3, seed=seed)
+            if training.teacher:
+                teacher = models.load()
+                distillation.distill(model, teacher, list(practice[:, None]), training.steps, 1e-3, seed=seed)
+            else:
+                lora.recover(model, list(practice[:, None]), training.steps, 1e-3, seed=seed)
             after.append(perplexity(model, evaluation))
             print(f"{name}, seed {seed}: {before:.2f}, then {after[-1]:.2f}", flush=True)
         numbers = (before, *after, statistics.mean(after), max(after) - min(after))
@@ -43,22 +59,36 @@ def main() -> None:
     print(columns(["", "before", *(f"seed {seed}" for seed in SEEDS), "mean", "range"], rows))
 
 
-def masked(model: Any, batches: list) -> None:
-    """Half of the weights set to zero by Wanda, in place, as in lab 06."""
+def masked(model: Any, batches: Batches) -> None:
+    """Half of the weights set to zero by Wanda, in place, as in labs 06 and 08."""
     apply_masks(model, wanda_masks(model, input_norms(model, batches), 0.5))
 
 
-def sliced(model: Any, batches: list) -> None:
-    """35 % of the middle blocks removed by taylor, in place, as in lab 06."""
-    depth = len(model.model.layers)
-    with warnings.catch_warnings(action="ignore"):
-        prune_blocks(model, 0.35, range(depth // 7, depth - depth // 7), "taylor", batches)
+def sliced(ratio: float) -> Callable[[Any, Batches], None]:
+    """A share of the middle blocks removed by taylor, in place: 0.35 in lab 06, 0.3 in lab 08."""
+
+    def prune(model: Any, batches: Batches) -> None:
+        depth = len(model.model.layers)
+        with warnings.catch_warnings(action="ignore"):
+            prune_blocks(model, ratio, range(depth // 7, depth - depth // 7), "taylor", batches)
+
+    return prune
 
 
-PATIENTS: dict[str, Callable[[Any, list], Any]] = {
-    "dense": lambda model, batches: None,
-    "Wanda 50 %": masked,
-    "sliced 35 %": sliced,
+def dropped(model: Any, batches: Batches) -> None:
+    """A fifth of the blocks gone, those of least influence, in place, as in lab 10."""
+    influence = block_influence(residual.stream(model, torch.cat(batches)))
+    drop_blocks(model, sorted(influence.argsort()[max(1, len(influence) // 5) :].tolist()))
+
+
+TRAININGS = {
+    "lab 06, dense": Training(lambda model, batches: None, 32),
+    "lab 06, Wanda 50 %": Training(masked, 32),
+    "lab 06, sliced 35 %": Training(sliced(0.35), 32),
+    "lab 08, Wanda + LoRA": Training(masked, 24),
+    "lab 08, blocks, taylor + LoRA": Training(sliced(0.3), 24),
+    "lab 10, by labels": Training(dropped, 16),
+    "lab 10, by teacher": Training(dropped, 16, teacher=True),
 }
 
 if __name__ == "__main__":

@@ -106,12 +106,15 @@ def test_other_channels_are_no_comparison(tiny, monkeypatch):
 def test_seeds_draw_anew(tiny, monkeypatch, capsys):
     """Equal seeds train alike, others do not: else the spread in lab 06 would be that of the machine."""
     monkeypatch.setattr(seeds, "SEEDS", (0, 0, 1))
-    monkeypatch.setattr(seeds, "STEPS", 2)
-    monkeypatch.setattr(seeds, "PATIENTS", {"dense": seeds.PATIENTS["dense"]})
+    names = ("lab 06, Wanda 50 %", "lab 10, by teacher")
+    short = {name: seeds.TRAININGS[name]._replace(steps=2) for name in names}
+    monkeypatch.setattr(seeds, "TRAININGS", short)
     seeds.main()
-    lines = [line.split("  ") for line in capsys.readouterr().out.splitlines() if "dense" in line]
-    _, one, again, other, *_ = [cell for cell in lines[-1][1:] if cell]
-    assert one == again != other
+    table = capsys.readouterr().out.splitlines()[-len(short) :]
+    for name, line in zip(short, table, strict=True):
+        assert line.startswith(name)
+        _, one, again, other, *_ = line.removeprefix(name).split()
+        assert one == again != other
 
 
 @pytest.mark.parametrize("way", selection.WAYS)
