@@ -1,0 +1,119 @@
+"""The reference numbers that no lab measures itself: lab 12's figures, and the window counts of a GPU."""
+
+import pytest
+import torch
+
+from grader.author import reference
+from labsupport import (
+    challenge,
+    comparison,
+    container,
+    corpora,
+    expected,
+    linears,
+    models,
+    residual,
+    settings,
+)
+from labsupport.given.depth import block_influence
+from labsupport.given.input_norms import input_norms
+from labsupport.given.masks import magnitude_masks
+from labsupport.given.perplexity import perplexity
+from labsupport.given.wanda import wanda_masks
+from tests.course.test_references import WITHIN
+
+pytestmark = [pytest.mark.notebook, pytest.mark.slow]
+
+# Trainings repeat rounding thousands of times, and so does SparseGPT: a wider part of the reference.
+LOOSER = {"LoRA": 0.03, "teacher": 0.03, "SparseGPT": 0.03, "SparseGPT 2:4": 0.06}
+
+
+@pytest.mark.parametrize("method", expected.METHODS[4, 4])
+def test_a_method_alone(method):
+    """Its file to the digit that is shown, and its perplexity."""
+    chosen = comparison.setting("smollm2-135m", limit=1)
+    row = comparison.Bench(chosen).row(method)
+    megabytes, value = expected.METHODS[4, 4][method]
+    assert round(comparison.file_bytes(chosen, row) / 1e6, 1) == megabytes
+    limit = max((share for part, share in LOOSER.items() if part in method), default=WITHIN)
+    assert row.perplexity == pytest.approx(value, rel=limit)
+
+
+@pytest.mark.parametrize("name", expected.FILES[4, 4])
+def test_a_file(name):
+    """Its bytes exactly, and its perplexity."""
+    model = models.load("smollm2-135m", dtype=torch.float32)
+    dropped = "block" in name
+    size = (
+        int(name.split("groups of ")[1].split(",")[0])
+        if name.startswith("4 bits")
+        else 32
+        if dropped
+        else 192
+    )
+    found = parts(model, size, gptq=size == 192, mlp=(3, 64) if "3 bits" in name else None)
+    if dropped:
+        hidden = residual.stream(models.load("smollm2-135m"), windows("calibration", 4))
+        least = int(block_influence(hidden).argmin())
+        found = {key: part for key, part in found.items() if f"layers.{least}." not in key}
+        found["dropped"] = torch.tensor([least])
+    file = container.encode(found, models.config("smollm2-135m"))
+    size, value = expected.FILES[4, 4][name]
+    assert len(file) == size
+    assert challenge.perplexity(file, windows("evaluation", 4)) == pytest.approx(value, rel=WITHIN)
+
+
+def parts(model, group: int, gptq: bool, mlp: tuple[int, int] | None) -> dict[str, torch.Tensor]:
+    """The tensors of a file of four bits in groups, by lab 12's own rounding.
+
+    gptq: round so that later columns make up for it, on inputs that are rounded already. mlp: bits and
+    group of gate and up, where they differ.
+    """
+    rounded = reference.functions("12_challenge")["smallest_file"].__globals__["rounded"]
+    found = {name: weight.half() for name, weight in model.named_parameters() if weight.dim() == 1}
+
+    def pack(name: str, owner, hessian=None) -> None:
+        bits, size = mlp if mlp and ("gate" in name or "up_proj" in name) else (4, group)
+        codes, scale, zero, weight = rounded(owner.weight, bits, size, hessian)
+        found.update({f"{name}.codes{bits}": codes, f"{name}.scale": scale, f"{name}.zero": zero})
+        owner.weight.copy_(weight)
+
+    def on_arrival(name: str):
+        def hook(linear, inputs) -> None:
+            x = inputs[0].flatten(0, 1)  # [tokens, in]
+            pack(name, linear, x.T @ x)
+
+        return hook
+
+    with torch.no_grad():
+        pack("model.embed_tokens.weight", model.get_input_embeddings())
+        for name, linear in linears.pruned_linears(model).items():
+            if gptq:
+                linear.register_forward_pre_hook(on_arrival(f"{name}.weight"))
+            else:
+                pack(f"{name}.weight", linear)
+        if gptq:
+            model.model(windows("calibration", 4), use_cache=False)
+    return found
+
+
+def windows(part: str, count: int) -> torch.Tensor:
+    """int64 [count, 512] of the course's text."""
+    now = settings.CPU
+    return corpora.windows(now.text, models.tokenizer(now.model), part, now.window, count)
+
+
+@pytest.mark.parametrize("method", ["magnitude", "wanda"])
+def test_sixteen_windows(method):
+    """What labs 02 to 04 show beside the student's numbers where there is a GPU."""
+    model, evaluation = models.load("smollm2-135m", dtype=torch.float32), windows("evaluation", 16)
+    norms = input_norms(model, list(windows("calibration", 16)[:, None]))
+    for sparsity, value in expected.PERPLEXITY[16, 16][method].items():
+        made = (
+            magnitude_masks(model, sparsity) if method == "magnitude" else wanda_masks(model, norms, sparsity)
+        )
+        with linears.masked(model, made):
+            assert perplexity(model, evaluation) == pytest.approx(value, rel=WITHIN), sparsity
+    if method == "wanda":
+        for name, ratio in expected.NORMS[16].items():
+            assert float(norms[name].max() / norms[name].median()) == pytest.approx(ratio, rel=WITHIN)
