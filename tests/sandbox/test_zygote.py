@@ -176,3 +176,18 @@ def test_a_lost_parent_costs_nobody(parent):
     assert texts(results[0]) == ["through\n", "1\n"]  # the fresh runner is the sandbox's first process
     assert json.loads(run_notebook(steps, None, cold=False).notebook)["cells"][0]["outputs"]
     assert zygote_client.zygote.address is None
+
+
+OWN = """
+from labsupport import models
+model = models.load()
+total = sum(float(weight.sum()) for weight in model.parameters())
+print(next(line.split()[1] for line in open("/proc/self/smaps_rollup") if line.startswith("Private_Dirty")))
+"""
+
+
+@pytest.mark.thorough
+def test_what_a_fork_saves():
+    """More than half of a sandbox's own memory: what it has imported lies there once, for all."""
+    forked, fresh = (int(run(OWN, cold=cold)[0]) for cold in (False, True))
+    assert 0 < 2 * forked < fresh
