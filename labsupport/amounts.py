@@ -1,5 +1,6 @@
 """Perplexity by how much is removed: methods side by side at equal shares of the decoder's weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from labsupport.graded import being_graded
 from labsupport.planning import plan_widths
 from labsupport.widths import Widths, head_size, of_config
 
-CURVES = ("magnitude", "Wanda", "blocks, taylor")  # the methods that can remove any share
+CURVES = ("magnitude", "Wanda", "blocks, taylor")  # what lab 08 measures
+OTHERS = (
+    "blocks, random",
+    "blocks, l1",
+    "blocks, l2",
+    "Wanda + LoRA",
+    "blocks, taylor + LoRA",
+)  # measured for it
 RATIOS = (0.3, 0.5, 0.69)  # of the pruned layers; of the course model a sixth, a third and a half of all
 
 
@@ -38,17 +46,19 @@ def shares(chosen: Setting) -> dict[float, float]:
     return {ratio: 1 - size(layers) / size(dense) for ratio, layers in after.items()}
 
 
-def measure(chosen: Setting, place: Path | None = None) -> dict[str, dict[float, float]]:
-    """Method -> {share: perplexity}, for every method of CURVES at the same shares.
+def measure(
+    chosen: Setting, place: Path | None = None, methods: Sequence[str] = CURVES
+) -> dict[str, dict[float, float]]:
+    """Method -> {share: perplexity}, for every method at the same shares.
 
-    place: a JSON file, by default in the course's cache; what it holds is not measured again. Under grading
-    nothing is measured. Raises LabError as comparison.compare does.
+    place: a JSON file, by default in the course's cache; what it holds is not measured again. methods: of
+    CURVES and OTHERS. Under grading nothing is measured. Raises LabError as comparison.compare does.
     """
     about = {**about_setting(chosen), "ratios": list(RATIOS)}
     place = place or cache.own() / "amounts" / f"{results.digest(about)}.json"
     points = results.read(place, about, Point)
     known = {(point.method, point.share) for point in points}
-    wanted = [(method, *each) for method in CURVES for each in shares(chosen).items()]
+    wanted = [(method, *each) for method in methods for each in shares(chosen).items()]
     missing = [each for each in wanted if (each[0], each[2]) not in known]
     if missing and not being_graded():
         bench = Bench(chosen)
@@ -58,7 +68,7 @@ def measure(chosen: Setting, place: Path | None = None) -> dict[str, dict[float,
             results.write(place, about, points)
     return {
         method: {point.share: point.perplexity for point in points if point.method == method}
-        for method in CURVES
+        for method in methods
     }
 
 

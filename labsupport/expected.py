@@ -115,6 +115,16 @@ def by_share(share: float) -> tuple[float, ...]:
     return _known(BY_SHARE).get(round(100 * share, 1), ())
 
 
+# The same by amounts.OTHERS: method -> percent gone -> perplexity; the curves beside those of lab 08
+OTHERS_BY_SHARE: dict[tuple[int, int], dict[str, dict[float, float]]] = {(4, 4): {}}
+
+
+def other_curves() -> dict[str, dict[float, float]]:
+    """Method of amounts.OTHERS -> {share, 0 to 1: perplexity}. Empty if not measured."""
+    known = _known(OTHERS_BY_SHARE).items()
+    return {method: {share / 100: value for share, value in points.items()} for method, points in known}
+
+
 # (evaluation, calibration windows) -> bits a weight, in groups of 32 -> perplexity; lab 11
 ON_DEVICE: dict[tuple[int, int], dict[str, float]] = {
     (4, 4): {

@@ -5,6 +5,9 @@ The colours are those of Okabe and Ito, which are distinct for colour-blind read
 its own marker or line style.
 """
 
+from collections.abc import Mapping
+from itertools import cycle
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -334,12 +337,17 @@ def comparison(rows: list, title: str) -> None:
 
 
 def perplexity_by_share(
-    curves: dict[str, dict[float, float]], rows: list, title: str, guess: tuple[float, float | None]
+    curves: dict[str, dict[float, float]],
+    rows: list,
+    title: str,
+    guess: tuple[float, float | None],
+    ours: Mapping[str, Mapping[float, float]] = MappingProxyType({}),
 ) -> None:
     """Perplexity over the share of the decoder's weights that is zero or gone, on a log scale.
 
     curves: method -> {share: perplexity}; rows: from comparison.compare, of which dense is where all curves
     begin, and methods without a curve are single marks. guess: a share, and the reader's perplexity there.
+    ours: like curves, reference numbers of methods that have a mark; dashed.
     """
     if not rows:
         return  # no rows: under grading nothing is measured
@@ -347,14 +355,23 @@ def perplexity_by_share(
     for index, (name, points) in enumerate(curves.items()):
         ax.plot([0, *points], [rows[0].perplexity, *points.values()], label=name, **look(index))
     single = [row for row in rows[1:] if row.method not in curves]
-    for index, row in enumerate(single, start=len(curves)):
-        style = {"linestyle": "none", "markersize": 8, "marker": ("*", "<", ">", "p", "h", "X")[index % 6]}
-        ax.plot(row.sparsity, row.perplexity, label=row.method, color=COLOURS[index % 7], **style)
+    free, marks = cycle(COLOURS[len(curves) :]), cycle("phX*<>Pd81234")
+    for row in single:
+        kin = [index for index, name in enumerate(curves) if row.method.startswith(name)]  # "Wanda + LoRA"
+        colour = COLOURS[kin[0]] if kin else next(free)
+        style = {"linestyle": "none", "markersize": 8, "marker": next(marks), "color": colour}
+        ax.plot(row.sparsity, row.perplexity, label=row.method, **style)
+        if row.method in ours:
+            points = {0: rows[0].perplexity, **ours[row.method]}
+            line = {"linestyle": "--", "linewidth": 1, "marker": ".", "color": colour, "zorder": 1}
+            ax.plot(list(points), list(points.values()), label=f"{row.method}, ours", **line)
     guesses.mark(ax, *guess)
     ax.set_yscale("log")
     _plain_ticks(ax.yaxis)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    named = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    shown = [line for line in named if not str(line.get_label()).endswith(", ours")]
+    ax.legend(handles=shown, frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     show()
 
 

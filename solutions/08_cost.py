@@ -645,12 +645,15 @@ methods = comparison.compare(setting, methods=names)
 print(comparison.as_text(setting, methods))
 
 # %% [markdown]
-# First the amounts. Each line begins at the dense model; a mark without a line is a method of the table that was measured
+# First the amounts. Each line begins at the dense model. Dashed lines are ours: the other methods that can remove any
+# amount, measured once for the course. A mark without a line is a method of the table that was measured
 # at one amount only.
 
 # %% experiment
 shares = list(amounts.shares(setting).values()) if methods else []
-plots.perplexity_by_share(curves, methods, "Perplexity by how much is zero or gone", (0.336, guess))
+plots.perplexity_by_share(
+    curves, methods, "Perplexity by how much is zero or gone", (0.336, guess), expected.other_curves()
+)
 
 # %% experiment
 for share in shares:

@@ -6,6 +6,7 @@ from matplotlib.container import ErrorbarContainer
 
 from labsupport import expected, plots
 from labsupport.comparison import METHODS, Row
+from labsupport.figure_text import describe
 
 ROWS = [
     Row(name, 0.5 if place else 0.0, 24.0 + place, 0.5, 0.1, 9, 9, 9, 1.0, 1.0)
@@ -62,6 +63,17 @@ def test_curves_and_single_marks():
     assert len(lines["Wanda 2:4"].get_xdata()) == 1
     looks = {(line.get_color(), line.get_marker()) for line in lines.values()}
     assert len(looks) == len(lines)
+
+
+def test_reference_curves_are_dashed():
+    """They have the colour of the reader's mark, and are in the words but not in the legend."""
+    plots.perplexity_by_share(CURVES, ROWS, "title", (0.3, None), {"Wanda + LoRA": {0.2: 24.0, 0.5: 37.0}})
+    lines = {line.get_label(): line for line in plt.gca().lines}
+    ours, mark = lines["Wanda + LoRA, ours"], lines["Wanda + LoRA"]
+    assert list(ours.get_xdata()) == [0, 0.2, 0.5] and list(ours.get_ydata())[1:] == [24.0, 37.0]
+    assert ours.get_color() == mark.get_color() == lines["Wanda"].get_color() and ours.get_linestyle() == "--"
+    assert "Wanda + LoRA, ours" not in [text.get_text() for text in plt.gca().get_legend().get_texts()]
+    assert "Wanda + LoRA, ours" in describe(plt.gcf())
 
 
 def test_two_of_four_is_told_apart():
