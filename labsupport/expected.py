@@ -116,7 +116,15 @@ def by_share(share: float) -> tuple[float, ...]:
 
 
 # The same by amounts.OTHERS: method -> percent gone -> perplexity; the curves beside those of lab 08
-OTHERS_BY_SHARE: dict[tuple[int, int], dict[str, dict[float, float]]] = {(4, 4): {}}
+OTHERS_BY_SHARE: dict[tuple[int, int], dict[str, dict[float, float]]] = {
+    (4, 4): {
+        "blocks, random": {16.5: 79.25, 33.6: 349.2, 50.2: 977.7},
+        "blocks, l1": {16.5: 582.7, 33.6: 4414.0, 50.2: 21_609.0},
+        "blocks, l2": {16.5: 315.6, 33.6: 1161.0, 50.2: 5236.0},
+        "Wanda + LoRA": {16.5: 22.21, 33.6: 25.43, 50.2: 37.07},
+        "blocks, taylor + LoRA": {16.5: 29.18, 33.6: 50.73, 50.2: 103.1},
+    },
+}
 
 
 def other_curves() -> dict[str, dict[float, float]]:

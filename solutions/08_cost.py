@@ -646,8 +646,7 @@ print(comparison.as_text(setting, methods))
 
 # %% [markdown]
 # First the amounts. Each line begins at the dense model. Dashed lines are ours: the other methods that can remove any
-# amount, measured once for the course. A mark without a line is a method of the table that was measured
-# at one amount only.
+# amount, measured once for the course. A mark without a line is a method of the table that was measured at one amount only.
 
 # %% experiment
 shares = list(amounts.shares(setting).values()) if methods else []
@@ -670,9 +669,10 @@ for share in shares:
 # weights.
 #
 # In the table magnitude looks much worse than blocks by taylor, but that compares a half with a sixth. At each of the
-# three amounts Wanda's zeros cost least on this model. The marks of LoRA show how much 24 steps of training take
-# back. (Random blocks and LoRA are one draw each; lab 05 shows how far draws differ.) What blocks give in
-# return is in the next figure.
+# three amounts Wanda's zeros cost least on this model. Norms choose blocks worse than a random number does, at every
+# amount. The lines of LoRA show how much 24 steps of training take back; after them Wanda at a sixth lies *below* the dense
+# model, since training also teaches the style of the text (lab 06, question 2). What blocks give in return is in the next
+# figure. (Random blocks are one draw; lab 05 shows how far draws differ. DRAWS)
 
 # %% experiment
 plots.comparison(methods, "What each method costs, at the amount that it removes")

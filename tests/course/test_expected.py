@@ -5,6 +5,7 @@ import torch
 
 from grader.author import reference
 from labsupport import (
+    amounts,
     challenge,
     comparison,
     container,
@@ -117,3 +118,12 @@ def test_sixteen_windows(method):
     if method == "wanda":
         for name, ratio in expected.NORMS[16].items():
             assert float(norms[name].max() / norms[name].median()) == pytest.approx(ratio, rel=WITHIN)
+
+
+@pytest.mark.parametrize("method", amounts.OTHERS)
+def test_the_other_curves_of_lab_08(method, tmp_path):
+    """One that is trained repeats rounding, too."""
+    curves = amounts.measure(comparison.setting("smollm2-135m"), tmp_path / "amounts.json", [method])
+    measured = {round(100 * share, 1): value for share, value in curves[method].items()}
+    limit = max((share for part, share in LOOSER.items() if part in method), default=WITHIN)
+    assert measured == pytest.approx(expected.OTHERS_BY_SHARE[4, 4][method], rel=limit)

@@ -89,3 +89,7 @@ def test_the_reference_is_that_of_the_shares(monkeypatch):
     for share in amounts.shares(setting("smollm2-135m")).values():
         assert len(expected.by_share(share)) == len(amounts.CURVES)
     assert expected.by_share(0.4) == ()
+    percents = [round(100 * share, 1) for share in amounts.shares(setting("smollm2-135m")).values()]
+    curves = expected.other_curves()
+    assert set(curves) == set(amounts.OTHERS)
+    assert all([round(100 * share, 1) for share in points] == percents for points in curves.values())
