@@ -672,7 +672,7 @@ for share in shares:
 # three amounts Wanda's zeros cost least on this model. Norms choose blocks worse than a random number does, at every
 # amount. The lines of LoRA show how much 24 steps of training take back; after them Wanda at a sixth lies *below* the dense
 # model, since training also teaches the style of the text (lab 06, question 2). What blocks give in return is in the next
-# figure. (Random blocks are one draw; lab 05 shows how far draws differ. DRAWS)
+# figure. (Random blocks and LoRA are one draw each; lab 05 shows how far draws differ.)
 
 # %% experiment
 plots.comparison(methods, "What each method costs, at the amount that it removes")
