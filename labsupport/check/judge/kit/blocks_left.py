@@ -71,7 +71,7 @@ def unnoted(inputs: dict, answer: Dropped) -> Iterator[Named]:
             "It looks as if layer_types of the config is not the list of the blocks that stay: their own "
             f"entries are wanted, in the order of `keep`, {CONFIG}"
         )
-    elif "sliced" in inputs["model"] and "mismatched" in _said(answer.reloaded):
+    elif "sliced" in inputs["model"] and "by its config" in _said(answer.reloaded):
         yield (
             "It looks as if layer_widths of the config is not the list of the blocks that stay: their own "
             f"entries are wanted, in the order of `keep`, {CONFIG}"
