@@ -296,7 +296,7 @@ print(f"Wanda's score, squared, says {first * hessian(x)[0, 0]:.0f}")
 # <details><summary>A smaller problem, solved</summary>
 #
 # One column of two rows: the weights are (3, 5), row $j$ of $U$ is (2, 1) from the diagonal on, and the mask drops the
-# weight of the first row alone. The errors are 3 / 2 and 0, one for each row. The first row moves by 1.5 times (2, 1),
+# weight of the first row alone. The errors are 3 / 2 and 0, one for each row. The first row moves by $1.5 \cdot (2, 1)$,
 # the second by nothing: an outer product, `torch.tensor([1.5, 0])[:, None] * torch.tensor([2.0, 1.0])`. It takes the
 # dropped weight to zero, but for rounding: multiply by the mask at the end.
 #
