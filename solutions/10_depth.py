@@ -241,8 +241,8 @@ def losses_of(blocks, states: torch.Tensor) -> torch.Tensor:
 
 
 whole = losses_of(model, hidden[0])
-behind = [without(list(range(place + 1))) for place in range(depth)]  # the blocks after each
-rises = torch.stack([losses_of(behind[place], hidden[place]) - whole for place in range(depth)])  # [depth, 3]
+behind = (without(list(range(place + 1))) for place in range(depth))  # the blocks after each
+rises = torch.stack([losses_of(*each) - whole for each in zip(behind, hidden)])  # [depth, 3]
 rise = dict(enumerate(rises.mean(dim=1).tolist()))
 
 # %% experiment
