@@ -64,6 +64,7 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
     decoder: Any = model.model  # attributes of nn.Module are untyped
     head: Any = model.lm_head
     was_training = model.training
+    give_back()  # room for the gradients
     try:
         model.eval().requires_grad_(False).zero_grad(set_to_none=True)
         for linear in linears.values():
