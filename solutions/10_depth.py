@@ -15,7 +15,7 @@
 # | **You learn** | to measure what a block does, to take blocks out of a model that still saves and generates, to give each layer its own sparsity, and to train with a teacher in place of labels |
 # | **You need** | lab 04 (Wanda), lab 05 (sliced models) and lab 06 (LoRA) |
 # | **Level** | advanced: several steps in one function |
-# | **It takes** | an hour and a half of your time; all cells together run about five minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; all cells together run about three minutes on two CPU cores |
 # | **Sources** | Men et al. 2024, *ShortGPT*; Kim et al. 2024, *Shortened LLaMA*; Yin et al. 2024, *OWL*; Hinton et al. 2015, *Distilling the knowledge in a neural network*; Muralidharan et al. 2024, *Minitron* |
 
 # %%
