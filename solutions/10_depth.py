@@ -237,13 +237,17 @@ hidden = residual.stream(model, short)  # what comes into each block, and what l
 def losses_of(blocks, states: torch.Tensor) -> torch.Tensor:
     """The mean loss of each window, [3], when these hidden states go through these blocks."""
     logits = (blocks(inputs_embeds=state[None], use_cache=False).logits[0, :-1].float() for state in states)
-    losses = [torch.nn.functional.cross_entropy(each, ids[1:]) for each, ids in zip(logits, short, strict=True)]
+    losses = [
+        torch.nn.functional.cross_entropy(each, ids[1:]) for each, ids in zip(logits, short, strict=True)
+    ]
     return torch.stack(losses).cpu()
 
 
 whole = losses_of(model, hidden[0])
 behind = (without(list(range(place + 1))) for place in range(depth))  # the blocks after each
-rises = torch.stack([losses_of(*each) - whole for each in zip(behind, hidden[:-1], strict=True)])  # [depth, 3]
+rises = torch.stack(
+    [losses_of(*each) - whole for each in zip(behind, hidden[:-1], strict=True)]
+)  # [depth, 3]
 rise = dict(enumerate(rises.mean(dim=1).tolist()))
 hidden = None  # memory for what follows
 
