@@ -39,7 +39,7 @@ def button() -> None:
     from IPython.display import display
 
     shown, said = ipywidgets.Button(description="Shut this lab down"), ipywidgets.Label()
-    shown.style.description_width, shown.layout.width = "initial", "max-content"
+    shown.layout.width = "max-content"
 
     def pressed(_button: object) -> None:
         shown.disabled, said.value = True, CLOSED

@@ -138,6 +138,7 @@ def test_labsupport_from_a_package(built, tmp_path, form):
     }.items():
         done = bare.run(python, words, tmp_path, **TINY)
         assert done.returncode == 0 and said in done.stdout, (words, done.stdout, done.stderr)
+    assert (tmp_path / "venv" / "etc" / "ipython" / "ipython_kernel_config.json").is_file()
     for words in ("labsupport check lab.ipynb", "grader release"):
         done = bare.run(python, words, tmp_path)
         (sentence,) = done.stderr.splitlines()
