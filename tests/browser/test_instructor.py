@@ -120,3 +120,30 @@ def still(page: Page) -> None:
     assert page.locator(ACTIVE).count() == 0
     assert page.evaluate(HANDLERS) == []
     assert set(page.evaluate(LINKS)) <= {"file:", "http:", "https:", ":"}
+
+
+TORN = """() => {
+  const torn = [], range = document.createRange();
+  for (const cell of document.querySelectorAll("td")) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode()); ) {
+      if (node.parentElement.closest("bdi")) continue;  // a name of any length
+      for (const word of node.data.matchAll(/\\S+/g)) {
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) torn.push(word[0]);
+      }
+    }
+  }
+  return torn;
+}"""
+
+
+def test_no_word_of_the_report_is_torn(folder, page):
+    """A narrow column is as wide as its longest word, and the page is no wider than the screen."""
+    page.goto((folder / f"report_{LAB}.html").as_uri())
+    assert page.locator("#alike ~ .scroll a[aria-label$='side by side']").count()
+    for width in (390, 700, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(TORN) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
