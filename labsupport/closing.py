@@ -67,10 +67,10 @@ def _server() -> Server | None:
 def _end(server: Server, said) -> None:
     """Ask the server to end what it runs in this kernel; what cannot be asked is told."""
     try:
-        for session in json.loads(_ask(server, "GET", "api/sessions")):
-            if session["kernel"]["id"] == server.kernel:
-                _ask(server, "DELETE", f"api/sessions/{session['id']}")
-    except (OSError, ValueError, KeyError, TypeError):
+        sessions = json.loads(_ask(server, "GET", "api/sessions"))
+        (mine,) = (each["id"] for each in sessions if each["kernel"]["id"] == server.kernel)
+        _ask(server, "DELETE", f"api/sessions/{mine}")
+    except (OSError, ValueError, KeyError, TypeError):  # a ValueError too where none is this kernel's
         said.value = BY_HAND
 
 

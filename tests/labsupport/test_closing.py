@@ -38,7 +38,7 @@ def test_nothing_under_grading(monkeypatch, capsys):
 
 
 def test_a_server_that_does_not_answer_is_told(monkeypatch):
-    """Gone, of another kind, or with other sessions: the way by hand, or nothing, and no traceback."""
+    """Gone, of another kind, or without a session of this kernel: the way by hand, and no traceback."""
 
     class Label:
         value = closing.CLOSED
@@ -46,11 +46,11 @@ def test_a_server_that_does_not_answer_is_told(monkeypatch):
     gone, other, label = closing.Server("http://127.0.0.1:9/", "", "kernel"), [], Label()
     closing._end(gone, label)
     assert label.value == closing.BY_HAND
-    for answer in (b"<html>", b"{}", b'[{"id": 1}]', b"[1]"):
+    for answer in (b"<html>", b"[]", b'[{"id": 1}]', b"[1]", b'[{"id": "1", "kernel": {"id": "not mine"}}]'):
         label.value = closing.CLOSED
         monkeypatch.setattr(closing, "_ask", lambda _server, _method, _path, answer=answer: answer)
         closing._end(gone, label)
-        assert label.value == (closing.CLOSED if answer == b"{}" else closing.BY_HAND)
+        assert label.value == closing.BY_HAND, answer
     sessions = [{"id": "1", "kernel": {"id": "not mine"}}, {"id": "2", "kernel": {"id": "kernel"}}]
     monkeypatch.setattr(closing, "_ask", lambda _s, *asked: other.append(asked) or json.dumps(sessions))
     closing._end(gone, label)
