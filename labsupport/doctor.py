@@ -79,7 +79,8 @@ def device_name(device: torch.device) -> str:
     """The name of the device for the report."""
     if device.type == "cuda":
         return f"CUDA, {torch.cuda.get_device_name(device)}"
-    return f"CPU, {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, {platform.processor() or platform.machine()}, {threads} thread{'s' * (threads > 1)}"
 
 
 def stored() -> list[str]:

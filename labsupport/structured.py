@@ -15,7 +15,7 @@ from labsupport.progress import bar
 
 __all__ = ["CRITERIA", "attention", "gradients", "mlp", "most_important", "narrowed", "replace", "weights"]
 
-CHUNK = 128  # positions whose logits exist at one time
+CHUNK = 64  # positions whose logits exist at one time
 CRITERIA = ("l1", "l2", "taylor", "random")
 
 
@@ -75,6 +75,7 @@ def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torc
             with torch.enable_grad(), checkpointed(decoder.layers):
                 hidden = decoder(batch, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1)
                 hidden.backward(_slope(head, hidden, batch[:, 1:].flatten()))  # [B * (L - 1), hidden]
+            give_back()
         grads: dict[str, Any] = {name: linear.weight.grad for name, linear in linears.items()}
         return {name: grad.float() for name, grad in grads.items()}
     finally:

@@ -544,8 +544,8 @@ def prune_blocks(model, ratio: float, layers: range, criterion: str, batches=Non
     generator = torch.Generator().manual_seed(0)
     head_dim, before = model.config.head_dim, widths.of_model(model)
 
-    def gradients(linears: dict) -> tuple | None:
-        return tuple(slopes[name] for name in linears) if slopes else None
+    def gradients(linears: dict) -> tuple | None:  # each is used once, and its memory is free afterwards
+        return tuple(slopes.pop(name) for name in linears) if slopes else None
 
     for index in layers:
         left = structured.narrowed(before[index], head_dim, ratio)

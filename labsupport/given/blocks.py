@@ -107,7 +107,8 @@ def prune_blocks(
 
 
 def _of(grads: dict, index: int, block: str, names) -> tuple | None:
-    return tuple(grads[f"model.layers.{index}.{block}.{name}_proj"] for name in names) if grads else None
+    """The gradients of a block, taken out: each is used once, and its memory is free afterwards."""
+    return tuple(grads.pop(f"model.layers.{index}.{block}.{name}_proj") for name in names) if grads else None
 
 
 @torch.no_grad()
