@@ -42,6 +42,7 @@ def replace(linears: dict[str, nn.Linear], slices: tuple[torch.Tensor, ...]) -> 
     """Give these Linears, which have no bias, smaller weights [out, in], in order, in place."""
     for linear, weight in zip(linears.values(), slices, strict=True):
         widths.replace(linear, weight)
+    give_back()  # what the scores took
 
 
 def gradients(model: LlamaForCausalLM, batches, layers: range) -> dict[str, torch.Tensor]:
