@@ -1,7 +1,8 @@
-"""`python -m benchmarks.seeds`: the trainings of labs 06, 08 and 10, each drawn three times.
+"""`python -m benchmarks.seeds`: what labs 06, 08 and 10 draw at random, each drawn three times.
 
-LoRA begins with random numbers, and its dropout draws more. The table says how far apart the perplexities of
-draws are, so that the labs can say which differences mean something. Twenty minutes on two CPU cores.
+LoRA begins with random numbers, and its dropout draws more; blocks by "random" are drawn altogether. The
+table says how far apart the perplexities of draws are, so that the labs can say which differences mean
+something. Twenty minutes on two CPU cores.
 """
 
 import statistics
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from labsupport import corpora, models, residual, settings
+from labsupport import amounts, corpora, models, residual, settings
 from labsupport.given import distillation, lora
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.depth import block_influence, drop_blocks
@@ -26,69 +27,70 @@ SEEDS = (0, 1, 2)  # the labs' own draw is the first
 Batches = list[torch.Tensor]  # int64 [1, length] each
 
 
-class Training(NamedTuple):
-    """One training of a lab."""
+class Draw(NamedTuple):
+    """One model of a lab that random numbers decide about."""
 
-    prune: Callable[[Any, Batches], Any]  # a model and the calibration windows -> pruned, in place
-    steps: int
+    prune: Callable[[Any, Batches, int], Any]  # a model, calibration windows, a seed -> pruned, in place
+    steps: int = 0  # of a training afterwards
     teacher: bool = False  # the dense model's guesses instead of labels
 
 
 def main() -> None:
-    """Do each training with each seed; print perplexity before and after, line by line and as a table."""
+    """Make each model with each seed; print perplexity before and after training, by line and as a table."""
     now, tokenizer = settings.current(), models.tokenizer()
     evaluation = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
     calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)
     rows = []
-    for name, training in TRAININGS.items():
-        practice = corpora.windows(now.text, tokenizer, "calibration", now.window // 2, training.steps)
+    for name, draw in DRAWS.items():
+        practice = corpora.windows(now.text, tokenizer, "calibration", now.window // 2, draw.steps or 1)
         after = []
         for seed in SEEDS:
             model = models.load()
-            training.prune(model, list(calibration[:, None]))
+            draw.prune(model, list(calibration[:, None]), seed)
             before = perplexity(model, evaluation)
-            if training.teacher:
+            if draw.teacher:
                 teacher = models.load()
-                distillation.distill(model, teacher, list(practice[:, None]), training.steps, 1e-3, seed=seed)
-            else:
-                lora.recover(model, list(practice[:, None]), training.steps, 1e-3, seed=seed)
-            after.append(perplexity(model, evaluation))
+                distillation.distill(model, teacher, list(practice[:, None]), draw.steps, 1e-3, seed=seed)
+            elif draw.steps:
+                lora.recover(model, list(practice[:, None]), draw.steps, 1e-3, seed=seed)
+            after.append(perplexity(model, evaluation) if draw.steps else before)
             print(f"{name}, seed {seed}: {before:.2f}, then {after[-1]:.2f}", flush=True)
         numbers = (before, *after, statistics.mean(after), max(after) - min(after))
         rows.append([name, *(f"{number:.2f}" for number in numbers)])
     print(columns(["", "before", *(f"seed {seed}" for seed in SEEDS), "mean", "range"], rows))
 
 
-def masked(model: Any, batches: Batches) -> None:
+def masked(model: Any, batches: Batches, seed: int) -> None:
     """Half of the weights set to zero by Wanda, in place, as in labs 06 and 08."""
     apply_masks(model, wanda_masks(model, input_norms(model, batches), 0.5))
 
 
-def sliced(ratio: float) -> Callable[[Any, Batches], None]:
-    """A share of the middle blocks removed by taylor, in place: 0.35 in lab 06, 0.3 in lab 08."""
+def sliced(ratio: float, criterion: str = "taylor") -> Callable[[Any, Batches, int], None]:
+    """A share of the middle blocks removed by a criterion, in place: 0.35 in lab 06, 0.3 in lab 08."""
 
-    def prune(model: Any, batches: Batches) -> None:
+    def prune(model: Any, batches: Batches, seed: int) -> None:
         depth = len(model.model.layers)
         with warnings.catch_warnings(action="ignore"):
-            prune_blocks(model, ratio, range(depth // 7, depth - depth // 7), "taylor", batches)
+            prune_blocks(model, ratio, range(depth // 7, depth - depth // 7), criterion, batches, seed)
 
     return prune
 
 
-def dropped(model: Any, batches: Batches) -> None:
+def dropped(model: Any, batches: Batches, seed: int) -> None:
     """A fifth of the blocks gone, those of least influence, in place, as in lab 10."""
     influence = block_influence(residual.stream(model, torch.cat(batches)))
     drop_blocks(model, sorted(influence.argsort()[max(1, len(influence) // 5) :].tolist()))
 
 
-TRAININGS = {
-    "lab 06, dense": Training(lambda model, batches: None, 32),
-    "lab 06, Wanda 50 %": Training(masked, 32),
-    "lab 06, sliced 35 %": Training(sliced(0.35), 32),
-    "lab 08, Wanda + LoRA": Training(masked, 24),
-    "lab 08, blocks, taylor + LoRA": Training(sliced(0.3), 24),
-    "lab 10, by labels": Training(dropped, 16),
-    "lab 10, by teacher": Training(dropped, 16, teacher=True),
+DRAWS = {
+    **{f"lab 08, blocks, random {ratio:.0%}": Draw(sliced(ratio, "random")) for ratio in amounts.RATIOS},
+    "lab 06, dense": Draw(lambda model, batches, seed: None, 32),
+    "lab 06, Wanda 50 %": Draw(masked, 32),
+    "lab 06, sliced 35 %": Draw(sliced(0.35), 32),
+    "lab 08, Wanda + LoRA": Draw(masked, 24),
+    "lab 08, blocks, taylor + LoRA": Draw(sliced(0.3), 24),
+    "lab 10, by labels": Draw(dropped, 16),
+    "lab 10, by teacher": Draw(dropped, 16, teacher=True),
 }
 
 if __name__ == "__main__":
