@@ -1,7 +1,10 @@
-"""The labs, for tests that run them on the course model: `make labs`, and of some .ci/run."""
+"""The labs, for tests that run them on the course model: `make labs` and .ci/run."""
 
 import pytest
 
 from grader import course
 
-ON_COURSE_MODEL = [pytest.param(lab, marks=pytest.mark.slow) for lab in course.labs()]
+# Workers side by side run different labs; all tests of one lab are in one worker, so that it is run once.
+ON_COURSE_MODEL = [
+    pytest.param(lab, marks=[pytest.mark.slow, pytest.mark.xdist_group(lab)]) for lab in course.labs()
+]
