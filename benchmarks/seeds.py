@@ -2,7 +2,7 @@
 
 LoRA begins with random numbers, and its dropout draws more; blocks by "random" are drawn altogether. The
 table says how far apart the perplexities of draws are, so that the labs can say which differences mean
-something. Twenty minutes on two CPU cores.
+something. Twenty-five minutes on two CPU cores.
 """
 
 import statistics
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from labsupport import amounts, corpora, models, residual, settings
+from labsupport import amounts, comparison, corpora, models, residual, settings
 from labsupport.given import distillation, lora
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.depth import block_influence, drop_blocks
@@ -25,12 +25,13 @@ from labsupport.table import columns
 SEEDS = (0, 1, 2)  # the labs' own draw is the first
 
 Batches = list[torch.Tensor]  # int64 [1, length] each
+Prune = Callable[[Any, Batches, int], None]  # a model, calibration windows, a seed -> pruned, in place
 
 
 class Draw(NamedTuple):
     """One model of a lab that random numbers decide about."""
 
-    prune: Callable[[Any, Batches, int], Any]  # a model, calibration windows, a seed -> pruned, in place
+    prune: Prune
     steps: int = 0  # of a training afterwards
     teacher: bool = False  # the dense model's guesses instead of labels
 
@@ -60,13 +61,18 @@ def main() -> None:
     print(columns(["", "before", *(f"seed {seed}" for seed in SEEDS), "mean", "range"], rows))
 
 
-def masked(model: Any, batches: Batches, seed: int) -> None:
-    """Half of the weights set to zero by Wanda, in place, as in labs 06 and 08."""
-    apply_masks(model, wanda_masks(model, input_norms(model, batches), 0.5))
+def masked(ratio: float | None = None) -> Prune:
+    """Half of the weights set to zero by Wanda, as in lab 06, or as many as `sliced` cuts; in place."""
+
+    def prune(model: Any, batches: Batches, seed: int) -> None:
+        sparsity = 0.5 if ratio is None else amounts.shares(comparison.setting())[ratio]
+        apply_masks(model, wanda_masks(model, input_norms(model, batches), sparsity))
+
+    return prune
 
 
-def sliced(ratio: float, criterion: str = "taylor") -> Callable[[Any, Batches, int], None]:
-    """A share of the middle blocks removed by a criterion, in place: 0.35 in lab 06, 0.3 in lab 08."""
+def sliced(ratio: float, criterion: str = "taylor") -> Prune:
+    """A share of the middle blocks removed by a criterion, in place; 0.35 in lab 06."""
 
     def prune(model: Any, batches: Batches, seed: int) -> None:
         depth = len(model.model.layers)
@@ -83,12 +89,12 @@ def dropped(model: Any, batches: Batches, seed: int) -> None:
 
 
 DRAWS = {
-    **{f"lab 08, blocks, random {ratio:.0%}": Draw(sliced(ratio, "random")) for ratio in amounts.RATIOS},
     "lab 06, dense": Draw(lambda model, batches, seed: None, 32),
-    "lab 06, Wanda 50 %": Draw(masked, 32),
+    "lab 06, Wanda 50 %": Draw(masked(), 32),
     "lab 06, sliced 35 %": Draw(sliced(0.35), 32),
-    "lab 08, Wanda + LoRA": Draw(masked, 24),
-    "lab 08, blocks, taylor + LoRA": Draw(sliced(0.3), 24),
+    **{f"lab 08, blocks, random, {ratio:.0%}": Draw(sliced(ratio, "random")) for ratio in amounts.RATIOS},
+    **{f"lab 08, Wanda + LoRA, as {ratio:.0%}": Draw(masked(ratio), 24) for ratio in amounts.RATIOS},
+    **{f"lab 08, blocks, taylor + LoRA, {ratio:.0%}": Draw(sliced(ratio), 24) for ratio in amounts.RATIOS},
     "lab 10, by labels": Draw(dropped, 16),
     "lab 10, by teacher": Draw(dropped, 16, teacher=True),
 }

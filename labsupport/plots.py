@@ -5,7 +5,7 @@ The colours are those of Okabe and Ito, which are distinct for colour-blind read
 its own marker or line style.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from types import MappingProxyType
 from typing import Any
@@ -341,13 +341,14 @@ def perplexity_by_share(
     rows: list,
     title: str,
     guess: tuple[float, float | None],
-    ours: Mapping[str, Mapping[float, float]] = MappingProxyType({}),
+    ours: Mapping[str, Mapping[float, Sequence[float]]] = MappingProxyType({}),
 ) -> None:
     """Perplexity over the share of the decoder's weights that is zero or gone, on a log scale.
 
     curves: method -> {share: perplexity}; rows: from comparison.compare, of which dense is where all curves
     begin, and methods without a curve are single marks. guess: a share, and the reader's perplexity there.
-    ours: like curves, reference numbers of methods that have a mark; dashed.
+    ours: reference numbers of methods that have a mark, {share: perplexity of each draw}; dashed, through the
+    middle draw, with a bar from the lowest to the highest.
     """
     if not rows:
         return  # no rows: under grading nothing is measured
@@ -362,9 +363,12 @@ def perplexity_by_share(
         style = {"linestyle": "none", "markersize": 8, "marker": next(marks), "color": colour}
         ax.plot(row.sparsity, row.perplexity, label=row.method, **style)
         if row.method in ours:
-            points = {0: rows[0].perplexity, **ours[row.method]}
+            points = {0: [rows[0].perplexity], **ours[row.method]}
+            middle = [sorted(draws)[len(draws) // 2] for draws in points.values()]
             line = {"linestyle": "--", "linewidth": 1, "marker": ".", "color": colour, "zorder": 1}
-            ax.plot(list(points), list(points.values()), label=f"{row.method}, ours", **line)
+            ax.plot(list(points), middle, label=f"{row.method}, ours", **line)
+            lowest, highest = (list(map(end, points.values())) for end in (min, max))
+            ax.vlines(list(points), lowest, highest, colors=colour, linewidth=3, alpha=0.35, zorder=1)
     guesses.mark(ax, *guess)
     ax.set_yscale("log")
     _plain_ticks(ax.yaxis)

@@ -15,7 +15,7 @@
 # | **You learn** | the Wanda score, why it is ranked inside rows, one-shot and sequential calibration, and 2:4 sparsity |
 # | **You need** | lab 02 (masks, ties) and lab 03 (input norms; the given `labsupport.given.input_norms` measures them from here on) |
 # | **Level** | middle: whole models, by masks, hooks and gradients |
-# | **It takes** | an hour and a quarter of your time; all cells together run three to four minutes on two CPU cores |
+# | **It takes** | an hour and a quarter of your time; all cells together run two to three minutes on two CPU cores |
 # | **Sources** | Sun et al. 2024, *A simple and effective pruning approach for large language models* (Wanda); Mishra et al. 2021, *Accelerating sparse deep neural networks* (2:4); D. Shin, *On-Device AI* lab deck on LLM pruning (Sungkyunkwan University), exercises 2 and 3 |
 
 # %%

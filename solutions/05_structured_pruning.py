@@ -13,7 +13,7 @@
 # | **You learn** | to count a Llama's weights, coupled structures, four criteria of importance, slicing, and why a sliced model equals a masked one |
 # | **You need** | lab 01 (perplexity) and an idea of what a gradient is |
 # | **Level** | middle: whole models, by masks, hooks and gradients |
-# | **It takes** | an hour and a half of your time; all cells together run three to four minutes on two CPU cores. It can be done in two sittings: 5.1 and Question 1 need no model, and half an hour |
+# | **It takes** | an hour and a half of your time; all cells together run two to three minutes on two CPU cores. It can be done in two sittings: 5.1 and Question 1 need no model, and half an hour |
 # | **Sources** | Ma et al. 2023, *LLM-Pruner: On the structural pruning of large language models*; Ainslie et al. 2023, *GQA*; K. D. Herbst and S. Viet, report on pruning TinyLlama (FOM, 2025) |
 
 # %%

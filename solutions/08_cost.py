@@ -646,7 +646,8 @@ print(comparison.as_text(setting, methods))
 
 # %% [markdown]
 # First the amounts. Each line begins at the dense model. Dashed lines are ours: the other methods that can remove any
-# amount, measured once for the course. A mark without a line is a method of the table that was measured at one amount only.
+# amount, measured for the course. Where random numbers decide, there are three draws: the line goes through the middle one, and a
+# pale bar reaches from the lowest to the highest. A mark without a line is a method of the table that was measured at one amount only.
 
 # %% experiment
 shares = list(amounts.shares(setting).values()) if methods else []
@@ -659,6 +660,10 @@ for share in shares:
     names = sorted(curves, key=lambda name, at=share: curves[name][at])  # the least loss first
     times = [f"{name} {curves[name][share] / methods[0].perplexity:.2f}" for name in names]
     print(f"{share:5.1%} gone, perplexity over dense: {', '.join(times)}")
+for method, points in expected.other_curves().items():
+    if all(len(draws) > 1 for draws in points.values()):
+        apart = [f"{share:.1%}: {max(draws) / min(draws):.2f}" for share, draws in points.items()]
+        print(f"{method}, highest of our three draws over the lowest, at {', at '.join(apart)}")
 
 # %% [markdown]
 # Read it from left to right. On the course model, zeros are all but free at a sixth, whichever score chooses them. Blocks of the same weight
@@ -669,10 +674,10 @@ for share in shares:
 # weights.
 #
 # In the table magnitude looks much worse than blocks by taylor, but that compares a half with a sixth. At each of the
-# three amounts Wanda's zeros cost least on this model. Norms choose blocks worse than a random number does, at every
-# amount. The lines of LoRA show how much 24 steps of training take back; after them Wanda at a sixth lies *below* the dense
-# model, since training also teaches the style of the text (lab 06, question 2). What blocks give in return is in the next
-# figure. (Random blocks and LoRA are one draw each; lab 05 shows how far draws differ.)
+# three amounts Wanda's zeros cost least on this model. At a sixth, norms choose blocks worse than any of three random
+# draws. At a half, one draw is thirty times another, and both norms lie between them. The lines of LoRA show how much 24
+# steps of training take back, hardly different from draw to draw; after them Wanda at a sixth lies *below* the dense model, since training also teaches the
+# style of the text (lab 06, question 2). What blocks give in return is in the next figure.
 
 # %% experiment
 plots.comparison(methods, "What each method costs, at the amount that it removes")

@@ -16,7 +16,7 @@
 # | **You learn** | the Hessian of a layer, how the others make up for a weight that goes, SparseGPT's walk through the columns, and what damping is for |
 # | **You need** | lab 04 (Wanda, 2:4, sequential calibration); matrix inverses, at least as functions that one can call |
 # | **Level** | advanced: several steps in one function |
-# | **It takes** | an hour and a half of your time; all cells together run about four minutes on two CPU cores. The starred exercise is extra: 20 minutes |
+# | **It takes** | an hour and a half of your time; all cells together run about two minutes on two CPU cores. The starred exercise is extra: 20 minutes |
 # | **Sources** | Frantar and Alistarh 2023, *SparseGPT*; Frantar et al. 2022, *Optimal Brain Compression*; Hassibi and Stork 1993, *Optimal Brain Surgeon*; Sun et al. 2024, *Wanda* |
 
 # %%

@@ -16,7 +16,7 @@
 # | **You learn** | to round weights to a few bits, to pack the bits, to prune and quantise together, what a weight costs in a file, and how fast a phone can write at best |
 # | **You need** | lab 04 (Wanda) and lab 08 (bytes, the KV cache); the given `labsupport.given` has masks, norms and multiplications |
 # | **Level** | advanced: several steps in one function |
-# | **It takes** | an hour and a half of your time; all cells together run about four minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; all cells together run two to three minutes on two CPU cores |
 # | **Sources** | Dettmers and Zettlemoyer 2023, *The case for 4-bit precision*; Frantar et al. 2023, *GPTQ*; Harma et al. 2025, *Effective interplay between sparsity and quantization* |
 
 # %%

@@ -12,7 +12,7 @@
 # | **You learn** | to spend bytes where they count: what combines, what does not, and how to find out fast |
 # | **You need** | whichever of labs 02 to 11 you want to use; lab 11's codes are the shortest way in |
 # | **Level** | advanced: several steps in one function |
-# | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run about five minutes on two CPU cores |
+# | **It takes** | an hour and a half of your time; then as long as it is fun. All cells together run a minute or two on two CPU cores |
 # | **Sources** | Frantar et al. 2023, *GPTQ*; Han et al. 2016, *Deep compression*; Men et al. 2024, *ShortGPT* |
 
 # %%

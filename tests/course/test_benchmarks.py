@@ -106,7 +106,7 @@ def test_other_channels_are_no_comparison(tiny, monkeypatch):
 def test_seeds_draw_anew(tiny, monkeypatch, capsys):
     """Equal seeds train alike, others do not: else the spread in lab 06 would be that of the machine."""
     monkeypatch.setattr(seeds, "SEEDS", (0, 0, 1))
-    names = ("lab 08, blocks, random 30%", "lab 06, Wanda 50 %", "lab 10, by teacher")
+    names = ("lab 08, blocks, random, 30%", "lab 06, Wanda 50 %", "lab 10, by teacher")
     short = {name: seeds.DRAWS[name]._replace(steps=2 * bool(seeds.DRAWS[name].steps)) for name in names}
     monkeypatch.setattr(seeds, "DRAWS", short)
     seeds.main()

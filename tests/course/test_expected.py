@@ -122,8 +122,9 @@ def test_sixteen_windows(method):
 
 @pytest.mark.parametrize("method", amounts.OTHERS)
 def test_the_other_curves_of_lab_08(method, tmp_path):
-    """One that is trained repeats rounding, too."""
+    """One that is trained repeats rounding, too. Of the draws the first is measured again."""
     curves = amounts.measure(comparison.setting("smollm2-135m"), tmp_path / "amounts.json", [method])
     measured = {round(100 * share, 1): value for share, value in curves[method].items()}
     limit = max((share for part, share in LOOSER.items() if part in method), default=WITHIN)
-    assert measured == pytest.approx(expected.OTHERS_BY_SHARE[4, 4][method], rel=limit)
+    first = {share: draws[0] for share, draws in expected.OTHERS_BY_SHARE[4, 4][method].items()}
+    assert measured == pytest.approx(first, rel=limit)

@@ -93,3 +93,5 @@ def test_the_reference_is_that_of_the_shares(monkeypatch):
     curves = expected.other_curves()
     assert set(curves) == set(amounts.OTHERS)
     assert all([round(100 * share, 1) for share in points] == percents for points in curves.values())
+    drawn = [method for method, points in curves.items() if all(len(draws) == 3 for draws in points.values())]
+    assert drawn == [method for method in curves if "random" in method or "LoRA" in method]

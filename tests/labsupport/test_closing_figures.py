@@ -66,14 +66,20 @@ def test_curves_and_single_marks():
 
 
 def test_reference_curves_are_dashed():
-    """They have the colour of the reader's mark, and are in the words but not in the legend."""
-    plots.perplexity_by_share(CURVES, ROWS, "title", (0.3, None), {"Wanda + LoRA": {0.2: 24.0, 0.5: 37.0}})
+    """They have the colour of the reader's mark, and are in the words but not in the legend.
+
+    Of several draws the line goes through the middle one, and a bar says how far apart they are.
+    """
+    draws = {"Wanda + LoRA": {0.2: (24.0,), 0.5: (37.0, 90.0, 31.0)}}
+    plots.perplexity_by_share(CURVES, ROWS, "title", (0.3, None), draws)
     lines = {line.get_label(): line for line in plt.gca().lines}
     ours, mark = lines["Wanda + LoRA, ours"], lines["Wanda + LoRA"]
     assert list(ours.get_xdata()) == [0, 0.2, 0.5] and list(ours.get_ydata())[1:] == [24.0, 37.0]
     assert ours.get_color() == mark.get_color() == lines["Wanda"].get_color() and ours.get_linestyle() == "--"
     assert "Wanda + LoRA, ours" not in [text.get_text() for text in plt.gca().get_legend().get_texts()]
     assert "Wanda + LoRA, ours" in describe(plt.gcf())
+    (bars,) = plt.gca().collections
+    assert [segment[:, 1].tolist() for segment in bars.get_segments()][1:] == [[24.0, 24.0], [31.0, 90.0]]
 
 
 def test_two_of_four_is_told_apart():
