@@ -16,7 +16,7 @@ from labsupport import (
     residual,
     settings,
 )
-from labsupport.given.depth import block_influence
+from labsupport.given.depth import block_influence, drop_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.masks import magnitude_masks
 from labsupport.given.perplexity import perplexity
@@ -118,6 +118,16 @@ def test_sixteen_windows(method):
     if method == "wanda":
         for name, ratio in expected.NORMS[16].items():
             assert float(norms[name].max() / norms[name].median()) == pytest.approx(ratio, rel=WITHIN)
+
+
+def test_the_blocks_that_one_window_would_drop():
+    """Told in lab 10: other blocks, and another perplexity."""
+    model = models.load("smollm2-135m")
+    influence = block_influence(residual.stream(model, windows("calibration", 4)[:1]))
+    six = sorted(influence.argsort()[:6].tolist())
+    assert six == [3, 12, 13, 14, 15, 17]
+    drop_blocks(model, [index for index in range(len(influence)) if index not in six])
+    assert perplexity(model, windows("evaluation", 4)) == pytest.approx(49.1, rel=WITHIN)
 
 
 @pytest.mark.parametrize("method", amounts.OTHERS)

@@ -80,6 +80,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "0.572": "the same example by OWL's published code",
         "0.536": "the same",
         "0.392": "the same",
+        "49.1": "tests/course/test_expected.py, influence on one window",
         "0.08": "the default spread of OWL",
         "0.95": "a sparsity to try",
         "1.03": "0.95 + 0.08",
