@@ -15,7 +15,7 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from grader import course
 from labsupport import __main__ as command
-from labsupport import corpora, expected, models, settings, shapes, structured, widths
+from labsupport import expected, models, settings, shapes, structured, widths
 from labsupport.errors import LabError
 from labsupport.given import blocks, macs, plans
 from labsupport.given.perplexity import perplexity
@@ -370,23 +370,6 @@ def test_no_llama_is_one_sentence(content, capsys, tmp_path):
     (tmp_path / "config.json").write_text(content)
     assert command.main(["plan", str(tmp_path), "--ratio", "0.3"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-
-
-@pytest.mark.slow
-@pytest.mark.model
-def test_taylor_beats_random_and_l1():
-    """On the embedded model at 20 %, gradients find what matters; magnitudes are worse than chance."""
-    tokenizer = models.tokenizer("smollm2-135m")
-    evaluation = corpora.windows("sotu", tokenizer, "evaluation", CPU.window, 2)
-    batches = list(corpora.windows("sotu", tokenizer, "calibration", CPU.window, 2)[:, None])
-    found = {}
-    for criterion in ("taylor", "random", "l1"):
-        model = models.load("smollm2-135m", "cpu", torch.float32)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            blocks.prune_blocks(model, 0.2, range(4, 26), criterion, batches)
-        found[criterion] = perplexity(model, evaluation)
-    assert found["taylor"] < found["random"] < found["l1"]
 
 
 def test_coupled_matrices_are_named_in_the_papers_order_and_replaced_in_place():

@@ -3,7 +3,6 @@
 import copy
 import json
 import logging
-import math
 import random
 import socket
 from collections import Counter
@@ -361,26 +360,3 @@ def test_the_report_errors_follow_from_its_accuracies(lab):
     for task, error in printed.items():
         count, _, measures = expected.PUBLISHED[task]
         assert lab["standard_error"](measures["acc"][0], count) == pytest.approx(error, rel=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.model
-@pytest.mark.timeout(900)
-def test_the_task_tells_pruned_from_dense():
-    """Dense is far above chance and far above magnitude at 50 %; both are as expected.py says."""
-    model, tokenizer = models.load("smollm2-135m"), models.tokenizer("smollm2-135m")
-    dense = zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
-    apply_masks(model, {name: _larger_half(w.weight) for name, w in pruned_linears(model).items()})
-    pruned = zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
-    for name, found in (("dense", dense), ("magnitude", pruned)):
-        for measured, number in zip((found.acc, found.acc_norm), expected.ZERO_SHOT[name], strict=True):
-            assert abs(measured - number) <= 2 / addresses.COUNT  # nearly equal choices: the last bits decide
-    for measure in ("acc", "acc_norm"):
-        one, other = getattr(dense, measure), getattr(pruned, measure)
-        errors = getattr(dense, f"{measure}_stderr"), getattr(pruned, f"{measure}_stderr")
-        assert one - 3 * errors[0] > 0.25
-        assert one - other > 3 * math.hypot(*errors)
-
-
-def _larger_half(weight: torch.Tensor) -> torch.Tensor:
-    return weight.abs() > weight.abs().flatten().kthvalue(weight.numel() // 2).values
