@@ -98,10 +98,9 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "12_challenge": {
         "1.3": "challenge.RATIO",
         "3.54": "2 * 576 * (576 + 192) + 3 * 576 * 1536 weights",
-        "2.2": "40.26 / 39.41 - 1",
+        "8.9": "40.91 / 37.57 - 1",
         "2.6": "1 - 81.93 / 84.15",
         "6.3": "1 - 65.71 / 70.14",
-        "26.4": "lab 10: one block dropped by influence",
     },
 }
 
