@@ -308,10 +308,11 @@ blocks = {f"{count} gone": measured(without(order[:count])) for count in dict.fr
 # %% experiment
 slices = {}
 for ratio in (0.2, 0.3):
-    sliced = None  # memory for one at a time
+    model = sliced = None  # memory for one model at a time
     sliced = models.load()
     with warnings.catch_warnings(action="ignore"):  # neither ratio is a whole head, and it would say so
         prune_blocks(sliced, ratio, inner, "taylor", batches)
+    model = models.load()
     slices[f"{ratio:.0%}"] = measured(sliced)
 sliced = None
 

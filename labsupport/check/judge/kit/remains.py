@@ -25,17 +25,13 @@ NAMES = MLP_NAMES + ATTENTION_NAMES
 
 
 @torch.no_grad()
-def sliced(inputs: dict, kept: dict[int, Places], dense=None):
-    """The model of a case with only these rows and columns, by layer.
-
-    dense: the same model; its weights are read, so that those of the new one need not be.
-    """
+def sliced(inputs: dict, kept: dict[int, Places]):
+    """The model of a case with only these rows and columns, by layer."""
     model = recipes.model(inputs["model"])
     for index, places in kept.items():
-        whole = linears_of(dense or model, index)
         for name, linear in linears_of(model, index).items():
             chosen = torch.tensor(places[name], device=linear.weight.device)  # [slices]
-            widths.replace(linear, whole[name].weight.index_select(AXIS[name], chosen))
+            widths.replace(linear, linear.weight.index_select(AXIS[name], chosen))
     widths.note(model)
     return model
 
@@ -125,8 +121,10 @@ class Remains:
 
     @functools.cached_property
     def model(self):
-        """The dense model with only the kept slices."""
-        return sliced(self.inputs, self.kept, self.dense)
+        """The dense model with only the kept slices. The dense one goes: both at a time fill the memory."""
+        kept = self.kept
+        vars(self).pop("dense", None)  # it is loaded again where it is asked for
+        return sliced(self.inputs, kept)
 
     def groups(self, index: int) -> list[int]:
         """The kept KV heads of a layer, from k_proj."""
