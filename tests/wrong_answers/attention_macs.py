@@ -140,6 +140,11 @@ def changes_the_config(config, tokens):
     return found
 
 
+def bitwise(config, tokens):
+    """tokens ^ 2 was written"""
+    return config.num_hidden_layers * config.num_attention_heads * 2 * config.head_dim * (tokens ^ 2)
+
+
 def not_written(config, tokens):
     """not written yet"""
     raise NotImplementedError()

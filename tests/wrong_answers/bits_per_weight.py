@@ -163,6 +163,11 @@ def forgets_return(sparsity, bits, group, pattern):
     _bits(sparsity, bits, group, pattern)
 
 
+def whole_share_of_the_grid(sparsity, bits, group, pattern):
+    """// cut 32 // group to 0"""
+    return right_by_pattern(sparsity, bits, group, pattern) - 32 / group + 32 // group
+
+
 def not_written(sparsity, bits, group, pattern):
     """not written yet"""
     raise NotImplementedError()

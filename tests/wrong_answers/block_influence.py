@@ -143,6 +143,18 @@ def a_list(hidden):
     return right_cosine_similarity(hidden).tolist()
 
 
+def float_after_the_cosine(hidden):
+    """computed in half precision"""
+    return torch.stack(
+        [1 - functional.cosine_similarity(*pair, dim=-1).float().mean() for pair in pairwise(hidden)]
+    )
+
+
+def as_many_as_tensors(hidden):
+    """every tensor was taken for a block"""
+    return torch.stack([1 - (hidden[i] * hidden[i + 1]).mean() for i in range(len(hidden))])
+
+
 def not_written(hidden):
     """not written yet"""
     raise NotImplementedError()

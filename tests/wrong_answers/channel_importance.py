@@ -209,6 +209,19 @@ def forgets_return(gate, up, down, criterion, grads=None, generator=None):
     _scored(gate, up, down, criterion, grads, generator)
 
 
+def gradient_of_the_weight(gate, up, down, criterion, grads=None, generator=None):
+    """weight.grad is None here"""
+    if criterion == "taylor":
+        grads = [gate.grad.float(), up.grad.float(), down.grad.float()]
+    return right_sums(gate, up, down, criterion, grads, generator)
+
+
+def grads_opened_always(gate, up, down, criterion, grads=None, generator=None):
+    """it is None for every criterion but taylor"""
+    of_gate, of_up, of_down = grads
+    return right_sums(gate, up, down, criterion, (of_gate, of_up, of_down), generator)
+
+
 def not_written(gate, up, down, criterion, grads=None, generator=None):
     """not written yet"""
     raise NotImplementedError()

@@ -172,6 +172,12 @@ def zeros_left_out(down_weight, x, keep):
     return down_weight[:, gone].float() @ mean[gone]
 
 
+def two_axes_of_tokens(down_weight, x, keep):
+    """x was taken to have a fixed number of axes"""
+    dropped = _dropped(down_weight, keep)
+    return down_weight[:, dropped].float() @ x.float().mean(dim=(0, 1))[dropped]
+
+
 def not_written(down_weight, x, keep):
     """not written yet"""
     raise NotImplementedError()

@@ -201,6 +201,16 @@ def likeliest_tokens(model, context_ids, continuation_ids):
     return odds.amax(dim=-1).sum().item()
 
 
+def no_batch(model, context_ids, continuation_ids):
+    """the model got tokens without a batch axis"""
+    return model(torch.cat([context_ids, continuation_ids])).logits.sum().item()
+
+
+def stacked(model, context_ids, continuation_ids):
+    """context and continuation were stacked as two rows"""
+    return model(torch.stack([context_ids, continuation_ids])).logits.sum().item()
+
+
 def not_written(model, context_ids, continuation_ids):
     """not written yet"""
     raise NotImplementedError()

@@ -188,6 +188,34 @@ def a_float(student_logits, teacher_logits, token_ids, temperature):
     return right_kl_div(student_logits, teacher_logits, token_ids, temperature).item()
 
 
+def twice_t(student_logits, teacher_logits, token_ids, temperature):
+    """T was doubled and not squared"""
+    return right_ours(student_logits, teacher_logits, token_ids, temperature) * 2 / temperature
+
+
+def factor_twice(student_logits, teacher_logits, token_ids, temperature):
+    """the factor T squared is there twice"""
+    return right_ours(student_logits, teacher_logits, token_ids, temperature) * temperature**2
+
+
+def probabilities_first(student_logits, teacher_logits, token_ids, temperature):
+    """kl_div got the student's probabilities"""
+    student, teacher = (
+        (each[:, :-1].float() / temperature).softmax(dim=-1).flatten(0, 1)
+        for each in (student_logits, teacher_logits.detach())
+    )
+    return temperature**2 * functional.kl_div(student, teacher, reduction="batchmean")
+
+
+def softmax_over_positions(student_logits, teacher_logits, token_ids, temperature):
+    """the softmax ran over the positions"""
+    student, teacher = (
+        (each[:, :-1].float() / temperature).log_softmax(dim=1)
+        for each in (student_logits, teacher_logits.detach())
+    )
+    return temperature**2 * (teacher.exp() * (teacher - student)).sum(dim=-1).mean()
+
+
 def not_written(student_logits, teacher_logits, token_ids, temperature):
     """not written yet"""
     raise NotImplementedError()

@@ -235,6 +235,24 @@ def deletes_while_looping(model, keep):
             del model.model.layers[index]
 
 
+def numbers_from_1(model, keep):
+    """or begin with 1"""
+    right_ours(model, keep)
+    for place, layer in enumerate(model.model.layers):
+        layer.self_attn.layer_idx = place + 1
+
+
+def beside_the_blocks(model, keep):
+    """the model stayed as it came"""
+    model.layers = torch.nn.ModuleList([model.model.layers[index] for index in keep])
+
+
+def every_config_has_types(model, keep):
+    """Not every config has this list"""
+    right_ours(model, keep)
+    model.config.layer_widths = [model.config.layer_widths[index] for index in keep]
+
+
 def not_written(model, keep):
     """not written yet"""
     raise NotImplementedError()

@@ -186,6 +186,20 @@ def forgets_return(q, k, v, o, head_dim, kv_heads, criterion, grads=None, genera
     right_views(q, k, v, o, head_dim, kv_heads, criterion, grads, generator)
 
 
+def pieces_of_head_dim(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
+    """q was cut into pieces of head_dim rows"""
+    if criterion == "random":
+        return torch.rand(kv_heads, generator=generator)
+    vectors = _by_rows((q, k, v, o), head_dim, kv_heads, criterion, grads)
+    return sum(vector.view(-1, head_dim).sum(dim=1) for vector in vectors)
+
+
+def shares_of_the_sum(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
+    """all scores were divided by one number"""
+    score = right_views(q, k, v, o, head_dim, kv_heads, criterion, grads, generator)
+    return score / score.sum()
+
+
 def not_written(q, k, v, o, head_dim, kv_heads, criterion, grads=None, generator=None):
     """not written yet"""
     raise NotImplementedError()

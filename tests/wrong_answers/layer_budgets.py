@@ -145,6 +145,22 @@ def a_list(outlier_ratio, sparsity, spread=0.08):
     return right_smaller_spread(outlier_ratio, sparsity, spread).tolist()
 
 
+def largest_without_abs(outlier_ratio, sparsity, spread=0.08):
+    """the largest distance was taken without its sign"""
+    below = outlier_ratio.mean() - outlier_ratio
+    if not below.any():
+        return torch.full_like(outlier_ratio, sparsity)
+    return sparsity + min(spread, sparsity, 1 - sparsity) * below / below.max()
+
+
+def from_the_median(outlier_ratio, sparsity, spread=0.08):
+    """the median of the ratios was taken for their mean"""
+    below = outlier_ratio.median() - outlier_ratio
+    if not below.any():
+        return torch.full_like(outlier_ratio, sparsity)
+    return sparsity + min(spread, sparsity, 1 - sparsity) * below / below.abs().max()
+
+
 def not_written(outlier_ratio, sparsity, spread=0.08):
     """not written yet"""
     raise NotImplementedError()

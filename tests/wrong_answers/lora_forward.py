@@ -123,6 +123,16 @@ def scales_twice(x, weight, a, b, scaling):
     return x @ weight.T + scaling * (scaling * x @ a.T @ b.T)
 
 
+def turns_all_axes(x, weight, a, b, scaling):
+    """x.T was taken"""
+    return (weight @ x.T).T + scaling * (x @ a.T @ b.T)
+
+
+def matrices_alone(x, weight, a, b, scaling):
+    """torch.mm was called, which takes matrices alone"""
+    return torch.mm(x, weight.T) + scaling * torch.mm(torch.mm(x, a.T), b.T)
+
+
 def not_written(x, weight, a, b, scaling):
     """not written yet"""
     raise NotImplementedError()

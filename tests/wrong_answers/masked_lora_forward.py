@@ -156,6 +156,11 @@ def forgets_return(x, weight, a, b, scaling, mask):
     right_merged(x, weight, a, b, scaling, mask)
 
 
+def subtracts(x, weight, a, b, scaling, mask):
+    """the LoRA part was taken away"""
+    return x @ ((weight - scaling * b @ a) * mask).T
+
+
 def not_written(x, weight, a, b, scaling, mask):
     """not written yet"""
     raise NotImplementedError()

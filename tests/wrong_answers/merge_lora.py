@@ -132,6 +132,12 @@ def in_half_precision(weight, a, b, scaling, mask=None):
     return merged if mask is None else merged * mask
 
 
+def one_minus_mask(weight, a, b, scaling, mask=None):
+    """a mask was turned round by 1 - mask"""
+    merged = weight + scaling * b @ a
+    return merged if mask is None else merged * (1 - mask)
+
+
 def not_written(weight, a, b, scaling, mask=None):
     """not written yet"""
     raise NotImplementedError()

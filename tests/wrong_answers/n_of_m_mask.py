@@ -199,6 +199,22 @@ def dim_by_position(score, n, m):
     return (order.argsort(dim=1) < n).view_as(score)
 
 
+def last_group_forgotten(score, n, m):
+    """some groups were left out"""
+    right = right_stable_sort(score, n, m)
+    right[:, -m:] = False
+    return right
+
+
+def right_by_counting(score, n, m):
+    if score.shape[1] % m:
+        raise ValueError("m does not divide")
+    groups = score.unflatten(1, (-1, m))  # [out, groups, m]
+    one, other, place = groups[..., :, None], groups[..., None, :], torch.arange(m)
+    better = (other > one) | ((other == one) & (place < place[:, None]))
+    return (better.sum(dim=-1) < n).flatten(1)
+
+
 def not_written(score, n, m):
     """not written yet"""
     raise NotImplementedError()

@@ -148,6 +148,20 @@ def forgets_return(weight_row, inverse_hessian, j):
     right_formula(weight_row, inverse_hessian, j)
 
 
+def loop_over_its_own_row(weight_row, inverse_hessian, j):
+    """only the weights left of j moved"""
+    new = weight_row.clone()
+    for i in range(len(new)):
+        new[i] -= new[j] / inverse_hessian[j, j] * inverse_hessian[i, j]
+    return _zeroed(new, j)
+
+
+def zeroed_first(weight_row, inverse_hessian, j):
+    """weight j is set to 0 before its value is used"""
+    new = _zeroed(weight_row.clone(), j)
+    return new - new[j] / inverse_hessian[j, j] * inverse_hessian[:, j]
+
+
 def not_written(weight_row, inverse_hessian, j):
     """not written yet"""
     raise NotImplementedError()

@@ -315,6 +315,13 @@ def as_buffers(model, batches, steps, learning_rate):
     return losses
 
 
+def masks_before_the_merge(model, batches, steps, learning_rate):
+    """the masks were applied while the adapters stood in the model"""
+    masks = _masks(model)
+    _wrapped(model)
+    apply_masks(model, masks)
+
+
 def not_written(model, batches, steps, learning_rate):
     """not written yet"""
     raise NotImplementedError()

@@ -247,6 +247,60 @@ def zeros_always_go(score, sparsity):
     return right_topk(score, sparsity) & (score > 0)
 
 
+def _rows_dropped(score, sparsity, rows):
+    _checked(sparsity)
+    mask = torch.ones_like(score, dtype=torch.bool)
+    for i in range(rows):
+        mask[i, score[i].argsort()[: round(sparsity * score.shape[1])]] = False
+    return mask
+
+
+def slice_from_minus_0(score, sparsity):
+    """all go although k is 0"""
+    _checked(sparsity)
+    drop = score.argsort(dim=1, descending=True)[:, -round(sparsity * score.shape[1]) :]
+    return torch.ones_like(score, dtype=torch.bool).scatter_(1, drop, False)
+
+
+def keeps_a_slice_from_minus_0(score, sparsity):
+    """all stay although all 8 go"""
+    _checked(sparsity)
+    kept = score.shape[1] - round(sparsity * score.shape[1])
+    return torch.zeros_like(score, dtype=torch.bool).scatter_(1, score.argsort(dim=1)[:, -kept:], True)
+
+
+def last_row_forgotten(score, sparsity):
+    """1 of 3 rows were left out"""
+    return _rows_dropped(score, sparsity, len(score) - 1)
+
+
+def return_in_the_loop(score, sparsity):
+    """2 of 3 rows were left out"""
+    return _rows_dropped(score, sparsity, 1)
+
+
+def pair_of_topk(score, sparsity):
+    """a pair was taken for a tensor"""
+    _checked(sparsity)
+    mask = torch.ones_like(score, dtype=torch.bool)
+    return mask.scatter_(1, score.topk(round(sparsity * score.shape[1]), dim=1, largest=False), False)
+
+
+def values_as_places(score, sparsity):
+    """floats were used as places"""
+    _checked(sparsity)
+    mask = torch.ones_like(score, dtype=torch.bool)
+    mask[score.topk(round(sparsity * score.shape[1]), dim=1, largest=False).values] = False
+    return mask
+
+
+def right_with_one_below_all(score, sparsity):
+    _checked(sparsity)
+    below = torch.full_like(score[:, :1], -torch.inf)
+    k = round(sparsity * score.shape[1])
+    return score > torch.cat([below, score.sort(dim=1).values], dim=1)[:, k : k + 1]
+
+
 def not_written(score, sparsity):
     """not written yet"""
     raise NotImplementedError()

@@ -124,6 +124,26 @@ def rounded_powers(weight, input_norm, alpha):
     return weight.abs() * input_norm ** round(alpha + 1e-9)
 
 
+def bitwise(weight, input_norm, alpha):
+    """^ was used for a power"""
+    return weight.abs() * (input_norm ^ alpha)
+
+
+def inverse_exponent(weight, input_norm, alpha):
+    """the norm got the power 0.4. Alpha is 2.5 here"""
+    return weight.abs() * (input_norm ** (1 / alpha) if alpha else 1)
+
+
+def half_the_exponent(weight, input_norm, alpha):
+    """the norm got the power 1.25. Alpha is 2.5 here"""
+    return weight.abs() * input_norm ** (alpha / 2)
+
+
+def exponential(weight, input_norm, alpha):
+    """there is infinity in it"""
+    return weight.abs() * torch.exp(100 * alpha * input_norm)
+
+
 def not_written(weight, input_norm, alpha):
     """not written yet"""
     raise NotImplementedError()

@@ -145,6 +145,13 @@ def values_before_keys(q, k, v, o, keep, head_dim, kv_heads):
     return q, v, k, o
 
 
+def hidden_for_rows(q, k, v, o, keep, head_dim, kv_heads):
+    """a row was named that is not there"""
+    wide = q.shape[1] // kv_heads
+    own, queries = (torch.tensor(_rows(keep.tolist(), rows)) for rows in (head_dim, wide))
+    return q[queries], k[own], v[own], o[:, queries]
+
+
 def not_written(q, k, v, o, keep, head_dim, kv_heads):
     """not written yet"""
     raise NotImplementedError()

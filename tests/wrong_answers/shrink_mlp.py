@@ -103,6 +103,11 @@ def up_first(gate, up, down, keep):
     return up[keep], gate[keep], down[:, keep]
 
 
+def indices_as_a_mask(gate, up, down, keep):
+    """`keep` was taken for a mask"""
+    return gate[keep.bool()], up[keep.bool()], down[:, keep.bool()]
+
+
 def not_written(gate, up, down, keep):
     """not written yet"""
     raise NotImplementedError()

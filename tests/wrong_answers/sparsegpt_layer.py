@@ -372,6 +372,14 @@ def no_column_of_errors(weight, hessian, sparsity, block=128, damp=0.01, pattern
     return weight - error * u[0], weight != 0
 
 
+def nothing_goes_in_the_last_block(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """nothing goes in 1 of 1 blocks"""
+    new, mask = right_blocks(weight, hessian, sparsity, block, damp, pattern)
+    start = (weight.shape[1] - 1) // block * block
+    new[:, start:], mask[:, start:] = weight[:, start:], True
+    return new, mask
+
+
 def not_written(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
     """not written yet"""
     raise NotImplementedError()

@@ -96,6 +96,26 @@ def returns_nothing(accuracy, n):
     right_formula(accuracy, n)
 
 
+def halved(accuracy, n):
+    """* 0.5 halves, ** 0.5 takes the root"""
+    return (accuracy * (1 - accuracy) / (n - 1)) * 0.5
+
+
+def cut_to_0(accuracy, n):
+    """made 0 of a number below 1"""
+    return math.sqrt(accuracy * (1 - accuracy) // (n - 1))
+
+
+def accuracy_added(accuracy, n):
+    """the accuracy was added"""
+    return accuracy + right_formula(accuracy, n)
+
+
+def no_brackets(accuracy, n):
+    """brackets are missing"""
+    return math.sqrt(accuracy * (1 - accuracy) / n - 1)
+
+
 def not_written(accuracy, n):
     """not written yet"""
     raise NotImplementedError()

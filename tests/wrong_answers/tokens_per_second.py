@@ -139,6 +139,21 @@ def forgets_return(config, bits_per_weight, bandwidth, context):
     right_macs(config, bits_per_weight, bandwidth, context)
 
 
+def cut_to_a_whole_number(config, bits_per_weight, bandwidth, context):
+    """the number was rounded, or // cut it"""
+    return int(right_macs(config, bits_per_weight, bandwidth, context))
+
+
+def no_brackets(config, bits_per_weight, bandwidth, context):
+    """brackets are missing around what is read"""
+    return bandwidth / _weights(config) * bits_per_weight / 8 + _cache(config, context)
+
+
+def cache_outside(config, bits_per_weight, bandwidth, context):
+    """brackets are missing around what is read"""
+    return bandwidth / (_weights(config) * bits_per_weight / 8) + _cache(config, context)
+
+
 def not_written(config, bits_per_weight, bandwidth, context):
     """not written yet"""
     raise NotImplementedError()

@@ -108,6 +108,16 @@ def forgets_return(weight, input_norm):
     weight.abs() * input_norm
 
 
+def one_norm_for_all(weight, input_norm):
+    """all inputs got one norm"""
+    return weight.abs() * input_norm.mean()
+
+
+def only_positive(weight, input_norm):
+    """weights below 0 score 0"""
+    return weight.relu() * input_norm
+
+
 def not_written(weight, input_norm):
     """not written yet"""
     raise NotImplementedError()

@@ -23,7 +23,7 @@ def cause(inputs: dict, answer: Dropped) -> Iterator[Named]:
     dense, mine = digests(built(inputs["model"])), answer.digests
     others = [index for index in range(count) if index not in keep]
     origin = origins(mine, dense)
-    if len(keep) < count and mine == dense:
+    if len(keep) < count and dense.items() <= mine.items():
         yield (
             "It looks as if the model stayed as it came: perhaps a copy was changed. Its own list of blocks "
             "must get shorter: model.model.layers."
@@ -80,8 +80,8 @@ def unnoted(inputs: dict, answer: Dropped) -> Iterator[Named]:
         yield f"It looks as if layer_widths of the config still lists all blocks, {CONFIG}"
     elif answer.cached != answer.uncached:
         yield (
-            "It looks as if the blocks keep their old numbers: by layer_idx each finds its place in the KV "
-            f"cache, which has as many places as blocks, {NUMBER}\n"
+            "It looks as if the blocks keep their old numbers, or begin with 1: by layer_idx each finds its "
+            f"place in the KV cache, which has as many places as blocks, {NUMBER}\n"
             "Try [layer.self_attn.layer_idx for layer in model.model.layers]."
         )
 

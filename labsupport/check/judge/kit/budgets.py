@@ -47,7 +47,16 @@ def mistakes(
         "It looks as if the distances were not brought to the size of `spread`: divide them by the largest "
         f"of them first, {RULE}"
     )
+    below = ratio.mean() - ratio  # [layers]
+    median = ratio.median() - ratio
+    one_side = (
+        "It looks as if the largest distance was taken without its sign: below.abs().max(). The layer "
+        f"furthest from the mean may lie above it, {RULE}"
+    )
     return [
+        (sparsity + spread * below / below.max(), one_side),
+        (sparsity + spread * median / median.abs().max(),
+         f"It looks as if the median of the ratios was taken for their mean, {RULE}"),
         (2 * sparsity - right,
          f"It looks as if layers with many outliers lose most: the sign is turned round, {RULE}"),
         (1 - right, names_density),

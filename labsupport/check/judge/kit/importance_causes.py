@@ -104,7 +104,13 @@ def _of_magnitudes(of: Coupled, score: torch.Tensor) -> Iterator[Named]:
     )
     factors = score.double() / right  # [count]
     by_one_factor = of.count > 1 and near(factors, factors[:1].expand(of.count))
-    if by_one_factor or near(score, means) or near(score, means / len(pairs)):
+    if by_one_factor:
+        text = (
+            "It looks as if means were taken instead of sums, or all scores were divided by one number: all "
+            f"are right up to one factor, {float(factors[0]):.3g}. The score is the sum itself, {CRITERIA}"
+        )
+        yield Cause(text, "means, or one factor")
+    if near(score, means) or near(score, means / len(pairs)):
         yield (
             "It looks as if means were taken instead of sums. All weights of a structure count alike, in "
             f"large matrices and in small ones, {CRITERIA}"

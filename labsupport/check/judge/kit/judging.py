@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
-from labsupport.check.judge.kit import raised, strain
+from labsupport.check.judge.kit import raised, signs, strain
 from labsupport.check.judge.kit.causes import Cause, first
 from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, a_type
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
@@ -50,7 +50,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
             return unanswered(exercise, str(problem))
         strain.notice(answer.error)
         cases_asked += 1
-        unwritten += answer.error is not None and answer.error.names[0] == "NotImplementedError"
+        unwritten += answer.error is not None and signs.is_stub(answer.error)
         parts = _parts(exercise, case, answer)
         wrong = noted = None
         for part in [_as_one(case.title, parts)] if index else parts:

@@ -63,7 +63,9 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
     dropped = int((~flat).sum())
     quantile = bool(torch.equal(flat, scores > torch.quantile(scores, sparsity)))
     too = f"\n{QUANTILE}" if quantile else ""
-    if drops_lowest(~flat, scores, k):
+    if not 0 < k < n:
+        yield from at_an_end(dropped, k, n)
+    elif drops_lowest(~flat, scores, k):
         yield (
             f"It looks as if the mask is inverted: in this course True means keep, {SMALLEST}\n"
             "Try mask.sum(): it should be the number of weights that stay."
@@ -115,6 +117,17 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
     if dropped != k and dropped == n - k and drops_lowest(flat, scores, n - k):
         yield SHARE
     yield from _other_rules(weight, flat, sparsity, k)
+
+
+def at_an_end(dropped: int, k: int, n: int) -> Iterator[Named]:
+    """The mistake of a mask that drops all of n where k = 0 go, or none where all go."""
+    if dropped == n - k:
+        what = "all go although k is 0" if k == 0 else f"all stay although all {n} go"
+        text = (
+            f"It looks as if {what}. A slice such as order[-k:] is the whole list where k is 0: write "
+            "order[n - k:], or treat that case first."
+        )
+        yield Cause(text, "a slice [-0:]")
 
 
 def none_to_drop(what: str, product: float) -> Cause:

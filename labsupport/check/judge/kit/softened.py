@@ -59,6 +59,11 @@ def mistakes(
         """The same sum for logits that are softened already."""
         return kl(mine, wanted, 1.0)
 
+    def over_places() -> float:
+        """The sum where every softmax runs along a window."""
+        one, other = ((each.double()[:, :-1] / t).log_softmax(dim=1) for each in (student, teacher))
+        return (other.exp() * (other - one)).sum().item()
+
     total = kl(student, teacher, t)
     loss = t * t * total / targets
     p, q = ((each.double() / t).log_softmax(dim=-1)[:, :-1] for each in (student, teacher))
@@ -100,6 +105,14 @@ def mistakes(
         (t * t * kl(student, teacher, t, slice(None)) / (batch * length), last),
         (t * t * kl(student, teacher, t, slice(None)) / targets, last),
         (t * t * kl(student, teacher, t, slice(1, None)) / targets, last),
+        (t * t * (q.exp() * (q - p.exp())).sum().item() / targets,
+         "It looks as if kl_div got the student's probabilities. Its first argument is the student's "
+         f"log_softmax, {SOFT}"),
+        (t * t * over_places() / targets,
+         "It looks as if the softmax ran over the positions. A guess runs over the vocabulary, dim=-1, "
+         f"{SOFT}"),
+        (t**4 * total / targets, f"It looks as if the factor T squared is there twice, {SIZE}"),
+        (2 * t * total / targets, f"It looks as if T was doubled and not squared: T ** 2, {SIZE}"),
         (loss * targets / (batch * length),
          f"It looks as if the sum was divided by all {batch * length} tokens. {targets} guesses have a "
          f"target, {SOFT}"),

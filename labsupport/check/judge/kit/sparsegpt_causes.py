@@ -110,6 +110,12 @@ def _of_mask(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int) ->
         )
         if exact and fits(replayed(weight, mask, rows, group)[1], groups=len(both)):
             return  # the choice is right
+        idle = [bool(pool.all()) and round(sparsity * pool.numel()) > 0 for pool in both]
+        if not each_row and any(idle):
+            yield f"It looks as if nothing goes in {sum(idle)} of {len(both)} blocks, {BLOCKS}"
+        cut = [int((~pool).sum()) for pool in both]
+        if not (each_row or exact) and cut == [int(sparsity * pool.numel()) for pool in both]:
+            yield Cause("It looks as if int() cut k down; round() it.", "int instead of round")
         if each_row and fits(right, groups=len(both)):
             yield f"It looks as if every group was {late}"
         if not each_row and chosen(right.reshape(1, -1), mask.reshape(1, -1), SLACK):

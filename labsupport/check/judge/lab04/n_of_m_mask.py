@@ -119,18 +119,30 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if bool((kept < n).any() and torch.equal(kept, (scores > 0).sum(dim=1, keepdim=True).clamp(max=n))):
         text = f"It looks as if no score of 0 stayed. Exactly {n} must stay, of zeros, too, {GROUPS}"
         yield Cause(f"{text}\n{experiment}", "no score of 0 stays")
-    if bool((kept <= n).all()) and torch.equal(masks, scores > best_gone):
+    short, long = (kept < n).flatten(), (kept > n).flatten()  # [groups] each
+    if bool((short & ((scores >= best_gone).sum(dim=1) > n) | (kept == n).flatten()).all()) and torch.equal(
+        masks, scores > best_gone
+    ):
         text = (
             f"It looks as if all that tie with the best that goes went. Exactly {n} must stay, equal or not, "
             f"{GROUPS}\n{experiment}"
         )
         yield Cause(text, "all that tie went")
-    if bool((kept >= n).all()) and torch.equal(masks, scores >= worst_kept):
+    if bool((long & ((scores > worst_kept).sum(dim=1) < n) | (kept == n).flatten()).all()) and torch.equal(
+        masks, scores >= worst_kept
+    ):
         text = (
             f"It looks as if all that tie with place {n} of their group stayed. The format has room for "
             f"exactly {n}, {GROUPS}\n{experiment}"
         )
         yield Cause(text, "all that tie stayed")
+    left = (masks == masks[:, :1]).all(dim=1)  # [groups], all of these stay or all go
+    if bool(left.any()) and not bool(left.all()) and keeps_best(masks[~left], scores[~left], n):
+        text = (
+            "It looks as if some groups were left out: all of their inputs stay, or all go. Does a loop end "
+            f"before the last group, or return inside?\n{experiment}"
+        )
+        yield Cause(text, "groups left out")
     if rows % m == 0 and keeps_best(mask.T.reshape(-1, m), score.T.reshape(-1, m), n):
         text = "It looks as if the groups run down the columns, over outputs; they run along a row"
         yield Cause(f"{text}, {GROUPS}\n{experiment}", "groups down the columns")

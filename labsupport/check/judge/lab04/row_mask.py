@@ -9,7 +9,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drop_range, drops_lowest
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
-from labsupport.check.judge.kit.magnitudes import RANKS, SHARE, none_to_drop
+from labsupport.check.judge.kit.magnitudes import RANKS, SHARE, at_an_end, none_to_drop
 from labsupport.check.judge.kit.ranges import range_cases
 from labsupport.check.judge.kit.score_masks import INVERTED, comparable, mask_parts
 
@@ -91,7 +91,9 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     k = round(sparsity * width)
     dropped = (~mask).sum(dim=1)  # [out]
     experiment = f"Try mask.sum(dim=1): every number should be {width - k}."
-    if drops_lowest(~mask, score, k):
+    if not 0 < k < width and len(set(dropped.tolist())) == 1:
+        yield from at_an_end(int(dropped[0]), k, width)
+    elif drops_lowest(~mask, score, k):
         yield Cause(f"{INVERTED}\n{experiment}", "inverted mask")
     if drops_lowest(mask, -score, k):
         yield f"It looks as if the highest scores were dropped: those weights matter most, {SCORE}"
@@ -136,6 +138,12 @@ def _other_rules(score: torch.Tensor, mask: torch.Tensor, sparsity: float, k: in
     lowest = torch.zeros_like(mask).scatter_(1, order[:, :k], True)  # [out, in]
     if torch.equal(mask, order >= k):
         yield RANKS
+    done = torch.tensor([bool(row.all()) for row in mask])  # [out], all of these stay
+    if bool(done.any()) and not bool(done.all()) and k > 0 and drops_lowest(mask[~done], score[~done], k):
+        yield (
+            f"It looks as if {int(done.sum())} of {rows} rows were left out. Does a loop end before the "
+            "last row, or does its return stand inside?"
+        )
     if k > 0 and torch.equal(mask, ~lowest.any(dim=0).expand_as(mask)):
         yield (
             "It looks as if each row's places went into mask[:, places]: that drops these columns in all "

@@ -66,7 +66,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         if bool(score.isnan().any()):
             raise Wrong("there is NaN in it", input_norm=norm, your_score=score)
         if not bool(score.isfinite().all()):
-            raise Wrong("float16 ends at 65504", input_norm=norm, your_score=score)
+            why = "float16 ends at 65504" if score.dtype is torch.float16 else "there is infinity in it"
+            raise Wrong(why, input_norm=norm, your_score=score)
 
     def positive() -> None:
         if bool((score < 0).any()):
@@ -146,6 +147,13 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
             f"{float(scale):.4g}. The ranking is the same, but the score is defined without it, {POWER}"
         )
         yield Cause(text, "input_norm normalised")
+
+    exponent = (factors.double().log() / norm.double().log())[0, 0]
+    if close(factors, norm.double() ** exponent):
+        text = (
+            f"It looks as if the norm got the power {float(exponent):.3g}. Alpha is {alpha:g} here, {POWER}"
+        )
+        yield Cause(text, "another exponent")
 
 
 def close(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -48,7 +48,8 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def finite() -> None:
         if not bool(score.isfinite().all()):
-            raise Wrong("float16 ends at 65504", input_norm=norm, your_score=score)
+            why = "float16 ends at 65504" if score.dtype is torch.float16 else "there is infinity in it"
+            raise Wrong(why, input_norm=norm, your_score=score)
 
     def positive() -> None:
         if bool((score < 0).any()):
@@ -106,6 +107,13 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         yield f"It looks as if the norm was added. What counts is the size of weight times input, {SCORE}"
     if close(factors, magnitude * norm) or close(factors, magnitude * norm**2):
         yield f"It looks as if the weight, or the whole score, was squared, {SCORE}"
+    if close(factors, factors[:1, :1].expand_as(weight)):
+        yield (
+            "It looks as if all inputs got one norm, such as the mean of input_norm or its own norm. Each "
+            f"input has one of its own, {SCORE}"
+        )
+    if close(score, weight.relu() * norm):
+        yield f"It looks as if weights below 0 score 0. -4 is as far from zero as 4, {SCORE}"
     scale = (factors / norm)[0, 0]
     if multiplied_by(norm * scale):
         text = (

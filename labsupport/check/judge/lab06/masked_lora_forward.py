@@ -150,6 +150,7 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, str]]:
         (weight * mask, "the LoRA matrices were not used"),
         (scaling * b @ a * mask, "the frozen weight is missing: LoRA adds to it"),
         ((weight + b @ a) * mask, "scaling is missing"),
+        ((weight - scaling * b @ a) * mask, "the LoRA part was taken away. It is added"),
         (scaling * (weight + b @ a) * mask, "the frozen weight was scaled too; only the LoRA part is"),
         ((weight + scaling / rank * b @ a) * mask, "scaling was divided by the rank. It is alpha / r"),
         (merged * mask / mask.double().mean(), "the kept weights were made larger, as dropout does"),

@@ -10,7 +10,7 @@ from labsupport.check.judge.kit.compare import Wrong, is_close, is_number
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 
 SHARE = see("7.3", "How far off may a share be?")
-ROUND = [(0.5, 26), (0.5, 101), (0.2, 26), (0.8, 17), (0.9, 37), (0.1, 10), (0.2, 65), (0.9, 145)]
+ROUND = [(0.5, 26), (0.5, 101), (0.2, 26), (0.8, 17), (0.9, 37), (0.1, 145), (0.2, 65), (0.9, 145)]
 
 
 def cases(seed: int) -> list[Case]:
@@ -61,6 +61,9 @@ def mistakes(p: float, n: int) -> list[tuple[float, Named]]:
         (math.sqrt(p / (n - 1)), f"the factor 1 - p is missing, {SHARE}"),
         (100 * root, "this is in percentage points; accuracy goes from 0 to 1."),
         (1.96 * root, "this is half a 95 % interval, 1.96 standard errors. One is asked for."),
+        (spread / (n - 1) / 2, f"the variance was halved: * 0.5 halves, ** 0.5 takes the root, {SHARE}"),
+        (0.0, "// or int() made 0 of a number below 1. / divides."),
+        (p + root, "the accuracy was added. The standard error alone is asked for."),
         (2 * root, "this is two standard errors; one is asked for."),
     ]
     return [(wrong, looks(said)) for wrong, said in found]

@@ -99,6 +99,8 @@ def mistakes(inputs: dict) -> Iterator[tuple[int, Named]]:
     yield right * kv_heads // heads, Cause(grouped, "the KV heads were counted")
     quotient = f"the width of a head was taken to be hidden_size / heads. The config says head_dim, {MEET}"
     yield right * hidden // (heads * head_dim), quotient
+    bitwise = "tokens ^ 2 was written: ^ works on single bits in Python. A power has two stars, tokens ** 2"
+    yield right // tokens**2 * (tokens ^ 2), bitwise
     yield right // tokens, f"every token was given one partner. It meets all {tokens}, {MEET}"
     yield right // tokens**2, f"the tokens were forgotten, {MEET}"
     triangle = (

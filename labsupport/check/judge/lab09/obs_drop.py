@@ -124,7 +124,11 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
     hessian, count = torch.linalg.inv(inverse), len(row)
     column, pivot, before = inverse[:, j], inverse[j, j], (j - 1) % count
     found = [
-        (row, "no other weight moved. They can make up for a part of what is gone"),
+        (
+            row,
+            "no other weight moved, as where weight j is set to 0 before its value is used. They can make up "
+            "for a part of what is gone",
+        ),
         (row + row[j] / pivot * column, "the others moved the wrong way: the sign is minus"),
         (row - row[j] * column, "[H^-1]_jj is missing: divide by it, so that weight j comes out as zero"),
         (row - row[j] / pivot.sqrt() * column, "a root was taken of [H^-1]_jj"),
@@ -141,6 +145,11 @@ def mistakes(inputs: dict) -> list[tuple[torch.Tensor, Named]]:
         (row - row[j] ** 2 / pivot * column, "w_j was squared: that is the score, not the move"),
         (-row[j] / pivot * column, "the change alone was returned: add it to the row"),
     ]
+    looped = row - row[j] / pivot * column * ~later  # a loop that sets weight j to 0 on its way
+    if 0 < j < count - 1:
+        found.append(
+            (looped, "only the weights left of j moved: a loop had set weight j to 0 before the others")
+        )
     gone = torch.arange(count) == j
     return [(each.masked_fill(gone, 0), said) for each, said in found]
 

@@ -34,7 +34,7 @@ def cases(seed: int) -> list[Case]:
         coarse[who] = coarse[who].bfloat16()
     return [
         Case(
-            "two windows of three tokens, a vocabulary of four, T = 3",
+            "two windows of three tokens, a vocabulary of four, T = 5",
             draw.until(lambda: eighths(source), suits),
         ),
         Case("a student that guesses what the teacher guesses", equal),
@@ -46,15 +46,15 @@ def cases(seed: int) -> list[Case]:
 
 
 def eighths(source) -> dict:
-    """Logits [2, 3, 4] whose guesses at T = 3 are 1/8, 1/8, 1/4 and 1/2 in some order, and token ids."""
+    """Logits [2, 3, 4] whose guesses at T = 5 are 1/8, 1/8, 1/4 and 1/2 in some order, and token ids."""
 
     def guesses() -> torch.Tensor:
-        rows = [[source.sample((1.0, 1.0, 8.0, 64.0), 4) for _ in range(3)] for _ in range(2)]
+        rows = [[source.sample((1.0, 1.0, 32.0, 1024.0), 4) for _ in range(3)] for _ in range(2)]
         return torch.tensor(rows).log()
 
     token_ids = torch.tensor([source.choices(range(4), k=3) for _ in range(2)])
     return {"student_logits": guesses(), "teacher_logits": guesses(), "token_ids": token_ids,
-            "temperature": 3.0}  # fmt: skip
+            "temperature": 5.0}  # fmt: skip
 
 
 def suits(inputs: dict) -> bool:
@@ -88,7 +88,7 @@ def parts(inputs: dict, answer: Distilled) -> list[Part]:
         if not math.isclose(float(value), expected, rel_tol=1e-4, abs_tol=1e-5):
             show = {}
             if vocabulary == 4:
-                show = {f"8 p of the {who} at T = 3": (8 * (each / 3).softmax(dim=-1)).round()
+                show = {f"8 p of the {who} at T = 5": (8 * (each / 5).softmax(dim=-1)).round()
                         for who, each in (("student", student), ("teacher", teacher))}  # fmt: skip
             raise Wrong(**show, your_loss=float(value), expected=expected)
 

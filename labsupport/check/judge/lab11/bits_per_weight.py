@@ -96,7 +96,10 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     sparsity, bits, group, pattern = inputs.values()
     codes, grid, places = _stored(inputs)
     right, share = codes + grid + places, 1 - sparsity
-    yield codes + places, f"scale and zero were forgotten. Each group has them, {COST}"
+    yield (
+        codes + places,
+        f"scale and zero were forgotten, or // cut 32 // group to 0. Each group has them, {COST}",
+    )
     yield right - grid / 2, f"one number was counted for a group. It has a scale and a zero, {COST}"
     yield right + grid, f"scale and zero were given 32 bits each. In a file they are float16, {COST}"
     yield codes + places + 2 / group, f"scale and zero were given one bit each. They are float16, {COST}"

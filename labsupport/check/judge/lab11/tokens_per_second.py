@@ -114,7 +114,10 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     def with_cache(size: float) -> float:
         return bandwidth / (read + size)
 
+    brackets = f"brackets are missing around what is read: a / b * c is (a / b) * c, {ONCE}"
+    yield bandwidth / weights * bits / 8, brackets
     if context:
+        yield bandwidth / read + cache, brackets
         yield with_cache(0), f"the KV cache was left out. It is read for every token, too, {ONCE}"
         grouped = f"the cache was counted for all {heads} query heads. It has {kv_heads} KV heads, {ONCE}"
         yield with_cache(cache * heads / kv_heads), Cause(grouped, "grouped-query attention was ignored")
@@ -163,6 +166,8 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     for value, said in mistakes(inputs):
         if is_close(found, value, 1e-5):
             yield looks(said)
+    if found == int(found) and abs(found - _right(inputs)) < 1:
+        yield looks(f"the number was rounded, or // cut it. Return it as it is, {ONCE}")
 
 
 EXERCISE = Exercise("tokens_per_second", "11.7", cases, parts, cause)
