@@ -38,6 +38,18 @@ LATE = (
     Sign(("drop_blocks",), "AttributeError", r"'\w+Config' object has no attribute 'layer_",
          "Not every config has this list: hasattr(config, name) asks without an error, "
          f"{see('10.2', 'What the config must say')}"),
+    Sign(("accuracies",), "RuntimeError", r"mean\(\): (could not infer output dtype|input dtype should be)",
+         "It looks as if the mean of a bool tensor was taken. (guesses == answers).float().mean() is the "
+         "share that is true."),
+    Sign(("standard_error",), "ValueError", "math domain error",
+         "It looks as if brackets are missing: a / n - 1 takes 1 from the quotient, and a / (n - 1) "
+         "divides by n - 1."),
+    Sign(("continuation_logprob",), "IndexError", "too many indices for tensor of dimension 2",
+         "It looks as if the model got tokens without a batch axis. It takes [batch, tokens]: "
+         "token_ids[None] is a batch of one, and .logits[0] its logits."),
+    Sign(("continuation_logprob",), "RuntimeError", "stack expects each tensor to be equal size",
+         "It looks as if context and continuation were stacked as two rows. They are one text: "
+         "torch.cat puts one after the other."),
     Sign(("hessian",), "RuntimeError", SIZES,
          "It looks as if all axes of x went into the product. x may have one axis, two or three: bring it "
          f"into the shape [tokens, in] first, {see('9.1', 'The whole matrix')}\n"

@@ -52,18 +52,6 @@ SIGNS = (
     Sign(("row_mask",), "IndexError", r"index \d+ is out of bounds for dimension 0",
          "It looks as if the places of entries in their rows were used as numbers of rows, as in "
          "mask[places]. mask.scatter_(1, places, False) sets in each row its own."),
-    Sign(("accuracies",), "RuntimeError", r"mean\(\): (could not infer output dtype|input dtype should be)",
-         "It looks as if the mean of a bool tensor was taken. (guesses == answers).float().mean() is the "
-         "share that is true."),
-    Sign(("standard_error",), "ValueError", "math domain error",
-         "It looks as if brackets are missing: a / n - 1 takes 1 from the quotient, and a / (n - 1) "
-         "divides by n - 1."),
-    Sign(("continuation_logprob",), "IndexError", "too many indices for tensor of dimension 2",
-         "It looks as if the model got tokens without a batch axis. It takes [batch, tokens]: "
-         "token_ids[None] is a batch of one, and .logits[0] its logits."),
-    Sign(("continuation_logprob",), "RuntimeError", "stack expects each tensor to be equal size",
-         "It looks as if context and continuation were stacked as two rows. They are one text: "
-         "torch.cat puts one after the other."),
     Sign(("row_mask",), "RuntimeError", SIZES + r" \(\d+\) at non-singleton dimension 1",
          "It looks as if an axis is missing: thresholds of shape [out] line up with the columns of [out, "
          "in]. They must be [out, 1]: keepdim=True, or threshold[:, None].\nTry threshold.shape."),
