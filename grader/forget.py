@@ -31,10 +31,14 @@ back whoever is in what it reads."""
 
 @dataclass(frozen=True)
 class Trace:
-    """A place that has data of a student, and how it is removed."""
+    """A place that has data of a student, and how it is removed.
+
+    word: whether it is found by a word of the id or the name alone, which may be another person's.
+    """
 
     what: str
     remove: Callable[[], None]
+    word: bool = False
 
 
 def forget(student: str, really: bool) -> list[str]:
@@ -65,8 +69,9 @@ def forget(student: str, really: bool) -> list[str]:
 def found_of(student: str, called: list[str]) -> list[Trace]:
     """The places that have data of the student. Raises LabError if there are none."""
     found = list(traces(student, called))
-    if not found:
-        raise LabError(f"There is nothing of {student} in {course.folder()}.")
+    if all(trace.word for trace in found):
+        said = f" '{student}' is a word in {', '.join(trace.what for trace in found)}." if found else ""
+        raise LabError(f"There is nothing of {student} in {course.folder()}.{said}")
     return found
 
 
@@ -88,9 +93,13 @@ def words(student: str) -> list[str]:
 def traces(student: str, called: list[str]) -> Iterator[Trace]:
     """Every place that has data of the student; the roster last: it knows what a person is called.
 
-    The table of a challenge shows a chosen name, by which nobody can search.
+    The pages first: an interrupted call is completed while anything else is there. The table of a challenge
+    shows a chosen name, by which nobody can search.
     """
     folder = course.folder()
+    pages = [*folder.glob("report*.html"), *folder.glob("report_*_pairs/*.html")]
+    for path in sorted(path for path in pages if names(path, called)):
+        yield Trace(f"{path.relative_to(folder)}, which `report` makes again", path.unlink, word=True)
     for lab in course.labs():  # before the journal, which says in which tables the student has a place
         table_page = folder / f"report_{lab}_table.html"
         if table_page.exists() and (folder / "journal" / lab / f"{student}.json").exists():
@@ -109,7 +118,8 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
         origins = (*held.unmatched, *held.assigned)
         of_whom = {*held.students, *held.assigned.values()}
         if student in of_whom or any(named(origin.encode(), called) for origin in origins):
-            yield Trace(f"an entry in collected/{lab}.json", partial(unregister, student, called, lab))
+            remove = partial(unregister, student, called, lab)
+            yield Trace(f"an entry in collected/{lab}.json", remove, word=student not in of_whom)
         for what, titles in ((extensions.WHAT, extensions.TITLES), (teams.WHAT, teams.TITLES)):
             if student in kept.read(what, lab, titles):
                 yield Trace(f"a line in {what}/{lab}.csv", partial(unlist, student, what, lab, titles))
@@ -119,9 +129,6 @@ def traces(student: str, called: list[str]) -> Iterator[Trace]:
     with table.opened() as book:
         if book and student in table.enrolled(book):
             yield Trace("the student in nbgrader's gradebook", partial(unbook, student))
-    pages = [*folder.glob("report*.html"), *folder.glob("report_*_pairs/*.html")]
-    for path in sorted(path for path in pages if names(path, called)):
-        yield Trace(f"{path.relative_to(folder)}, which `report` makes again", path.unlink)
     if student in lms_export.on_roster():
         yield Trace("a line in roster.csv", partial(roster.without, folder / "roster.csv", student))
 

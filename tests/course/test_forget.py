@@ -168,6 +168,18 @@ def test_an_interrupted_one_is_completed(term, monkeypatch):
     assert {row.student for row in table.rows(LAB)} == {"s171"}
 
 
+def test_a_word_that_is_no_students_removes_nothing(term, capsys):
+    """A slip in an id, which is a word of a page or of somebody's unmatched work by chance."""
+    register.write(
+        term / "submitted", LAB, register.Register({}, {"Zoe points_1_assignsubmission_file_": "x"})
+    )
+    before = content(term)
+    assert main(["forget", "points", "--yes"]) == 2
+    said = capsys.readouterr().err
+    assert "There is nothing of points in" in said and f"report_{LAB}.html" in said
+    assert content(term) == before
+
+
 def test_a_file_name_of_an_old_system_stops_nothing(term, capsys):
     (term / os.fsdecode(b"Pr\x81fung s17.txt")).write_text("x")
     assert main(["forget", "s17", "--yes"]) == 0
