@@ -83,7 +83,8 @@ def write(target: Path) -> list[str]:
                         archive.write(path, in_unicode(name))
         draft.replace(target)
     except (OSError, sqlite3.Error) as problem:
-        raise LabError(f"{target} cannot be written: {problem}.") from problem
+        why = getattr(problem, "strerror", None) or problem
+        raise LabError(f"{target} cannot be written: {why}.") from problem
     finally:
         draft.unlink(missing_ok=True)
     notes = [f"{target}: {len(members):,} files, {target.stat().st_size / 2**20:,.1f} MiB"]

@@ -152,3 +152,13 @@ def test_a_file_name_of_an_old_system_is_packed(tmp_path, monkeypatch):
     assert main(["archive", str(tmp_path / "x.zip")]) == 0
     with zipfile.ZipFile(tmp_path / "x.zip") as packed:
         assert packed.read("course/Pr\\x81fung.txt") == b"x"
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_sentence(folder, tmp_path, capsys):
+    """Without the names that the file has while it is written."""
+    for place, why in (
+        (tmp_path / "no" / "a.zip", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        assert main(["archive", str(place)]) == 2
+        assert capsys.readouterr().err.endswith(f"{place} cannot be written: {why}.\n")
