@@ -47,6 +47,8 @@ def lines(source: Path, titles: Sequence[str]) -> dict[str, dict[str, str]]:
     if titles[0] not in there or not there & {*others}:
         one = "one of " * (len(others) > 1)
         raise LabError(f"{source} needs the column {titles[0]}, and {one}{', '.join(others)}.")
+    for title in titles:
+        spreadsheet.once(table, title, source)
     found = {}
     for line in spreadsheet.lines(table, titles):
         student = line[titles[0]]

@@ -177,6 +177,7 @@ def table(path: Path) -> list[list[str]]:
         raise LabError(
             f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."
         )
+    spreadsheet.once(rows, "student_id", f"The roster {path}")
     return rows
 
 

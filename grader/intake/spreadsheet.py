@@ -32,16 +32,22 @@ def table(path: Path, called: str = "") -> list[list[str]]:
         raise LabError(f"{called} has {len(raw) / 2**20:,.0f} MiB; the limit is {LARGEST / 2**20:.0f} MiB.")
     text = re.sub(r"\A\s*sep=(.)\s*?(\r\n|\r|\n)", "", text).lstrip("\r\n")  # a line for spreadsheets
     head = (re.sub('"[^"]*"', "", text[:100_000]).splitlines() or [""])[0]
-    rows, end = [], 0  # end: of the last row, in lines of the file
+    rows, end, long = [], 0, 0  # end: of the last row, in lines of the file; long: the first with more cells
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     try:
         for cells in reader:
             rows.append(cells)
+            long = long or (end + 1) * any(map(str.strip, cells[len(rows[0]) :]))
             end = reader.line_num
     except csv.Error as problem:
         raise LabError(
             f"{called} is not a CSV file in line {end + 1}, where a quotation mark may be missing: {problem}."
         ) from problem
+    if long:
+        raise LabError(
+            f"{called} has more cells in line {long} than titles: a cell that holds the separator needs "
+            "quotation marks around it."
+        )
     return [[plain(cell) for cell in cells] for cells in rows]
 
 
@@ -61,6 +67,12 @@ def harmless(cell: str) -> str:
 def titles_of(rows: list[list[str]]) -> list[str]:
     """The titles of a table's columns, in lower case and with _ for what is no letter or digit."""
     return [re.sub(r"\W+", "_", title.casefold()).strip("_") for title in rows[0]] if rows else []
+
+
+def once(rows: list[list[str]], title: str, called: object) -> None:
+    """Raise LabError where two columns have a title: nobody knows which of them counts."""
+    if titles_of(rows).count(title) > 1:
+        raise LabError(f"{called} has two columns '{title}': remove one of them, or give it another title.")
 
 
 def lines(rows: list[list[str]], wanted: Iterable[str]) -> list[dict[str, str]]:

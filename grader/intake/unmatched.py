@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader.intake import spreadsheet, stored
 from grader.intake.files import pick
-from grader.intake.parse import Unreadable
+from grader.intake.parse import Unreadable, shown
 from grader.intake.senders import UNKNOWN, Submission
 from labsupport.errors import LabError
 
@@ -16,7 +16,13 @@ TITLES: tuple[str, ...] = ("origin", "name", "number", "student_id")
 
 def read(path: Path) -> dict[str, str]:
     """The student ids by origin, "" where none is filled in. Raises LabError for a damaged file."""
-    return {row["origin"]: row["student_id"] for row in rows(path)}
+    said: dict[str, str] = {}
+    for row in rows(path):
+        if said.setdefault(row["origin"], row["student_id"]) != row["student_id"]:
+            raise LabError(
+                f"{path} gives '{shown(row['origin'], 120)}' to two students: remove one of the lines."
+            )
+    return said
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -26,6 +32,8 @@ def rows(path: Path) -> list[dict[str, str]]:
     table = spreadsheet.table(path)
     if table and not {"origin", "student_id"} <= set(spreadsheet.titles_of(table)):
         raise LabError(f"{path} needs the columns {', '.join(TITLES)}.")
+    for title in TITLES:
+        spreadsheet.once(table, title, path)
     return spreadsheet.lines(table, TITLES)
 
 

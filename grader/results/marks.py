@@ -74,6 +74,8 @@ def marked(path: Path, most: dict[str, int]) -> Iterator[tuple[tuple[str, str], 
     rows = spreadsheet.table(path)
     if not {*TITLES[:3]} <= set(spreadsheet.titles_of(rows)):
         raise LabError(f"{path} needs the columns {', '.join(TITLES[:3])}.")
+    for title in TITLES:
+        spreadsheet.once(rows, title, path)
     seen = set()
     for line in spreadsheet.lines(rows, TITLES):
         key = (line["answer"], line["question"])

@@ -501,6 +501,7 @@ def test_a_slip_that_is_taken_back_leaves_no_row(book, tmp_path, capsys):
     record("ann", 1)
     assert grant(tmp_path, "student_id,days,exempt\nanm,1,\nbeb,,yes\n") == 1
     assert "anm: 1 day more (not known in this course)" in capsys.readouterr().out
+    assert grant(tmp_path, "student_id,days,exempt\nanm,1,\n") == 1  # known by no second slip
     assert [each.student for each in table.rows(LAB)] == ["anm", "ann", "beb"]
     assert grant(tmp_path, "student_id,days,exempt\nanm,,\n") == 0
     assert [each.student for each in table.rows(LAB)] == ["ann", "beb"]
@@ -511,6 +512,7 @@ def test_a_slip_that_is_taken_back_leaves_no_row(book, tmp_path, capsys):
     ["student_id\nann\n", "student_id,days\nann,many\n", "student_id,days\nann,-1\n",
      "student_id,days,until\nann,1,2026-12-03\n", "student_id,until\nann,soon\n",
      "student_id,exempt\nann,perhaps\n",
+     "student_id,days\nann,1,5\n", "student_id,days,Days\nann,1,2\n",
      "student_id,days\nann,1\nann,2\n", "student_id,days\n,1\n", "name,days\nann,1\n"],
 )  # fmt: skip
 def test_a_file_that_says_nothing_clear_changes_nothing(tmp_path, text, capsys):
