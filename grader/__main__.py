@@ -367,7 +367,7 @@ def extensions(chosen) -> int:
         from grader.results import penalties, table
 
     lab = course.lab(chosen.lab)
-    known = {row.student for row in table.rows(lab)}
+    known = table.known(lab)
     granted = granting.keep(lab, chosen.csv)
     penalties.renew(lab)
     strangers = {student for student, one in granted.items() if one != granting.Extension()} - known
@@ -386,7 +386,7 @@ def teams(chosen) -> int:
         from grader.results import table
 
     lab = course.lab(chosen.lab)
-    known = {row.student for row in table.rows(lab)}
+    known = table.known(lab)
     listed = together.keep(lab, chosen.csv)
     with alone(lab):
         said, unclear = together.spread(lab)

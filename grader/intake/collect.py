@@ -24,6 +24,7 @@ from labsupport.progress import bar
 
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
+BACK = "It was taken back from {0}: run `grade`, and look at the points that {0} has by hand."
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
 NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
 
@@ -66,7 +67,7 @@ def collect(
         ):  # of GitHub Classroom: the name is part of its folders' names
             entries = [replace(entry, parts=(source.name, *entry.parts)) for entry in entries]
         submissions, arrivals = sorted_out(entries, lab, zone, people)
-        students, handed, whose = defaultdict(list), {}, {}
+        students, handed, whose, before_that = defaultdict(list), {}, {}, {}
         known = [path.name for path in course_submitted.glob("*")]
         forged = owners.forged(source, submissions, {*known, *(people.lines if people else ())})
         for submission in submissions:
@@ -79,6 +80,8 @@ def collect(
             student, why = identified(submission, needed, said.get(origin, before))
             if student and origin in said:
                 whose[origin] = student
+            if origin in said and assigned.get(origin, student) != student:
+                before_that[shown(submission.origin, 120)] = assigned[origin], submission
             if student:
                 students[student].append(submission)
             elif submission.platform == "canvas" and roster.is_test_student(submission.name):
@@ -93,6 +96,9 @@ def collect(
             with stored.alone(course_submitted):
                 stored.recover(course_submitted)
                 with tempfile.TemporaryDirectory(prefix=stored.DRAFT, dir=course_submitted) as draft:
+                    for listed_as, (old, submission) in [*before_that.items()]:
+                        if not stored.take_back(course_submitted / old / lab, lab, submission, Path(draft)):
+                            del before_that[listed_as]
                     for student, sent in bar(sorted(students.items()), f"collecting {lab}"):
                         found, handed[student] = drafted(student, sent, lab, Path(draft), course_submitted)
                         arrivals += found
@@ -110,6 +116,10 @@ def collect(
                     unmatched.add(names, [each for each in submissions if shown(each.origin, 120) in left])
         except OSError as problem:
             raise LabError(f"Cannot write {course_submitted}: {problem.strerror or problem}.") from problem
+    for place, arrival in enumerate(arrivals):
+        if arrival.origin in before_that:
+            note = BACK.format(before_that[arrival.origin][0])
+            arrivals[place] = replace(arrival, notes=(*arrival.notes, note))
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from grader.intake import times
+from grader.intake.files import pick
+from grader.intake.parse import Unreadable
 from grader.intake.senders import Submission
 from labsupport.errors import LabError
 
@@ -109,6 +111,22 @@ def put(target: Path, new: Path, draft: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def take_back(target: Path, lab: str, submission: Submission, draft: Path) -> bool:
+    """Remove a student's own work if it is this submission, which is another's; whether it was.
+
+    The student's folder stays, so that `grade` says that nothing is there. Raises OSError.
+    """
+    folder, name = own(target), pick(sorted(submission.files), lab)[0]
+    try:
+        same = name is not None and (folder / f"{lab}.ipynb").read_bytes() == submission.files[name].read()
+    except (OSError, Unreadable):
+        return False
+    if same:
+        (draft / "back").mkdir(exist_ok=True)
+        folder.rename(draft / "back" / target.parent.name)
+    return same
 
 
 def recover(submitted: Path) -> None:

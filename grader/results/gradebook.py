@@ -235,8 +235,14 @@ def feedback(lab: str, student: str = "") -> Path:
     """
     penalties.renew(lab)
     pages, whose = course.folder() / "feedback", student or "*"
-    refused = [row for row in rows(lab) if row.status == Status.UNREADABLE and student in ("", row.student)]
     notebooks = [*(course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")]
+    earlier = {path.parent.parent.name for path in notebooks}  # of whose work may have been taken back
+    refused = [
+        row
+        for row in rows(lab)
+        if (row.status == Status.UNREADABLE and student in ("", row.student))
+        or (row.status == Status.NOT_SUBMITTED and row.student in earlier)
+    ]
     if student and not (notebooks or refused):
         raise LabError(f"Nothing of {student} is graded in {lab}, so there is no page.")
     if not (notebooks or refused):

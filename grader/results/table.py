@@ -26,7 +26,7 @@ from grader.grade.journal import Record
 from grader.intake import extensions, register, roster, spreadsheet
 from grader.intake import submitted as submissions
 from grader.intake.parse import shown
-from grader.intake.stored import LATE
+from grader.intake.stored import LATE, OWN, TEAM
 from grader.results import by_hand as hands
 from grader.results.by_hand import Change
 from grader.status import ENDED_EARLY, SCORELESS, Status
@@ -259,6 +259,12 @@ def _reviews(asked: list[source.Cell], record: Record, by_hand: ByHand) -> Itera
             yield f"{cell.name}: {points(by_hand.scores[cell.id])} by hand for the earlier submission; {now}."
 
 
+def _gone(record: Record) -> bool:
+    """Whether the work of a record was taken back since, as from a student who was given it by mistake."""
+    place = course.folder() / "submitted" / record.student
+    return bool(record.verdicts) and place.is_dir() and not any((place / record.lab).glob("*"))
+
+
 def _newer(record: Record) -> bool:
     """Whether other work than that of a record is in place."""
     now = submissions.of(record.student, record.lab) if record.submission else None
@@ -269,6 +275,8 @@ def _renewals(record: Record, latest: str | None, newer: bool) -> Iterator[str]:
     """Sentences on a record that is not of the work in place, or not of today's judges."""
     if newer:
         yield f"Other work was handed in since: `python -m grader grade {record.lab[:2]}` renews this."
+    elif _gone(record):
+        yield f"This work was taken back since: `python -m grader grade {record.lab[:2]}` renews this."
     elif _older(record, latest):
         again = f"python -m grader regrade {record.lab[:2]}"
         yield (
@@ -343,6 +351,15 @@ def on_roster() -> set[str]:
     """The students of roster.csv in the course folder; empty without a roster."""
     path = course.folder() / "roster.csv"
     return set().union(*roster.read(path).by_id.values()) if path.is_file() else set()
+
+
+def known(lab: str) -> set[str]:
+    """The students of the course, without those whom a file of extensions or teams alone names."""
+    place = course.folder() / "submitted"
+    works = [path for path in place.glob("[!.]*/*/") if (path / OWN).exists() or not (path / TEAM).exists()]
+    graded = {record.student for record in journal.records(lab, notebooks=False)}
+    refused = register.read(place, lab).students
+    return {*on_roster(), *gradebook(lab)[0], *graded, *refused, *(path.parent.name for path in works)}
 
 
 def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:

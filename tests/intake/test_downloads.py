@@ -8,6 +8,7 @@ import pytest
 from grader.__main__ import main
 from grader.intake import register
 from grader.intake.collect import COLLECTED, UNMATCHED, collect
+from labsupport.errors import LabError
 
 LAB = "02_magnitude_pruning"
 NOTEBOOK = f"{LAB}.ipynb"
@@ -261,7 +262,7 @@ def test_what_a_person_said_is_kept(tmp_path, monkeypatch):
     names, origin = tmp_path / "names.csv", f"unknownx_1_2_{NOTEBOOK}"
     command = ["collect", LAB, str(zipped(tmp_path, {origin: b"x"}))]
     assert main([*command, "--roster", str(tmp_path / "roster.csv")]) == 1
-    for said, status in (("zz9", 0), ("nobody", 1), ("zz9", 0), ("", 1), ("yy8", 0)):
+    for said, status in (("zz9", 0), ("nobody", 1), ("zz9", 0), ("", 1), ("zz9", 0), ("yy8", 0)):
         names.write_text(f"origin,student_id\n{origin},{said}\n")
         assert main([*command, "--unmatched", str(names)]) == status
         for again in ([], ["--unmatched", str(tmp_path / f"other{said}.csv")]):
@@ -270,7 +271,32 @@ def test_what_a_person_said_is_kept(tmp_path, monkeypatch):
         assert (list(held.unmatched), held.assigned) == (
             ([], {origin: said}) if status == 0 else ([origin], {})
         )
-    assert taken(tmp_path / "course" / "submitted") == {"zz9": b"x", "yy8": b"x"}
+    assert taken(tmp_path / "course" / "submitted") == {"yy8": b"x"}
+
+
+def test_work_that_was_given_to_the_wrong_student_is_taken_back(tmp_path, monkeypatch, capsys):
+    """Neither points nor a page of somebody else's work stay with the student; the student's own does."""
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    (tmp_path / "roster.csv").write_text("student_id,name\njs1,Jane Smith\nzz9,Zoe\n")
+    names, origin = tmp_path / "names.csv", f"unknownx_1_2_{NOTEBOOK}"
+    files = {origin: b"zoe's", f"smithjane_3_1_{NOTEBOOK}": b"jane's"}
+    command = ["collect", LAB, str(zipped(tmp_path, files)), "--unmatched", str(names)]
+    names.write_text(f"origin,student_id\n{origin},js1\n")
+    assert main([*command, "--roster", str(tmp_path / "roster.csv")]) == 0
+    assert taken(tmp_path / "course" / "submitted") == {"js1": b"zoe's"}
+    names.write_text(f"origin,student_id\n{origin},zz9\n")
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "taken back from js1: run `grade`" in capsys.readouterr().out
+    assert taken(tmp_path / "course" / "submitted") == {"js1": b"jane's", "zz9": b"zoe's"}
+
+
+def test_a_list_that_gives_one_work_to_two_is_refused(tmp_path, people, capsys):
+    names = tmp_path / "names.csv"
+    names.write_text(f"origin,student_id\n{NOTEBOOK},js1\n{NOTEBOOK},jo2\n")
+    with pytest.raises(LabError, match="to two students: remove one"):
+        collect(LAB, zipped(tmp_path, {NOTEBOOK: b"x"}), tmp_path / "s", people, None, names)
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_file_of_the_same_name_may_be_anothers(tmp_path, people):

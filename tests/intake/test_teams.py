@@ -125,8 +125,11 @@ def test_a_file_that_is_not_there_is_said(empty, command, capsys):
 
 def test_who_is_not_known_is_said(empty, tmp_path, capsys):
     hand_in("ann", b"ann")
-    assert together(tmp_path, "ann,1", "anm,1") == 1
-    assert "anm is not known in this course" in capsys.readouterr().out
+    (tmp_path / "more.csv").write_text("student_id,days\nanm,1\n")
+    assert main(["extensions", LAB, str(tmp_path / "more.csv")]) == 1
+    for _ in range(2):  # neither a file nor the work that it brought makes a slip known
+        assert together(tmp_path, "ann,1", "anm,1") == 1
+        assert "anm is not known in this course" in capsys.readouterr().out
 
 
 # Grades
@@ -180,6 +183,25 @@ def test_who_handed_in_too_can_fetch_the_teams_page(folder, tmp_path):
     secrets = {each: (pages / each / LAB / SECRET).read_text() for each in ("ann", "bob", "cem")}
     assert (secrets["ann"], secrets["bob"]) == ("of ann", "of bob")
     assert len({*secrets.values()}) == 3
+
+
+@pytest.mark.lengthy
+def test_who_leaves_a_team_keeps_neither_its_points_nor_its_page(folder, tmp_path):
+    hand_in("ann", b"{}", 10)
+    (course.folder() / "roster.csv").write_text("student_id,name\nann,Ann\ncem,Cem\n")
+    assert together(tmp_path, "ann,1", "cem,1") == 0
+    digest = submitted.of("cem", LAB).digest
+    records = [graded(student, 0.5, digest=digest) for student in ("ann", "cem")]
+    for record in records:
+        journal.write(record)
+    gradebook.hand_over(LAB, records)
+    assert row("cem")["notes"] == ""
+    assert together(tmp_path, "cem,") == 0
+    assert row("cem")["notes"] == "This work was taken back since: `python -m grader grade 02` renews this."
+    class_run.grade_class(LAB, ["cem"])
+    assert (row("cem")["status"], row("cem")["total"]) == ("NOT_SUBMITTED", "")
+    page = (gradebook.feedback(LAB) / "cem" / LAB / f"{LAB}.html").read_text()
+    assert "NOT_SUBMITTED" in page and "handed in earlier" not in page and "def " not in page
 
 
 def test_who_is_forgotten_is_in_no_team(empty, tmp_path, capsys):
