@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from operator import itemgetter
 from pathlib import Path
 
 from grader.intake import archive, folders, gradescope, owners, register, roster, stored, times, unmatched
@@ -24,6 +25,7 @@ from labsupport.progress import bar
 
 REFUSED, UNMATCHED, NOTHING, LEFT_OUT = "refused", "unmatched", "nothing", "left out"
 
+ACCOUNTS = "Several accounts of Canvas have this name, and number {} is not in the roster."
 BACK = "It was taken back from {0}: run `grade`, and look at the points that {0} has by hand."
 TEST_STUDENT = "It is from Canvas's test student, who is not graded."
 NO_NOTEBOOK = "There is no {lab}.ipynb among what was sent: {sent}. Hand in the notebook {lab}.ipynb itself."
@@ -68,6 +70,7 @@ def collect(
             entries = [replace(entry, parts=(source.name, *entry.parts)) for entry in entries]
         submissions, arrivals = sorted_out(entries, lab, zone, people)
         students, handed, whose, before_that = defaultdict(list), {}, {}, {}
+        by_name = defaultdict(list)  # what no person has said whose it is
         known = [path.name for path in course_submitted.glob("*")]
         forged = owners.forged(source, submissions, {*known, *(people.lines if people else ())})
         for submission in submissions:
@@ -84,6 +87,8 @@ def collect(
                 before_that[shown(submission.origin, 120)] = assigned[origin], submission
             if student:
                 students[student].append(submission)
+                if not said.get(origin, before):
+                    by_name[student].append(submission)
             elif submission.platform == "canvas" and roster.is_test_student(submission.name):
                 arrivals.append(Arrival(shown(submission.origin, 120), None, LEFT_OUT, (TEST_STUDENT,)))
             else:
@@ -91,6 +96,11 @@ def collect(
                 arrivals.append(
                     Arrival(shown(submission.origin, 120), None, UNMATCHED, (inside or f"{why}.",))
                 )
+        for student, sent in by_name.items():
+            for submission in namesakes(student, sent, people):
+                students[student].remove(submission)
+                note = ACCOUNTS.format(submission.number)
+                arrivals.append(Arrival(shown(submission.origin, 120), None, UNMATCHED, (note,)))
         try:
             course_submitted.mkdir(parents=True, exist_ok=True)
             with stored.alone(course_submitted):
@@ -99,7 +109,9 @@ def collect(
                     for listed_as, (old, submission) in [*before_that.items()]:
                         if not stored.take_back(course_submitted / old / lab, lab, submission, Path(draft)):
                             del before_that[listed_as]
-                    for student, sent in bar(sorted(students.items()), f"collecting {lab}"):
+                    for student, sent in bar(
+                        sorted(filter(itemgetter(1), students.items())), f"collecting {lab}"
+                    ):
                         found, handed[student] = drafted(student, sent, lab, Path(draft), course_submitted)
                         arrivals += found
                     for folder in sorted(Path(draft, "new").glob("*")):
@@ -121,6 +133,14 @@ def collect(
             note = BACK.format(before_that[arrival.origin][0])
             arrivals[place] = replace(arrival, notes=(*arrival.notes, note))
     return sorted(arrivals, key=lambda arrival: (arrival.student or "", arrival.origin))
+
+
+def namesakes(student: str, sent: list[Submission], people: roster.Roster | None) -> list[Submission]:
+    """What other accounts of Canvas sent, where several have the name by which a student was found."""
+    flat = [each for each in sent if each.platform == "canvas" and each.number.isdecimal()]
+    if people is None or len({each.number for each in flat}) < 2:
+        return []
+    return [each for each in flat if people.find("", each.number)[0] != student]
 
 
 def zip_in_zip(submission: Submission) -> str:

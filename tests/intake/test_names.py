@@ -114,6 +114,24 @@ def test_a_zip_of_macos_says_its_names_in_utf8(tmp_path, submitted):
     assert [(arrival.student, arrival.outcome) for arrival in arrivals] == [("x1", COLLECTED)]
 
 
+def test_the_name_of_another_account_is_a_namesakes(tmp_path, submitted):
+    """Of another section, whom the roster does not have: the work was given to the student of that name."""
+    listed = people(tmp_path, "jm1,Jan Müller,1001", "zoe,Zoe Li,")
+    names = [
+        f"{name}_{NOTEBOOK}"
+        for name in ("müllerjan_1001_7", "müllerjan_LATE_1002_8", "lizoe_21_9", "lizoe_22_8")
+    ]
+    found = collect(LAB, zipped(tmp_path, *names), submitted, listed)
+    assert {each.origin: each.student for each in found} == dict(
+        zip(names, ["jm1", *[None] * 3], strict=True)
+    )
+    late = next(each for each in found if each.origin == names[1])
+    assert late.notes == ("Several accounts of Canvas have this name, and number 1002 is not in the roster.",)
+    (tmp_path / "names.csv").write_text(f"origin,student_id\n{names[2]},zoe\n")
+    collect(LAB, zipped(tmp_path, *names), submitted, None, None, tmp_path / "names.csv")
+    assert (submitted / "zoe" / LAB / NOTEBOOK).read_text() == names[2]
+
+
 def test_a_key_is_the_same_in_every_form():
     for name in NAMES.values():
         keys = {roster.key(unicodedata.normalize(form, name)) for form in ("NFC", "NFD", "NFKC", "NFKD")}
