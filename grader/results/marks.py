@@ -31,9 +31,11 @@ class Mark:
 def read(lab: str, paths: Sequence[Path]) -> tuple[list[str], bool]:
     """Enter the points of people's CSVs into the gradebook; sentences, and whether a person must look.
 
-    Points that are there stand. Raises LabError, and enters nothing, for a file that cannot be read, and for
-    points beyond the question's.
+    Points that are there stand. Raises LabError, and enters nothing, for a file that cannot be read, or that
+    is named twice, and for points beyond the question's.
     """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise LabError("One of these files is named twice: name each person's file once.")
     known = {answer.key: answer for answer in answers(lab)}
     marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
     most = {cell.name: cell.points for cell in table.questions(lab) if cell.kind == "written"}

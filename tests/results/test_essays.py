@@ -134,6 +134,13 @@ def test_points_beyond_the_question_enter_nothing(files, points, capsys):
     assert {row(student)[WRITTEN] for student in STUDENTS} == {""}
 
 
+def test_a_file_that_is_named_twice_is_no_second_person(files, capsys):
+    """Its points would be called those of two people who agree."""
+    fill(files[0], lambda line: "1")
+    assert back([files[0], files[0]]) == 2 and "named twice" in capsys.readouterr().err
+    assert {row(student)[WRITTEN] for student in STUDENTS} == {""}
+
+
 def test_a_file_with_points_is_never_written_over(files, capsys):
     fill(files[0], lambda line: "1")
     kept = files[0].read_bytes()
