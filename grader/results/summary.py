@@ -175,7 +175,7 @@ def phases(record: Record) -> dict[str, float]:
 
 def time(records: list[Record]) -> Time:
     """The time of the class by phase, and the number of perplexities taken from the memo."""
-    ran = [record for record in records if record.seconds > 0]
+    ran = [record for record in records if record.seconds > 0 and record.status != Status.UNREADABLE]
     by_record = [phases(record) for record in records]
     seconds = [record.seconds for record in ran]
     asked = [measured.how for record in ran for measured in record.shared]

@@ -356,6 +356,13 @@ def test_the_phases_of_the_class_add_up_to_its_time():
     assert time.count('class="phase-') == 5 + 5 + 5  # the legend, the class, the slowest
 
 
+def test_what_could_not_be_read_did_not_run():
+    """Neither the number of submissions nor the one in the middle has it."""
+    unread = [right(f"u{n}", seconds=0.01, status=Status.UNREADABLE, verdicts={}) for n in range(3)]
+    html = made([*unread, right("s1", seconds=8.0), right("s2", seconds=8.0)])
+    assert "2 submissions ran for 16 s" in Page(html).text and "8 s for a submission in the middle" in html
+
+
 def test_it_says_how_many_perplexities_were_shared():
     answers = [Measured("k", 9.0, how) for how in ("measured", "known", "known")]
     assert "2 of 3 perplexities were known" in made(
