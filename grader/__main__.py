@@ -297,6 +297,8 @@ def collect(chosen) -> int:
     said, unclear = teams.spread(course.lab(chosen.lab))
     print(*said, sep="\n", end="\n" * bool(said))
     there = sum(arrival.outcome in (collector.COLLECTED, collector.UNCHANGED) for arrival in arrivals)
+    if not arrivals:
+        print(f"Nothing of {course.lab(chosen.lab)} is in {chosen.source}: is it the right download?")
     print(f"{there} of {len(arrivals)} submissions are in place")
     return 1 if collector.needs_attention(arrivals) or unclear else 0
 
@@ -387,8 +389,8 @@ def teams(chosen) -> int:
 
     lab = course.lab(chosen.lab)
     known = table.known(lab)
-    listed = together.keep(lab, chosen.csv)
     with alone(lab):
+        listed = together.keep(lab, chosen.csv)
         said, unclear = together.spread(lab)
     strangers = [f"{student} is not known in this course" for student in listed if student not in known]
     print(*strangers, *said, f"{lab}, teams: {len({*together.read(lab).values()})}", sep="\n")

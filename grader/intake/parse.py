@@ -149,9 +149,8 @@ def parsed(raw: bytes) -> tuple[Any, list[str]]:
             content = json.loads(flattened(text), **hooks)
     except json.JSONDecodeError as problem:
         if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
-            raise Unreadable(
-                f"The file was cut off: it ends after {len(raw):,} bytes in the middle."
-            ) from None
+            long = f"{len(raw):,} byte{'s' * (len(raw) != 1)}"
+            raise Unreadable(f"The file was cut off: it ends after {long} in the middle.") from None
         raise Unreadable(f"The file is not JSON: {problem.msg} in line {problem.lineno:,}.") from None
     if type(content) is not dict and odd:
         raise Unreadable(f"{next(iter(odd))}.")

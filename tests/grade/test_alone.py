@@ -30,6 +30,14 @@ def test_a_second_grade_says_who_is_at_it(tmp_path, monkeypatch, capsys):
     assert "There is no release of 03" in capsys.readouterr().err
 
 
+def test_teams_that_are_refused_meanwhile_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    (tmp_path / "teams.csv").write_text("student_id,team\nann,1\n")
+    with alone(LAB):
+        assert main(["teams", LAB, str(tmp_path / "teams.csv")]) == 2
+    assert not (tmp_path / "teams").exists()
+
+
 def test_an_error_of_the_grading_itself_stays_what_it_is(tmp_path, monkeypatch):
     """Afterwards the course is free."""
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))

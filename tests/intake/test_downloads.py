@@ -291,6 +291,13 @@ def test_work_that_was_given_to_the_wrong_student_is_taken_back(tmp_path, monkey
     assert taken(tmp_path / "course" / "submitted") == {"js1": b"jane's", "zz9": b"zoe's"}
 
 
+def test_a_download_with_nothing_in_it_is_called_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path / "course"))
+    source = zipped(tmp_path, {})
+    assert main(["collect", LAB, str(source)]) == 1
+    assert f"Nothing of {LAB} is in {source}: is it the right download?" in capsys.readouterr().out
+
+
 def test_a_list_that_gives_one_work_to_two_is_refused(tmp_path, people, capsys):
     names = tmp_path / "names.csv"
     names.write_text(f"origin,student_id\n{NOTEBOOK},js1\n{NOTEBOOK},jo2\n")
