@@ -117,12 +117,14 @@ def _stream(output: NotebookNode) -> str:
 
 
 def _text(text, room: Room) -> str:
-    """Text of an output, within the limits; of terminal escapes only colours are kept."""
+    """Text of an output, within the limits and without half surrogate pairs, which no file can hold; of
+    terminal escapes only colours are kept.
+    """
     text = "".join(text) if isinstance(text, list) else str(text)
     if len(text) > room.text:
         text = text[: room.text] + CUT.format(Room.text)
     room.text -= min(len(text), room.text)
-    text = OTHER_ESCAPE.sub("", text)
+    text = OTHER_ESCAPE.sub("", text.encode("utf-8", "replace").decode())
     changes = text.count("\x1b")
     if changes > room.colours:
         return COLOUR.sub("", text)

@@ -22,7 +22,7 @@ from grader.intake.submitted import Submission
 from grader.sandbox import zygote_client
 from grader.sandbox.run import DEFAULTS, Limits, run_notebook
 from grader.status import Status
-from labsupport import machine
+from labsupport import console, machine
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit import memo
 from labsupport.check.judge.kit.exercise import unanswered
@@ -201,7 +201,8 @@ def annotated(notebook: nbformat.NotebookNode, record: Record) -> nbformat.Noteb
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if grade_id.startswith(CHECK):
-            cell.outputs = [text_output(record.verdicts[grade_id.removeprefix(CHECK)].message())]
+            message = record.verdicts[grade_id.removeprefix(CHECK)].message()
+            cell.outputs = [text_output(console.printable(message))]
     lines = [f"{record.status}: {record.reason}"] if record.reason else []
     lines += record.flags
     if lines:

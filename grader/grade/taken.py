@@ -6,6 +6,7 @@ of the notebook. A later exercise may call an earlier one that was taken: that i
 
 import ast
 import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -16,6 +17,8 @@ from grader.author import answers
 from grader.grade import names
 
 PACKAGE = "labsupport.given"
+MAGIC = re.compile(r"^[ \t\f]*[!%?,;/]|=[ \t\f]*[!%]|\?[ \t\f]*$", re.MULTILINE)  # what may be one
+MOST = 500_000  # characters that IPython reads: all of a cell again for each magic in it
 
 
 def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
@@ -25,6 +28,8 @@ def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
     """
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     if sum(map(len, texts)) > names.LONGEST or not any("given" in text for text in texts):
+        return {}
+    if sum(len(text) * len(MAGIC.findall(text)) for text in texts) > MOST:
         return {}
     reads: dict[str, set[str]] = defaultdict(set)  # name -> global names that its definitions read
     takes: dict[str, set[str]] = defaultdict(set)  # name -> exercises that its definitions take
@@ -81,7 +86,7 @@ def _statements(text: str) -> list[ast.stmt]:
     """The statements of a cell; none if it cannot be parsed, because then it does not run either."""
     try:
         return ast.parse(TransformerManager().transform_cell(text)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):  # also for more magics than IPython takes
         return []
 
 

@@ -29,6 +29,7 @@ DEFAULTS = Limits()
 ISOLATIONS = ("bwrap", "none")
 CUT = "[output cut: more than is allowed]\n"  # for a cell that was killed before the runner reported the cut
 OUTPUTS = 2000  # outputs kept of a notebook; a page shows fewer
+MALFORMED = "malformed"  # the runner's word for it
 GRACE = 15.0  # seconds after a cell's time limit in which the runner can interrupt it
 __all__ = ["CommandOutcome", "Limits", "Outcome", "run_command", "run_notebook"]
 
@@ -297,13 +298,15 @@ def _reason(run: _Run, name: str, limits: Limits) -> str:
     much = f"{where} put out more than {most}; it was interrupted, the rest ran."
     if run.cell is not None:
         much = f"{where} put out more than {most} and could not be interrupted, so all was stopped."
+    died = "ended the Python process (a crash, os._exit, a kill)"
+    if run.detail == MALFORMED:
+        died = "sent messages that no notebook's kernel sends, and was stopped"
     return {
         Status.FINISHED: "Every cell ran.",
         Status.TIMEOUT: slow,
         Status.OUT_OF_MEMORY: f"{where} took more than the {_size(limits.memory)} of memory allowed "
         "and was killed.",
-        Status.KERNEL_DIED: f"{where} ended the Python process (a crash, os._exit, a kill); "
-        "nothing after it ran.",
+        Status.KERNEL_DIED: f"{where} {died}; nothing after it ran.",
         Status.OUTPUT_LIMIT: much,
         Status.GRADER_ERROR: f"The sandbox failed, not the submission: {_short(run.detail)}.",
     }[run.status]

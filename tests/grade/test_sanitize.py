@@ -370,6 +370,12 @@ def test_colours_stay_and_no_other_escape():
     assert found.text == "a" * (Room.colours + 1)
 
 
+def test_half_a_letter_can_be_written_to_a_file():
+    """One half of a surrogate pair in an output becomes a question mark."""
+    (found,) = outputs_of(printing("a\ud83db"))
+    assert found.text == "a?b"
+
+
 def test_an_honest_cell_after_a_flood_is_formatted():
     """A cell that is too long takes nothing from the others."""
     notebook = submission(prose("*" * 10**6), prose("*fine*"))

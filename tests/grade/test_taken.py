@@ -90,6 +90,14 @@ def test_code_nested_too_deeply(deep):
     assert found["prune_magnitude"] == {"prune_magnitude"}
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("code", "magics"), [("", 501), ("x = 1\n" * 16_000, 499)])
+def test_magics_without_end(code, magics):
+    """IPython reads a cell again for each of its magics, minutes long, and gives up after 500."""
+    cells = [v4.new_code_cell(f"{PRUNE}\n{code}" + "!true\n" * magics)]
+    assert taken(v4.new_notebook(cells=cells), LAB) == {}
+
+
 def test_a_given_function_calls_the_notebooks_own(monkeypatch, tiny_model):
     """It works with the student's earlier functions, and says which one is missing."""
     monkeypatch.delattr(sys.modules["__main__"], "magnitude_mask", raising=False)

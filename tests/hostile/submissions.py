@@ -15,6 +15,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from grader.author import notebooks
+from grader.grade.experiments import TAG
 from labsupport.check.judge import EXERCISES
 
 LAB = "02_magnitude_pruning"
@@ -149,6 +151,27 @@ def nan_in_an_output(right):
     data = nbformat.v4.new_output("display_data", {"application/json": "HERE"})
     right.cells.insert(0, nbformat.v4.new_code_cell("1", outputs=[data]))
     return {FILE: file(right)[FILE].replace(b'"HERE"', b"NaN")}
+
+
+@entry("KERNEL_DIED", {}, "sent messages that no notebook's kernel sends", "cell-1")
+def output_of_no_notebook(right):
+    """A stream whose text is a list: whatever reads it stumbles, and that is no fault of the grader."""
+    source = """
+kernel = get_ipython().kernel
+content = {"name": "stdout", "text": ["a", "b"]}
+kernel.session.send(kernel.iopub_socket, "stream", content, parent=kernel.get_parent())
+"""
+    return with_first_cell(right, source)
+
+
+@entry("GRADED", ALL, "Below is your own output")
+def half_a_letter_in_a_kept_output(right):
+    """Half of a surrogate pair, which JSON can say and no file in UTF-8 holds, below an experiment."""
+    cells = notebooks.source_notebook(LAB).cells
+    kept = next(cell for cell in cells if TAG in cell.metadata.get("tags", []))
+    kept.outputs = [nbformat.v4.new_output("stream", text="HALF")]
+    right.cells.append(kept)
+    return {FILE: file(right)[FILE].replace(b"HALF", b"\\ud83d")}
 
 
 @entry("GRADED", ALL)
@@ -354,6 +377,12 @@ def colab_cell_with_imports_of_its_own(right):
 @entry("GRADED", ALL)
 def installs_and_extensions(right):
     return with_first_cell(right, "!pip install --retries 0 torch\n%load_ext autoreload\n%load_ext nope")
+
+
+@entry("GRADED", ALL)
+def more_magics_than_ipython_takes(right):
+    """Such a cell does not run, and reads nothing of the course's."""
+    return with_first_cell(right, "given = 1\n" + "!true\n" * 501)
 
 
 @entry("GRADED", ALL)

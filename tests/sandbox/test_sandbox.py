@@ -183,6 +183,28 @@ def test_many_slow_cells():
     assert "12 s in all" in outcome.reason
 
 
+MESSAGE = """
+kernel = get_ipython().kernel
+kernel.session.send(kernel.iopub_socket, {kind!r}, {content!r}, parent=kernel.get_parent())
+"""
+
+
+@pytest.mark.parametrize(("kind", "content"), [
+    ("stream", {"name": "stdout", "text": ["a", "b"]}),
+    pytest.param("stream", {"name": "stdout", "text": {"a": 1}}, marks=pytest.mark.thorough),
+    pytest.param("stream", {}, marks=pytest.mark.thorough),
+    pytest.param("display_data", {"data": 5, "metadata": 7}, marks=pytest.mark.thorough),
+    pytest.param("error", {"ename": 5, "evalue": [], "traceback": "x"}, marks=pytest.mark.thorough),
+])  # fmt: skip
+def test_messages_that_no_kernel_sends(kind, content):
+    """They end the submission and not the grader, and the sentence says so."""
+    source = MESSAGE.format(kind=kind, content=content)
+    outcome = run_notebook(notebook("print('ok')", source, "print('never')"), None, SHORT)
+    assert (outcome.status, outcome.cell) == ("KERNEL_DIED", "q1")
+    assert "sent messages that no notebook's kernel sends" in outcome.reason
+    assert texts(outcome) == ["ok\n", "", ""]
+
+
 @BOTH
 @pytest.mark.parametrize(
     "source",

@@ -28,6 +28,7 @@ PIECE = 2**10  # bytes that a message counts for besides its content: each takes
 SHOWN = ("text/plain", "image/png")  # the kinds of output that a page shows
 KEPT = 2**16  # bytes kept of a cell's output when it exceeds the limit by far
 START = 120.0  # seconds a kernel may take to start
+MALFORMED = "malformed"  # the detail of an end by messages that no kernel sends, as in grader/sandbox/run.py
 REPORT = "PRUNING_LABS_REPORT"  # as in labsupport/machine.py
 NO_REPORT = "The command ended before it said on which device it computes"
 threads = 0  # of torch, in a forked kernel
@@ -162,11 +163,15 @@ async def run_notebook(job: dict, say, forked: ForkedKernel | None = None) -> No
         client.overflow, client.idle = asyncio.Event(), asyncio.Event()
         ended = await run_cell(client, cell, index, job["cell_seconds"])
         cut = client.overflow.is_set()
-        outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
+        try:
+            outputs, cut = trimmed(joined(cell.outputs), KEPT if cut else allowed, cut)
+        except Exception:  # outputs of no notebook, from malformed messages
+            outputs, ended, client.malformed = [], "KERNEL_DIED", True
         room -= len(json.dumps(outputs)) + client.pieces * PIECE
         say(event="end", cell=index, ended=ended, outputs=outputs, count=cell.execution_count, cut=cut)
         if ended != "FINISHED":
-            say(event="over", status="OUTPUT_LIMIT" if cut and ended == "TIMEOUT" else ended)
+            status = "OUTPUT_LIMIT" if cut and ended == "TIMEOUT" else ended
+            say(event="over", status=status, detail=MALFORMED if client.malformed else "")
             return
     say(event="over", status="FINISHED")
 
@@ -181,11 +186,13 @@ async def start_kernel(notebook, say, forked: ForkedKernel | None):
     class Client(NotebookClient):
         """Drops output of a cell beyond `room` bytes, and sets `overflow`; `pieces` counts messages.
 
-        `idle` is set when the kernel says that the cell has ended.
+        `idle` is set when the kernel says that the cell has ended, `malformed` when it lives and has sent
+        what no kernel sends.
         """
 
         room: int = 0
         pieces: int = 0
+        malformed: bool = False
         overflow: asyncio.Event
         idle: asyncio.Event
 
@@ -285,6 +292,7 @@ async def run_cell(client, cell, index: int, seconds: float) -> str:
             running.result()
         return "TIMEOUT" if late else "FINISHED"
     except Exception:  # the kernel is dead, or sends malformed messages
+        client.malformed = await client.km.is_alive()
         return "KERNEL_DIED"
     finally:
         for task in (running, too_much, idle):

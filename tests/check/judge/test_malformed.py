@@ -51,6 +51,7 @@ CLAIMS = {  # what only the student's process saw, and what a changed client may
     "came_through": (False, True),
 }
 WORDING = {("error", part) for part in ("text", "where", "line", "source")}  # which error it is is judged
+FEW = 8  # entries of a dict or list whose type is changed
 DEEP_DOWN = ("left out", "text", "mask")  # what stands in for values more than two levels down
 
 
@@ -121,6 +122,26 @@ def test_every_field_of_every_answer(name):
             if path[0] not in claims(name) and path not in WORDING and not all(map(equal, sent, right)):
                 assert found.status != Ending.RIGHT, (path, kind)
                 assert found.share < 1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", EXERCISES)
+def test_tensors_of_another_type(name):
+    """Torch refuses to subtract a bool and to invert a float: no judge may stumble over either."""
+    right = honest(name)
+    for place, answer in enumerate(right):
+        for other in recast(answer):
+            assert verdict(name, [*right[:place], other, *right[place + 1 :]]).headline() is not None
+
+
+def recast(value) -> list:
+    """The value with one tensor of another type, for each of the first tensors in it."""
+    if isinstance(value, torch.Tensor):
+        return [value.float() if value.dtype is torch.bool else value.bool()]
+    if isinstance(value, list | tuple):
+        return [type(value)(each.values()) for each in recast(dict(enumerate(value)))]
+    inside = list(value.items())[:FEW] if isinstance(value, dict) else []
+    return [{**value, key: other} for key, each in inside for other in recast(each)][:FEW]
 
 
 @pytest.mark.thorough

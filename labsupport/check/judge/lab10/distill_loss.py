@@ -110,9 +110,8 @@ def parts(inputs: dict, answer: Distilled) -> list[Part]:
             raise Wrong(NOT_SENT)
         expected = slope(student, teacher, temperature)  # [B, L, V]
         room = 1e-2 if found.dtype is torch.bfloat16 else 1e-4
-        if not torch.allclose(
-            found.double(), expected, rtol=room, atol=room * float(expected.abs().max()) + 1e-6
-        ):
+        found = found.double()  # of whatever type was sent
+        if not torch.allclose(found, expected, rtol=room, atol=room * float(expected.abs().max()) + 1e-6):
             worst = int((found - expected).abs().argmax())
             window, rest = divmod(worst, length * vocabulary)
             position, token = divmod(rest, vocabulary)
