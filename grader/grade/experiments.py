@@ -32,7 +32,7 @@ def spared(notebook: NotebookNode, released: NotebookNode) -> list[int]:
             raise names.NotPython
         own = [without_imports(text, given) for text in written]
         needed = are_needed([text for text in code.values() if text in ours], kept, written, own)
-    except (names.NotPython, RecursionError):  # it may read any name
+    except (names.NotPython, *names.UNWRITTEN):  # it may read any name
         needed = True
     return [] if needed else [index for index, text in code.items() if text in ours]
 

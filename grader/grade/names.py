@@ -5,6 +5,7 @@ import symtable
 from collections.abc import Iterator
 
 LONGEST = 100_000  # characters that are parsed: the tree takes a thousand times the memory
+UNWRITTEN = (RecursionError, ValueError)  # by ast for a tree too deep, or a number of thousands of digits
 
 
 class NotPython(Exception):

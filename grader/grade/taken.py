@@ -36,7 +36,7 @@ def taken(notebook: NotebookNode, exercises: list[str]) -> dict[str, set[str]]:
     statements = [node for text in texts for node in _statements(text)]
     package = {"given", PACKAGE, f"{PACKAGE}.exercises"}.union(*map(_names_of_package, statements))
     for node in statements:
-        with contextlib.suppress(names.NotPython, RecursionError):
+        with contextlib.suppress(names.NotPython, *names.UNWRITTEN):
             bound, read = _symbols(node)
             found = set(_accesses(node, package)) & set(exercises)
             for name in bound:
@@ -93,7 +93,7 @@ def _statements(text: str) -> list[ast.stmt]:
 def _symbols(node: ast.stmt) -> tuple[set[str], set[str]]:
     """The global names that a statement defines or stores into, and those that it or its functions read.
 
-    Raises NotPython or RecursionError for a statement nested too deeply.
+    Raises NotPython or one of UNWRITTEN for a statement that cannot be written down.
     """
     text = ast.unparse(node)
     stored = {names.root(each) for each in ast.walk(node) if isinstance(each, ast.Attribute | ast.Subscript)

@@ -82,9 +82,9 @@ def test_every_exercise_is_given(lab):
         assert {name.removeprefix("def ") for name in defined} & EXERCISES.keys() == {path.stem}
 
 
-@pytest.mark.parametrize("deep", ["+ 1" * 1500, "[0]" * 1500, ".a" * 1500])
-def test_code_nested_too_deeply(deep):
-    """It is no fault of the grader, and hides no other statement."""
+@pytest.mark.parametrize("deep", ["+ 1" * 1500, "[0]" * 1500, ".a" * 1500, "+ 0x" + "f" * 9000])
+def test_code_that_cannot_be_written_down(deep):
+    """Nested too deeply, or a number too long: no fault of the grader, and it hides no other statement."""
     cells = [v4.new_code_cell(f"x = given.magnitude_mask{deep}"), v4.new_code_cell(PRUNE)]
     found = taken(v4.new_notebook(cells=cells), LAB)
     assert found["prune_magnitude"] == {"prune_magnitude"}

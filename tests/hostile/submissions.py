@@ -470,6 +470,12 @@ def sum_of_1500_terms(right):
 
 
 @entry("GRADED", ALL)
+def number_of_thousands_of_digits(right):
+    """Python reads it in hexadecimal, and writes it nowhere in decimal."""
+    return with_first_cell(right, "given = 0x" + "f" * 9000)
+
+
+@entry("GRADED", ALL)
 def six_hundred_branches(right):
     return with_first_cell(right, "a = 0\nif a:\n    pass\n" + "elif a:\n    pass\n" * 600)
 
