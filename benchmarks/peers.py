@@ -30,7 +30,7 @@ METHODS = ("Wanda", "SparseGPT", "SparseGPT 2:4")
 def run(rounds: int = 1) -> tuple[list[Row], list[str]]:
     """CPU seconds, peak memory and perplexity of each method, the peer's first."""
     python = environment()
-    rows = []
+    rows, notes = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workload.model().save_pretrained(folder / "dense")
@@ -43,6 +43,7 @@ def run(rounds: int = 1) -> tuple[list[Row], list[str]]:
             }
             found = in_turn(jobs, rounds)
             losses = [_perplexity(folder / way) for way in jobs]
+            same, away = _agreement(folder)
             times, peaks = ([found[way][key] for way in jobs] for key in ("seconds", "peak"))
             what = f"{workload.name()}, {method}, against llmcompressor"
             rows += [
@@ -54,10 +55,14 @@ def run(rounds: int = 1) -> tuple[list[Row], list[str]]:
                     ratio=losses[1] / losses[0],
                     goal="<= 1",
                 ),
+                Row(f"{what}: equal places of zeros", "100%", f"{same:.2%}", ratio=same, goal=">= 0.99"),
             ]
+            notes.append(f"{method}: our weights are {away:.2%} of their norm away from llmcompressor's.")
     return rows, [
+        *notes,
+        "Places and weights: the first layer's q, k and v, which meet the same inputs either way.",
         f"{PEER} goes layer after layer: each is pruned on what the pruned ones before it send. Our Wanda is "
-        "measured once on the dense model, our SparseGPT goes layer after layer within one pass."
+        "measured once on the dense model, our SparseGPT goes layer after layer within one pass.",
     ]
 
 
@@ -70,6 +75,23 @@ def _perplexity(folder: Path) -> float:
     if abs(float(torch.stack(zeros).mean()) - SPARSITY) > 0.01:
         raise LabError(f"{folder.name}: half of the weights should be zero.")
     return perplexity(model, workload.windows("evaluation", now.window, now.evaluation_windows))
+
+
+@torch.no_grad()
+def _agreement(folder: Path) -> tuple[float, float]:
+    """How far both ways agree on the first layer's q, k and v, whose inputs nothing has changed.
+
+    The share of places where both have a zero or none, and the norm of the difference of the weights over
+    that of the peer's.
+    """
+    found = []
+    for way in ("theirs", "ours"):
+        model: Any = AutoModelForCausalLM.from_pretrained(folder / way, dtype=torch.float32)
+        attention = model.model.layers[0].self_attn
+        found.append(torch.cat([getattr(attention, f"{name}_proj").weight for name in "qkv"]))
+    theirs, ours = found  # [rows of all three, hidden] each
+    same = ((theirs == 0) == (ours == 0)).float().mean()
+    return float(same), float((theirs - ours).norm() / theirs.norm())
 
 
 def environment() -> str:
