@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(grade, "grade what is not graded yet; resumable")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
-    one.add_argument("--student", metavar="ID", help="grade this student only")
+    one.add_argument("--student", type=student_id, metavar="ID", help="grade this student only")
     where = one.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
@@ -193,7 +193,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(feedback, "a feedback page for each student")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
-    one.add_argument("--student", metavar="ID", default="", help="the page of this student only")
+    one.add_argument("--student", type=student_id, metavar="ID", help="the page of this student only")
 
     one = command(grades, "scores as CSV")
     one.add_argument("lab", metavar="LAB", help=ONE_LAB)
@@ -215,7 +215,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     one = command(forget, "remove a student from the course folder")
-    one.add_argument("student", metavar="STUDENT", help="the student id")
+    one.add_argument("student", type=student_id, metavar="STUDENT", help="the student id")
     one.add_argument("--yes", action="store_true", help="remove; without it, show what would be removed")
 
     one = command(archive, "the course in one file")
@@ -234,6 +234,13 @@ def loading(what: str = "loading the libraries") -> AbstractContextManager:
     from labsupport import progress
 
     return progress.loading(what)
+
+
+def student_id(text: str) -> str:
+    """Parse a student's id, which an unset variable of a script is not: it would mean the whole class."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty, and a student's id is needed here")
+    return text
 
 
 def positive(text: str) -> int:
@@ -442,7 +449,7 @@ def feedback(chosen) -> int:
         from grader.results import gradebook
 
     lab = course.lab(chosen.lab)
-    print(gradebook.feedback(lab, chosen.student), *pages.notes(lab), sep="\n")
+    print(gradebook.feedback(lab, chosen.student or ""), *pages.notes(lab), sep="\n")
     return 0
 
 

@@ -190,3 +190,14 @@ def test_a_file_name_of_an_old_system_stops_nothing(term, capsys):
 def test_what_is_no_student_removes_nothing(tmp_path, monkeypatch, student):
     monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
     assert main(["forget", student, "--yes"]) == 2
+
+
+@pytest.mark.parametrize(
+    "words", (["forget", "--yes"], ["feedback", "02", "--student"], ["grade", "02", "--student"])
+)
+def test_an_empty_id_is_nobody_and_not_everybody(words, capsys):
+    """A script's variable that is not set."""
+    for empty in ("", " "):
+        with pytest.raises(SystemExit, match="2"):
+            main([*words, empty])
+        assert "a student's id is needed here" in capsys.readouterr().err
