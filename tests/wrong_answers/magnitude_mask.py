@@ -99,6 +99,15 @@ def truncated(weight, sparsity):
     return mask.view_as(weight)
 
 
+def what_stays_is_rounded(weight, sparsity):
+    """the number that stays was rounded"""
+    _checked(sparsity)
+    kept = round((1 - sparsity) * weight.numel())
+    mask = torch.zeros(weight.numel(), dtype=torch.bool)
+    mask[weight.abs().flatten().topk(kept).indices] = True
+    return mask.view_as(weight)
+
+
 def one_too_many(weight, sparsity):
     """one too many goes"""
     _checked(sparsity)

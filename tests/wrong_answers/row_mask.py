@@ -224,6 +224,13 @@ def k_of_the_rows(score, sparsity):
     return _drop(score, round(sparsity * score.shape[0]))
 
 
+def what_stays_is_rounded(score, sparsity):
+    """the number that stays was rounded"""
+    _checked(sparsity)
+    width = score.shape[1]
+    return _drop(score, width - round((1 - sparsity) * width))
+
+
 def share_that_stays(score, sparsity):
     """sparsity was taken for the share that stays"""
     _checked(sparsity)

@@ -17,6 +17,10 @@ SHARE = (
     "It looks as if sparsity was taken for the share that stays. It is the share that goes: at sparsity 0 "
     "every weight stays."
 )
+STAYING = (
+    "It looks as if the number that stays was rounded. The number that goes is: round({0} * {1}) = {2}. In "
+    "Python round(0.5) is 0, and round(1.5) is 2."
+)
 RANKS = (
     "It looks as if argsort was taken for ranks. It says which entry comes first, which second; the place "
     "that an entry takes is argsort().argsort().\nTry both on [30, 10, 20]."
@@ -91,6 +95,8 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             "It looks as if all weights stay that tie with one that stays: then fewer go than k. Those that "
             f"tie at the cut may all go, {SMALLEST}"
         )
+    if dropped == k - 1 == n - round((1 - sparsity) * n) and drops_lowest(flat, scores, k - 1):
+        yield Cause(STAYING.format(sparsity, n, k) + too, "what stays was rounded")
     if dropped == k - 1 == int(sparsity * n) and drops_lowest(flat, scores, k - 1):
         yield Cause(
             f"It looks as if int() cut the product {sparsity} * {n} = {sparsity * n:.6g} down; "

@@ -21,7 +21,7 @@ def cases(seed: int) -> list[Case]:
     plain = draw.until(lambda: loud_row(source), tells_apart)
     rounded = draw.distinct(source, 7, 9)
     tied = draw.tied(source, 4, 6)
-    half = draw.normal(source, 16, 24).half()
+    half = draw.normal(source, 15, 25).half()
     alike = 1 + draw.distinct(source, 4, 6).abs() / 8192  # told apart by float32 alone
     alike.view(-1)[source.sample(range(24), 8)] = 0
     return [
@@ -31,7 +31,7 @@ def cases(seed: int) -> list[Case]:
             {"weight": rounded, "sparsity": draw.truncating_sparsity(source, 63)},
         ),
         Case("equal magnitudes at the cut", {"weight": tied, "sparsity": source.choice((0.25, 0.5, 0.75))}),
-        Case("weights in half precision", {"weight": half, "sparsity": source.choice((0.25, 0.5, 0.625))}),
+        Case("weights in half precision", {"weight": half, "sparsity": 0.5}),  # 188 of 375 go
         Case("zeros among the weights, and the others nearly equal", {"weight": alike, "sparsity": 0.75}),
         Case("a sparsity so small that nothing goes", {"weight": plain, "sparsity": 0.01}),
         *range_cases({"weight": plain}),

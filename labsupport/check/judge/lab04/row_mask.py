@@ -9,7 +9,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drop_range, drops_lowest
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
-from labsupport.check.judge.kit.magnitudes import RANKS, SHARE, at_an_end, none_to_drop
+from labsupport.check.judge.kit.magnitudes import RANKS, SHARE, STAYING, at_an_end, none_to_drop
 from labsupport.check.judge.kit.ranges import range_cases
 from labsupport.check.judge.kit.score_masks import INVERTED, comparable, mask_parts
 
@@ -37,7 +37,7 @@ def cases(seed: int) -> list[Case]:
             {"score": rounded, "sparsity": cut},
         ),
         Case("equal scores at the cut", {"score": tied, "sparsity": source.choice((1 / 3, 0.5, 2 / 3))}),
-        Case("a larger matrix", {"score": draw.normal(source, 48, 64).abs(), "sparsity": 0.5}),
+        Case("a larger matrix", {"score": draw.normal(source, 48, 67).abs(), "sparsity": 0.5}),  # 34 of 67 go
         Case("a sparsity so small that nothing goes", {"score": plain, "sparsity": 0.01}),
         *range_cases({"score": plain}),
     ]
@@ -100,6 +100,8 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     one_less = bool((dropped == k - 1).all()) and drops_lowest(mask, score, k - 1)
     if one_less and k == width:
         yield "One weight of each row stays at sparsity 1. There k is in_features, so the highest goes too."
+    if one_less and width - round((1 - sparsity) * width) == k - 1:
+        yield Cause(STAYING.format(sparsity, width, k), "what stays was rounded")
     if one_less and int(sparsity * width) == k - 1:
         product = f"{sparsity} * {width} = {sparsity * width:.6g}"
         yield Cause(f"It looks as if int() cut {product} down; round() it.", "int instead of round")
