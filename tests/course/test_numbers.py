@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from nbformat import v4
 from transformers import LlamaConfig
 
 from grader.author import notebooks
@@ -27,6 +28,9 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "0.0": "the same",
         "65,504": "the largest float16",
         "125": "MobileLLM, section 1",
+        "24.9": "a made-up table in question 1",
+        "25.6": "the same",
+        "50": "MobileLLM, section 1",
     },
     "02_magnitude_pruning": {
         "6.4": "JEDEC JESD209-5, LPDDR5",
@@ -45,13 +49,21 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "300": "the 100 weights of A and the 200 of C",
         "360": "90 % of 400 weights",
         "81": "Blalock et al. 2020, papers compared",
+        "100": "a made-up example of budgets",
+        "200": "the same",
+        "400": "the same: all weights",
     },
     "03_wanda_calibration": {
         "0.14": "7 GB at 51 GB a second",
         "0.27": "14 GB at 51 GB a second",
         "3000": "a number of the first code cell, and nearly the largest norm",
+        "51": "6.4 billion * 64 bits, LPDDR5",
+        "65504": "the largest float16",
     },
-    "04_wanda_pruning": {"0.7": "a sparsity to try"},
+    "04_wanda_pruning": {
+        "0.7": "a sparsity to try",
+        "40": "a product in an example",
+    },
     "05_structured_pruning": {
         "77.32": "the report, computational complexity before",
         "1783.69": "the report, log of pruning by l1",
@@ -73,6 +85,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "1.25": "100 / 80 questions",
         "1.96": "the normal distribution",
         "62": "BoolQ, the share of yes in its validation set",
+        "100": "samples of which 95 are meant, and a limit to write",
+        "49": "lab 04, Wanda at 50 %",
     },
     "08_cost": {
         "40": "a limit to think about, in MB",
@@ -83,6 +97,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "2427.31": "the report, memory before",
         "69": "labsupport/amounts.py, RATIOS",
         "48": "labsupport/comparison.py, limit",
+        "256": "4 KV heads of 64",
     },
     "09_sparsegpt": {
         "1.125": "half of 2 GB, and 2 bits for each weight that stays",
@@ -95,6 +110,9 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "87": "the same, another run",
         "768": "half of 1536",
         "924": "12 choose 6",
+        "47": "labsupport/given/sparsegpt.py, the highest of three runs",
+        "89": "the same with 2:4, a third run",
+        "90": "89, and a little more",
     },
     "10_depth": {
         "2.2": "1.1 billion weights of 2 bytes",
@@ -115,6 +133,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "65504": "the largest float16",
         "70": "OWL, its sparsity",
         "99": "labsupport/prompts.py, the dense model's first guess",
+        "50": "GB a second, as in lab 02",
+        "88": "2 bytes for each of 44.04 million weights",
     },
     "11_on_device": {
         "0.5": "32 / 64 bits of grids",
@@ -130,6 +150,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "40": "a sparsity to try",
         "60": "a limit to think about, in MB",
         "64": "a size of groups to think about",
+        "100": "all of it, in percent",
+        "171": "the sum of an example",
     },
     "12_challenge": {
         "1.3": "challenge.RATIO",
@@ -142,12 +164,15 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "45": "minutes of the exercise",
         "538": "4 bytes for each of them",
         "595": "50 GB a second over 84 MB",
+        "50": "GB a second, as in lab 02",
+        "84": "84,146,933 bytes",
     },
 }
 
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|arXiv:\S+", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w.]*\d)")
 LEAST = 40  # of whole numbers: those below count blocks, heads, points and minutes
+BAR = re.compile(r"[^\r\n]*%\|[^\r\n]*")
 PRINTED = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -173,10 +198,15 @@ def set_in(lab: str) -> set[str]:
 
 
 def printed(notebook) -> list[float]:
-    """All numbers that the cells of an executed notebook put out as text."""
+    """All numbers that the cells of an executed notebook print, without those of bars and figures."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    texts = [each.get("text", "") + str(each.get("data", {}).get("text/plain", "")) for each in outputs]
-    return [float(number.replace(",", "")) for text in texts for number in PRINTED.findall(text)]
+    texts = [
+        each.get("text", "") + str(each.get("data", {}).get("text/plain", ""))
+        for each in outputs
+        if each.get("name") != "stderr" and "image/png" not in each.get("data", {})
+    ]
+    numbers = [number for text in texts for number in PRINTED.findall(BAR.sub("", text))]
+    return [float(number.replace(",", "")) for number in numbers]
 
 
 def holds(number: str, values: list[float], share: float = 0.01) -> bool:
@@ -241,6 +271,19 @@ def test_no_source_of_a_number_that_is_gone(lab):
 def test_whole_numbers_are_told_and_years_are_not():
     """Lab 05 names the report of 2025, and the 2048 outputs of its listing."""
     assert "2048" in told("05_structured_pruning") and "2025" not in told("05_structured_pruning")
+
+
+def test_bars_and_figures_print_no_number():
+    """A bar runs through every share, and a figure has its size: they would hold any number."""
+    shown = {"image/png": "", "text/plain": "<Figure size 700x400 with 1 Axes>"}
+    outputs = [
+        v4.new_output(
+            "stream", name="stdout", text="\rruns:  49%|####  | 49/100 [00:03<00:17]\nperplexity 23.95\n"
+        ),
+        v4.new_output("stream", name="stderr", text="a warning of line 120"),
+        v4.new_output("display_data", data=shown),
+    ]
+    assert printed(v4.new_notebook(cells=[v4.new_code_cell(outputs=outputs)])) == [23.95]
 
 
 def test_a_wrong_number_is_seen():
