@@ -84,6 +84,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "07_zero_shot": {
         "1.25": "100 / 80 questions",
         "1.96": "the normal distribution",
+        "10.1007": "the beginning of a DOI",
         "62": "BoolQ, the share of yes in its validation set",
         "100": "samples of which 95 are meant, and a limit to write",
         "49": "lab 04, Wanda at 50 %",
