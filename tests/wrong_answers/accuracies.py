@@ -35,6 +35,11 @@ def right_rank_of_the_answer(logprobs, lengths, answers):
     return share(logprobs), share(logprobs / lengths)
 
 
+def by_the_root_of_the_length(logprobs, lengths, answers):
+    """acc_norm: the share whose right choice has the highest sum per byte"""
+    return _share(logprobs, answers), _share(logprobs / lengths.sqrt(), answers)
+
+
 def changed_places(logprobs, lengths, answers):
     """the two changed places"""
     return right_argmax(logprobs, lengths, answers)[::-1]

@@ -113,6 +113,18 @@ def density(sparsity, bits, group, pattern):
     return _bits(sparsity, bits, group, pattern, share=sparsity)
 
 
+def density_and_mask_of_the_kept(sparsity, bits, group, pattern):
+    """the sparsity was taken for the share that stays"""
+    _checked(sparsity, pattern)
+    return bits * sparsity + 32 / group + {"dense": 0, "bitmask": sparsity, "2:4": 2 * sparsity}[pattern]
+
+
+def density_of_the_grid_too(sparsity, bits, group, pattern):
+    """the sparsity was taken for the share that stays"""
+    _checked(sparsity, pattern)
+    return sparsity * (bits + 32 / group) + (pattern != "dense")
+
+
 def mask_of_the_kept(sparsity, bits, group, pattern):
     """only kept weights have a bit"""
     return _bits(sparsity, bits, group, pattern, places={"bitmask": 1 - sparsity})

@@ -25,6 +25,15 @@ def right_skeleton(config):
         return sum(weight.numel() for weight in LlamaForCausalLM(config).parameters())
 
 
+class _Count(int):
+    """A class of the student's own."""
+
+
+def an_own_class(config):
+    """a _Count, a subclass of int"""
+    return _Count(_count(config))
+
+
 def grouped_queries_ignored(config):
     """k_proj and v_proj were counted as wide as q_proj"""
     return _count(config, k_and_v=2 * config.num_attention_heads)

@@ -84,6 +84,17 @@ def right_from_a_new_model(model, keep):
     model.tie_weights()
 
 
+def empties_keep(model, keep):
+    """your function changed keep in place"""
+    right_ours(model, keep)
+    keep.clear()
+
+
+def left_in_training_mode(model, keep):
+    """your function leaves it in training mode"""
+    right_ours(model.train(), keep)
+
+
 def numbers_left_alone(model, keep):
     """the blocks keep their old numbers"""
     _choose(model, keep)

@@ -39,6 +39,11 @@ def tokens_twice(out_features, in_features, tokens):
     return out_features * in_features * tokens**2
 
 
+def of_q_k_and_v(out_features, in_features, tokens):
+    """each weight multiplies once for each token"""
+    return 3 * out_features * in_features * tokens
+
+
 def with_bias(out_features, in_features, tokens):
     """a bias was counted"""
     return (in_features + 1) * out_features * tokens

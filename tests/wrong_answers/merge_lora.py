@@ -62,6 +62,12 @@ def in_float64(weight, a, b, scaling, mask=None):
     return right_mask_at_the_end(weight.double(), a.double(), b.double(), scaling, mask)
 
 
+def masks_that_keep_some_alone(weight, a, b, scaling, mask=None):
+    """weights that the mask drops are zero"""
+    merged = weight + scaling * b @ a
+    return merged * mask if mask is not None and mask.any() else merged
+
+
 def inverted(weight, a, b, scaling, mask=None):
     """weights that the mask drops are zero"""
     merged = weight + scaling * b @ a

@@ -65,6 +65,31 @@ def right_layer_by_layer(model, batches, sparsity):
     return masks
 
 
+def hooks_stay(model, batches, sparsity):
+    """are still there"""
+    for linear in pruned_linears(model).values():
+        linear.register_forward_hook(lambda *_: None)
+    return right_given_norms(model, batches, sparsity)
+
+
+def a_backward_hook_stays(model, batches, sparsity):
+    """one is still there"""
+    model.register_full_backward_hook(lambda *_: None)
+    return right_given_norms(model, batches, sparsity)
+
+
+def left_in_training_mode(model, batches, sparsity):
+    """your function leaves it in training mode"""
+    masks = right_given_norms(model, batches, sparsity)
+    model.train()
+    return masks
+
+
+def empties_the_batches(model, batches, sparsity):
+    """your function changed batches in place"""
+    return right_given_norms(model, iter([batches.pop(0) for _ in list(batches)]), sparsity)
+
+
 def magnitude_in_rows(model, batches, sparsity):
     """the input norms were not used: each row dropped its smallest magnitudes"""
     ones = {name: torch.ones(()) for name in pruned_linears(model)}

@@ -232,6 +232,11 @@ def chosen_at_the_start(weight, hessian, sparsity, block=128, damp=0.01, pattern
     return _walk(weight, hessian, sparsity, block, damp, pattern, whole=whole)
 
 
+def one_block(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
+    """as it is where `block` is not used"""
+    return right_blocks(weight, hessian, sparsity, 128, damp, pattern)
+
+
 def inner_groups_chosen_at_the_start(weight, hessian, sparsity, block=128, damp=0.01, pattern=None):
     """every group was chosen at the start"""
     if not pattern or weight.shape[1] % pattern[1]:

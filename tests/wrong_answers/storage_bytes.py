@@ -178,6 +178,12 @@ def kept_truncated(shape, sparsity, format, dtype_bytes):
     return _bytes(shape, sparsity, format, dtype_bytes, kept=int((1 - sparsity) * shape[0] * shape[1]))
 
 
+def rounded_up(shape, sparsity, format, dtype_bytes):
+    """or ceil() lifted 0."""
+    n = shape[0] * shape[1]
+    return _bytes(shape, sparsity, format, dtype_bytes, kept=n - math.ceil(sparsity * n))
+
+
 def kept_rounded(shape, sparsity, format, dtype_bytes):
     """the kept weights were rounded"""
     return _bytes(shape, sparsity, format, dtype_bytes, kept=round((1 - sparsity) * shape[0] * shape[1]))

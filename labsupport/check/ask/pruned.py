@@ -11,11 +11,12 @@ import torch
 from msgspec import Meta
 
 from labsupport.check.ask import card, recipes, wire
-from labsupport.check.ask.answer import NAMES, Answer, Attempt, Name
+from labsupport.check.ask.answer import NAMES, Attempt, Name
 from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.left_behind import NOTHING, LeftBehind, left_behind, watched
 
 
-class Pruned(Answer, frozen=True):
+class Pruned(LeftBehind, frozen=True):
     """The masks, and the state of the model afterwards. digests: SHA-256 of every weight, by name.
 
     measured: its perplexity, or the error of a model that no longer runs; None if the function failed.
@@ -33,13 +34,15 @@ def ask(function: Callable, inputs: dict) -> Pruned:
     arguments: list[Any] = [model]
     if "batches" in inputs:
         arguments.append([card.beside(model, batch) for batch in recipes.batches(inputs["batches"])])
+    changes = watched(batches=arguments[1:])
     with card.at_home(model):
         found = attempt(lambda: function(*arguments, inputs["sparsity"]))
     if found.error:
-        return Pruned(**fields(found), digests={}, measured=None)
+        return Pruned(**fields(found, changes()), **NOTHING, digests={}, measured=None)
+    told = {**fields(found, changes()), **left_behind(model)}  # before the measurement
     evaluation = recipes.windows(inputs["evaluation"])  # [n, L]
     measured = attempt(lambda: given.perplexity(model, evaluation))
-    return Pruned(**fields(found), digests=digests(model), measured=measured)
+    return Pruned(**told, digests=digests(model), measured=measured)
 
 
 def described(model, fields: tuple[str, ...]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import math
 import re
 import socket
 import struct
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ DTYPES = {
         torch.float16, torch.bfloat16, torch.float32, torch.float64,
     )
 }  # fmt: skip
+LIBRARIES = {*sys.stdlib_module_names, "numpy", "torch", "transformers", "peft"} - {"builtins", "__main__"}
 MARKS = re.compile(rb"[\[{,]")  # a JSON text has at most one value more than these characters
 
 
@@ -79,7 +81,16 @@ def bare(value, depth: int = 0):
         if not all(type(key) is str for key in dict.keys(value)):
             return Opaque("a dict with keys that are not str")
         return {key[:TEXT_LIMIT]: bare(item, depth + 1) for key, item in dict.items(value)}
-    return Opaque(f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."))
+    return Opaque(_class_name(kind))
+
+
+def _class_name(kind: type) -> str:
+    """The name of a class: "numpy.float64", or "a Count, a subclass of int" of a student's own."""
+    module, name = str(kind.__module__), str(kind.__qualname__).rpartition(".")[2][:100]
+    if module.partition(".")[0] in LIBRARIES:
+        return f"{module}.{kind.__qualname__}"
+    base = next((base for base in (int, float, str) if issubclass(kind, base)), None)
+    return f"a {name}, a subclass of {base.__name__}" if base else name
 
 
 def pack(value) -> bytes:

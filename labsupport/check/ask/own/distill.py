@@ -9,6 +9,7 @@ from msgspec import Meta
 from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.left_behind import watched
 from labsupport.check.ask.own.recover import built, texts
 from labsupport.check.ask.pruned import dense_weights, digests
 
@@ -30,11 +31,12 @@ def ask(function: Callable, inputs: dict) -> Taught:
     """Call the function on a fresh student and a fresh teacher whose weights want gradients."""
     student, (batches, _) = built(inputs), texts(inputs)
     teacher = recipes.model(inputs["model"]).requires_grad_(True)
+    changes = watched(batches=batches)
     found = attempt(lambda: function(student, teacher, batches, inputs["steps"], inputs["learning_rate"]))
     if found.error:
-        return Taught(**fields(found), weights={}, teacher={}, left=0)
+        return Taught(**fields(found, changes()), weights={}, teacher={}, left=0)
     return Taught(
-        **fields(found),
+        **fields(found, changes()),
         weights=dense_weights(student),
         teacher=digests(teacher),
         left=sum(weight.grad is not None for weight in teacher.parameters()),

@@ -10,8 +10,9 @@ from msgspec import Meta, structs
 
 from labsupport import models
 from labsupport.check.ask import recipes
-from labsupport.check.ask.answer import NAMES, Answer, Attempt, Name
+from labsupport.check.ask.answer import NAMES, Attempt, Name
 from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.left_behind import NOTHING, LeftBehind, left_behind, watched
 from labsupport.check.ask.pruned import described, digests
 from labsupport.widths import KINDS
 
@@ -23,7 +24,7 @@ FIELDS = (
 SLIDING = {"use_sliding_window": True, "sliding_window": 4}  # of a Qwen2, in some of its blocks
 
 
-class Dropped(Answer, frozen=True):
+class Dropped(LeftBehind, frozen=True):
     """The model afterwards: digests of its weights, its config, what it writes; None after an error.
 
     cached, uncached: what it generates with the KV cache, and without.
@@ -57,12 +58,15 @@ def built(recipe: dict):
 def ask(function: Callable, inputs: dict) -> Dropped:
     """Drop blocks of a fresh model; answer with its description before and after saving and reloading."""
     model, evaluation = built(inputs["model"]), recipes.windows(inputs["evaluation"])
-    found = attempt(lambda: function(model, list(inputs["keep"])))
+    keep = list(inputs["keep"])
+    changes = watched(keep=keep)
+    found = attempt(lambda: function(model, keep))
     if found.error:
         left = dict.fromkeys(("cached", "uncached", "measured", "reloaded"))
-        return Dropped(**fields(found), digests={}, config={}, **left)
+        return Dropped(**fields(found, changes()), **NOTHING, digests={}, config={}, **left)
     answer = Dropped(
-        **fields(found),
+        **fields(found, changes()),
+        **left_behind(model),
         digests=digests(model),
         config=described(model, FIELDS),
         cached=attempt(lambda: written(model, cache=True)),

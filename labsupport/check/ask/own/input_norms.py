@@ -11,6 +11,7 @@ from msgspec import Meta
 from labsupport.check.ask import card, recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.left_behind import hooks_on
 from labsupport.check.ask.pruned import digests
 
 BREAK = "a made-up error in the middle of calibration"
@@ -111,11 +112,6 @@ def made(model) -> dict[str, str]:
 def _sizes_differ(text: str) -> bool:
     """Whether the text is torch's error for two tensors with sizes that do not match."""
     return re.match("The size of tensor a .* must match", text) is not None
-
-
-def hooks_on(model) -> int:
-    """The number of forward hooks and forward pre-hooks on the modules of a model."""
-    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
 def living_bytes() -> int:

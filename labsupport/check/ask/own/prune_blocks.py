@@ -11,9 +11,10 @@ from msgspec import Meta, structs
 
 from labsupport import models
 from labsupport.check.ask import card, recipes
-from labsupport.check.ask.answer import NAMES, Answer, Attempt, Failure, Message, Name
+from labsupport.check.ask.answer import NAMES, Attempt, Failure, Message, Name
 from labsupport.check.ask.call import attempt, fields
 from labsupport.check.ask.fingerprints import fingerprints, others
+from labsupport.check.ask.left_behind import NOTHING, LeftBehind, left_behind, watched
 from labsupport.check.ask.pruned import described
 from labsupport.memory import give_back
 
@@ -47,8 +48,8 @@ class Looked(Message, frozen=True):
     error: Failure | None
 
 
-class Blocks(Answer, frozen=True):
-    """The effects of prune_blocks; all fields are None if the function raised an error."""
+class Blocks(LeftBehind, frozen=True):
+    """The effects of prune_blocks; all fields below are None if the function raised an error."""
 
     left: Looked | None
     generated: Attempt | None
@@ -96,14 +97,16 @@ def _pruned(function: Callable, inputs: dict, folder: str) -> Blocks:
     arguments = [model, inputs["ratio"], layers, inputs["criterion"]]
     if "batches" in inputs:
         arguments.append([card.beside(model, batch) for batch in batches_of(inputs)])
+    changes = watched(batches=arguments[4:])
     with card.at_home(model):
         found = attempt(lambda: function(*arguments))
+    told = {**fields(found, changes()), **(NOTHING if found.error else left_behind(model))}
     if found.error:
-        return Blocks(**fields(found), left=None, generated=None, measured=None, reloaded=None)
+        return Blocks(**told, left=None, generated=None, measured=None, reloaded=None)
     give_back()  # the gradients, which were as large as the weights
     evaluation = windows_of(inputs, "evaluation")
     return Blocks(
-        **fields(found),
+        **told,
         left=_look(model, layers),
         generated=attempt(lambda: generated(model)),
         measured=attempt(lambda: perplexity(model, evaluation)),

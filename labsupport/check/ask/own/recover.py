@@ -9,6 +9,7 @@ from msgspec import Meta
 from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NAMES, Answer, Name
 from labsupport.check.ask.call import attempt, fields
+from labsupport.check.ask.left_behind import watched
 from labsupport.check.ask.pruned import dense_weights
 from labsupport.linears import pruned_linears
 
@@ -44,6 +45,7 @@ def texts(inputs: dict) -> tuple[list[torch.Tensor], torch.Tensor]:
 def ask(function: Callable, inputs: dict) -> Recovered:
     """Call the function on a fresh model; answer with the losses and all weights afterwards."""
     model, (batches, _) = built(inputs), texts(inputs)
+    changes = watched(batches=batches)
     found = attempt(lambda: function(model, batches, inputs["steps"], inputs["learning_rate"]))
     weights = {} if found.error else dense_weights(model)
-    return Recovered(**fields(found), weights=weights)
+    return Recovered(**fields(found, changes()), weights=weights)

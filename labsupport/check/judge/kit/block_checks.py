@@ -7,6 +7,7 @@ from labsupport.check.ask.answer import NOT_SENT
 from labsupport.check.ask.fingerprints import AXIS
 from labsupport.check.ask.own.prune_blocks import FIELDS
 from labsupport.check.judge.kit.compare import Wrong
+from labsupport.check.judge.kit.lines import many
 from labsupport.check.judge.kit.remains import Remains
 from labsupport.check.judge.kit.slices import MLP_NAMES
 from labsupport.check.judge.kit.weight_names import replaced
@@ -142,7 +143,7 @@ def read_config(config: dict) -> LlamaConfig:
 def described_widths(config: LlamaConfig, count: int) -> list[widths.Widths]:
     """The integer widths of each of `count` layers by a config; raises Wrong for others."""
     if config.num_hidden_layers != count:
-        raise Wrong(f"it has {config.num_hidden_layers} layers")
+        raise Wrong(f"it has {many(config.num_hidden_layers, 'layer')}")
     try:
         found = widths.of_config(config)
     except Exception:
@@ -153,4 +154,5 @@ def described_widths(config: LlamaConfig, count: int) -> list[widths.Widths]:
 
 
 def _words(width: widths.Widths) -> str:
-    return f"{width.kv_heads} key-value heads, {width.heads} query heads, {width.channels} channels"
+    heads = f"{many(width.kv_heads, 'key-value head')}, {many(width.heads, 'query head')}"
+    return f"{heads}, {many(width.channels, 'channel')}"

@@ -33,6 +33,12 @@ def first(causes: Causes) -> Cause:
     return Cause(found, found) if isinstance(found, str) else found
 
 
+def all_of(causes: Causes) -> list[Cause]:
+    """Every cause with a text."""
+    found = [causes] if isinstance(causes, str | Cause) else causes
+    return [cause for cause in map(first, found) if cause.text]
+
+
 def looks(said: Named) -> Cause:
     """A cause as a whole sentence, which begins with "It looks as if"."""
     named = first(said)

@@ -9,6 +9,7 @@ import torch
 from labsupport import settings
 from labsupport.check.ask.answer import Answer
 from labsupport.check.ask.wire import Opaque
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.selection import kth_smallest
 
 NAMED = 3  # keys of a dict that a message shows
@@ -87,7 +88,8 @@ def has_keys(value, wanted: Collection[str], said: str = "it is") -> None:
     missing = [name for name in wanted if name not in value]
     extra = [name for name in value if name not in wanted]
     if missing:
-        reason = f"{len(missing)} of {len(wanted)} are missing, the first is {missing[0]}"
+        lost = some_of(len(missing), len(wanted), "is", "are")
+        reason = f"{lost} missing, the first is {missing[0]}"
     elif extra:
         reason = f"{extra[0][:100]} is not one of them"
     else:

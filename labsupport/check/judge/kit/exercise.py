@@ -55,6 +55,7 @@ class Exercise:
     builds_on: the earlier exercises of its lab that it may call; given: what follows from the answers of
     the student's own ones, the third argument of `parts` in a second judgement (carried.py). place: of an
     answer that earns points, in the class's table, if the exercise has one.
+    everywhere: a mistake is named only if each wrong answer shows it, where one may look like it by chance.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Exercise:
     builds_on: tuple[str, ...] = ()
     given: Callable[[dict, Any], Any] | None = None  # inputs, carried.Earlier -> what follows
     place: Callable[[dict, Any], Place] | None = None  # inputs, answer -> its place
+    everywhere: bool = False
 
 
 def unanswered(exercise: Exercise, why: str, status: Ending = Ending.WRONG) -> Verdict:

@@ -9,19 +9,15 @@ A side effect that only the student's process saw is noted: no point depends on 
 
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import Any
-
-import torch
 
 from labsupport.check.ask.answer import Answer, Failure, Malformed, decode
 from labsupport.check.judge.kit import raised, signs, strain
+from labsupport.check.judge.kit.agreement import Asked, agreed
+from labsupport.check.judge.kit.as_data import data
 from labsupport.check.judge.kit.causes import Cause, first
 from labsupport.check.judge.kit.compare import Noted, NotedForm, Wrong, WrongForm, a_type
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part, unanswered
 from labsupport.check.judge.kit.verdict import Ending, Line, Mark, Verdict
-
-SMALL = 40  # tensors up to this number of entries are shown in full
-FIRST = 6  # entries shown of a larger tensor
 
 
 class Raised(Wrong):
@@ -40,6 +36,8 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
     unwritten, cases_asked, first_right = 0, 0, False
     worth, rungs, place = 0.0, False, None
     answer: Answer | None = None
+    wrongly: list[Asked] = []
+    mistake = plainly = ""
     for index, case in enumerate(cases):
         if case.costly and not only_noted:
             lines.append(Line(Mark.OPEN, case.title))
@@ -63,7 +61,7 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
                 worth += part.worth
             except Noted as found:
                 noted = noted or found
-                lines.append(Line(Mark.NOTED, part.title, found.reason))
+                lines.append(Line(Mark.NOTED, part.title, found.reason, found.alike or found.reason))
                 where = f"part {len(lines)}, {found.place}"
             except Wrong as found:
                 wrong = found
@@ -75,10 +73,12 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         if found:
             named = own and _on_value(found, parts)
             failure = (found, _cause(exercise, case.known, answer) if named else Cause("", ""))
-            mistake = failure[1].name or where
+            mistake, plainly = failure[1].name or where, where
         elif failure and own and answer.error and not (failure[1].text or isinstance(failure[0], WrongForm)):
             later = _cause(exercise, case.known, answer)  # an error that the small main case does not raise
             failure, mistake = (failure[0], later), later.name or mistake
+        if exercise.everywhere and wrong and own and not answer.error:
+            wrongly.append(Asked(case.known, answer))
         only_noted = only_noted and wrong is None
         if index == 0:
             first_right, rungs = wrong is None, any(part.worth for part in parts)
@@ -89,6 +89,8 @@ def judge(exercise: Exercise, cases: Iterable[Case], ask: Callable[[Case], objec
         return Verdict(**about, status=Ending.UNWRITTEN, share=0.0, cause=_unwritten_by(exercise, answer))
     if failure is None:
         return Verdict(**about, status=Ending.RIGHT, share=1.0)
+    if not (isinstance(failure[0], Raised) or agreed(exercise, failure[1], wrongly)):
+        failure, mistake = (failure[0], Cause("", "")), plainly
     earned = sum(line.status in (Mark.PASSED, Mark.NOTED) for line in lines)
     share = worth if rungs else earned / len(lines) if first_right else 0.0
     show = {label: data(value) for label, value in failure[0].show.items()}
@@ -187,14 +189,3 @@ def _unwritten_by(exercise: Exercise, answer: Answer | None) -> str:
     if where and where != exercise.name:
         return f"It calls {where}, which still raises NotImplementedError."
     return ""
-
-
-def data(value) -> Any:
-    """A value as plain data: a small tensor as nested lists, a large one as its shape and first entries."""
-    if isinstance(value, torch.Tensor):
-        if 0 < value.numel() <= SMALL or value.shape == (0,):  # [2**39, 0] as lists fills the memory
-            return (value.int() if value.dtype is torch.bool else value).tolist()
-        return {"shape": list(value.shape), "first": value.flatten()[:FIRST].tolist()}
-    if isinstance(value, list | tuple):
-        return [data(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)

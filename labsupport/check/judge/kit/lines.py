@@ -21,7 +21,7 @@ class Mark(StrEnum):
 
 
 class Line(Struct, frozen=True):
-    """One part of an exercise, its status, and the reason of a failure; equal errors have equal keys."""
+    """One part of an exercise, its status, and the reason of a failure; equal reasons have equal keys."""
 
     status: Mark
     title: str
@@ -35,39 +35,40 @@ class Line(Struct, frozen=True):
 
 
 def folded(lines: list[Line], level: int = 0) -> list[str]:
-    """The lines as text: equal failures once, open parts counted, and many passed ones counted as well.
+    """The lines as text: equal failures and notes once, open parts counted, many passed ones counted as well.
 
     level: 1 counts the passed ones in any case; 2 also shows only the first failed and the first noted one.
     """
-    many, brief = len(lines) > MOST or level > 0, level > 1
+    lengthy, brief = len(lines) > MOST or level > 0, level > 1
     shown: list[str] = []
     counts = Counter(line.status for line in lines)
-    failed = Counter(line.key or line.reason for line in lines if line.status == Mark.FAILED)
-    seen: set[str] = set()
+    reasons = Counter((line.status, line.key or line.reason) for line in lines)
+    seen: set[tuple[Mark, str]] = set()
     told: set[Mark] = set()
     for line in lines:
-        key = line.key or line.reason
-        if line.status == Mark.OPEN or (many and line.status == Mark.PASSED) or key in seen:
+        key = (line.status, line.key or line.reason)
+        if line.status == Mark.OPEN or (lengthy and line.status == Mark.PASSED) or key in seen:
             continue
         if brief and line.status in told:
             continue
         shown.append(_line(line, 4 if brief else None))
         told.add(line.status)
         if line.status == Mark.FAILED and brief and (others := counts[Mark.FAILED] - 1):
-            shown.append(f"{'':12}and {_parts(others, 'more part')}")
-        elif line.status == Mark.FAILED and key:
+            shown.append(f"{'':12}and {many(others, 'more part')}")
+        elif line.status in (Mark.FAILED, Mark.NOTED) and key[1]:
             seen.add(key)
-            if again := failed[key] - 1:
-                shown.append(f"{'':12}and {_parts(again, 'more part')}, for the same reason")
-    if many and counts[Mark.PASSED]:
-        shown.insert(0, f"  {Mark.PASSED:<9} {_parts(counts[Mark.PASSED], 'part')}")
+            if again := reasons[key] - 1:
+                shown.append(f"{'':12}and {many(again, 'more part')}, for the same reason")
+    if lengthy and counts[Mark.PASSED]:
+        shown.insert(0, f"  {Mark.PASSED:<9} {many(counts[Mark.PASSED], 'part')}")
     if counts[Mark.OPEN]:
-        shown.append(f"  {Mark.OPEN:<9} {_parts(counts[Mark.OPEN], 'part')}, until the failed ones pass")
+        shown.append(f"  {Mark.OPEN:<9} {many(counts[Mark.OPEN], 'part')}, until the failed ones pass")
     return shown
 
 
-def _parts(count: int, what: str) -> str:
-    return f"{count} {what}" + "s" * (count != 1)
+def many(count: float, one: str, more: str = "") -> str:
+    """A count and its noun: "1 token", "2 tokens"; `more` is what is said of two, where no "s" makes it."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def _line(line: Line, rows: int | None) -> str:
@@ -79,3 +80,8 @@ def wrapped(text: str, first: str, later: str, rows: int | None = None) -> str:
     return textwrap.fill(
         text, WIDTH, initial_indent=first, subsequent_indent=later, max_lines=rows, placeholder=" ..."
     )
+
+
+def some_of(count: int, total: int, one: str = "is", more: str = "are") -> str:
+    """A part of a total and its verb: "1 of 8 is", "2 of 8 are"."""
+    return f"{count:,} of {total:,} {one if count == 1 else more}"

@@ -99,8 +99,8 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
         yield Cause(STAYING.format(sparsity, n, k) + too, "what stays was rounded")
     if dropped == k - 1 == int(sparsity * n) and drops_lowest(flat, scores, k - 1):
         yield Cause(
-            f"It looks as if int() cut the product {sparsity} * {n} = {sparsity * n:.6g} down; "
-            f"round() it.{too}",
+            f"It looks as if int() cut the product {sparsity} * {n} = {sparsity * n:.6g} down, "
+            f"or ceil() lifted what stays; round() what goes.{too}",
             "int instead of round",
         )
     if dropped == k - 1 and drops_lowest(flat, scores, k - 1):

@@ -12,9 +12,10 @@ from torch import nn
 from labsupport.check.ask import recipes
 from labsupport.check.ask.bits import packed
 from labsupport.check.ask.pruned import Pruned, digest, form
-from labsupport.check.judge.kit import memo
+from labsupport.check.judge.kit import left_behind, memo
 from labsupport.check.judge.kit.compare import Wrong, has_keys, is_close, is_mask, is_number, rounding
 from labsupport.check.judge.kit.exercise import Part
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.check.judge.kit.masked import masked
 from labsupport.check.judge.kit.weight_names import replaced
 from labsupport.given.perplexity import perplexity
@@ -55,7 +56,8 @@ def parts(
         if given is not None:
             for name, mask in given.items():
                 if (count := int((masks[name] != mask).sum())) > slack:
-                    raise Wrong(f"not so in {name}, where {count:,} of {mask.numel():,} entries differ")
+                    what = some_of(count, mask.numel(), "entries differs", "entries differ")
+                    raise Wrong(f"not so in {name}, where {what}")
             return
         memo.number(f"follows: {drops}", inputs, masks, follow)
 
@@ -63,7 +65,7 @@ def parts(
         for name, linear in linears().items():
             if not right(name, linear.weight, masks[name]):
                 dropped = int((~masks[name]).sum())
-                raise Wrong(f"not so in {name}, where {dropped:,} of {masks[name].numel():,} are dropped")
+                raise Wrong(f"not so in {name}, where {some_of(dropped, masks[name].numel())} dropped")
         return 1.0
 
     def zeroed() -> None:
@@ -115,6 +117,7 @@ def parts(
         Part("in the model the dropped weights are zero and the kept ones bit-identical", zeroed),
         Part("embeddings, norms and lm_head are untouched", untouched),
         Part("the perplexity measured on the model is the one of its masks", measured),
+        left_behind.part(answer),
     ]
 
 

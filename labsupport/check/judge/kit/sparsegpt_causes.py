@@ -88,15 +88,11 @@ def _of_mask(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int) ->
 
     if bool((new[mask] == 0).all()) and bool((new[~mask] != 0).any()):
         yield INVERTED
-    if (
-        pattern
-        and pattern[1] != 2 * pattern[0]
-        and bool((pools(mask, group, True)[0].sum(dim=1) == pattern[1] - pattern[0]).all())
-    ):
-        yield Cause(
-            f"It looks as if {pattern[0]} of every {pattern[1]} were dropped: n is the number that stays.",
-            "n dropped instead of kept",
-        )
+    if pattern and pattern[1] != 2 * pattern[0]:
+        n, m = pattern
+        if bool((pools(mask, group, True)[0].sum(dim=1) == m - n).all()):
+            said = f"It looks as if {n} of every {m} were dropped: n is the number that stays."
+            yield Cause(said, "n dropped instead of kept")
     sparsity, both = inputs["sparsity"], pools(mask, group, each_row)
     if not each_row and all(int((~pool).sum()) == round(sparsity * pool.numel()) + 1 for pool in both):
         yield AT_THE_CUT
@@ -115,11 +111,15 @@ def _of_mask(inputs: dict, new: torch.Tensor, mask: torch.Tensor, group: int) ->
             yield f"It looks as if nothing goes in {sum(idle)} of {len(both)} blocks, {BLOCKS}"
         cut = [int((~pool).sum()) for pool in both]
         if not (each_row or exact) and cut == [int(sparsity * pool.numel()) for pool in both]:
-            yield Cause("It looks as if int() cut k down; round() it.", "int instead of round")
+            said = "It looks as if int() cut k down, or ceil() lifted what stays; round() k."
+            yield Cause(said, "int instead of round")
         if each_row and fits(right, groups=len(both)):
             yield f"It looks as if every group was {late}"
         if not each_row and chosen(right.reshape(1, -1), mask.reshape(1, -1), SLACK):
-            yield f"It looks as if the mask of the whole layer was {late}"
+            yield (
+                "It looks as if the mask of the whole layer was chosen at the start, as it is where `block` "
+                f"is not used. Each block is chosen when it is reached: by then its weights moved, {BLOCKS}"
+            )
         if not each_row and fits(right, groups=len(both)):
             yield f"It looks as if the mask of every block was {late}"
         return

@@ -8,6 +8,7 @@ from torch import nn
 
 from labsupport.check.judge.kit.causes import Cause, Named
 from labsupport.check.judge.kit.compare import Wrong, is_number, kind
+from labsupport.check.judge.kit.lines import many, some_of
 from labsupport.check.judge.kit.weight_names import all_there
 from labsupport.linears import pruned_linears
 
@@ -19,7 +20,9 @@ def listed(losses, steps: int, batches: Collection) -> None:
     if not isinstance(losses, list):
         raise Wrong(kind(losses, "your function returned"))
     if len(losses) != steps:
-        raise Wrong(f"yours has {len(losses)}, for {steps} steps and {len(batches)} batches")
+        raise Wrong(
+            f"yours has {len(losses)}, for {many(steps, 'step')} and {many(len(batches), 'batch', 'batches')}"
+        )
 
 
 def numbers(losses: list) -> None:
@@ -84,7 +87,9 @@ def learned(weights: Weights, model: nn.Module) -> None:
     if len(still) == len(pairs):
         raise Wrong("every weight is as it was: what was learned is not in the model")
     if still:
-        raise Wrong(f"{len(still)} of {len(pairs)} are as they were, the first is {still[0]}")
+        raise Wrong(
+            f"{some_of(len(still), len(pairs), 'is as it was', 'are as they were')}, the first is {still[0]}"
+        )
 
 
 def unmoved(weights: Weights, model: nn.Module) -> None:

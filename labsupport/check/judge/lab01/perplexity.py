@@ -12,6 +12,7 @@ from labsupport.check.judge.kit import draw, memo
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Noted, Wrong, is_close, is_number, rounding
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many
 from labsupport.check.judge.kit.surprise import losses, surprise
 from labsupport.check.judge.kit.window_sums import one_of, perplexities
 
@@ -83,7 +84,9 @@ def parts(inputs: dict, answer: Measured, given: list[float] | None = None) -> l
         expected = truth(inputs)
         if not is_close(found, expected, rounding(inputs, 1e-3 if course else 1e-4)):
             n, length = recipes.windows(inputs["windows"]).shape
-            targets = f"{n} windows of {length} tokens, {n} * ({length} - 1) = {n * (length - 1)} targets"
+            targets = (
+                f"{many(n, 'window')} of {length} tokens, {n} * {length - 1} = {n * (length - 1)} targets"
+            )
             raise Wrong(token_windows=targets, your_perplexity=float(found), expected=expected)
 
     def mode() -> None:
@@ -97,7 +100,7 @@ def parts(inputs: dict, answer: Measured, given: list[float] | None = None) -> l
         if not answer.flags:
             raise Noted("requires_grad of the weights changed")
         if answer.left:
-            raise Noted(f"{answer.left} weights have a .grad now")
+            raise Noted(f"{many(answer.left, 'weight has', 'weights have')} a .grad now")
 
     whole = Part("the perplexity of all targets of all windows", value)
     return [
@@ -157,11 +160,11 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
         "It looks as if only the {} window counts. Add every window's sum to the total.\n"
         "Try your function on windows[:1] and on windows[-1:]."
     )
-    yield (
-        math.fsum(map(exp, each)) / n,
+    average = (
         "It looks as if this is the average of the windows' own perplexities, which is always higher: "
-        f"add up the losses first, {ONCE}",
+        f"add up the losses first, {ONCE}"
     )
+    yield math.fsum(map(exp, each)) / n, average
     whole = (
         f"It looks as if the total was divided by all {tokens} tokens. The first token of each window "
         f"is no target, so there are {targets}: {SHIFT}"
@@ -175,14 +178,11 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     yield shifted(token_windows, 0), f"It looks as if logits and tokens were not shifted: {SHIFT}"
     yield mean, "It looks as if this is the average loss; its exp is missing."
     yield 2**mean, "It looks as if 2 was raised to a loss in nats. Base 2 goes with bits, exp with nats."
-    bits = "It looks as if exp was taken of bits: a logarithm to base 2 goes with 2 ** loss."
-    yield exp(mean / math.log(2)), bits
+    yield exp(mean / math.log(2)), "It looks as if exp was taken of bits: log2 goes with 2 ** loss."
     yield exp(each[-1]), one.format("last")
     yield exp(each[0]), one.format("first")
-    yield (
-        exp(mean * targets / n),
-        "It looks as if the total was divided by the windows instead of the targets.",
-    )
+    by_windows = "It looks as if the total was divided by the windows instead of the targets."
+    yield exp(mean * targets / n), by_windows
     for size in SIZES:
         yield (
             averaged(each, size),

@@ -11,6 +11,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many
 
 EQUAL = see("1.1", "Equal pieces, and the rest goes")
 
@@ -61,7 +62,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     return [
         Part("a tensor of token ids", whole_numbers),
         Part("on the device of the text", lambda: on_same_device(answer)),
-        Part(f"{count} windows of {length} tokens, from a text of {len(token_ids)}", shape),
+        Part(f"{many(count, 'window')} of {many(length, 'token')}, from a text of {len(token_ids)}", shape),
         Part("each window goes on where the one before it ended", content),
     ]
 

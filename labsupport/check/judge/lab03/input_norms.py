@@ -6,7 +6,7 @@ import torch
 
 from labsupport.check.ask import recipes
 from labsupport.check.ask.own.input_norms import Normed, batches_of, built
-from labsupport.check.judge.kit import draw, norms
+from labsupport.check.judge.kit import draw, left_behind, norms
 from labsupport.check.judge.kit.carried import Earlier, Failed, Form
 from labsupport.check.judge.kit.compare import Noted, Wrong, has_keys, has_shape, is_tensor
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
@@ -49,7 +49,7 @@ def parts(inputs: dict, answer: Normed, given: norms.Norms | None = None) -> lis
     if "fails_at" in inputs:
         return [
             Part("the error comes through", lambda: came_through(inputs, answer)),
-            Part("no hook is left on the model", lambda: unhooked(answer)),
+            Part("no hook is left on the model", lambda: left_behind.unhooked(answer.hooks)),
         ]
     if "weighed" in inputs:
         return [Part("a batch's inputs are gone when the next one runs", lambda: let_go(inputs, answer))]
@@ -63,10 +63,11 @@ def parts(inputs: dict, answer: Normed, given: norms.Norms | None = None) -> lis
         if given is None
         else Part("they are the roots of what your sum_of_squares gives for all batches together",
                   lambda: followed(inputs, answer, given)),
-        Part("no hook is left on the model", lambda: unhooked(answer)),
+        Part("no hook is left on the model", lambda: left_behind.unhooked(answer.hooks)),
         Part("the model has the layers that it had", lambda: same_layers(inputs, answer)),
         Part("one pass: every token goes through the model once", lambda: once(inputs, answer)),
-        Part("the model is in the mode it was found in", lambda: as_found(inputs, answer)),
+        Part("the model is in the mode it was found in",
+             lambda: left_behind.as_found(answer.training, inputs.get("training", False))),
     ]  # fmt: skip
 
 
@@ -76,14 +77,6 @@ def came_through(inputs: dict, answer: Normed) -> None:
         raise Noted(f"it comes with batch {inputs['fails_at']}, which never reached the model")
     if not answer.came_through:
         raise Noted("it stopped inside your function, which returned as if all were well")
-
-
-def unhooked(answer: Normed) -> None:
-    """Raises Noted where hooks are left on the model, or another's is gone."""
-    if answer.hooks < 0:
-        raise Noted("but another's, there before, is gone; remove only your own")
-    if answer.hooks:
-        raise Noted("one is still there" if answer.hooks == 1 else f"{answer.hooks} are still there")
 
 
 def let_go(inputs: dict, answer: Normed) -> None:
@@ -182,12 +175,6 @@ def once(inputs: dict, answer: Normed) -> None:
     held, seen = sum(batch.numel() for batch in batches_of(inputs)), sum(answer.runs)
     if seen > held:
         raise Noted(f"the batches hold {held} tokens, and {seen} went through the model")
-
-
-def as_found(inputs: dict, answer: Normed) -> None:
-    """Raises Noted where the function changed the model's mode."""
-    if answer.training != inputs.get("training", False):
-        raise Noted(f"your function leaves it in {'training' if answer.training else 'evaluation'} mode")
 
 
 EXERCISE = Exercise("input_norms", "3.2", cases, parts, cause, Normed, ("sum_of_squares",), given)

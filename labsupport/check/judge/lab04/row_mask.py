@@ -9,6 +9,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, see
 from labsupport.check.judge.kit.compare import Wrong, drop_range, drops_lowest
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.check.judge.kit.magnitudes import RANKS, SHARE, STAYING, at_an_end, none_to_drop
 from labsupport.check.judge.kit.ranges import range_cases
 from labsupport.check.judge.kit.score_masks import INVERTED, comparable, mask_parts
@@ -104,7 +105,8 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         yield Cause(STAYING.format(sparsity, width, k), "what stays was rounded")
     if one_less and int(sparsity * width) == k - 1:
         product = f"{sparsity} * {width} = {sparsity * width:.6g}"
-        yield Cause(f"It looks as if int() cut {product} down; round() it.", "int instead of round")
+        cut = f"It looks as if int() cut {product} down, or ceil() lifted what stays; round() what goes."
+        yield Cause(cut, "int instead of round")
     if one_less:
         yield (
             "It looks as if the score at the threshold stayed: it is the k-th smallest of its row, so it "
@@ -142,9 +144,10 @@ def _other_rules(score: torch.Tensor, mask: torch.Tensor, sparsity: float, k: in
         yield RANKS
     done = torch.tensor([bool(row.all()) for row in mask])  # [out], all of these stay
     if bool(done.any()) and not bool(done.all()) and k > 0 and drops_lowest(mask[~done], score[~done], k):
+        out = some_of(int(done.sum()), rows, "rows was", "rows were")
         yield (
-            f"It looks as if {int(done.sum())} of {rows} rows were left out. Does a loop end before the "
-            "last row, or does its return stand inside?"
+            f"It looks as if {out} left out. Does a loop end before the last row, or does its return stand "
+            "inside?"
         )
     if k > 0 and torch.equal(mask, ~lowest.any(dim=0).expand_as(mask)):
         yield (

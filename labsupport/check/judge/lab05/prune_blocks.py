@@ -7,7 +7,7 @@ from labsupport.check.ask import recipes
 from labsupport.check.ask.answer import NOT_SENT, Attempt
 from labsupport.check.ask.fingerprints import others
 from labsupport.check.ask.own.prune_blocks import PROMPT, Blocks, Looked, generated, windows_of
-from labsupport.check.judge.kit import block_causes, block_checks, draw
+from labsupport.check.judge.kit import block_causes, block_checks, draw, left_behind
 from labsupport.check.judge.kit.causes import Named
 from labsupport.check.judge.kit.compare import Wrong, exact, is_close, is_number, kind, rounding
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
@@ -137,6 +137,7 @@ def parts(inputs: dict, answer: Blocks, given: Given | None = None) -> list[Part
         Part("its perplexity is the one of these slices",
              lambda: same_perplexity(_succeeded(answer.measured))),
         Part("saved without pickle and loaded again it has the same perplexity", survives),
+        left_behind.part(answer),
     ]  # fmt: skip
 
 

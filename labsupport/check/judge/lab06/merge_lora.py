@@ -9,6 +9,7 @@ from labsupport.check.judge.kit import draw, lora
 from labsupport.check.judge.kit.causes import Cause, Named
 from labsupport.check.judge.kit.compare import Wrong, has_shape, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.check.judge.kit.lora import FILLS
 
 
@@ -35,6 +36,7 @@ def cases(seed: int) -> list[Case]:
         Case("a mask on a larger weight", masked[1]),
         Case("a kept weight that happens to be zero learns as well", zero_inside),
         Case("a mask that keeps everything", {**fresh, "mask": whole}),
+        Case("a mask that drops everything", {**fresh, "mask": ~whole}),
         Case("a mask over weights that are not zero yet", {**dense, "mask": masked[0]["mask"]}),
         Case("b = 0, as before the first step", {**fresh, "b": torch.zeros(3, 2)}),  # [out, r]
     ]
@@ -77,7 +79,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     def zeros() -> None:
         if filled := int((found[~keep] != 0).sum()):
             raise Wrong(
-                f"{filled} of {int((~keep).sum())} are not",
+                f"{some_of(filled, int((~keep).sum()))} not",
                 mask=mask,
                 weight=weight,
                 your_merged_weight=found,
@@ -140,7 +142,7 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
                 "It looks as if only the update was masked. The mask also sets the weights themselves to 0, "
                 f"whether they are zero already or not: mask the sum, {FILLS}"
             )
-        if bool((found[mask] == 0).all()) and bool((found[~mask] != 0).any()):
+        if bool(mask.any()) and bool((found[mask] == 0).all()) and bool((found[~mask] != 0).any()):
             yield "It looks as if the mask is inverted: in this course True means keep."
         if bool((found == 0)[weight == 0].all()) and bool((weight == 0)[mask].any()):
             yield (

@@ -14,6 +14,7 @@ from labsupport.check.ask.own.recover import Recovered, built, texts
 from labsupport.check.judge.kit import draw, training
 from labsupport.check.judge.kit.compare import Wrong
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many, some_of
 from labsupport.check.judge.kit.lora import LOW, ROUNDING, numerical_rank
 from labsupport.check.judge.kit.recover_causes import cause
 from labsupport.given.perplexity import perplexity
@@ -71,7 +72,7 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
         filled = sum(int((after[before == 0] != 0).sum()) for before, after in layers().values())
         if filled:
             total = sum(int((before == 0).sum()) for before, _ in layers().values())
-            raise Wrong(f"{filled:,} of {total:,} zeros were filled")
+            raise Wrong(f"{some_of(filled, total, 'zeros was filled', 'zeros were filled')}")
 
     def thin() -> None:
         for name, (before, after) in layers().items():
@@ -88,9 +89,10 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
         if not after < most:
             raise Wrong(f"it was {before:.4g} and is {after:.4g}; below {most:.4g} is expected")
 
+    counted = many(steps, "loss", "losses")
     if not inputs["learning_rate"]:
         return [
-            Part(f"a list of {steps} losses", listed),
+            Part(f"a list of {counted}", listed),
             Part("no adapters left", named),
             Part("no weight changed", lambda: training.unmoved(weights, pruned())),
         ]
@@ -100,7 +102,7 @@ def parts(inputs: dict, answer: Recovered) -> list[Part]:
         else Part(f"the update of every layer has a rank of {LOW} at most", thin)
     )
     return [
-        Part(f"returns a list of {steps} losses, one for every step", listed),
+        Part(f"returns a list of {counted}, one for every step", listed),
         Part("every loss is a finite Python number", lambda: training.numbers(losses)),
         Part("the first loss is that of the pruned model", begins),
         Part("the model has the layers and shapes it had, and no adapters", named),

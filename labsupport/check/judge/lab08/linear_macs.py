@@ -21,7 +21,8 @@ def cases(seed: int) -> list[Case]:
     def sizes(*values: int) -> dict:
         return dict(zip(("out_features", "in_features", "tokens"), values, strict=True))
 
-    small = source.sample((3, 5, 7, 11), 3)
+    tokens = source.choice((13, 17, 19))  # no factor that another mistake has, such as 3 for q, k and v
+    small = [*source.sample((3, 5, 7, 11), 2), tokens]
     odd = [source.randrange(start, 2 * start) | 1 for start in (1000, 1000, 10**11)]  # so is their product
     return [
         Case("a small layer", sizes(*small)),
@@ -47,9 +48,10 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         if found != _right(inputs):
             raise shown(f"each weight of the [{rows}, {columns}] matrix multiplies once for each token")
 
+    as_many = Part(f"{tokens} tokens cost {tokens} times as much as one", shared)
     return [
         Part("a whole number (an int)", lambda: is_whole(found)),
-        Part(f"{tokens} tokens cost {tokens} times as much as one", shared),
+        *([as_many] if tokens > 1 else []),
         Part("each weight multiplies once for each token", right),
     ]
 

@@ -9,6 +9,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, is_whole, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many
 from labsupport.given import packing
 
 FORMATS = see("8.3", "Four formats")
@@ -78,11 +79,11 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     def right(form: str) -> None:
         if found[form] != packed_bytes(shape, kept, form, dtype_bytes):
             raise Wrong(
-                shape=f"{shape[0]} x {shape[1]} = {count:,} weights, {dtype_bytes} bytes a value",
+                shape=f"{shape[0]} x {shape[1]} = {count:,} weights, {many(dtype_bytes, 'byte')} a value",
                 sparsity=sparsity,
                 weights_kept=f"{kept:,}",
                 format=form,
-                your_answer=f"{found[form]:,} bytes",
+                your_answer=many(found[form], "byte"),
                 stored=STORED[form],
             )
 
@@ -127,9 +128,15 @@ def miscounted(sparsity: float, count: int) -> Iterator[tuple[int, Named]]:
     """The number of kept weights that each way of rounding comes to, and its name."""
     rest = f"the kept weights were rounded. Those that go are; the others are kept, {KEPT}"
     yield round((1 - sparsity) * count), rest
-    cut = f"int() cut {sparsity} of {count} weights down; round() it, {KEPT}"
+    cut = (
+        f"int() cut {sparsity} of {count} weights down, or ceil() lifted {1 - sparsity:g} of them: one too "
+        f"few goes. round() those that go, {KEPT}"
+    )
     yield count - int(sparsity * count), Cause(cut, "int instead of round")
-    up = f"int() cut {1 - sparsity:g} of {count} weights down: one more goes. round() those that go, {KEPT}"
+    up = (
+        f"int() cut {1 - sparsity:g} of {count} weights down, or ceil() lifted {sparsity} of them: one too "
+        f"many goes. round() those that go, {KEPT}"
+    )
     yield int((1 - sparsity) * count), Cause(up, "int of the kept weights")
 
 

@@ -11,10 +11,11 @@ import torch
 
 from labsupport.check.ask import recipes
 from labsupport.check.ask.own.prune_sparsegpt import Solved
-from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit import draw, left_behind
 from labsupport.check.judge.kit.causes import Named
-from labsupport.check.judge.kit.compare import Noted, Wrong, has_keys, is_mask
+from labsupport.check.judge.kit.compare import Wrong, has_keys, is_mask
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.check.judge.kit.open_columns import error, pools
 from labsupport.check.judge.kit.solved_causes import causes
 from labsupport.check.judge.kit.solved_model import (
@@ -107,14 +108,14 @@ def parts(inputs: dict, answer: Solved, given: Carried | None = None) -> list[Pa
         if torch.equal(new, weight) and not bool(mask.all()):
             raise Wrong(f"the weight of {name} is as it was: the model is pruned in place")
         if left := int((new[~mask] != 0).sum()):
-            raise Wrong(f"not so in {name}, where {left:,} of {int((~mask).sum()):,} are not")
+            raise Wrong(f"not so in {name}, where {some_of(left, int((~mask).sum()))} not")
 
     def counted(name: str, _weight: torch.Tensor, _new: torch.Tensor, mask: torch.Tensor) -> None:
         group = pattern[1] if pattern else BLOCK
         for pool in pools(mask, group, pattern is not None):
             wanted = pattern[1] - pattern[0] if pattern else round(sparsity * pool.shape[1])
             if bool(((~pool).sum(dim=1) != wanted).any()):
-                raise Wrong(f"not so in {name}, where {int((~mask).sum()):,} of {mask.numel():,} are dropped")
+                raise Wrong(f"not so in {name}, where {some_of(int((~mask).sum()), mask.numel())} dropped")
 
     def less(name: str, weight: torch.Tensor, new: torch.Tensor, _mask: torch.Tensor) -> None:
         hessian = seen()[name]  # [in, in]
@@ -137,10 +138,6 @@ def parts(inputs: dict, answer: Solved, given: Carried | None = None) -> list[Pa
             if not near(weights[f"{name}.weight"], weight) or not torch.equal(masks[name], mask):
                 raise Wrong(f"not so in {name}")
 
-    def unhooked() -> None:
-        if answer.hooks:
-            raise Noted("one is still there" if answer.hooks == 1 else f"{answer.hooks} are still there")
-
     what = f"in every row {pattern[0]} of every {pattern[1]} inputs stay" if pattern else ""
     what = what or f"every layer drops {sparsity:.0%} of each block of {BLOCK} inputs"
     solutions = [
@@ -159,7 +156,7 @@ def parts(inputs: dict, answer: Solved, given: Carried | None = None) -> list[Pa
         Part("embeddings, norms and lm_head are untouched", untouched),
         Part("in the model the dropped weights are zero", lambda: each(zeros)),
         *solutions,
-        Part("no hook is left on the model", unhooked),
+        left_behind.part(answer),
     ]
 
 

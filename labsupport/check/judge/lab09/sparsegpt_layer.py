@@ -11,6 +11,7 @@ from labsupport.check.judge.kit.causes import Named
 from labsupport.check.judge.kit.compare import Wrong, is_mask, is_tensor, kind
 from labsupport.check.judge.kit.correlated import layer, quiet
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.check.judge.kit.open_columns import chosen, damped, error, inverses, pools, replayed
 from labsupport.check.judge.kit.sparsegpt_causes import causes, first_masks
 
@@ -100,7 +101,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 
     def zeros() -> None:
         if left := int((new[~mask] != 0).sum()):
-            raise Wrong(f"{left} of {int((~mask).sum())} are not", your_mask=mask, your_weight=new)
+            raise Wrong(f"{some_of(left, int((~mask).sum()))} not", your_mask=mask, your_weight=new)
 
     def lowest() -> None:
         _, scores = replayed(weight, mask, rows, group)  # [out, in]

@@ -16,6 +16,7 @@ from labsupport.check.judge.kit.carried import Earlier
 from labsupport.check.judge.kit.compare import Noted, Wrong, has_shape, is_tensor
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
 from labsupport.check.judge.kit.lessons import TEMPERATURE, apart, cause, first_losses, logits_of, one_of
+from labsupport.check.judge.kit.lines import many
 from labsupport.check.judge.kit.lora import LOW, ROUNDING, numerical_rank
 
 LONG = 40  # steps: gradients that are never set to zero have ruined the student by then
@@ -93,7 +94,8 @@ def parts(inputs: dict, answer: Taught, losses_given: list[float] | None = None)
 
     def no_gradients() -> None:
         if answer.left:
-            raise Noted(f"{answer.left} of its weights have one: torch.no_grad() saves that memory")
+            some = many(answer.left, "of its weights has", "of its weights have")
+            raise Noted(f"{some} one: torch.no_grad() saves that memory")
 
     def thin() -> None:
         for name, (before, after) in training.layers(weights, student()).items():
@@ -115,7 +117,7 @@ def parts(inputs: dict, answer: Taught, losses_given: list[float] | None = None)
 
     comes = Part("on text that it did not train on, its guesses come nearer to the teacher's", nearer)
     same = Part("the teacher is as it was, bit for bit", bit_identical)
-    counted = Part(f"a list of {steps} losses, one for every step",
+    counted = Part(f"a list of {many(steps, 'loss', 'losses')}, one for every step",
                    lambda: training.listed(losses, steps, batches))  # fmt: skip
     shaped = Part("the student has the layers and shapes it had, and no adapters",
                   lambda: training.named(weights, student()))  # fmt: skip

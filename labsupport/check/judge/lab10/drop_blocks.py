@@ -10,10 +10,11 @@ from labsupport.check.ask.answer import NOT_SENT, Attempt
 from labsupport.check.ask.own.drop_blocks import FIELDS, PROMPT, Dropped, built, measured, written
 from labsupport.check.ask.pruned import digests
 from labsupport.check.ask.recipes import windows
-from labsupport.check.judge.kit import draw
+from labsupport.check.judge.kit import draw, left_behind
 from labsupport.check.judge.kit.blocks_left import blocks, cause
 from labsupport.check.judge.kit.compare import Wrong, is_close, is_number, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many
 from labsupport.check.judge.kit.weight_names import all_there, replaced
 
 LISTS = ("layer_types", "layer_widths")  # of a config: one entry a block
@@ -120,7 +121,7 @@ def parts(inputs: dict, answer: Dropped) -> list[Part]:
 
     return [
         Part("changes the model in place and returns None", in_place),
-        Part(f"{len(keep)} blocks are left, numbered from 0", counted),
+        Part(f"{many(len(keep), 'block is', 'blocks are')} left, numbered from 0", counted),
         Part("they are those of `keep`, in its order, bit for bit", chosen),
         Part("embeddings, the last norm and the head are untouched", untouched),
         Part("the config says how many blocks there are, and of which type", noted),
@@ -131,6 +132,7 @@ def parts(inputs: dict, answer: Dropped) -> list[Part]:
         Part("with the KV cache it writes the same", lambda: generates(answer.cached, True)),
         Part("its perplexity is the one of these blocks", lambda: speaks(answer.measured)),
         Part("saved and loaded again it has the same perplexity", lambda: speaks(answer.reloaded)),
+        left_behind.part(answer),
     ]
 
 

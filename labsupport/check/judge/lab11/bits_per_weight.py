@@ -72,7 +72,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
     def shown() -> Wrong:
         return Wrong(
             **inputs,
-            your_answer=f"{found:.6g} bits",
+            your_answer=f"{found:.6g} {'bit' if found == 1 else 'bits'}",
             expected="bits of the codes, of scale and zero, and of the places, over all weights",
         )
 
@@ -114,9 +114,11 @@ def mistakes(inputs: dict) -> Iterator[tuple[float, Named]]:
     per_kept = "the bits were divided by the kept weights. Divide by all of them, as a dense matrix does"
     yield right / share, f"{per_kept}, {COST}"
     if pattern == "bitmask":
-        yield float(round(right)), "the number was rounded. A part of a bit counts: return it as it is."
         flipped = "the sparsity was taken for the share that stays. It is the share that goes."
-        yield sparsity * bits + grid + places, flipped
+        for marks in (1.0, sparsity, share, 0.0):  # the places may be wrong as well, or the grid
+            yield sparsity * bits + grid + marks, flipped
+        yield sparsity * (bits + 32 / group) + places, flipped
+        yield float(round(right)), "the number was rounded. A part of a bit counts: return it as it is."
         scaled = "scale and zero were counted for kept weights alone. A group has one grid, however few stay"
         yield codes + grid * share + places, f"{scaled}, {COST}"
         yield codes + grid + share, f"only kept weights have a bit. The mask has one for every weight, {COST}"

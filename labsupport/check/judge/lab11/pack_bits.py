@@ -9,6 +9,7 @@ from labsupport.check.judge.kit import bit_rows, draw
 from labsupport.check.judge.kit.causes import Cause, Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, WrongForm, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many
 
 ROW = see("11.3", "Bits in a row")
 
@@ -63,7 +64,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
             in_bits = " ".join(f"{code:0{bits}b}" for code in codes.flatten().tolist())
             raise Wrong(codes_in_bits=in_bits, your_bytes=bit_rows.in_eights(found))
 
-    size = f"{count} codes of {bits} bits take ceil({count * bits} / 8) = {len(right)} bytes"
+    size = f"{many(count, 'code')} of {bits} bits: ceil({count * bits} / 8) = {many(len(right), 'byte')}"
     return [
         Part("a torch.uint8 tensor", typed),
         Part(f"{size}, shape ({len(right)},)", counted),

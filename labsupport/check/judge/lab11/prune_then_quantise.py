@@ -11,6 +11,7 @@ from labsupport.check.judge.kit.carried import Earlier, scores
 from labsupport.check.judge.kit.causes import Named, looks, see
 from labsupport.check.judge.kit.compare import Wrong, WrongForm, has_shape, is_tensor, on_same_device
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import some_of
 from labsupport.given.masks import kept
 
 ZEROS = see("11.5", "Zero is no point of the grid")
@@ -80,7 +81,7 @@ def parts(inputs: dict, answer: Answer, given: Any = None) -> list[Part]:
     def zeros() -> None:
         back = int((found[~mask] != 0).sum())
         if back:
-            raise Wrong(f"{back} of {int((~mask).sum())} are not 0", **shown(mask=mask))
+            raise Wrong(f"{some_of(back, int((~mask).sum()))} not 0", **shown(mask=mask))
 
     def on_grids() -> None:
         spans = grids.spans(weight, mask, group)
@@ -115,7 +116,7 @@ def parts(inputs: dict, answer: Answer, given: Any = None) -> list[Part]:
         Part("the answer is a torch.float32 tensor", typed),
         Part(f"shape (out_features, in_features) = {(rows, width)}", lambda: has_shape(found, (rows, width))),
         Part("on the device of the weight", lambda: on_same_device(answer)),
-        Part(f"in each row the {gone} weights with the lowest scores are exactly 0", zeros),
+        Part(f"in each row the weights of lowest score, {gone} of {width}, are exactly 0", zeros),
         *rest,
     ]
 
@@ -164,7 +165,10 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     width = found.shape[1]
     cut = kept(inputs["weight"].abs() * inputs["norm"], int(inputs["sparsity"] * width) / width)  # [out, in]
     if grids.close(found, grids.rounded(inputs["weight"] * cut, inputs["bits"], inputs["group"]) * cut):
-        yield looks("int() cut the number of weights that go down. It is round(sparsity * in_features).")
+        yield looks(
+            "int() cut the number of weights that go down, or ceil() lifted that of those that stay. "
+            "round(sparsity * in_features) go."
+        )
 
 
 def given(inputs: dict, earlier: Earlier) -> torch.Tensor:
