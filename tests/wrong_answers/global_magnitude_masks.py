@@ -1,5 +1,7 @@
 """Answers to global_magnitude_masks. A wrong one's docstring is the phrase that must name its mistake."""
 
+import math
+
 import torch
 
 
@@ -33,6 +35,12 @@ def own_thresholds(weights, sparsity):
     """each layer got a threshold of its own"""
     _checked(sparsity)
     return {name: _lowest(w.abs(), round(sparsity * w.numel())) for name, w in weights.items()}
+
+
+def rounded_up(weights, sparsity):
+    """It looks as if ceil() lifted"""
+    n = sum(weight.numel() for weight in weights.values())
+    return right_split(weights, math.ceil(sparsity * n) / n if 0 <= sparsity <= 1 else sparsity)
 
 
 def normalised(weights, sparsity):

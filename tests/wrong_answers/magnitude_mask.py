@@ -199,7 +199,7 @@ def argsort_as_ranks(weight, sparsity):
 
 
 def sparsity_as_a_threshold(weight, sparsity):
-    """Was sparsity compared with the magnitudes?"""
+    """Was sparsity compared with the magnitudes, or divided by 100?"""
     _checked(sparsity)
     return weight.abs() > sparsity
 
@@ -260,6 +260,18 @@ def ranks_in_half_precision(weight, sparsity):
     mask = torch.ones(weight.numel(), dtype=torch.bool)
     mask[weight.bfloat16().abs().flatten().argsort(stable=True)[:k]] = False
     return mask.view_as(weight)
+
+
+def kept_cut(weight, sparsity):
+    """as int() of what stays does"""
+    n = weight.numel()
+    kept = int((1 - sparsity) * n + 1e-9)
+    return right_topk(weight, 1 - kept / n if 0 <= sparsity <= 1 else sparsity)
+
+
+def a_hundredth(weight, sparsity):
+    """or divided by 100"""
+    return right_topk(weight, sparsity / 100 if 0 <= sparsity <= 1 else sparsity)
 
 
 def not_written(weight, sparsity):

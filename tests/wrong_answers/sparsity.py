@@ -67,6 +67,16 @@ def rounded(mask):
     return round(right_counted(mask), 2)
 
 
+def cut_quotient(mask):
+    """or int() cut the quotient"""
+    return int((~mask).sum().item() / mask.numel())
+
+
+def whether_any_is_dropped(mask):
+    """one Python number: it is a bool"""
+    return bool((~mask).any())
+
+
 def in_half(mask):
     """120,000 weights"""
     return ((~mask).half().sum() / mask.numel()).item()

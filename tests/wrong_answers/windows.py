@@ -35,6 +35,22 @@ def right_lists(token_ids, length):
     return torch.tensor([numbers[i : i + length] for i in range(0, len(numbers) - length + 1, length)])
 
 
+def ends_at_minus_0(token_ids, length):
+    """a slice ended at -0"""
+    if len(token_ids) < length:
+        raise ValueError("too short")
+    return token_ids[: -(len(token_ids) % length)].view(-1, length)
+
+
+def begins_with_a_token(token_ids, length):
+    """a token was put before each window"""
+    n = len(token_ids) // (length - 1)
+    if len(token_ids) < length:
+        raise ValueError("too short")
+    rest = token_ids[: n * (length - 1)].view(n, length - 1)
+    return torch.cat([torch.ones_like(rest[:, :1]), rest], dim=1)
+
+
 def pads_the_tail(token_ids, length):
     """the ragged tail was kept and filled up"""
     _checked(token_ids, length)

@@ -1,5 +1,6 @@
 """Magnitude masks of one matrix, or of several as one row: conditions and likely mistakes."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -109,6 +110,10 @@ def mask_mistakes(weight: torch.Tensor, mask: torch.Tensor, sparsity: float) -> 
             f"Look at your comparison: > and >= differ by just this weight.{too}",
             "the weight at the threshold stays",
         )
+    lifted = k > 0 and dropped == k + 1 == math.ceil(sparsity * n)
+    if lifted and drops_lowest(flat, scores, dropped):
+        product = f"{sparsity} * {n} = {sparsity * n:.6g}"
+        yield Cause(f"It looks as if ceil() lifted {product}; round() it.{too}", "ceil instead of round")
     if dropped > k and drops_lowest(flat, scores, dropped) and dropped <= drop_range(scores, k + 1)[1]:
         entry = "entry k of the sorted list is the (k+1)-th smallest, for the list counts from 0"
         measured = (
@@ -138,7 +143,7 @@ def at_an_end(dropped: int, k: int, n: int) -> Iterator[Named]:
 
 def none_to_drop(what: str, product: float) -> Cause:
     """The mistake of an answer that drops the smallest `what` although this product rounds to 0."""
-    up = f"math.ceil makes 1 of {product:.3g}, and " if product else ""
+    up = f"math.ceil makes 1 of {product:.3g}, as int() of what stays does, and " if product else ""
     return Cause(
         f"It looks as if the smallest {what} goes although k is 0: {up}a threshold found among them, by "
         "kthvalue or torch.quantile, drops one at least.\n"
@@ -154,8 +159,8 @@ def _other_rules(weight: torch.Tensor, mask: torch.Tensor, sparsity: float, k: i
     nonzero = scores[scores > 0]
     if dropped == 0 < k:
         yield (
-            "No weight goes. Was sparsity compared with the magnitudes? It is no threshold: it is the share "
-            f"of the weights that go, {SMALLEST}"
+            "No weight goes. Was sparsity compared with the magnitudes, or divided by 100? It is no "
+            f"threshold and no percentage: it is the share of the weights that go, {SMALLEST}"
         )
     sizes = (
         (1, scores.max(), scores.mean(), weight.std())

@@ -87,10 +87,11 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
 def cause(inputs: dict, answer: Answer) -> str:
     """The mistake that a wrong number shows."""
     mask, found = inputs["mask"], answer.value
-    if abs(found - share(mask)) <= 1e-6:
+    if isinstance(found, bool) or abs(found - share(mask)) <= 1e-6:
         return ""
     if type(found) is int and found == 0:
-        return f"It looks as if // divided: it rounds down to a whole number, / does not.\n{EXPERIMENT}"
+        cut = "It looks as if // divided, or int() cut the quotient: both round down to a whole number."
+        return f"{cut}\n{EXPERIMENT}"
     rows = mask if mask.dim() > 1 else mask[None]  # [rows, columns]
     mistakes = [mistake for mistake, number in guesses(rows).items() if is_close(found, number, 1e-5)]
     if mistakes:

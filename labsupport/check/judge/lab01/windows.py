@@ -73,6 +73,11 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
     if answer.value.dim() != 2 or max(answer.value.shape) > len(ids):  # nothing large becomes a list
         return
     found = answer.value.tolist()
+    if not found and len(ids) % length == 0:
+        yield (
+            "It looks as if a slice ended at -0: [:-0] is empty, not whole. Where nothing is left over, "
+            "len(token_ids) % length is 0. Cut at n * length instead."
+        )
     count, tail = len(ids) // length, len(ids) % length
     starts: list[Any] = [
         next((i for i in range(len(ids)) if ids[i : i + length] == row), None) for row in found
@@ -96,6 +101,11 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
                 "It looks as if the last whole window went with the tail. A multiple of the length "
                 "leaves nothing over. Try len(token_ids) // length."
             )
+    if (
+        len({row[0] for row in found}) == 1
+        and [token for row in found for token in row[1:]] == ids[: len(found) * (length - 1)]
+    ):
+        yield "It looks as if a token was put before each window. Here windows hold the text alone."
     if tail and len(found) == count + 1 and found[-1][:tail] == ids[count * length :]:
         yield (
             "It looks as if the ragged tail was kept and filled up to a whole window. Filler would be "

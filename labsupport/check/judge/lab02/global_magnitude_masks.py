@@ -40,6 +40,10 @@ def cases(seed: int) -> list[Case]:
             "round(sparsity * n) weights go, where int() would give one less",
             {"weights": plain, "sparsity": draw.truncating_sparsity(source, 20)},
         ),
+        Case(
+            "round(sparsity * n) weights go, where ceil() would give one more",
+            {"weights": plain, "sparsity": source.choice((0.11, 0.16, 0.21, 0.31, 0.41, 0.56, 0.61, 0.71))},
+        ),
         *range_cases({"weights": plain}),
     ]
 
@@ -108,7 +112,10 @@ def cause(inputs: dict, answer: Answer) -> Iterator[Named]:
         )
     relative = joined({name: weight.abs() / weight.abs().mean() for name, weight in weights.items()})  # [n]
     if drops_lowest(joined(masks), relative, round(sparsity * len(relative))):
-        yield "It looks as if magnitudes were divided by their layer's mean. Compare them as they are."
+        yield (
+            "It looks as if magnitudes were divided by their layer's mean, or another measure of the layer. "
+            "Compare them as they are."
+        )
     layer_by_layer = sum(round(sparsity * weight.numel()) for weight in weights.values())
     every = joined(weights).abs()  # [n]
     if layer_by_layer not in (round(sparsity * len(every)), int(sparsity * len(every))) and drops_lowest(

@@ -10,6 +10,7 @@ from labsupport.check.judge.kit import draw
 from labsupport.check.judge.kit.causes import Named, see
 from labsupport.check.judge.kit.compare import Wrong, has_shape, is_close, is_number, is_tensor, kind
 from labsupport.check.judge.kit.exercise import Case, Exercise, Part
+from labsupport.check.judge.kit.lines import many
 
 LOUD = see("3.3", "Loud channels")
 
@@ -66,7 +67,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         channels = pair[0].tolist()
         show = {"norm": norm, "your_channels": pair[0]}
         if len(set(channels)) < k or not all(0 <= channel < len(norm) for channel in channels):
-            raise Wrong(f"they are not {k} different numbers from 0 to {len(norm) - 1}", **show)
+            raise Wrong(f"they are not {many(k, 'different number')} from 0 to {len(norm) - 1}", **show)
         if norm[pair[0]].tolist() != sorted(norm.tolist(), reverse=True)[:k]:
             raise Wrong(**show, their_norms=norm[pair[0]])
 
@@ -78,7 +79,7 @@ def parts(inputs: dict, answer: Answer) -> list[Part]:
         Part("returns a pair: channels and a ratio", paired),
         Part("channels is a torch.int64 tensor", typed),
         Part(f"shape (k,) = ({k},)", lambda: has_shape(pair[0], (k,))),
-        Part(f"the {k} loudest channels, the loudest first", loudest),
+        Part(f"the {many(k, 'loudest channel')}, the loudest first", loudest),
         Part("the ratio is a Python float", lambda: is_number(pair[1])),
         Part("it is the loudest norm over the median", related),
     ]
