@@ -277,7 +277,7 @@ def keeps_a_slice_from_minus_0(score, sparsity):
 
 
 def last_row_forgotten(score, sparsity):
-    """1 of 3 rows were left out"""
+    """1 of 3 rows was left out"""
     return _rows_dropped(score, sparsity, len(score) - 1)
 
 
