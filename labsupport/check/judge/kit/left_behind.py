@@ -3,7 +3,6 @@
 from labsupport.check.ask.left_behind import LeftBehind
 from labsupport.check.judge.kit.compare import Noted
 from labsupport.check.judge.kit.exercise import Part
-from labsupport.check.judge.kit.lines import many
 
 
 def part(answer: LeftBehind) -> Part:
@@ -21,7 +20,7 @@ def unhooked(hooks: int) -> None:
     if hooks < 0:
         raise Noted("but another's, there before, is gone; remove only your own")
     if hooks:
-        raise Noted(many(hooks, "is still there", "are still there"))
+        raise Noted("one is still there" if hooks == 1 else f"{hooks} are still there")
 
 
 def as_found(training: bool, before: bool = False) -> None:
