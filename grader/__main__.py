@@ -422,24 +422,23 @@ def essays(chosen) -> int:
 
 
 def regrade(chosen) -> int:
-    """Grade what older judges judged, list the students whose points change, and tell them why."""
+    """Grade what older judges judged, list whose points change, and tell them why. Exit 1: look at one."""
     with loading():
         from grader.grade import regrade as again
         from grader.grade.alone import alone
-        from grader.results import gradebook
-        from grader.results.table import points
+        from grader.results import gradebook, regraded, table
 
     lab = course.lab(chosen.lab)
     with alone(lab):
-        records, changes = again.regrade(lab, chosen.workers, chosen.why, chosen.dry_run)
+        _, by_hand = table.gradebook(lab)  # first: after hours of grading there may be no database
+        records, changes, known = again.regrade(lab, chosen.workers, chosen.why, chosen.dry_run)
+        said, attention = regraded.lines(records, changes, known, by_hand)
+        print(*said, sep="\n", end="\n" * bool(said))
+        kept = " Nothing was written." if chosen.dry_run else ""
+        print(f"{lab}: {len(changes)} of {len(records)} change.{kept}")
         if not chosen.dry_run:
             gradebook.hand_over(lab, records)
-    for change in changes:
-        each = ", ".join(f"{name} {points(a)} -> {points(b)}" for name, (a, b) in change.exercises.items())
-        print(f"  {change.student}: {points(change.before)} -> {points(change.now)} points ({each})")
-    kept = " Nothing was written." if chosen.dry_run else ""
-    print(f"{lab}: {len(changes)} of {len(records)} change.{kept}")
-    return 0
+    return int(attention)
 
 
 def feedback(chosen) -> int:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from grader import course
 from grader.grade.stops import Stop
-from grader.status import Status
+from grader.status import ENDED_EARLY, Status
 from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
 from labsupport.files import write_whole
@@ -164,6 +164,11 @@ def marked(lab: str, student: str, submission: str) -> bool:
 
 def _mark(lab: str, student: str) -> Path:
     return folder(lab) / f"{student}.underway"
+
+
+def unjudged(verdict: Verdict, status: Status) -> bool:
+    """Whether a verdict in a submission of this status says nothing on the function."""
+    return verdict.status == Ending.FAULT or (verdict.status == Ending.UNASKED and status in ENDED_EARLY)
 
 
 def settled(record: Record | None, submission: str, version: str) -> bool:

@@ -29,6 +29,7 @@ WAITS = "not graded yet"
 NEWER = "You have handed in other work since. It is not graded yet, and this page is on the work before it."
 EARLIER = "Below is work that you handed in earlier."
 OLDER = "The checks have changed since this was graded. Your points may change when it is graded again."
+BY_HAND = "Points that were given by hand stand."
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def head(record: Record, row: Row, asked: list[Cell], name: str) -> Page:
         if row.penalty and row.total is not None
         else "",
         record.why,
+        BY_HAND if record.why and row.changes else "",
         row.reason,
         NEWER if row.newer else EARLIER if record.submission and not record.notebook else "",
         OLDER if row.older and not row.newer else "",

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grader.grade.journal import Judged, Record
-from grader.results.table import Row, unjudged
+from grader.grade.journal import Judged, Record, unjudged
+from grader.results.table import Row
 from grader.status import Status
 from labsupport.check.judge.kit.verdict import Ending
 

@@ -22,16 +22,15 @@ from sqlalchemy.orm import selectinload
 from grader import course, nbgrader_quiet
 from grader.author import source
 from grader.grade import journal, version
-from grader.grade.journal import Record
+from grader.grade.journal import Record, unjudged
 from grader.intake import extensions, register, roster, spreadsheet
 from grader.intake import submitted as submissions
 from grader.intake.parse import shown
 from grader.intake.stored import LATE, OWN, TEAM
 from grader.results import by_hand as hands
 from grader.results.by_hand import Change
-from grader.status import ENDED_EARLY, SCORELESS, Status
+from grader.status import SCORELESS, Status
 from labsupport import files
-from labsupport.check.judge.kit.verdict import Ending, Verdict
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
@@ -279,6 +278,12 @@ def _renewals(record: Record, latest: str | None, newer: bool) -> Iterator[str]:
         yield f"This work was taken back since: `python -m grader grade {record.lab[:2]}` renews this."
     elif _older(record, latest):
         again = f"python -m grader regrade {record.lab[:2]}"
+        if record.verdicts and not (course.folder() / "submitted" / record.student).is_dir():
+            yield (
+                "Graded by an older judge or an older version of the lab, and its submission is not in the "
+                f"course folder any more: collect it once more, then `{again}` renews this."
+            )
+            return
         yield (
             f"Graded by an older judge or an older version of the lab: `{again}` renews this, and "
             f"`{again} --dry-run` says before who changes."
@@ -312,11 +317,6 @@ def _score(cell: source.Cell, record: Record, by_hand: ByHand) -> float | None:
     else:
         score = verdict.earned
     return score + by_hand.extra.get(cell.id, 0.0)
-
-
-def unjudged(verdict: Verdict, status: Status) -> bool:
-    """Whether a verdict in a submission of this status says nothing on the function."""
-    return verdict.status == Ending.FAULT or (verdict.status == Ending.UNASKED and status in ENDED_EARLY)
 
 
 def _unrecorded(lab: str, student: str, waiting: bool, refused: str | None) -> Record:

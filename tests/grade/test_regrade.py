@@ -1,18 +1,21 @@
 """A judge was mended: who changes and by how much is known before anything is handed over."""
 
 import hashlib
+import shutil
 
 import pytest
 from msgspec.structs import replace
 
 from grader import course
 from grader.__main__ import main
-from grader.grade import class_run, journal
+from grader.grade import class_run, journal, version
 from grader.grade import regrade as regrading
 from grader.grade.submission import begun
 from grader.results import gradebook
+from grader.status import Status
 from labsupport import files
-from tests.results.test_gradebook import LAB, graded
+from labsupport.check.judge.kit.verdict import Ending
+from tests.results.test_gradebook import LAB, book, graded, row
 
 pytestmark = pytest.mark.lengthy
 
@@ -26,10 +29,13 @@ def mended(folder, monkeypatch):
     gradebook.hand_over(LAB, [graded(student, 0.5, digest=digest) for student in ("ann", "bob")])
 
     def judge(task):
+        if task.submission.raw is None:
+            return replace(begun(task), status=task.submission.status, reason=task.submission.reason)
         old = journal.read(LAB, task.submission.student)
-        new = replace(begun(task), status=old.status, verdicts=dict(old.verdicts), notebook=old.notebook)
-        if new.student == "ann":
-            new.verdicts["prune_magnitude"] = replace(new.verdicts["prune_magnitude"], share=1.0)
+        new = replace(begun(task), status=Status.GRADED, verdicts=dict(old.verdicts), notebook=old.notebook)
+        new.verdicts["prune_magnitude"] = replace(
+            old.verdicts["prune_magnitude"], status=Ending.WRONG, share=1.0 if new.student == "ann" else 0.5
+        )
         return new
 
     monkeypatch.setattr(class_run, "grade", judge)
@@ -53,7 +59,8 @@ def test_those_who_changed_are_told_why(mended, capsys):
     assert main(["regrade", LAB, "--why", "The judge of 2.2 refused <right> answers."]) == 0
     assert gradebook.students(LAB)["ann"].score == 7
     told = (
-        "The judge of 2.2 refused &lt;right&gt; answers. The exercises had 5 points before, and have 7 now."
+        "The judge of 2.2 refused &lt;right&gt; answers. The judge gave the exercises 5 points before, "
+        "and gives 7 now."
     )
     for again in (False, True):
         if again:
@@ -79,3 +86,76 @@ def test_a_dry_run_leaves_times_too(mended):
     files.write_whole(place, b"2026-11-21 10:00:00 UTC")
     before = stored()
     assert main(["regrade", LAB, "--dry-run"]) == 0 and stored() == before
+
+
+def broken(monkeypatch):
+    """From now on the judge of prune_magnitude fails on everybody, as one with a slip in it does."""
+    judge = class_run.grade
+    monkeypatch.setattr(version, "of", lambda _: "another")
+
+    def failing(task):
+        new = judge(task)
+        fault = replace(new.verdicts["prune_magnitude"], status=Ending.FAULT, share=0.0)
+        return replace(
+            new,
+            status=Status.PARTLY_GRADED,
+            reason="It failed.",
+            verdicts=new.verdicts | {"prune_magnitude": fault},
+        )
+
+    monkeypatch.setattr(class_run, "grade", failing)
+
+
+def test_a_broken_judge_takes_no_points(mended, monkeypatch, capsys):
+    """Nothing was judged, so nobody is told of 0 points; the mended judge tells later."""
+    with monkeypatch.context() as patch:
+        broken(patch)
+        assert main(["regrade", LAB, "--why", "The judge is new."]) == 1
+    said = capsys.readouterr().out
+    assert "  bob: prune_magnitude 2 -> not judged\n" in said and "  bob: PARTLY_GRADED: It failed.\n" in said
+    assert [journal.read(LAB, student).why for student in ("ann", "bob")] == ["", ""]
+    assert main(["regrade", LAB, "--why", "The judge is new."]) == 0
+    assert "bob: prune_magnitude not judged -> 2\n" in capsys.readouterr().out
+    assert journal.read(LAB, "bob").why == "The judge is new. The judge gives the exercises 5 points now."
+
+
+def test_points_by_hand_are_named_as_standing(mended, capsys):
+    """They do not change, so neither the instructor nor the student is told that they did."""
+    with book() as open_book:
+        open_book.find_grade("check_prune_magnitude", LAB, LAB, "ann").manual_score = 1.5
+        open_book.db.commit()
+    assert main(["regrade", LAB, "--why", "The judge of 2.2 refused right answers."]) == 0
+    assert "(prune_magnitude 2 -> 4; 1.5 by hand stands)" in capsys.readouterr().out
+    page = gradebook.feedback(LAB) / "ann" / LAB / f"{LAB}.html"
+    assert (
+        "gives 7 now.</p>" in page.read_text() and "Points that were given by hand stand." in page.read_text()
+    )
+    assert row("ann")["total"] == "4.5"
+
+
+def test_a_sentence_whose_numbers_are_not_true_any_more_goes(mended, monkeypatch):
+    assert main(["regrade", LAB, "--why", "The judge of 2.2 refused right answers."]) == 0
+    with monkeypatch.context() as patch:
+        broken(patch)
+        assert main(["regrade", LAB]) == 1
+    assert journal.read(LAB, "ann").why == ""
+
+
+def test_work_that_vanished_is_named(mended, capsys):
+    """It keeps its points, and neither the list nor the table says that a regrade renews them."""
+    version.note(LAB, "another")
+    shutil.rmtree(course.folder() / "submitted" / "ann")
+    assert main(["regrade", LAB]) == 1
+    said = capsys.readouterr().out
+    assert "ann: not graded again" in said and "collect it once more" in said
+    assert "collect it once more" in row("ann")["notes"] and row("ann")["total"] == "5"
+
+
+def test_other_work_is_no_change_and_is_not_silent(mended, capsys):
+    place = course.folder() / "submitted"
+    files.write_whole(place / "bob" / LAB / f"{LAB}.ipynb", b"{ }")
+    shutil.rmtree(place / "ann" / LAB)
+    assert main(["regrade", LAB, "--dry-run"]) == 1
+    said = capsys.readouterr().out
+    assert "bob: other work than before: 5 -> 5 points" in said
+    assert "ann: NOT_SUBMITTED: " in said and "0 of 2 change" in said
