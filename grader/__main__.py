@@ -516,7 +516,7 @@ def archive(chosen) -> int:
 def unarchive(chosen) -> int:
     """Open an archive of a course in a new folder, and say what differs here. Trust who sent it."""
     with loading():
-        from grader.archive import open_
+        from grader.unarchive import open_
 
     print("\n".join(open_(chosen.file, chosen.folder)))
     return 0

@@ -8,9 +8,7 @@ import json
 import os
 import platform
 import re
-import shutil
 import sqlite3
-import stat
 import tempfile
 import zipfile
 import zlib
@@ -18,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
-from shlex import quote
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +24,6 @@ from sqlalchemy.engine import make_url
 from grader import course
 from grader.author import release
 from grader.grade import version
-from labsupport import files
 from labsupport.errors import LabError
 from labsupport.progress import bar
 
@@ -66,6 +62,8 @@ def write(target: Path) -> list[str]:
     folder, target = course.folder(), target.absolute()
     if not any((folder / name).exists() for name in ("seed", "release", "submitted")):
         raise LabError(f"There is no course in {folder}.")
+    if target.exists() and not target.is_dir() and not is_archive(target):
+        raise LabError(f"{target} is there already, and is no archive of a course: name another file.")
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with tempfile.TemporaryDirectory() as aside:
@@ -95,6 +93,17 @@ def write(target: Path) -> list[str]:
             "own_config.py goes with the file."
         )
     return notes
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file may be replaced by an archive: it is one itself. A device is none."""
+    try:
+        if not path.is_file():
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return ABOUT in archive.namelist()
+    except (OSError, *DAMAGED):
+        return False
 
 
 def below(folder: Path, top: str = "") -> Iterator[tuple[str, Path]]:
@@ -127,61 +136,3 @@ def copied(database: Path, target: Path) -> Path:
     with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
     return target
-
-
-def open_(source: Path, target: Path) -> list[str]:
-    """Open an archive in a folder that is not there yet; sentences on what `grade` will do. Raises LabError.
-
-    own_config.py of the course is Python, and runs at the next command: as trusted as who sent the file.
-    """
-    target = target.absolute()
-    if target.exists():
-        raise LabError(f"{target} is there already: name a folder that is not.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".opening-", dir=target.parent) as draft:
-            there = unpack(source, Path(draft))
-            files.write_whole(Path(draft, "course", course.CONFIG.name), course.course_config().encode())
-            target.mkdir()
-            for path in Path(draft).iterdir():
-                shutil.move(path, target / path.name)
-    except DAMAGED as problem:
-        raise LabError(f"{source} is no archive of a course, or is damaged: {problem}.") from problem
-    except OSError as problem:
-        raise LabError(f"{source} cannot be opened in {target}: {problem.strerror or problem}.") from problem
-    return [
-        *differences(there, about(), target),
-        f"export PRUNING_LABS_COURSE={quote(str(target / 'course'))}",
-    ]
-
-
-def unpack(source: Path, folder: Path) -> About:
-    """Unpack an archive; what it was judged with."""
-    with zipfile.ZipFile(source) as archive:
-        there = msgspec.convert(json.loads(archive.read(ABOUT)), About)
-        for member in bar(archive.infolist(), f"opening {source.name}"):
-            path = archive.extract(member, folder)
-            mode = stat.S_IMODE(member.external_attr >> 16)
-            if not member.is_dir() and mode:
-                os.chmod(path, mode & 0o755)
-    return there
-
-
-def differences(there: About, here: About, target: Path) -> list[str]:
-    """Sentences on what differs between where a course was judged and here."""
-    said = []
-    if there.judges != here.judges:
-        said.append(
-            f"Its judges are not those of this project: for the same scores, run `make setup` in "
-            f"{target / 'project'}, and `grade` there. Here, `grade` judges everything again."
-        )
-    for name in ("torch", "transformers"):
-        one, other = getattr(there, name), getattr(here, name)
-        if one != other:
-            said.append(f"It was judged with {name} {one}, and here is {other}: `grade` judges again.")
-    said += [
-        f"export {name}={quote(there.named[name])}" if name in there.named else f"unset {name}"
-        for name in NAMED
-        if there.named.get(name) != here.named.get(name)
-    ]
-    return said

@@ -74,7 +74,8 @@ class AdoptVerdicts(SaveAutoGrades):
             return
         fault = self.record.verdicts[name].status == Ending.FAULT
         grade.auto_score = None if fault else self.record.verdicts[name].earned
-        grade.needs_manual_grade = fault or self._to_be_reviewed(grade)
+        unknown = fault and grade.manual_score is None
+        grade.needs_manual_grade = unknown or self._to_be_reviewed(grade)
         self.gradebook.db.commit()
 
     def _to_be_reviewed(self, grade) -> bool:

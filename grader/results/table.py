@@ -292,7 +292,8 @@ def _renewals(record: Record, latest: str | None, newer: bool) -> Iterator[str]:
 
 def _older(record: Record, latest: str | None) -> bool:
     """Whether the class was graded with another judge, or another version of the lab, since."""
-    return bool(record.submission) and latest is not None and record.version != latest
+    judged = bool(record.submission) and record.status != Status.NOT_SUBMITTED
+    return judged and latest is not None and record.version != latest
 
 
 def to_renew(student: str, lab: str) -> list[str]:

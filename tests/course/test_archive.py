@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+import warnings
 import zipfile
 
 import pytest
@@ -131,6 +132,47 @@ def test_what_is_no_archive_opens_nothing(packed, tmp_path, capsys):
     assert main(["unarchive", str(packed[0]), str(tmp_path)]) == 2
     assert sorted(tmp_path.iterdir()) == before
     assert capsys.readouterr().err.count("\n") == 6
+
+
+LINK = (stat.S_IFLNK | 0o777) << 16
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ([("course/seed", 0), ("../../evil", 0)], "no '../../evil'"),
+        ([("course/seed", 0), ("course/a/../../../evil", 0)], "no 'course/a/../../../evil'"),
+        ([("course/seed", 0), ("/etc/evil", 0)], "no '/etc/evil'"),
+        ([("course/seed", 0), ("course/submitted", LINK)], "'course/submitted' in it is a link"),
+        ([("course/seed", 0), ("course/seed", 0)], "twice"),
+        ([("project/start.py", 0)], "it has no course"),
+    ],
+)
+def test_what_no_archive_has_opens_nothing(packed, tmp_path, capsys, members, why):
+    """Somebody made it by hand, or means harm: nothing of it is unpacked, renamed or left."""
+    with zipfile.ZipFile(packed[0]) as whole, zipfile.ZipFile(tmp_path / "odd.zip", "w") as odd:
+        odd.writestr(archive.ABOUT, whole.read(archive.ABOUT))
+        for name, mode in members:
+            member = zipfile.ZipInfo(name)
+            member.external_attr = mode
+            with warnings.catch_warnings(action="ignore"):  # of a name that is there twice
+                odd.writestr(member, "1")
+    assert main(["unarchive", str(tmp_path / "odd.zip"), str(tmp_path / "new")]) == 2
+    assert why in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.zip"]
+
+
+def test_only_an_archive_is_replaced(folder, tmp_path, capsys):
+    """The class's download under the name of the new file is kept; last week's archive is renewed."""
+    for name, content in (("downloads.zip", b"work"), ("archive.zip", None), ("archive.zip", None)):
+        if content:
+            (tmp_path / name).write_bytes(content)
+        assert main(["archive", str(tmp_path / name)]) == (2 if content else 0)
+    assert (tmp_path / "downloads.zip").read_bytes() == b"work"
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["archive", str(tmp_path / "pipe")]) == 2
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+    assert capsys.readouterr().err.count("is no archive of a course: name another file.") == 2
 
 
 def test_a_gradebook_elsewhere_is_said(tmp_path, monkeypatch, capsys):

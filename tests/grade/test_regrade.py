@@ -133,6 +133,18 @@ def test_points_by_hand_are_named_as_standing(mended, capsys):
     assert row("ann")["total"] == "4.5"
 
 
+def test_a_judge_that_failed_leaves_no_doubt_of_points_by_hand(mended, monkeypatch):
+    """They are for this work: once the judge is mended nothing says that they were for earlier work."""
+    with book() as open_book:
+        open_book.find_grade("check_prune_magnitude", LAB, LAB, "ann").manual_score = 1.5
+        open_book.db.commit()
+    with monkeypatch.context() as patch:
+        broken(patch)
+        assert main(["regrade", LAB]) == 1
+    assert main(["regrade", LAB]) == 0
+    assert row("ann")["notes"] == "" and row("ann")["prune_magnitude"] == "1.5"
+
+
 def test_a_sentence_whose_numbers_are_not_true_any_more_goes(mended, monkeypatch):
     assert main(["regrade", LAB, "--why", "The judge of 2.2 refused right answers."]) == 0
     with monkeypatch.context() as patch:
