@@ -1,12 +1,12 @@
 """The command line of the grader: `python -m grader COMMAND`."""
 
 import argparse
+import contextlib
 import errno
 import importlib.util
 import json
 import os
 import sys
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from grader import course
@@ -229,7 +229,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def loading(what: str = "loading the libraries") -> AbstractContextManager:
+def loading(what: str = "loading the libraries") -> contextlib.AbstractContextManager:
     """A line that says what takes seconds. `--help` imports nothing for it."""
     from labsupport import progress
 
@@ -338,19 +338,24 @@ def grade(chosen) -> int:
             chosen.all_cells,
         )
         otherwise = [record for record in records if record.status != Status.GRADED]
+        unreached = None
         try:
             gradebook.hand_over(lab, records)
-        finally:
-            for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
-                print(f"Note: {sentence}")
-            print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
-            for record in otherwise:
-                print(f"  {record.student}: {record.status}: {record.reason}")
+        except LabError as problem:
+            unreached = problem
+        for sentence in sorted({sentence for record in records for sentence in record.unenforced}):
+            print(f"Note: {sentence}")
+        print(f"{lab}: {len(records) - len(otherwise)} of {len(records)} graded")
+        for record in otherwise:
+            print(f"  {record.student}: {record.status}: {record.reason}")
+        with contextlib.suppress(LabError) if unreached else contextlib.nullcontext():
             for row in table.rows(lab):
                 for note in row.notes:
                     print(f"  {row.student}: {note}")
-            for group in identical.groups(lab, {record.student for record in records}):
-                print(f"  Byte-identical notebooks: {', '.join(group)}")
+        for group in identical.groups(lab, {record.student for record in records}):
+            print(f"  Byte-identical notebooks: {', '.join(group)}")
+        if unreached:
+            raise unreached
     return 1 if otherwise else 0
 
 
