@@ -79,5 +79,6 @@ def next_time(held: Attempts, cool_down: timedelta) -> datetime:
 
 
 def after(time: str, cool_down: timedelta) -> datetime:
-    """A time in ISO format and a cool-down later."""
-    return datetime.fromisoformat(time) + cool_down
+    """A time in ISO format and a cool-down later; at once where the clock was set back behind that time."""
+    then = datetime.fromisoformat(time)
+    return then + cool_down if then <= datetime.now(UTC) else datetime.min.replace(tzinfo=UTC)

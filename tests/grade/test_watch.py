@@ -181,6 +181,20 @@ def test_later_work_waits_for_the_cool_down(inbound, judged, capsys):
     assert [each.score for each in attempts.read(LAB, "ann").attempts] == [2.5, 10]
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_waiting(inbound, judged):
+    """The attempt of a machine that was a month ahead: without this its student waits for a month."""
+    hand_in(inbound, "ann", "0.5")
+    assert not at(inbound).look()
+    held = attempts.read(LAB, "ann")
+    held.attempts[0] = replace(held.attempts[0], time="2099-01-01T00:00:00+00:00")
+    attempts.write(LAB, "ann", held)
+    hand_in(inbound, "ann", "1", 1)
+    assert not at(inbound, cool_down=LONG).look()
+    hand_in(inbound, "ann", "0.75", 2)
+    assert not at(inbound, cool_down=LONG).look()
+    assert judged == ["ann 0.5", "ann 1"]
+
+
 def test_attempts_end(inbound, judged, capsys):
     """Work after the last one is kept, and a person's own `grade` judges it; the wrong file costs none."""
     for minute, text in enumerate(("x", "0.25", "0.5", "1")):
