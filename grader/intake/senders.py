@@ -29,7 +29,8 @@ FLAT = re.compile(
 BLACKBOARD = re.compile(
     r"(?P<number>.+?)_attempt_(?P<attempt>[0-9]{4}(?:-[0-9]{2}){5})_?(?P<file>.*)", re.DOTALL
 )
-COPY = re.compile("(?<= - )(copy of )+$", re.IGNORECASE)  # of Google
+OF = "copy of|kopie v[ao]n|copie de|copia d[ei]|c(ó|ò|o[\u0300\u0301])pia de|kopia av|kopi a[fv]|копия"
+COPY = re.compile(rf"(?<= - )(({OF}) )+$", re.IGNORECASE)  # of Google, which names a copy in one's language
 PLAIN = re.compile(r"(?P<name>.+?)(_(?P<number>[A-Za-z0-9-]+))?[_ -]*", re.DOTALL)
 UNKNOWN = "unknown"  # the platform of what a person has to assign
 

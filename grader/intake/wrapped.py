@@ -10,20 +10,25 @@ from grader.intake.senders import sender
 
 
 def unwrapped(entries: list[archive.Entry], lab: str, people: roster.Roster | None) -> list[archive.Entry]:
-    """The files without the folder around all of them, and ILIAS's or OLAT's in it, if they are nobody's."""
-    inner = without_folder(entries, lab, people)
-    if not people or inner is entries or len({entry.parts[0] for entry in inner}) != 1:
-        return inner
-    deeper = [replace(entry, parts=entry.parts[1:]) for entry in inner if len(entry.parts) > 1]
-    students = in_one(deeper, lab, people)
-    return deeper if len(students) > 1 and not in_one(inner, lab, people) else inner
+    """The files without the folder around all of them if it is nobody's, and without further ones in it.
+
+    Of those, as an instructor's or ILIAS's and OLAT's own, two students of the roster must be below.
+    """
+    inner = deeper = without_folder(entries, lab, people)
+    while people and inner is not entries and not students(deeper, lab, people):
+        if len({entry.parts[0] for entry in deeper}) != 1:
+            return inner
+        deeper = [replace(entry, parts=entry.parts[1:]) for entry in deeper if len(entry.parts) > 1]
+        if len(students(deeper, lab, people)) > 1:
+            return deeper
+    return inner
 
 
-def in_one(entries: list[archive.Entry], lab: str, people: roster.Roster) -> set[str]:
-    """The students whose names are in one text with a login, as ILIAS and OLAT write them."""
+def students(entries: list[archive.Entry], lab: str, people: roster.Roster) -> set[str]:
+    """The students whom the names of files or folders tell."""
     senders = {found[0].origin: found[0] for entry in entries if (found := sender(entry.parts, lab))}
-    whose = (identified(each, people, "")[0] for each in senders.values() if each.platform in folders.IN_ONE)
-    return {student for student in whose if student}
+    whose = {identified(each, people, "")[0] for each in senders.values()}
+    return {student for student in whose | {people.find(entry.parts[0])[0] for entry in entries} if student}
 
 
 def without_folder(

@@ -38,6 +38,10 @@ PATHS = {
     "Teams, all of the library": f"Student Work/Submitted files/Jane Smith/Lab 2/{NOTEBOOK}",
     "Google Classroom": f"Jane Smith - {NOTEBOOK}",
     "Google Classroom, a copy": f"Jane Smith - Copy of {NOTEBOOK}",
+    "Google Classroom, a German copy": f"Jane Smith - Kopie von {NOTEBOOK}",
+    "Google Classroom, a French copy": f"Jane Smith - Copie de {NOTEBOOK}",
+    "Google Classroom, a Portuguese copy": f"Jane Smith - C\u00f3pia de {NOTEBOOK}",
+    "Google Classroom, so named by a Mac": f"Jane Smith - Co\u0301pia de {NOTEBOOK}",
     "GitHub Classroom": f"lab-2-submissions/lab-2-octo-jane/notebooks/{LAB}/{NOTEBOOK}",
     "a folder with an id": f"js1/{NOTEBOOK}",
     "a folder with an id, the student's own inside": f"js1/my work/{LAB} (1).ipynb",
@@ -90,6 +94,27 @@ def test_the_later_attempt_is_taken(tmp_path, people, early, late):
     collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
     assert taken(tmp_path / "s") == {"js1": b"late"}
     assert not list((tmp_path / "s").rglob("timestamp.txt"))
+
+
+@pytest.mark.parametrize(
+    "jane", ["smithjane_4711_55_", "Jane Smith_12_assignsubmission_file_/", "Jane Smith/"]
+)
+def test_several_folders_around_a_download_are_looked_into(tmp_path, people, jane):
+    """Its own, and those of whoever unpacked it; a roster's students below tell that they are nobody's."""
+    people.write_text("student_id,name,canvas_id\njs1,Jane Smith,4711\njo2,John Doe,777\n")
+    john = jane.replace("Jane Smith", "John Doe").replace("smithjane_4711", "doejohn_777")
+    files = {f"lab 2/submissions (3)/submissions/{who}{NOTEBOOK}": who.encode() for who in (jane, john)}
+    arrivals = collect(LAB, zipped(tmp_path, files), tmp_path / "s", people)
+    assert {each.outcome for each in arrivals} == {COLLECTED}, arrivals
+    assert taken(tmp_path / "s") == {"js1": jane.encode(), "jo2": john.encode()}
+
+
+def test_folders_of_one_student_are_not_looked_into_for_others(tmp_path, people):
+    """What lies in it the student named, so no name in there tells whose it is."""
+    people.write_text("student_id,name,canvas_id\njs1,Jane Smith,4711\njo2,John Doe,777\n")
+    name = f"a/b/doejohn_777_55_{NOTEBOOK}"
+    (arrival,) = collect(LAB, zipped(tmp_path, {f"submissions/{name}": b"x"}), tmp_path / "s", people)
+    assert arrival.outcome == UNMATCHED and taken(tmp_path / "s") == {}
 
 
 def test_a_folder_around_ilias_own_is_looked_into(tmp_path, people):
