@@ -387,9 +387,13 @@ def extensions(chosen) -> int:
     strangers = {student for student, one in granted.items() if one != granting.Extension()} - known
     for student, one in granted.items():
         print(f"  {student}: {one}" + (" (not known in this course)" if student in strangers else ""))
-    if any(one.days for one in granted.values()) and not table.due(lab):
+    due = table.due(lab)
+    if any(one.days for one in granted.values()) and not due:
         print(f"{lab} has no due date yet: days count from it once it has one.")
-    return 1 if strangers else 0
+    vain = [student for student, one in granted.items() if due and one.until and not one.beyond(due)]
+    if vain:
+        print(f"{lab} is due {due:%Y-%m-%d %H:%M} UTC, so there is no more time for: {', '.join(vain)}.")
+    return 1 if strangers or vain else 0
 
 
 def teams(chosen) -> int:

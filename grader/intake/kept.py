@@ -46,7 +46,9 @@ def lines(source: Path, titles: Sequence[str]) -> dict[str, dict[str, str]]:
     there, others = set(spreadsheet.titles_of(table)), titles[1:]
     if titles[0] not in there or not there & {*others}:
         one = "one of " * (len(others) > 1)
-        raise LabError(f"{source} needs the column {titles[0]}, and {one}{', '.join(others)}.")
+        raise LabError(
+            f"{source} needs the column {titles[0]}, and {one}{', '.join(others)}, in its first line."
+        )
     for title in titles:
         spreadsheet.once(table, title, source)
     found = {}

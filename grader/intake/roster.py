@@ -175,7 +175,8 @@ def table(path: Path) -> list[list[str]]:
     rows = spreadsheet.table(path, f"The roster {path}")
     if "student_id" not in titles_of(rows):
         raise LabError(
-            f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name'."
+            f"The roster {path} needs a column 'student_id', and 'name' or 'first_name' and 'last_name', in "
+            "its first line."
         )
     spreadsheet.once(rows, "student_id", f"The roster {path}")
     return rows

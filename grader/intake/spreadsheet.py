@@ -45,8 +45,8 @@ def table(path: Path, called: str = "") -> list[list[str]]:
         ) from problem
     if long:
         raise LabError(
-            f"{called} has more cells in line {long} than titles: a cell that holds the separator needs "
-            "quotation marks around it."
+            f"{called} has more cells in line {long} than titles: the titles must be the first line, and a "
+            "cell that holds the separator needs quotation marks around it."
         )
     return [[plain(cell) for cell in cells] for cells in rows]
 

@@ -620,6 +620,8 @@ def test_rosters_as_spreadsheets_save_them(tmp_path, text):
         (b"name,id\nJane,1\n", "needs a column 'student_id'"),
         (b"student_id,name\na,J\na,K\n", "'a' a second time in line 3"),
         (b"student_id,name\n,J\n", "no student_id in line 2"),
+        (b"Class list 2026\nstudent_id,name\na,J\n", "the titles must be the first line"),
+        (b"Class list,\nstudent_id,name\na,J\n", "in its first line"),
         (b"student_id,name,email\na,J,\nb,Smith, Jane,js@x\n", "more cells in line 3 than titles"),
         (b"student_id,name,Student ID\na,J,7\n", "two columns 'student_id'"),
         ("student_id,name\na,Größer\n".encode("latin-1"), "not UTF-8"),

@@ -476,6 +476,17 @@ def test_more_time_for_some(book, tmp_path, capsys):
     assert row("bob")["late_seconds"] == str(54 * 3600)
 
 
+@pytest.mark.lengthy
+def test_a_day_before_the_due_date_is_no_more_time_and_not_silent(book, tmp_path, capsys):
+    """The year of a slip, for instance: the student's work would be late as before."""
+    record("ann", 1)
+    hand_in(book, "ann", late=timedelta(hours=30))
+    assert grant(tmp_path, "student_id,until\nann,2025-12-01\n") == 1
+    assert capsys.readouterr().out.endswith("UTC, so there is no more time for: ann.\n")
+    assert row("ann")["late"] == "yes"
+    assert grant(tmp_path, "student_id,until\nann,2026-12-01\n") == 0
+
+
 def test_who_is_exempt_has_no_score_and_misses_nothing(tmp_path, capsys):
     """In the table, for Canvas, and on the course's page, where the lab does not count."""
     for student in ("ann", "bob", "cem"):
