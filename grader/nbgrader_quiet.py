@@ -1,6 +1,7 @@
 """Runs nbgrader's converters without output; an error becomes a LabError with one sentence."""
 
 import logging
+import os
 import sys
 import warnings
 
@@ -53,5 +54,11 @@ def run(converter: type[BaseConverter] | type[Exchange], config: Config, sentenc
 
 
 def one_line(problem: BaseException) -> str:
-    """The text of an error of a database or of nbgrader, in one line and without SQL."""
+    """The text of an error of a database, of nbgrader or of the system, in one line, without SQL and numbers.
+
+    nbgrader enters the folder of what it writes, so a file's bare name says nothing.
+    """
+    if isinstance(problem, OSError) and problem.strerror:
+        whole = isinstance(problem.filename, str) and os.path.isabs(problem.filename)
+        return f"{problem.strerror}: {problem.filename}" if whole else problem.strerror
     return reason(getattr(problem, "orig", None) or problem, most=1000)

@@ -254,7 +254,7 @@ def feedback(lab: str, student: str = "") -> Path:
         config.GenerateFeedback.force = True
         with bar(total=len(notebooks), what=f"feedback on {lab}") as Standing.pages:
             Standing.renewed = lab
-            nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made")
+            nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made in {pages}")
     people = lms_export.on_roster() if refused else {}
     for row in refused:
         page = unread(lab, row, lms_export.name(people.get(row.student, {})))

@@ -35,6 +35,25 @@ def test_a_disk_that_does_not_let_us_write_gets_one_sentence(tmp_path, monkeypat
     )
 
 
+def test_pages_that_nbgrader_cannot_write_name_their_folder(tmp_path, monkeypatch, capsys):
+    """The system's error has the name of a file alone, in whatever folder nbgrader was, and a number."""
+
+    class Refused:
+        def __init__(self, **_):
+            pass
+
+        def start(self):
+            raise PermissionError(errno.EACCES, "Permission denied", f"{LAB}.html")
+
+    monkeypatch.setenv("PRUNING_LABS_COURSE", str(tmp_path))
+    files.write_whole(tmp_path / "autograded" / "ann" / LAB / f"{LAB}.ipynb", b"{}")
+    monkeypatch.setattr(gradebook, "GenerateFeedback", Refused)
+    assert main(["feedback", "02"]) == 2
+    place = tmp_path / "feedback"
+    said = f"The feedback on {LAB} cannot be made in {place}: Permission denied.\n"
+    assert capsys.readouterr().err == said
+
+
 def test_an_error_of_the_programs_own_stays_one(monkeypatch):
     def fails(*_):
         raise OSError(errno.EBADF, "Bad file descriptor")
