@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from grader import course
-from grader.grade import cards, journal, local_pool, version
+from grader.grade import cards, journal, local_pool, released, version
 from grader.grade.changes import told
 from grader.grade.journal import Record
 from grader.grade.submission import Task, continued, grade, set_aside
@@ -48,11 +48,7 @@ def grade_class(
     points on the same work change. done: called with each new record when it is written, while others are
     graded.
     """
-    release = course.folder() / "release" / lab / f"{lab}.ipynb"
-    if not release.exists():
-        raise LabError(
-            f"There is no release of {lab} in {course.folder()}: run `python -m grader release {lab}` first."
-        )
+    text = released.text(lab)
     found = submissions(lab, students)
     if not found:
         whose = f"of {', '.join(students)} " if students else ""
@@ -70,7 +66,7 @@ def grade_class(
         if not dry:
             version.note(lab, graded_with)
         shared = of_mates(found, graded_with)
-        text, seed = release.read_text("utf-8"), course.seed()
+        seed = course.seed()
         turn = {name: place for place, name in enumerate(students)}
         todo = [
             Task(each, text, seed, graded_with, limits, isolation, cold, all_cells)

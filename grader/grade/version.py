@@ -37,11 +37,17 @@ def code() -> str:
 
 
 def of(lab: str) -> str:
-    """The digest of all inputs of a verdict besides the submission: code, lab, course seed, sizes, device."""
+    """The digest of what a verdict depends on besides the submission: code, lab, release, seed, device."""
     from labsupport import settings
 
     about = f"{code()} {course.seed()} {settings.current()} {settings.kind()} "
-    return hashlib.sha256(about.encode() + course.source(lab).read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(about.encode() + asked(lab)).hexdigest()[:16]
+
+
+def asked(lab: str) -> bytes:
+    """A lab's source, and the release of it by which submissions are completed and get their points."""
+    release = course.folder() / "release" / lab / f"{lab}.ipynb"
+    return course.source(lab).read_bytes() + (release.read_bytes() if release.is_file() else b"")
 
 
 # What the class was graded with last: tables know it without torch
@@ -65,6 +71,6 @@ def latest(lab: str) -> str | None:
 
 
 def here(lab: str) -> str:
-    """The digest of judges, lab and course seed, for which torch is not imported."""
+    """The digest of judges, lab, release and course seed, for which torch is not imported."""
     about = f"{sources()} {course.seed()} ".encode()
-    return hashlib.sha256(about + course.source(lab).read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(about + asked(lab)).hexdigest()[:16]

@@ -8,8 +8,12 @@ import time
 import pytest
 
 from grader import course
+from grader.__main__ import main
 from grader.author.release import release
+from grader.grade import class_run, journal, version
+from grader.grade.submission import begun
 from grader.results import gradebook, table
+from labsupport import files
 from labsupport.errors import LabError
 from tests.results.test_gradebook import LAB, LATE, due, graded, manual, penalty
 
@@ -76,3 +80,21 @@ def test_a_dropped_exercise_is_in_no_penalty(source):
     gradebook.hand_over(LAB, [graded("ann", at=LATE)])
     (row,) = table.rows(LAB)
     assert (round(row.penalty, 6), round(row.total or 0, 6)) == (0.9, 8.1)
+
+
+def test_other_points_are_graded_after_their_release_and_not_before(source, monkeypatch, capsys):
+    """Otherwise a right answer had 4 of 6 points, and neither a mark nor a later regrade said so."""
+    files.write_whole(course.folder() / "submitted" / "ann" / LAB / f"{LAB}.ipynb", b"{}")
+    monkeypatch.setattr(class_run, "grade", begun)
+    before = version.of(LAB)
+    assert main(["grade", LAB]) == 0
+    source.write_text(
+        source.read_text().replace('check="prune_magnitude" points=4', 'check="prune_magnitude" points=6')
+    )
+    for command in (["grade", LAB], ["regrade", LAB, "--dry-run"], ["regrade", LAB]):
+        assert main(command) == 2
+        assert "prune_magnitude had 4 points when" in capsys.readouterr().err
+    unreleased = version.of(LAB), version.here(LAB)
+    release([LAB])
+    assert len({before, unreleased[0], version.of(LAB)}) == 3 and version.here(LAB) != unreleased[1]
+    assert main(["grade", LAB]) == 0 and journal.read(LAB, "ann").version == version.of(LAB)
