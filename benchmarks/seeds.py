@@ -5,6 +5,7 @@ table says how far apart the perplexities of draws are, so that the labs can say
 something. Twenty-five minutes on two CPU cores.
 """
 
+import argparse
 import statistics
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from labsupport import amounts, comparison, corpora, models, residual, settings
+from labsupport import __version__, amounts, comparison, corpora, models, residual, settings
 from labsupport.given import distillation, lora
 from labsupport.given.blocks import prune_blocks
 from labsupport.given.depth import block_influence, drop_blocks
@@ -38,6 +39,9 @@ class Draw(NamedTuple):
 
 def main() -> None:
     """Make each model with each seed; print perplexity before and after training, by line and as a table."""
+    reader = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__)
+    reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
+    reader.parse_args()
     now, tokenizer = settings.current(), models.tokenizer()
     evaluation = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
     calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)

@@ -21,6 +21,7 @@ import gallery
 import guides
 import jupytext
 import nbformat
+import project
 import works
 import wrong
 from nbclient import NotebookClient
@@ -83,6 +84,7 @@ def make(labs: list[str], folder: Path) -> Path:
         files.write_whole(beside / "notebooks" / f"{lab}.ipynb", course.notebook(lab).read_bytes())
         files.write_whole(beside / "colab" / f"{lab}.ipynb", colab.opening(lab))
     files.write_whole(beside / "students.zip", students_zip(labs))
+    project.archive(beside)
     # -W: a link that leads nowhere, a formula that cannot be set, ends the build
     options = ["-q", "-W", "--keep-going", "-n", "-c", str(HERE), "-d", str(folder / "trees")]
     if build_main([*options, "-D", f"html_extra_path={beside}", str(pages), str(html)]):

@@ -5,13 +5,14 @@ the MATH table and the tall variants of roots and brackets. Its licence asks tha
 name.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
 from grader.course import ROOT
+from labsupport import __version__
 
 NAME = "Labs Math"
 KEPT = (
@@ -38,9 +39,12 @@ KEPT = (
 OPERATORS = "∀∂∃∅∆∇∈∉∋∏∑−∓∗∘√∝∞∠∣∥∧∨∩∪∫∶∼≃≈≠≡≤≥≪≫⊂⊃⊆⊇⊕⊗⊙⊤⊥⋅⋮⋯⋱"
 
 
-def main(source: Path) -> None:
+def main() -> None:
     """Write the part that is kept."""
-    font = TTFont(source)
+    reader = argparse.ArgumentParser(prog="python site/font.py", description=__doc__)
+    reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
+    reader.add_argument("font", type=Path, help="latinmodern-math.otf")
+    font = TTFont(reader.parse_args().font)
     subsetter = Subsetter(Options(layout_features=[], hinting=False, drop_tables=["FFTM"]))
     kept = {code for first, last in KEPT for code in range(first, last + 1)}
     subsetter.populate(unicodes=kept | set(map(ord, OPERATORS)))
@@ -56,4 +60,4 @@ def main(source: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

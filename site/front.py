@@ -2,7 +2,9 @@
 
 import re
 
+from address import address
 from nbformat import NotebookNode, v4
+from project import NAME
 from walkthrough import heading, links, mend
 
 from grader.author import source
@@ -45,11 +47,17 @@ def _start(labs: list[str]) -> str:
 - **Read it.** Go on to [{heading(labs[0])}]({labs[0]}.ipynb). Every cell has been run, every figure is there,
   and the answers are folded away, so that you can try before you look.
 - **Teach it.** [An instructor's term](docs/instructor.md) goes from the release of a lab to grades, and the
-  [syllabus](docs/syllabus.md) has the course in 4, 8 and 12 weeks.
+  [syllabus](docs/syllabus.md) has the course in 4, 8 and 12 weeks. {_project()}
 
 ## The labs
 
 {listed}"""
+
+
+def _project() -> str:
+    """Where the grader is to be had: in the archive beside this page, and at the project's address."""
+    place = f", or [where it is made]({address()})" if address() else ""
+    return f'The grader is in <a href="{NAME}" download>the whole project as an archive</a>{place}.'
 
 
 def _trees(labs: list[str], guides: list[str]) -> list[str]:

@@ -3,15 +3,16 @@
 The answers are those of tests/wrong_answers, by which the judges are tested. Prints JSON.
 """
 
+import argparse
 import importlib.util
 import inspect
 import json
 import re
-import sys
 import warnings
 from pathlib import Path
 
 from grader.course import ROOT
+from labsupport import __version__
 from labsupport.check.ask.client import answer_here
 from labsupport.check.judge import EXERCISES
 from labsupport.check.judge.kit.judging import judge
@@ -21,9 +22,12 @@ SHOWN = 3  # for each exercise
 DOCSTRING = re.compile(r'^ +""".*?"""\n', re.MULTILINE | re.DOTALL)
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Print what is shown of these exercises, by name."""
-    print(json.dumps({name: shown(name) for name in names}))
+    reader = argparse.ArgumentParser(prog="python site/mistakes.py", description=__doc__)
+    reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
+    reader.add_argument("exercise", nargs="+", choices=EXERCISES, metavar="EXERCISE")
+    print(json.dumps({name: shown(name) for name in reader.parse_args().exercise}))
 
 
 def shown(name: str) -> list[dict[str, str]]:
@@ -69,4 +73,4 @@ def judged(name: str, function) -> Verdict:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -16,6 +16,8 @@ def test_a_form_has_what_its_reader_needs(path):
     """One that lacks a name, or has an id twice, is shown to nobody."""
     form = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert form["name"] and form["description"]
+    kinds = {"markdown", "input", "textarea", "dropdown", "checkboxes"}
+    assert {field["type"] for field in form["body"]} <= kinds
     ids = [field["id"] for field in form["body"]]
     assert len(ids) == len(set(ids)) and all(field["attributes"]["label"] for field in form["body"])
     assert any(field.get("validations", {}).get("required") for field in form["body"])

@@ -30,6 +30,7 @@ from tests.course import bare
 from tests.course.test_contributing import LEFT_OUT
 
 ON_ITS_OWN = {"labsupport/checking.py"}  # `labsupport check` runs a notebook as Validate does
+NOT_TYPED = {"labsupport/check/ask/function.py"}  # the grader starts it in its sandbox
 LATER = {"distributed", "openvino_genai"}  # `grade --scheduler` and lab 11 say what to install
 TINY = {"PRUNING_LABS_MODEL": "tiny", "OMP_NUM_THREADS": "1"}
 
@@ -86,6 +87,20 @@ def test_the_version(main, capsys):
         main(["--version"])
     assert not end.value.code and capsys.readouterr().out == f"pruning-labs {__version__}\n"
     assert f"\nversion: {__version__}\n" in (course.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_every_command_says_its_version():
+    """What a docstring tells a person to type answers to `--version`, and not with a traceback."""
+    skipped = {".venv", "build", "tests", "course"}
+    named = {}
+    for path in sorted(course.ROOT.rglob("*.py")):
+        if not skipped & set(path.relative_to(course.ROOT).parts):
+            text = path.read_text(encoding="utf-8")
+            name = str(path.relative_to(course.ROOT))
+            typed = re.search("`python3? (-m )?[a-z]", text.partition("import ")[0])
+            if typed and '__name__ == "__main__"' in text and name not in NOT_TYPED:
+                named[name] = "--version" in text
+    assert len(named) > 5 and all(named.values()), named
 
 
 def test_binder_installs_labsupport_alone():

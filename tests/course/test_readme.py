@@ -51,6 +51,15 @@ def given(line: str) -> object:
     return found
 
 
+def test_three_ways_in():
+    """A student, an instructor and a reader each find one command and a link, and no more to choose from."""
+    section = README.partition("## Three ways in\n")[2].partition("\n## ")[0]
+    ways = re.split(r"^\*\*An? ", section, flags=re.MULTILINE)[1:]
+    assert [way.split("**")[0] for way in ways] == ["student", "instructor", "reader"]
+    for way in ways:
+        assert len(re.findall("^    ", way, re.MULTILINE)) == 1 and "](docs/" in way, way
+
+
 def test_its_throughput_is_the_measured_one():
     """Submissions an hour, ours and plain nbgrader's, are those of the last benchmark."""
     results = (course.ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
@@ -90,12 +99,20 @@ def test_it_is_short():
     assert len(README.splitlines()) <= 120
 
 
+def anchors(text: str) -> set[str]:
+    """What a link can name in a page: its headings, in small letters, with hyphens."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", [course.ROOT / "README.md", *GUIDES], ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     """Every file that a page links to is there; README links to the list of guides, and that to each."""
     text = page.read_text(encoding="utf-8")
-    for link in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert (page.parent / link).exists(), link
+    for link, place in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", text):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not place or place in anchors(target.read_text(encoding="utf-8")), f"{link}#{place}"
     if page.name == "README.md":
         assert "(docs/index.md)" in text
     if page.name == "index.md":
