@@ -1,9 +1,11 @@
 """Sphinx's settings for the site. Nothing on a page comes from a network: formulas are MathML."""
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math import MathError
+from search import Words
 from sphinx.util import logging
 
 from grader.results.mathml import mathml
@@ -32,6 +34,7 @@ html_show_sourcelink = False
 html_use_index = False
 html_domain_indices = False
 html_show_search_summary = False  # it would be read by a script, which no page opened as a file may do
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_math_renderer = "mathml"
 html_theme_options = {"navigation_with_keys": False}
 
@@ -88,6 +91,7 @@ def _named(_app, _page, _template, context: dict, _doctree) -> None:
 
 def setup(app) -> dict:
     """Formulas by _inline and _block, docstrings by _plain."""
+    app.add_search_language(Words)
     app.connect("autodoc-process-docstring", _plain)
     app.connect("html-page-context", _named, priority=900)  # after the theme
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))

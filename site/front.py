@@ -36,8 +36,8 @@ def _start(labs: list[str]) -> str:
 
 - **For whom**: you know Python and a little torch, and want to know what pruning does to a language model.
   You need no teacher. Who teaches gets a grader for a class.
-- **How long**: {len(labs)} labs with {exercises} exercises; most take an hour. Who skips one
-  takes its functions from the course.
+- **How long**: {len(labs)} labs with {exercises} exercises. The first takes five minutes,
+  each of the others an hour to an hour and a half. Who skips one takes its functions from the course.
 - **On what**: two CPU cores and 8 GB of memory. No GPU, and after the installation no network.
 
 ## Start

@@ -2,7 +2,8 @@
 # # LLM pruning labs
 #
 # A language model is matrices of numbers, its *weights*. **Pruning** removes those that matter least,
-# so that the model becomes smaller. Below, half of the weights are gone twice; only the choice differs.
+# so that the model becomes smaller. The second and the third matrix below lack half of the weights;
+# they differ in the choice alone.
 
 # %%
 import sys

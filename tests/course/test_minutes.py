@@ -22,6 +22,14 @@ def test_readme_says_what_the_labs_say():
     assert {number: int(minutes) for number, minutes in rows} == {lab[:2]: said(lab) for lab in course.labs()}
 
 
+def test_the_sites_first_page_says_what_the_labs_say():
+    """Its sentence on how long the course is: five minutes, then an hour to an hour and a half each."""
+    text = " ".join((course.ROOT / "site" / "front.py").read_text(encoding="utf-8").split())
+    assert "The first takes five minutes, each of the others an hour to an hour and a half." in text
+    first, *others = map(said, course.labs())
+    assert first == 5 and min(others) == 60 and max(others) == 90
+
+
 def test_the_exercises_leave_time_to_read():
     """The minutes of a lab's exercises, without the starred ones, are less than those of the lab."""
     for lab in course.labs():
