@@ -24,12 +24,20 @@ from grader.author import source
 from grader.results.clean import clean
 from grader.results.highlight import LANGUAGES, highlighted
 
-SIZES = re.compile(r"\\[bB]ig+[lr]?(?![A-Za-z])")  # MathML stretches brackets automatically
+SIZES = re.compile(r"\\[bB]ig+([lr]?)(?![A-Za-z])")
+STRETCHED = {"l": r"\left", "r": r"\right", "": ""}  # docutils has no sizes but these
+BAR = re.compile(r"<mo[^>]*>([|‖])</mo>")  # of a norm or of a magnitude
+GROWS = re.compile(r"\\left\s*(?:\||\\[|lv])")
+APPLIED = re.compile(r"<mo>&ApplyFunction;</mo>(?=\s*<m(?:i|su[bp]|subsup)>)")
 
 
 def mathml(tex: str, as_block: bool = False) -> str:
     """A TeX formula as MathML. Raises docutils' MathError for one that cannot be converted."""
-    return tex2mathml(SIZES.sub("", tex).replace(r"\dots", r"\ldots"), as_block)
+    sized = SIZES.sub(lambda found: STRETCHED[found[1]], tex)
+    found = tex2mathml(sized.replace(r"\dots", r"\ldots"), as_block)
+    if not GROWS.search(tex):  # else a browser stretches one bar of a pair, and sets both apart as operators
+        found = BAR.sub(r'<mo lspace="0" rspace="0" stretchy="false">\1</mo>', found)
+    return APPLIED.sub('<mo lspace="0" rspace="0.1667em">&ApplyFunction;</mo>', found)  # ln p, not lnp
 
 
 def markdown(text: str) -> str:

@@ -181,6 +181,19 @@ def test_paper_has_the_answers(chromium, pages):
     tab.close()
 
 
+def test_the_bars_of_a_norm_are_of_one_height(chromium, pages):
+    """Lab 03's norms, as Chromium draws them."""
+    tab = opened(chromium, path_of(pages, "03_wanda_calibration"), 1300)
+    tab.evaluate("document.fonts.ready")
+    heights = tab.evaluate(
+        """() => [...document.querySelectorAll("div.math")].map((formula) =>
+        [...formula.querySelectorAll("mo")].filter((mo) => mo.textContent === "‖")
+          .map((mo) => Math.round(mo.getBoundingClientRect().height)))"""
+    )
+    assert any(heights) and all(len(set(each)) <= 1 for each in heights), heights
+    tab.close()
+
+
 def test_formulas_have_their_font(chromium, pages):
     """With it a root covers the whole fraction below it."""
     tab = opened(chromium, path_of(pages, LAB), 1300)

@@ -42,6 +42,20 @@ def test_a_formula_is_set_whole():
         assert re.findall(r"([a-z]+)=", clean(formula)) == attributes
 
 
+def test_both_bars_of_a_norm_are_alike():
+    """Left to a browser, the left one grows and the right one, which bears an index, does not."""
+    formulas = mathml._labs().values()
+    bars = [bar for formula in formulas for bar in re.findall("<mo[^>]*>[|‖]</mo>", formula)]
+    assert len(bars) > 30 and all('stretchy="false"' in bar and 'lspace="0"' in bar for bar in bars)
+    assert 'stretchy="false">|' not in mathml.mathml(r"\left|\frac{a}{b}\right|")
+
+
+def test_a_function_stands_apart_from_its_argument():
+    """ln p is two words, and ln(p) one; a bracket that TeX makes big is as big as what it holds."""
+    assert 'rspace="0.1667em"' in mathml.mathml(r"\ln p") and "rspace" not in mathml.mathml(r"\ln(p)")
+    assert 'stretchy="false">(' not in mathml.mathml(r"\Bigl(\frac{a}{b}\Bigr)^\top")
+
+
 @pytest.mark.parametrize(
     "typed", [r"\frac12", r"\notacommand{x}", "}{", r"\left(", " of ", "a_1 b_2 * c * d"]
 )
