@@ -3,6 +3,7 @@
 import platform
 import re
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -157,6 +158,11 @@ def test_notebooks_and_zip_are_there(site, pages):
         assert there.read_bytes() == course.notebook(lab).read_bytes()
     assert zipfile.is_zipfile(site / "html" / "students.zip")
     assert one(pages, LAB).find("a", href="students.zip")
+    link = one(pages, "index").find("a", href=re.compile(r"\.tar\.gz$"))["href"]
+    with tarfile.open(site / "html" / link) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    here = Path(__file__).relative_to(ROOT).as_posix()
+    assert {"Makefile", ".ci/run", ".github/ISSUE_TEMPLATE/check.yml", "grader/__main__.py", here} <= packed
 
 
 def test_the_first_page_has_every_method(pages):
