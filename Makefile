@@ -62,7 +62,7 @@ labs: setup model
 gpu: setup sandbox model
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 	  then $(BIN)/python -m pytest -m gpu && \
-	    $(BIN)/python -m benchmarks perplexity pruning card --file build/benchmarks/on-a-gpu.md; \
+	    $(BIN)/python -m benchmarks perplexity pruning card peers --file build/benchmarks/on-a-gpu.md; \
 	  else echo "There is no CUDA device here, so nothing runs on one; make test runs the same tests on a stand-in."; fi
 
 lab: setup model notebooks

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.job import peak
+from benchmarks.job import clocked, peak
 
 
-def ours(method: str, folder: str) -> dict:
-    """CPU seconds and peak memory of our function; the model is left in the folder."""
+def ours(method: str, folder: str, device: str) -> dict:
+    """Seconds and peak memory of our function; the model is left in the folder."""
     from labsupport.given.input_norms import input_norms
     from labsupport.given.sparsegpt import prune_sparsegpt
     from labsupport.given.wanda import wanda_masks
@@ -23,10 +23,10 @@ def ours(method: str, folder: str) -> dict:
         else:
             prune_sparsegpt(model, batches, 0.5, (2, 4) if "2:4" in method else None)
 
-    return _measured(prune, Path(folder), "ours")
+    return _measured(prune, Path(folder), "ours", device)
 
 
-def theirs(method: str, folder: str) -> dict:
+def theirs(method: str, folder: str, device: str) -> dict:
     """The same of llmcompressor's modifier."""
     from datasets import Dataset
     from llmcompressor import oneshot  # pyright: ignore[reportMissingImports]
@@ -44,19 +44,25 @@ def theirs(method: str, folder: str) -> dict:
             num_calibration_samples=len(windows), shuffle_calibration_samples=False,
         )  # fmt: skip
 
-    return _measured(prune, Path(folder), "theirs")
+    return _measured(prune, Path(folder), "theirs", device)
 
 
-def _measured(prune, folder: Path, way: str) -> dict:
-    from transformers import AutoModelForCausalLM
-
+def _measured(prune, folder: Path, way: str, device: str) -> dict:
+    """On a CPU its seconds, with one thread; on a GPU those of the clock, the device's queue included."""
     torch.set_num_threads(1)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder / "dense", dtype=torch.float32)
+    model = _loaded(folder / "dense").to(device)
     windows = torch.load(folder / "windows.pt")
     with torch.no_grad():
-        model(windows[:1, :16])  # code is loaded on the first call
+        model(windows[:1, :16].to(device))  # code is loaded on the first call
     started = time.process_time()
-    prune(model.eval(), windows)
-    taken, most = time.process_time() - started, peak()
+    _, waited = clocked(lambda: prune(model.eval(), windows))
+    taken = time.process_time() - started if device == "cpu" else waited
+    most = peak()
     model.save_pretrained(folder / way)
     return {"seconds": taken, "peak": most}
+
+
+def _loaded(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
