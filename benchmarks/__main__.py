@@ -9,8 +9,8 @@ from labsupport import __version__, console
 from labsupport.errors import LabError
 
 NAMES = (
-    "classes", "growth", "perplexity", "selection", "pruning", "structured", "depth", "packing", "peers",
-    "minutes", "records", "feedback", "cluster", "likeness", "card",
+    "classes", "growth", "perplexity", "ceiling", "selection", "pruning", "structured", "depth", "packing",
+    "peers", "minutes", "records", "feedback", "cluster", "likeness", "card",
 )  # fmt: skip
 
 

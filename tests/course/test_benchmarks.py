@@ -11,6 +11,7 @@ import torch
 from nbformat import v4
 
 from benchmarks import (
+    ceiling,
     classes,
     cluster,
     depth,
@@ -52,7 +53,7 @@ def tiny(monkeypatch, tmp_path):
         found = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**arguments)
         return json.loads(json.dumps(found)) | {"wall": 1.0}
 
-    for module in (perplexity, selection, pruning, structured, depth, packing):
+    for module in (perplexity, ceiling, selection, pruning, structured, depth, packing):
         monkeypatch.setattr(module, "fresh", here)
     return tmp_path
 
@@ -61,6 +62,7 @@ def small(name: str):
     """The smallest version of a benchmark."""
     return {
         "perplexity": lambda: perplexity.run(length=64, rounds=1),
+        "ceiling": lambda: ceiling.run((64,), rounds=1),
         "selection": lambda: selection.run(TINY, rounds=1),
         "pruning": lambda: pruning.run(rounds=1),
         "structured": lambda: structured.run(rounds=1, shape="tiny"),
@@ -70,7 +72,9 @@ def small(name: str):
 
 
 @pytest.mark.lengthy
-@pytest.mark.parametrize("name", ["perplexity", "selection", "pruning", "structured", "depth", "packing"])
+@pytest.mark.parametrize(
+    "name", ["perplexity", "ceiling", "selection", "pruning", "structured", "depth", "packing"]
+)
 def test_runs_through(tiny, name):
     """Every row has a baseline, ours, and a ratio that is above 0."""
     rows, _ = small(name)
