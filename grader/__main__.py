@@ -349,7 +349,7 @@ def grade(chosen) -> int:
         for record in otherwise:
             print(f"  {record.student}: {record.status}: {record.reason}")
         with contextlib.suppress(LabError) if unreached else contextlib.nullcontext():
-            for row in table.rows(lab):
+            for row in table.rows(lab, only=() if chosen.student is None else (chosen.student,)):
                 for note in row.notes:
                     print(f"  {row.student}: {note}")
         for group in identical.groups(lab, {record.student for record in records}):
@@ -457,7 +457,8 @@ def feedback(chosen) -> int:
         from grader.results import gradebook
 
     lab = course.lab(chosen.lab)
-    print(gradebook.feedback(lab, chosen.student or ""), *pages.notes(lab), sep="\n")
+    student = chosen.student or ""
+    print(gradebook.feedback(lab, student), *pages.notes(lab, student), sep="\n")
     return 0
 
 

@@ -1,6 +1,7 @@
 """The journal: one record per submission, written atomically, so that a killed run can resume."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -126,13 +127,14 @@ def read(lab: str, student: str) -> Record | None:
         return None
 
 
-def records(lab: str, notebooks: bool = True) -> list[Record]:
+def records(lab: str, notebooks: bool = True, only: Collection[str] = ()) -> list[Record]:
     """Every record of a lab, by student.
 
-    notebooks: whether to keep the executed notebooks, which take far more memory than all else; without them
-    those of students who have a place in a table stay, because they hold their pseudonyms.
+    only: these students, and no other file is read; none for all. notebooks: whether to keep the executed
+    notebooks, which take far more memory than all else; without them those of students who have a place in a
+    table stay, because they hold their pseudonyms.
     """
-    students = sorted(path.stem for path in folder(lab).glob("*.json"))
+    students = sorted(only or (path.stem for path in folder(lab).glob("*.json")))
     found = (record for student in students if (record := read(lab, student)))
     return [record if notebooks or _placed(record) else replace(record, notebook="") for record in found]
 

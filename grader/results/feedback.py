@@ -58,10 +58,11 @@ class Standing(NbGraderPreprocessor):
     """Puts the head of a student's page into nbgrader's resources, and the points into the cells.
 
     renewed: the lab whose late penalties the caller has just brought up to date; a person who types or clicks
-    nbgrader's own command has not.
+    nbgrader's own command has not. only: the students whose pages are made; none for all.
     """
 
     renewed = ""
+    only: tuple[str, ...] = ()
     pages = tqdm(disable=True)  # what shows the progress of a class
 
     def preprocess(self, nb, resources):
@@ -70,7 +71,7 @@ class Standing(NbGraderPreprocessor):
             self.lab = place["assignment"]
             if self.renewed != self.lab:
                 penalties.renew(self.lab)
-            self.rows = {row.student: row for row in table.rows(self.lab)}
+            self.rows = {row.student: row for row in table.rows(self.lab, only=self.only)}
             self.people, self.asked = lms_export.on_roster(), table.questions(self.lab)
         record = journal.read(self.lab, place["student"]) or Record(
             place["student"], self.lab, "", "", Status.NOT_GRADED_YET
@@ -155,14 +156,14 @@ def line(cell: Cell, record: Record, row: Row) -> Line:
     return Line(cell.id, name, said, f"{cell.points} at most" if score is None else shown)
 
 
-def notes(lab: str) -> list[str]:
-    """Sentences for the instructor on what the pages of a class leave open."""
-    rows, asked = table.rows(lab), table.questions(lab)
+def notes(lab: str, student: str = "") -> list[str]:
+    """Sentences for the instructor on what the pages of a class, or of one student, leave open."""
+    rows, asked = table.rows(lab, only=[student] if student else ()), table.questions(lab)
     open_of = {row.student: lms_export.waiting(row, asked) for row in rows}
     waits, students = sum(open_of.values()), sum(map(bool, open_of.values()))
+    of_whom = "" if student else f", from {students} of {len(rows)} students"
     said = (
-        waits
-        and f"Written answers that wait to be graded: {waits}, from {students} of {len(rows)} students.",
+        waits and f"Written answers that wait to be graded: {waits}{of_whom}.",
         lms_export.to_decide(lab, rows),
     )
     return [sentence for sentence in said if sentence]

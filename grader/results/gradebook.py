@@ -39,6 +39,7 @@ from labsupport.errors import LabError
 from labsupport.progress import bar
 
 GRADED = "graded"  # the folder from which `adopt` gives nbgrader the executed notebooks
+FEW = 100  # records after which the penalties of these students alone are computed anew
 AGAIN = "The journal keeps all records; run the command again."
 
 
@@ -146,7 +147,8 @@ def hand_over(lab: str, records: list[Record]) -> None:
                     raise book.faults[0] from problem
                 refused[record.student] = str(problem)
                 book.db.rollback()
-        penalties.reckon(lab, book)
+        few = [record.student for record in records] if len(records) <= FEW else ()
+        penalties.reckon(lab, book, few)
         book.keep()
     if refused:
         student, *others = refused
@@ -234,13 +236,14 @@ def feedback(lab: str, student: str = "") -> Path:
 
     student: the only one whose page is made; "" for all.
     """
-    penalties.renew(lab)
+    only = (student,) if student else ()
+    penalties.renew(lab, only)
     pages, whose = course.folder() / "feedback", student or "*"
     notebooks = [*(course.folder() / "autograded").glob(f"{whose}/{lab}/*.ipynb")]
     earlier = {path.parent.parent.name for path in notebooks}  # of whose work may have been taken back
     refused = [
         row
-        for row in rows(lab)
+        for row in rows(lab, only=only)
         if (row.status == Status.UNREADABLE and student in ("", row.student))
         or (row.status == Status.NOT_SUBMITTED and row.student in earlier)
     ]
@@ -253,7 +256,7 @@ def feedback(lab: str, student: str = "") -> Path:
         config.CourseDirectory.update(assignment_id=lab, student_id=whose)
         config.GenerateFeedback.force = True
         with bar(total=len(notebooks), what=f"feedback on {lab}") as Standing.pages:
-            Standing.renewed = lab
+            Standing.renewed, Standing.only = lab, only
             nbgrader_quiet.run(GenerateFeedback, config, f"The feedback on {lab} cannot be made in {pages}")
     people = lms_export.on_roster() if refused else {}
     for row in refused:

@@ -5,6 +5,7 @@ date moves, and when a student gets more time.
 """
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from nbgrader.api import Gradebook
@@ -16,23 +17,27 @@ from grader.results import table
 from labsupport.errors import LabError, reason
 
 
-def renew(lab: str) -> None:
+def renew(lab: str, only: Collection[str] = ()) -> None:
     """Bring the late penalties of a lab in nbgrader's gradebook up to date.
 
-    Raises LabError when the rule fails, or the gradebook cannot be written.
+    only: those of these students; none for all. Raises LabError when the rule fails, or the gradebook cannot
+    be written.
     """
     with table.opened() as book:
         if book:
-            reckon(lab, book)
+            reckon(lab, book, only)
             book.db.commit()
 
 
-def reckon(lab: str, book: Gradebook) -> None:
-    """Set extensions and penalties in an open gradebook. Raises LabError when the rule fails."""
+def reckon(lab: str, book: Gradebook, only: Collection[str] = ()) -> None:
+    """Set extensions and penalties in an open gradebook, of all or of `only` these students.
+
+    Raises LabError when the rule fails.
+    """
     rule: Any = AssignLatePenalties(config=course.config())
     rule.init_plugin()
     granted = extensions.read(lab)
-    for submission in table.submitted(book, lab):
+    for submission in table.submitted(book, lab, only):
         if submission.student_id in granted:
             due = submission.assignment.duedate
             submission.extension = granted[submission.student_id].beyond(due)

@@ -7,7 +7,7 @@ holds numbers; `cells` converts them to text for the CSV.
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from grader.grade.journal import Record, unjudged
 from grader.intake import extensions, register, roster, spreadsheet
 from grader.intake import submitted as submissions
 from grader.intake.parse import shown
+from grader.intake.register import Handed
 from grader.intake.stored import LATE, OWN, TEAM
 from grader.results import by_hand as hands
 from grader.results.by_hand import Change
@@ -109,10 +110,11 @@ def questions(lab: str) -> list[source.Cell]:
     return sorted(cells, key=lambda cell: cell.kind == "written")
 
 
-def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
+def rows(lab: str, records: list[Record] | None = None, only: Collection[str] = ()) -> list[Row]:
     """One row per student of the course, by student id.
 
-    records: those of the journal, for a caller that has read them already.
+    records: those of the journal, for a caller that has read them already. only: these students, and nothing
+    of any other is read; none for all.
     """
     lab = course.lab(lab)
     asked = questions(lab)
@@ -120,14 +122,17 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
     refused = {student: one.refused for student, one in collected.students.items() if one.refused}
     known = {
         record.student: record
-        for record in (journal.records(lab, notebooks=False) if records is None else records)
+        for record in (journal.records(lab, notebooks=False, only=only) if records is None else records)
         if record.status != Status.NOT_SUBMITTED or record.student not in refused  # sent since it was graded
     }
-    enrolled, by_hand = gradebook(lab)
-    marked = {path.parent.parent.name for path in (course.folder() / "submitted").glob(f"*/{lab}/{LATE}")}
-    waiting = set(submitting(lab)) - set(known)
+    enrolled, by_hand = gradebook(lab, only)
+    place = course.folder() / "submitted"
     granted = {student: one for student, one in extensions.read(lab).items() if one != extensions.Extension()}
-    students = enrolled | set(known) | set(submitting()) | on_roster() | set(refused) | set(granted)
+    students = set(only) or (
+        enrolled | set(known) | set(submitting()) | on_roster() | set(refused) | set(granted)
+    )
+    marked = {student for student in students if (place / student / lab / LATE).exists()}
+    waiting = {student for student in students - set(known) if any((place / student / lab).glob("*"))}
     exempt = {student for student, one in granted.items() if one.exempt}
     unmatched, latest = len(collected.unmatched), version.latest(lab)
     return [
@@ -140,6 +145,7 @@ def rows(lab: str, records: list[Record] | None = None) -> list[Row]:
             student in marked - exempt,
             unmatched,
             latest,
+            collected.students.get(student, Handed()),
         )
         for student in bar(sorted(students), f"reading {lab}", delay=1)
     ]
@@ -204,11 +210,12 @@ def _row(
     marked: bool,
     unmatched: int,
     latest: str | None,
+    handed: Handed,
 ) -> Row:
     """A student's row.
 
     marked: whether a platform marks the submission as late. unmatched: how many submissions are nobody's.
-    latest: what the class was graded with last, None if that is not known.
+    latest: what the class was graded with last, None if that is not known. handed: what `collect` said.
     """
     reason = record.reason
     if unmatched and record.status == Status.NOT_SUBMITTED:
@@ -217,7 +224,7 @@ def _row(
     scored = record.status not in SCORELESS
     scores = {cell.name: _score(cell, record, by_hand) if scored else None for cell in asked}
     given = [score for score in scores.values() if score is not None]
-    newer = _newer(record)
+    newer = _newer(record, handed)
     return Row(
         student=record.student,
         scores=scores,
@@ -264,9 +271,9 @@ def _gone(record: Record) -> bool:
     return bool(record.verdicts) and place.is_dir() and not any((place / record.lab).glob("*"))
 
 
-def _newer(record: Record) -> bool:
-    """Whether other work than that of a record is in place."""
-    now = submissions.of(record.student, record.lab) if record.submission else None
+def _newer(record: Record, handed: Handed | None = None) -> bool:
+    """Whether other work than that of a record is in place. handed: what `collect` said, if that was read."""
+    now = submissions.of(record.student, record.lab, handed) if record.submission else None
     return now is not None and now.raw is not None and now.digest != record.submission
 
 
@@ -302,7 +309,7 @@ def to_renew(student: str, lab: str) -> list[str]:
     if record is None:
         return []
     with opened() as book:
-        query = submitted(book, lab).filter(SubmittedAssignment.student_id == student) if book else []
+        query = submitted(book, lab, [student]) if book else []
         by_hand = next((_by_hand(each, {}) for each in query), ByHand())
     reviews = _reviews(questions(lab), record, by_hand)
     return [*reviews, *_renewals(record, version.latest(lab), _newer(record))]
@@ -341,11 +348,10 @@ def _exempt(lab: str, student: str) -> Record:
 # The students of the course
 
 
-def submitting(lab: str = "") -> list[str]:
-    """The students with a folder in submitted/; with a lab, those with a submission to it."""
+def submitting() -> list[str]:
+    """The students with a folder in submitted/."""
     folder = course.folder() / "submitted"
-    students = [path.name for path in folder.glob("*") if path.is_dir() and not path.name.startswith(".")]
-    return [student for student in students if not lab or any((folder / student / lab).glob("*"))]
+    return [path.name for path in folder.glob("*") if path.is_dir() and not path.name.startswith(".")]
 
 
 def on_roster() -> set[str]:
@@ -363,14 +369,17 @@ def known(lab: str) -> set[str]:
     return {*on_roster(), *gradebook(lab)[0], *graded, *refused, *(path.parent.name for path in works)}
 
 
-def gradebook(lab: str) -> tuple[set[str], dict[str, ByHand]]:
-    """nbgrader's students, and the manual part of its gradebook for submissions to the lab."""
+def gradebook(lab: str, only: Collection[str] = ()) -> tuple[set[str], dict[str, ByHand]]:
+    """nbgrader's students, and the manual part of its gradebook for submissions to the lab.
+
+    only: these students; none for all.
+    """
     with opened() as book:
         if book is None:
             return set(), {}
         when = hands.times()
-        found = {each.student_id: _by_hand(each, when) for each in submitted(book, lab)}
-        return enrolled(book), found
+        found = {each.student_id: _by_hand(each, when) for each in submitted(book, lab, only)}
+        return set(only) or enrolled(book), found
 
 
 def enrolled(book: Gradebook) -> set[str]:
@@ -403,10 +412,15 @@ def due(lab: str) -> datetime | None:
         return found.duedate if found else None
 
 
-def submitted(book: Gradebook, lab: str) -> Any:
-    """The lab's entries in SubmittedAssignment with their relations; nbgrader's columns are untyped."""
+def submitted(book: Gradebook, lab: str, only: Collection[str] = ()) -> Any:
+    """The lab's entries in SubmittedAssignment with their relations; nbgrader's columns are untyped.
+
+    only: those of these students; none for all.
+    """
     assignment: Any = Assignment
     query = book.db.query(SubmittedAssignment).join(assignment).filter(assignment.name == lab)
+    if only:
+        query = query.filter(SubmittedAssignment.student_id.in_(only))
     return query.options(AT_ONCE)
 
 

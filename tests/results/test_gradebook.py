@@ -18,8 +18,10 @@ from grader.__main__ import main
 from grader.author.release import release
 from grader.grade import class_run, journal, submission, version
 from grader.grade.journal import Judged, Record
+from grader.intake import files as submitted_files
 from grader.intake import register
-from grader.results import gradebook, penalties, table
+from grader.results import feedback, gradebook, penalties, table
+from grader.results.similarity import identical
 from grader.status import Status
 from labsupport import files
 from labsupport.check.judge.kit.verdict import Ending
@@ -533,3 +535,27 @@ def test_nothing_is_asked_twice_of_a_large_class(folder, statements, monkeypatch
         assert len(table.rows(LAB)) == 2 * size
         counts.append((len(statements), len(looks)))
     assert counts[0] == counts[1]
+
+
+def test_one_student_needs_nobody_elses_files(folder, monkeypatch):
+    """Row, penalty and page of one student of a class: no other's record is read, and no other's work."""
+    raw = (folder / "release" / LAB / f"{LAB}.ipynb").read_bytes()
+    for student in ("ann", "ben", "cleo"):
+        place = folder / "submitted" / student / LAB
+        place.mkdir(parents=True)
+        (place / f"{LAB}.ipynb").write_bytes(raw + b" " * len(student))
+    records = [graded(student, at=LATE) for student in ("ann", "ben", "cleo")]
+    gradebook.hand_over(LAB, records)
+    read, chosen = [], []
+    true, choose = journal.read, submitted_files.choose
+    monkeypatch.setattr(journal, "read", lambda lab, student: read.append(student) or true(lab, student))
+    monkeypatch.setattr(
+        submitted_files, "choose", lambda place, lab: chosen.append(place) or choose(place, lab)
+    )
+    gradebook.hand_over(LAB, records[:1])
+    assert [each.student for each in table.rows(LAB, only=["ann"])] == ["ann"]
+    gradebook.feedback(LAB, "ann")
+    assert feedback.notes(LAB, "ann")[0] == "Written answers that wait to be graded: 1."
+    assert identical.groups(LAB, {"cleo"}) == []
+    assert set(read) == {"ann"}
+    assert {place.parent.name for place in chosen} <= {"ann", "cleo"}
