@@ -391,6 +391,7 @@ def test_make_benchmark():
         "classes",
         "growth",
         "perplexity",
+        "ceiling",
         "selection",
         "pruning",
         "structured",
