@@ -93,8 +93,11 @@ def faulted(exercise: Exercise, problem: Exception) -> Verdict:
 
 
 def taken_openly(exercise: Exercise) -> Verdict:
-    """The verdict on an exercise that takes the course's own function."""
-    why = "This is the course's own function. Write your own, and it is judged."
+    """The verdict on an exercise that takes a function of the course."""
+    why = (
+        "This is the course's own function, or calls one. Write your own, and it is judged. If it needs that "
+        "of an earlier exercise, write NAME = given.NAME in that exercise's cell, and call NAME here."
+    )
     lines = [Line(Mark.OPEN, "given: 0 points")]
     return Verdict(
         exercise=exercise.name, number=exercise.number, status=Ending.GIVEN, lines=lines, share=0.0, cause=why
