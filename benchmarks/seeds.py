@@ -37,11 +37,11 @@ class Draw(NamedTuple):
     teacher: bool = False  # the dense model's guesses instead of labels
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Make each model with each seed; print perplexity before and after training, by line and as a table."""
     reader = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__)
     reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
-    reader.parse_args()
+    reader.parse_args(arguments)
     now, tokenizer = settings.current(), models.tokenizer()
     evaluation = corpora.windows(now.text, tokenizer, "evaluation", now.window, now.evaluation_windows)
     calibration = corpora.windows(now.text, tokenizer, "calibration", now.window, now.calibration_windows)

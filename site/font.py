@@ -39,12 +39,12 @@ KEPT = (
 OPERATORS = "∀∂∃∅∆∇∈∉∋∏∑−∓∗∘√∝∞∠∣∥∧∨∩∪∫∶∼≃≈≠≡≤≥≪≫⊂⊃⊆⊇⊕⊗⊙⊤⊥⋅⋮⋯⋱"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Write the part that is kept."""
     reader = argparse.ArgumentParser(prog="python site/font.py", description=__doc__)
     reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     reader.add_argument("font", type=Path, help="latinmodern-math.otf")
-    font = TTFont(reader.parse_args().font)
+    font = TTFont(reader.parse_args(arguments).font)
     subsetter = Subsetter(Options(layout_features=[], hinting=False, drop_tables=["FFTM"]))
     kept = {code for first, last in KEPT for code in range(first, last + 1)}
     subsetter.populate(unicodes=kept | set(map(ord, OPERATORS)))

@@ -22,12 +22,12 @@ SHOWN = 3  # for each exercise
 DOCSTRING = re.compile(r'^ +""".*?"""\n', re.MULTILINE | re.DOTALL)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print what is shown of these exercises, by name."""
     reader = argparse.ArgumentParser(prog="python site/mistakes.py", description=__doc__)
     reader.add_argument("--version", action="version", version=f"pruning-labs {__version__}")
     reader.add_argument("exercise", nargs="+", choices=EXERCISES, metavar="EXERCISE")
-    print(json.dumps({name: shown(name) for name in reader.parse_args().exercise}))
+    print(json.dumps({name: shown(name) for name in reader.parse_args(arguments).exercise}))
 
 
 def shown(name: str) -> list[dict[str, str]]:

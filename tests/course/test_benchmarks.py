@@ -113,7 +113,7 @@ def test_seeds_draw_anew(tiny, monkeypatch, capsys):
     names = ("lab 08, blocks, random, 30%", "lab 06, Wanda 50 %", "lab 10, by teacher")
     short = {name: seeds.DRAWS[name]._replace(steps=2 * bool(seeds.DRAWS[name].steps)) for name in names}
     monkeypatch.setattr(seeds, "DRAWS", short)
-    seeds.main()
+    seeds.main([])
     table = capsys.readouterr().out.splitlines()[-len(short) :]
     for name, line in zip(short, table, strict=True):
         assert line.startswith(name)
